@@ -1,0 +1,179 @@
+//! The value that is sent.
+
+use alloc::borrow::Cow;
+use core::fmt;
+use core::time::Duration;
+
+use super::field::{EventId, EventType};
+
+/// An event, or a block of fields that is none.
+///
+/// Borrows what it is made of: building and encoding an event from `&str` allocates nothing.
+/// [`into_owned`](Self::into_owned) gives one that outlives its parts.
+///
+/// An event has data, by default empty, so it always fires at the client. Blocks that must not fire
+/// (only a reconnection time, only an id, only a comment) begin with [`block`](Self::block).
+///
+/// Data and comments hold any text. What changes on the way to the client is this and nothing else:
+/// CR and CRLF in data arrive as LF, an explicit type `message` arrives as no type would, and a
+/// reconnection time arrives in whole milliseconds, rounded up, [`u64::MAX`] of them at most.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::{Event, EventType, to_bytes};
+///
+/// let event = Event::new(EventType::from_static("tick"), "12:00\n12:01").with_id(7_u32);
+/// assert_eq!(to_bytes(&event), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Event<'a> {
+    event_type: Option<EventType<'a>>,
+    id: Option<EventId<'a>>,
+    reconnection_time: Option<Duration>,
+    comment: Option<Cow<'a, str>>,
+    data: Option<Cow<'a, str>>,
+    cancelable: bool,
+}
+
+impl<'a> Event<'a> {
+    /// Makes an event without a type: it arrives as `message`.
+    pub fn message(data: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            data: Some(data.into()),
+            ..Self::block()
+        }
+    }
+
+    /// Makes an event with a type. Its data may be empty; it fires all the same.
+    pub fn new(event_type: EventType<'a>, data: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            event_type: Some(event_type),
+            ..Self::message(data)
+        }
+    }
+
+    /// Makes a block without data, which fires nothing at the client.
+    ///
+    /// Its id and its reconnection time count there all the same; a comment keeps the connection
+    /// busy; a type has no effect. Local listeners do not see it. A block with nothing in it is a
+    /// single blank line.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sse_proto::{Event, to_bytes};
+    ///
+    /// let block = Event::block().with_reconnection_time(Duration::from_secs(3));
+    /// assert_eq!(to_bytes(&block), "retry: 3000\n\n");
+    /// ```
+    pub const fn block() -> Self {
+        Self {
+            event_type: None,
+            id: None,
+            reconnection_time: None,
+            comment: None,
+            data: None,
+            cancelable: true,
+        }
+    }
+
+    /// Sets the event type.
+    pub fn with_event_type(mut self, event_type: EventType<'a>) -> Self {
+        self.event_type = Some(event_type);
+        self
+    }
+
+    /// Sets the id: what the client sends back as `Last-Event-ID` when it reconnects.
+    pub fn with_id(mut self, id: impl Into<EventId<'a>>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Sets how long the client waits before it reconnects, from this block on.
+    ///
+    /// Travels as whole milliseconds, rounded up, [`u64::MAX`] of them at most. Browsers keep it in
+    /// a timer of 32 bits: stay below 24 days.
+    pub fn with_reconnection_time(mut self, time: Duration) -> Self {
+        self.reconnection_time = Some(time);
+        self
+    }
+
+    /// Sets the comment, which stands before the fields. Clients ignore it; every line of it
+    /// travels as a comment of its own.
+    pub fn with_comment(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+        self.comment = Some(text.into());
+        self
+    }
+
+    /// Sets the data. A block becomes an event.
+    pub fn with_data(mut self, data: impl Into<Cow<'a, str>>) -> Self {
+        self.data = Some(data.into());
+        self
+    }
+
+    /// Sets whether a local listener may cancel the event; without a call, it may.
+    pub fn with_cancelable(mut self, cancelable: bool) -> Self {
+        self.cancelable = cancelable;
+        self
+    }
+
+    /// Returns the event type; `None` stands for `message`.
+    pub fn event_type(&self) -> Option<&EventType<'a>> {
+        self.event_type.as_ref()
+    }
+
+    /// Returns the id.
+    pub fn id(&self) -> Option<&EventId<'a>> {
+        self.id.as_ref()
+    }
+
+    /// Returns the reconnection time, as it was set.
+    pub fn reconnection_time(&self) -> Option<Duration> {
+        self.reconnection_time
+    }
+
+    /// Returns the comment.
+    pub fn comment(&self) -> Option<&str> {
+        self.comment.as_deref()
+    }
+
+    /// Returns the data; `None` for a [`block`](Self::block), which fires nothing.
+    pub fn data(&self) -> Option<&str> {
+        self.data.as_deref()
+    }
+
+    /// Returns whether a local listener may cancel the event.
+    pub fn is_cancelable(&self) -> bool {
+        self.cancelable
+    }
+
+    /// Takes all parts into memory of the event's own, unless they are there already.
+    pub fn into_owned(self) -> Event<'static> {
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        Event {
+            event_type: self.event_type.map(EventType::into_owned),
+            id: self.id.map(EventId::into_owned),
+            reconnection_time: self.reconnection_time,
+            comment: self.comment.map(owned),
+            data: self.data.map(owned),
+            cancelable: self.cancelable,
+        }
+    }
+}
+
+/// Shows the fields, and of data and comment only their lengths in bytes: they may be large or
+/// secret.
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("event_type", &self.event_type)
+            .field("id", &self.id)
+            .field("reconnection_time", &self.reconnection_time)
+            .field("comment_len", &self.comment().map(str::len))
+            .field("data_len", &self.data().map(str::len))
+            .field("cancelable", &self.cancelable)
+            .finish()
+    }
+}

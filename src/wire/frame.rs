@@ -1,0 +1,96 @@
+//! One encoded event as bytes that many streams share.
+
+use core::fmt;
+use core::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+
+use super::encode::{self, Places};
+use super::event::Event;
+use super::writer::EventWriter;
+
+/// An encoded event: its bytes, and what queues and logs need to know of it.
+///
+/// Encoded once, it goes to any number of targets; a clone shares the bytes and costs one atomic
+/// increment.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::{Event, Frame};
+///
+/// let frame = Frame::new(&Event::message("hi").with_id(7_u32));
+/// assert_eq!(frame.as_bytes(), b"id: 7\ndata: hi\n\n");
+/// assert_eq!(frame.id(), Some("7"));
+/// assert_eq!(frame.event_type(), None);
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame {
+    bytes: Bytes,
+    // Places and not texts: a clone copies nothing.
+    places: Places,
+}
+
+impl Frame {
+    /// Encodes an event, in one exact allocation.
+    pub fn new(event: &Event<'_>) -> Self {
+        Self::of_encoded(encode::to_bytes(event), Places::of(event))
+    }
+
+    /// Starts a frame whose data comes in pieces;
+    /// [`into_frame`](EventWriter::into_frame) ends it.
+    pub fn writer(head: &Event<'_>) -> EventWriter {
+        EventWriter::new(BytesMut::new(), head)
+    }
+
+    pub(crate) fn of_encoded(bytes: Bytes, places: Places) -> Self {
+        Self { bytes, places }
+    }
+
+    /// Returns the bytes on the wire.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns the bytes on the wire, shared and not copied.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// Returns the number of bytes on the wire; at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Returns the event type; `None` stands for `message`.
+    pub fn event_type(&self) -> Option<&str> {
+        self.text(self.places.event_type.as_ref())
+    }
+
+    /// Returns the id.
+    pub fn id(&self) -> Option<&str> {
+        self.text(self.places.id.as_ref())
+    }
+
+    fn text(&self, place: Option<&Range<usize>>) -> Option<&str> {
+        core::str::from_utf8(self.bytes.get(place?.clone())?).ok()
+    }
+}
+
+/// Shows the event type, the id and the length; not the data.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("event_type", &self.event_type())
+            .field("id", &self.id())
+            .field("len", &self.len())
+            .finish()
+    }
+}
+
+impl From<&Event<'_>> for Frame {
+    fn from(event: &Event<'_>) -> Self {
+        Self::new(event)
+    }
+}
