@@ -3,7 +3,7 @@
 /// The decimal digits of a number, at the end of an array.
 #[derive(Clone, Copy)]
 pub(crate) struct Digits {
-    start: u8,
+    start: usize,
     array: [u8; Self::MOST],
 }
 
@@ -31,7 +31,7 @@ impl Digits {
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.array[usize::from(self.start)..]
+        &self.array[self.start..]
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -40,7 +40,7 @@ impl Digits {
 
     const fn none() -> Self {
         Self {
-            start: Self::MOST as u8,
+            start: Self::MOST,
             array: [b'0'; Self::MOST],
         }
     }
@@ -57,6 +57,6 @@ impl Digits {
 
     fn push_front(&mut self, digit: u8) {
         self.start -= 1;
-        self.array[usize::from(self.start)] = b'0' + digit;
+        self.array[self.start] = b'0' + digit;
     }
 }

@@ -104,7 +104,10 @@ pub fn encode_to_slice(event: &Event<'_>, out: &mut [u8]) -> Result<usize, Buffe
 /// assert_eq!(sse_proto::to_bytes(&sse_proto::Event::message("hi")), "data: hi\n\n");
 /// ```
 pub fn to_bytes(event: &Event<'_>) -> Bytes {
-    let measured = Measured::of(event);
+    measured_to_bytes(event, Measured::of(event))
+}
+
+pub(crate) fn measured_to_bytes(event: &Event<'_>, measured: Measured) -> Bytes {
     let mut out = Vec::with_capacity(measured.len);
     write_block(event, measured, &mut out);
     Bytes::from(out)

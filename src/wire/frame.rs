@@ -73,6 +73,10 @@ impl Frame {
         self.text(self.places.id.as_ref())
     }
 
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
     fn text(&self, place: Option<&Range<usize>>) -> Option<&str> {
         core::str::from_utf8(self.bytes.get(place?.clone())?).ok()
     }

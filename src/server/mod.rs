@@ -1,0 +1,16 @@
+//! Sending: the states of one event stream, its local listeners, its queue.
+
+#[cfg(feature = "std")]
+pub(crate) mod channel;
+#[cfg(feature = "std")]
+pub(crate) mod closed;
+pub(crate) mod dispatch;
+pub(crate) mod ending;
+pub(crate) mod holders;
+pub(crate) mod http;
+pub(crate) mod listeners;
+#[cfg(feature = "std")]
+mod nesting;
+pub(crate) mod outbox;
+pub(crate) mod state;
+pub(crate) mod target;
