@@ -125,7 +125,9 @@ impl<P: Listener> Listeners<P> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_none()
+        self.list
+            .as_ref()
+            .is_none_or(|Snapshot(list)| !list.iter().any(|entry| entry.is_live()))
     }
 
     /// An id that names no listener.
@@ -152,7 +154,9 @@ impl<P: Listener> Listeners<P> {
     /// Removes a listener; a dispatch that is under way does not run it any more.
     pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Snapshot<P>> {
         let Snapshot(list) = self.list.as_ref()?;
-        let entry = list.iter().find(|entry| entry.id == id)?;
+        let entry = list
+            .iter()
+            .find(|entry| entry.id == id && entry.is_live())?;
         entry.removed.store(true, Ordering::Relaxed);
         self.sweep()
     }
@@ -161,16 +165,23 @@ impl<P: Listener> Listeners<P> {
     #[must_use]
     pub(crate) fn sweep(&mut self) -> Option<Snapshot<P>> {
         let old = self.list.take()?;
-        let kept = |entry: &&Arc<Entry<P>>| !entry.removed.load(Ordering::Relaxed);
-        let list: Vec<_> = old.0.iter().filter(kept).cloned().collect();
+        let live = old.0.iter().filter(|entry| entry.is_live());
+        let list: Vec<_> = live.cloned().collect();
         self.list = (!list.is_empty()).then(|| Snapshot(Arc::new(list)));
         Some(old)
     }
 
-    /// Lets go of all.
+    /// Lets go of all, at the end: from here on no listener of events runs any more, also not in
+    /// a dispatch that is under way.
     #[must_use]
-    pub(crate) fn clear(&mut self) -> Option<Snapshot<P>> {
-        self.list.take()
+    pub(crate) fn give_up(&mut self) -> Option<Snapshot<P>> {
+        let last = self.list.take()?;
+        for entry in last.0.iter() {
+            if !matches!(entry.on.kind, Kind::Close | Kind::Error) {
+                entry.removed.store(true, Ordering::Relaxed);
+            }
+        }
+        Some(last)
     }
 
     pub(crate) fn snapshot(&self) -> Option<Snapshot<P>> {
@@ -215,10 +226,16 @@ impl<P: Listener> Snapshot<P> {
 
     fn run(&self, kind: &Kind, occasion: &Occasion<'_>) {
         for entry in self.0.iter().filter(|entry| entry.on.kind == *kind) {
-            if !entry.removed.load(Ordering::Relaxed) {
+            if entry.is_live() {
                 entry.listener.call(occasion);
             }
         }
+    }
+}
+
+impl<P> Entry<P> {
+    fn is_live(&self) -> bool {
+        !self.removed.load(Ordering::Relaxed)
     }
 }
 

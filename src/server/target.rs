@@ -170,8 +170,8 @@ impl<P: Listener> Target<P> {
         Ok(())
     }
 
-    /// Closes the stream. What is queued is still delivered. The close listeners run at once.
-    /// Without effect on a closed stream.
+    /// Closes the stream. What is queued is still delivered. The close listeners run at once, and
+    /// no listener of events runs any more. Without effect on a closed stream.
     pub fn close(&mut self) {
         self.end(CloseReason::Closed);
     }
@@ -241,7 +241,7 @@ impl<P: Listener> Target<P> {
     ///     target.borrow_mut().commit(&mut decided)
     /// }
     ///
-    /// let target = Rc::new(RefCell::new(Target::new()));
+    /// let target = Rc::new(RefCell::new(Target::<LocalListener>::new()));
     /// let own = Rc::clone(&target);
     /// target.borrow_mut().listen(On::event_type(&EventType::from_static("ping")), move |_| {
     ///     dispatch(&own, &Event::message("pong first")).expect("there is room");
@@ -311,7 +311,7 @@ impl<P: Listener> Target<P> {
             Effect::Close | Effect::CloseAndDiscard => Some(Ending {
                 reason,
                 failure: None,
-                listeners: self.listeners.clear(),
+                listeners: self.listeners.give_up(),
             }),
         }
     }

@@ -1,0 +1,16 @@
+//! What the tests and the fuzz targets share: the laws of the crate as functions, and the naive
+//! models that they hold it against. Nothing here shares code with the crate.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "each test and each fuzz target uses a part of it"
+)]
+
+pub mod input;
+pub mod laws;
+pub mod model;
+pub mod oracle;
+pub mod play;
+pub mod replay;
+pub mod stage;

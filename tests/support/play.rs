@@ -1,0 +1,178 @@
+//! Plays a sequence of operations on a target and on its model, and compares all that can be seen.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sse_proto::{CloseReason, DispatchError, Dispatched, Event, EventType, Limits, to_bytes};
+
+use super::input::Input;
+use super::model::Model;
+use super::stage::{Bare, Channel, Stage};
+
+/// An event of the play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub event_type: Option<&'static str>,
+    pub len: u8,
+    pub cancelable: bool,
+}
+
+impl Message {
+    pub fn with_event<T>(&self, work: impl FnOnce(&Event<'_>) -> T) -> T {
+        let data = "x".repeat(usize::from(self.len));
+        let mut event = Event::message(data).with_cancelable(self.cancelable);
+        if let Some(event_type) = self.event_type {
+            event = event.with_event_type(EventType::from_static(event_type));
+        }
+        work(&event)
+    }
+
+    pub fn wire(&self) -> Vec<u8> {
+        self.with_event(|event| to_bytes(event).to_vec())
+    }
+}
+
+/// When a listener of the play is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Type(&'static str),
+    Every,
+    Close,
+    Error,
+}
+
+/// What a listener of the play does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Nothing,
+    Cancel,
+    Stop,
+    Dispatch(Message),
+    Listen(When),
+    Remove(usize),
+    End(CloseReason),
+    Panic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Dispatch(Message),
+    /// A frame, which no listener hears.
+    Queue(Message),
+    Listen(When, bool, Action),
+    Remove(usize),
+    Take,
+    End(CloseReason),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Nothing,
+    Dispatched(Result<Dispatched, DispatchError>),
+    Queued(Result<(), DispatchError>),
+    Removed(bool),
+    Taken(Option<Vec<u8>>),
+    Panicked,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Event(Message),
+    Answer(Result<Dispatched, DispatchError>),
+    Close(CloseReason),
+    Error(String),
+}
+
+/// Law 1 (the part on panics), 8 and 9, and the contract of the listeners: a target does what its
+/// model does.
+pub fn plays_like_its_model(frames: usize, bytes: usize, operations: &[Operation]) {
+    let limits = Limits::new().with_frames(frames).with_bytes(bytes);
+    play(&Bare::new(limits), frames, bytes, operations);
+    play(&Channel::new(limits), frames, bytes, operations);
+}
+
+fn play(stage: &impl Stage, frames: usize, bytes: usize, operations: &[Operation]) {
+    let mut model = Model::new(frames.max(1), bytes);
+    for operation in operations {
+        let expected = model.apply(operation);
+        let seen = catch_unwind(AssertUnwindSafe(|| stage.apply(operation)));
+        assert_eq!(seen.unwrap_or(Outcome::Panicked), expected, "{operation:?}");
+        assert_eq!(*stage.log().lock().unwrap(), model.log, "{operation:?}");
+        assert_eq!(stage.reason(), model.reason());
+        assert_eq!(stage.ends(), (model.is_ended(), model.is_drained()));
+        model.log.clear();
+        stage.log().lock().unwrap().clear();
+    }
+}
+
+/// Reads limits and operations from a fuzzer's bytes: one byte for each choice.
+pub fn read(data: &[u8]) -> (usize, usize, Vec<Operation>) {
+    let mut input = Input(data);
+    let frames = usize::from(input.byte() % 24);
+    let bytes = usize::from(input.byte()) * 4;
+    let mut operations = Vec::new();
+    while !input.is_empty() && operations.len() < 200 {
+        operations.push(operation(&mut input));
+    }
+    (frames, bytes, operations)
+}
+
+fn operation(input: &mut Input<'_>) -> Operation {
+    match input.byte() % 8 {
+        0..=2 => Operation::Dispatch(message(input)),
+        3 => Operation::Queue(message(input)),
+        4 | 5 => {
+            let once = input.byte() % 4 == 0;
+            Operation::Listen(when(input), once, action(input))
+        }
+        6 if input.byte() % 2 == 0 => Operation::Remove(usize::from(input.byte() % 16)),
+        6 => Operation::Take,
+        // Ends are rare, or nothing would happen before them.
+        _ => match input.byte() {
+            byte @ 0..=31 => Operation::End(reason(byte)),
+            _ => Operation::Take,
+        },
+    }
+}
+
+fn message(input: &mut Input<'_>) -> Message {
+    let byte = input.byte();
+    Message {
+        event_type: [None, Some("message"), Some("tick"), Some("close")][usize::from(byte % 4)],
+        cancelable: byte % 16 < 12,
+        len: input.byte(),
+    }
+}
+
+fn when(input: &mut Input<'_>) -> When {
+    [
+        When::Type("message"),
+        When::Type("tick"),
+        When::Every,
+        When::Close,
+        When::Error,
+    ][usize::from(input.byte() % 5)]
+}
+
+fn action(input: &mut Input<'_>) -> Action {
+    match input.byte() % 12 {
+        0 => Action::Cancel,
+        1 => Action::Stop,
+        2 | 3 => Action::Dispatch(message(input)),
+        4 => Action::Listen(when(input)),
+        5 | 6 => Action::Remove(usize::from(input.byte() % 16)),
+        7 => Action::End(reason(input.byte())),
+        8 => Action::Panic,
+        _ => Action::Nothing,
+    }
+}
+
+fn reason(byte: u8) -> CloseReason {
+    [
+        CloseReason::Closed,
+        CloseReason::Aborted,
+        CloseReason::ClientGone,
+        CloseReason::Overflow,
+        CloseReason::Failed,
+        CloseReason::Shutdown,
+    ][usize::from(byte % 6)]
+}

@@ -1,0 +1,307 @@
+//! The two forms of a target on which a play is played: bare, through its two steps, and through
+//! `channel()`.
+
+use std::cell::RefCell;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use sse_proto::futures_core::Stream;
+use sse_proto::{
+    CloseReason, DispatchError, Dispatched, EventStream, EventType, Frame, Limits, ListenerId,
+    LocalListener, On, Target, TargetHandle, WeakTargetHandle, channel_with,
+};
+
+use super::play::{Action, Heard, Message, Operation, Outcome, When};
+
+/// A target of either form.
+pub trait Stage {
+    fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError>;
+    fn queue(&self, frame: &Frame) -> Result<(), DispatchError>;
+    fn listen(&self, when: When, once: bool, action: Action);
+    fn remove(&self, number: usize) -> bool;
+    fn take(&self) -> Option<Vec<u8>>;
+    fn end(&self, reason: CloseReason);
+    fn reason(&self) -> Option<CloseReason>;
+    fn ends(&self) -> (bool, bool);
+    fn log(&self) -> &Mutex<Vec<(usize, Heard)>>;
+
+    fn apply(&self, operation: &Operation) -> Outcome {
+        match operation {
+            Operation::Dispatch(message) => Outcome::Dispatched(self.dispatch(message)),
+            Operation::Queue(message) => {
+                Outcome::Queued(self.queue(&message.with_event(Frame::new)))
+            }
+            Operation::Listen(when, once, action) => {
+                self.listen(*when, *once, *action);
+                Outcome::Nothing
+            }
+            Operation::Remove(number) => Outcome::Removed(self.remove(*number)),
+            Operation::Take => Outcome::Taken(self.take()),
+            Operation::End(reason) => {
+                self.end(*reason);
+                Outcome::Nothing
+            }
+        }
+    }
+
+    fn hear(&self, number: usize, heard: Heard, action: Action) {
+        self.log().lock().unwrap().push((number, heard));
+        match action {
+            Action::Nothing | Action::Cancel | Action::Stop => {}
+            Action::Dispatch(message) => {
+                let answer = self.dispatch(&message);
+                self.log()
+                    .lock()
+                    .unwrap()
+                    .push((number, Heard::Answer(answer)));
+            }
+            Action::Listen(when) => self.listen(when, false, Action::Nothing),
+            Action::Remove(other) => {
+                self.remove(other);
+            }
+            Action::End(reason) => self.end(reason),
+            // Not `panic!`: a fuzzer's hook would end the process.
+            Action::Panic => resume_unwind(Box::new("a listener's panic")),
+        }
+    }
+}
+
+/// Makes the closures of a listener of the play, for either form of target.
+macro_rules! add_listener {
+    ($target:expr, $stage:expr, $number:expr, $when:expr, $once:expr, $action:expr) => {{
+        let (stage, number, action) = ($stage, $number, $action);
+        // When the play is over, its stage goes, and what is told then is told to nobody.
+        let tell = move |heard| {
+            if let Some(stage) = stage() {
+                stage.hear(number, heard, action);
+            }
+        };
+        let on = match $when {
+            When::Type(event_type) => Some(On::event_type(&EventType::from_static(event_type))),
+            When::Every => Some(On::every_event()),
+            When::Close | When::Error => None,
+        };
+        match on {
+            Some(on) => {
+                let on = if $once { on.once() } else { on };
+                $target.listen(on, move |dispatch| {
+                    let event = dispatch.event();
+                    let event_type = event.event_type().map(|t| match t.as_str() {
+                        "message" => "message",
+                        "tick" => "tick",
+                        _ => "close",
+                    });
+                    match action {
+                        Action::Cancel => dispatch.prevent_default(),
+                        Action::Stop => dispatch.stop_immediate_propagation(),
+                        _ => {}
+                    }
+                    let message = Message {
+                        event_type,
+                        len: event.data().map_or(0, |data| data.len() as u8),
+                        cancelable: event.is_cancelable(),
+                    };
+                    tell(Heard::Event(message));
+                })
+            }
+            None if $when == When::Close => $target.on_close(move |reason| {
+                tell(Heard::Close(reason));
+            }),
+            None => $target.on_error(move |error| {
+                tell(Heard::Error(error.to_string()));
+            }),
+        }
+    }};
+}
+
+#[derive(Clone)]
+pub struct Bare(Rc<BareState>);
+
+struct BareState {
+    target: RefCell<Target<LocalListener>>,
+    ids: RefCell<Vec<ListenerId>>,
+    log: Mutex<Vec<(usize, Heard)>>,
+}
+
+impl Bare {
+    pub fn new(limits: Limits) -> Self {
+        Self(Rc::new(BareState {
+            target: RefCell::new(Target::with_limits(limits)),
+            ids: RefCell::default(),
+            log: Mutex::default(),
+        }))
+    }
+}
+
+impl Stage for Bare {
+    fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError> {
+        message.with_event(|event| {
+            let pending = self.0.target.borrow_mut().begin(event)?;
+            let mut decided = pending.run_listeners();
+            let outcome = self.0.target.borrow_mut().commit(&mut decided);
+            let again = self.0.target.borrow_mut().commit(&mut decided);
+            assert_eq!(outcome, again, "a second commit changes nothing");
+            outcome
+        })
+    }
+
+    fn queue(&self, frame: &Frame) -> Result<(), DispatchError> {
+        self.0.target.borrow_mut().dispatch_frame(frame)
+    }
+
+    fn listen(&self, when: When, once: bool, action: Action) {
+        let number = self.0.ids.borrow().len();
+        // Weak, or the target would hold itself.
+        let weak = Rc::downgrade(&self.0);
+        let stage = move || weak.upgrade().map(Bare);
+        let mut target = self.0.target.borrow_mut();
+        let id = add_listener!(target, stage, number, when, once, action);
+        self.0.ids.borrow_mut().push(id);
+    }
+
+    fn remove(&self, number: usize) -> bool {
+        let Some(&id) = self.0.ids.borrow().get(number) else {
+            return false;
+        };
+        let removed = self.0.target.borrow_mut().remove_listener(id);
+        removed.is_some()
+    }
+
+    fn take(&self) -> Option<Vec<u8>> {
+        take_all(|| self.0.target.borrow_mut().next_chunk())
+    }
+
+    fn end(&self, reason: CloseReason) {
+        let ending = if reason == CloseReason::Failed {
+            self.0.target.borrow_mut().begin_failure("failed")
+        } else {
+            self.0.target.borrow_mut().begin_close(reason)
+        };
+        if let Some(ending) = ending {
+            ending.run();
+        }
+    }
+
+    fn reason(&self) -> Option<CloseReason> {
+        let target = self.0.target.borrow();
+        assert_eq!(target.is_closed(), target.close_reason().is_some());
+        target.close_reason()
+    }
+
+    fn ends(&self) -> (bool, bool) {
+        let target = self.0.target.borrow();
+        (target.is_ended(), target.is_drained())
+    }
+
+    fn log(&self) -> &Mutex<Vec<(usize, Heard)>> {
+        &self.0.log
+    }
+}
+
+#[derive(Clone)]
+pub struct Channel {
+    target: TargetHandle,
+    shared: Arc<ChannelState>,
+}
+
+struct ChannelState {
+    stream: Mutex<EventStream>,
+    ids: Mutex<Vec<ListenerId>>,
+    log: Mutex<Vec<(usize, Heard)>>,
+}
+
+impl Channel {
+    pub fn new(limits: Limits) -> Self {
+        let (target, stream) = channel_with(limits);
+        let shared = Arc::new(ChannelState {
+            stream: Mutex::new(stream),
+            ids: Mutex::default(),
+            log: Mutex::default(),
+        });
+        Self { target, shared }
+    }
+
+    fn revive(target: &WeakTargetHandle, shared: &std::sync::Weak<ChannelState>) -> Option<Self> {
+        Some(Self {
+            target: target.upgrade()?,
+            shared: shared.upgrade()?,
+        })
+    }
+}
+
+impl Stage for Channel {
+    fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError> {
+        message.with_event(|event| self.target.dispatch(event))
+    }
+
+    fn queue(&self, frame: &Frame) -> Result<(), DispatchError> {
+        self.target.dispatch_frame(frame)
+    }
+
+    fn listen(&self, when: When, once: bool, action: Action) {
+        let mut ids = self.shared.ids.lock().unwrap();
+        let number = ids.len();
+        let weak = (self.target.downgrade(), Arc::downgrade(&self.shared));
+        let stage = move || Channel::revive(&weak.0, &weak.1);
+        ids.push(add_listener!(
+            self.target,
+            stage,
+            number,
+            when,
+            once,
+            action
+        ));
+    }
+
+    fn remove(&self, number: usize) -> bool {
+        let id = self.shared.ids.lock().unwrap().get(number).copied();
+        id.is_some_and(|id| self.target.remove_listener(id))
+    }
+
+    fn take(&self) -> Option<Vec<u8>> {
+        let mut stream = self.shared.stream.lock().unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        take_all(|| match Pin::new(&mut *stream).poll_next(&mut context) {
+            Poll::Ready(chunk) => chunk,
+            Poll::Pending => None,
+        })
+    }
+
+    fn end(&self, reason: CloseReason) {
+        if reason == CloseReason::Failed {
+            self.target.fail("failed");
+        } else {
+            self.target.end(reason);
+        }
+    }
+
+    fn reason(&self) -> Option<CloseReason> {
+        assert_eq!(
+            self.target.is_closed(),
+            self.target.close_reason().is_some()
+        );
+        self.target.close_reason()
+    }
+
+    fn ends(&self) -> (bool, bool) {
+        use sse_proto::futures_core::stream::FusedStream;
+        let stream = self.shared.stream.lock().unwrap();
+        (stream.is_terminated(), self.target.is_drained())
+    }
+
+    fn log(&self) -> &Mutex<Vec<(usize, Heard)>> {
+        &self.shared.log
+    }
+}
+
+fn take_all<B: AsRef<[u8]>>(mut next: impl FnMut() -> Option<B>) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some(chunk) = next() {
+        assert!(!chunk.as_ref().is_empty(), "a chunk is never empty");
+        all.extend_from_slice(chunk.as_ref());
+    }
+    (!all.is_empty()).then_some(all)
+}
