@@ -13,7 +13,6 @@ use crate::wire::event::Event;
 
 /// What became of an event that was dispatched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
 pub enum Dispatched {
     /// It is queued for the client.
     Sent,

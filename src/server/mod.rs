@@ -9,8 +9,6 @@ pub(crate) mod ending;
 pub(crate) mod holders;
 pub(crate) mod http;
 pub(crate) mod listeners;
-#[cfg(feature = "std")]
-mod nesting;
 pub(crate) mod outbox;
 pub(crate) mod state;
 pub(crate) mod target;

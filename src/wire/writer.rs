@@ -199,8 +199,8 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
 impl EventWriter<BytesMut> {
     /// Ends the event and returns it as a frame.
     ///
-    /// The frame holds at most a quarter (or 4 KiB) more memory than its bytes; where the buffer
-    /// has grown beyond that, they are copied once.
+    /// The frame holds at most a sixteenth more memory than its bytes; where the buffer has grown
+    /// beyond that, they are copied once.
     ///
     /// # Errors
     ///
@@ -211,7 +211,7 @@ impl EventWriter<BytesMut> {
         let mut buffer = self.finish()?;
         let event = buffer.split_off(start);
         let spare = event.capacity() - event.len();
-        let bytes = if start > 0 || spare > (event.len() / 4).max(4096) {
+        let bytes = if start > 0 || spare > event.len() / 16 {
             bytes::Bytes::copy_from_slice(&event)
         } else {
             event.freeze()

@@ -1,71 +1,22 @@
-//! A cloneable handle and a stream of bytes over one [`Target`].
-//!
-//! The lock is held for the target's own work alone. Listeners, wakers, and the drop of whatever
-//! captured something of the user's wait until it is released.
+//! The handle: commands and getters.
 
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use core::error::Error;
 use core::fmt;
-use core::mem;
-use core::pin::Pin;
-use core::sync::atomic::{AtomicUsize, Ordering};
-use core::task::{Context, Poll, Waker};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use core::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use futures_core::stream::{FusedStream, Stream};
-
-use super::closed::{Closed, Waiters};
-use super::dispatch::{Dispatch, DispatchError, Dispatched};
-use super::ending::Ending;
-use super::holders::SharedListener;
-use super::listeners::{ListenerId, On};
+use super::Core;
 use super::nesting;
-use super::outbox::Limits;
-use super::state::CloseReason;
-use super::target::Target;
+use crate::server::closed::Closed;
+use crate::server::dispatch::{Dispatch, DispatchError, Dispatched};
+use crate::server::holders::SharedListener;
+use crate::server::listeners::{ListenerId, On};
+use crate::server::state::CloseReason;
+#[cfg(doc)]
+use crate::server::target::Target;
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
-
-/// Opens an event stream: a handle that takes events, and the bytes that a server sends.
-///
-/// # Examples
-///
-/// ```
-/// use futures::StreamExt;
-/// use sse_proto::{Event, channel};
-///
-/// # futures::executor::block_on(async {
-/// let (target, mut stream) = channel();
-/// target.dispatch_message("hello")?;
-/// target.dispatch_message("world")?;
-/// target.close();
-/// assert_eq!(stream.next().await.unwrap(), "data: hello\n\ndata: world\n\n");
-/// assert!(stream.next().await.is_none());
-/// # Ok::<(), sse_proto::DispatchError>(())
-/// # })?;
-/// # Ok::<(), sse_proto::DispatchError>(())
-/// ```
-pub fn channel() -> (TargetHandle, EventStream) {
-    channel_with(Limits::new())
-}
-
-/// Opens an event stream whose queue has limits of the caller's.
-pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
-    let core = Arc::new(Core {
-        handles: AtomicUsize::new(1),
-        inner: Mutex::new(Inner {
-            target: Target::with_limits(limits),
-            reader: None,
-            waiters: Waiters::default(),
-        }),
-    });
-    let stream = EventStream {
-        core: Arc::clone(&core),
-    };
-    (TargetHandle { core }, stream)
-}
 
 /// Takes the events of one stream. Every clone is the same target.
 ///
@@ -73,32 +24,13 @@ pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
 /// captures a clone of its own target's handle keeps it open until it is closed: capture a
 /// [`WeakTargetHandle`] to avoid that.
 pub struct TargetHandle {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
 }
 
 /// Refers to a target without keeping it open.
 #[derive(Clone)]
 pub struct WeakTargetHandle {
     core: Weak<Core>,
-}
-
-/// The bytes of one event stream, for the body of a response.
-///
-/// One poll takes all that is queued, up to the limit of a chunk, as one [`Bytes`]. Dropping the
-/// stream before its end tells the target that the client is gone.
-pub struct EventStream {
-    core: Arc<Core>,
-}
-
-struct Core {
-    handles: AtomicUsize,
-    inner: Mutex<Inner>,
-}
-
-struct Inner {
-    target: Target<SharedListener>,
-    reader: Option<Waker>,
-    waiters: Waiters,
 }
 
 impl TargetHandle {
@@ -190,6 +122,16 @@ impl TargetHandle {
     /// Returns whether the stream is over and all that was queued was taken.
     pub fn is_drained(&self) -> bool {
         self.core.lock().target.is_drained()
+    }
+
+    /// Returns how many frames are queued.
+    pub fn queued_frames(&self) -> usize {
+        self.core.lock().target.queued_frames()
+    }
+
+    /// Returns how many bytes are queued.
+    pub fn queued_bytes(&self) -> usize {
+        self.core.lock().target.queued_bytes()
     }
 
     /// Returns a future that resolves with the reason once the stream is closed.
@@ -291,125 +233,6 @@ impl WeakTargetHandle {
     }
 }
 
-impl EventStream {
-    /// Ends the stream because what carries it failed: the close listeners run, then the error
-    /// listeners. (A client that goes away is no failure: drop the stream.)
-    pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
-        let error = error.into();
-        self.core.end(|target| target.begin_failure(error));
-    }
-}
-
-impl Stream for EventStream {
-    type Item = Bytes;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = inner.poll_chunk() {
-            return Poll::Ready(ready);
-        }
-        if let Some(reader) = &inner.reader {
-            if reader.will_wake(cx.waker()) {
-                return Poll::Pending;
-            }
-        }
-        drop(inner);
-        // Cloning a waker runs code of the executor's, so it is done without the lock, and what
-        // came meanwhile is looked for again.
-        let reader = cx.waker().clone();
-        let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = inner.poll_chunk() {
-            return Poll::Ready(ready);
-        }
-        let old = inner.reader.replace(reader);
-        drop(inner);
-        drop(old);
-        Poll::Pending
-    }
-}
-
-impl FusedStream for EventStream {
-    fn is_terminated(&self) -> bool {
-        self.core.lock().target.is_ended()
-    }
-}
-
-impl Drop for EventStream {
-    fn drop(&mut self) {
-        self.core
-            .end(|target| target.begin_close(CloseReason::ClientGone));
-    }
-}
-
-impl Core {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing of the user's runs under the lock, so a panic can't have left half a change.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What tells this target from all others that live.
-    fn key(&self) -> usize {
-        core::ptr::from_ref(self).addr()
-    }
-
-    /// Does something that may queue bytes, and wakes the reader if it did.
-    fn sent<T>(
-        mut inner: MutexGuard<'_, Inner>,
-        work: impl FnOnce(&mut Target<SharedListener>) -> Result<T, DispatchError>,
-    ) -> Result<T, DispatchError> {
-        let result = work(&mut inner.target);
-        let reader = if result.is_ok() {
-            inner.reader.take()
-        } else {
-            None
-        };
-        drop(inner);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-        result
-    }
-
-    /// Does something that may close the target, and tells everybody if it did: first the tasks
-    /// that wait, which is cheap and can't fail, then the listeners.
-    fn end(
-        &self,
-        work: impl FnOnce(&mut Target<SharedListener>) -> Option<Ending<SharedListener>>,
-    ) {
-        let mut inner = self.lock();
-        let ending = work(&mut inner.target);
-        let reader = if ending.is_some() || inner.target.is_ended() {
-            inner.reader.take()
-        } else {
-            None
-        };
-        let waiters = mem::take(&mut inner.waiters);
-        let reason = inner.target.close_reason();
-        drop(inner);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-        if let Some(reason) = reason {
-            waiters.tell(reason);
-        }
-        if let Some(ending) = ending {
-            ending.run();
-        }
-    }
-}
-
-impl Inner {
-    /// What a poll gives, before it registers who polls.
-    fn poll_chunk(&mut self) -> Poll<Option<Bytes>> {
-        let chunk = self.target.next_chunk();
-        if chunk.is_some() || self.target.is_ended() {
-            Poll::Ready(chunk)
-        } else {
-            Poll::Pending
-        }
-    }
-}
-
 impl fmt::Debug for TargetHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TargetHandle")
@@ -421,13 +244,5 @@ impl fmt::Debug for TargetHandle {
 impl fmt::Debug for WeakTargetHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WeakTargetHandle").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for EventStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventStream")
-            .field("target", &self.core.lock().target)
-            .finish()
     }
 }

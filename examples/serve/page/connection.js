@@ -1,0 +1,91 @@
+// The connection: its state and its history.
+
+const total = { events: 0, reconnections: 0, missed: 0 };
+let source = null, state = null, entry = null, lost = null, attempts = 0, lastId = null, run = null;
+
+function become(next, text, ...details) {
+  state = next;
+  $("state").dataset.state = next;
+  $("state").textContent = next;
+  $("toggle").textContent = next === "ended" ? "Connect" : "Disconnect";
+  document.title = `${next} \u00b7 ${$("host").textContent}`;
+  entry = element("li", "", { "data-state": next });
+  const body = element("div", "");
+  body.append(element("span", text), element("small", clock.format(new Date())));
+  entry.append(body);
+  for (const detail of details) say(detail);
+  $("log").prepend(entry);
+  if ($("log").children.length > LOG) $("log").lastChild.remove();
+}
+
+const say = text => entry.firstChild.append(element("small", text));
+const idText = id => id === null ? "no Last-Event-ID" : `Last-Event-ID ${id}`;
+
+function connect() {
+  // A new EventSource knows nothing of the one before: the last event ID goes into the query. When it reconnects by itself, it sends the header.
+  source = new EventSource(lastId === null ? "events" : `events?last_event_id=${encodeURIComponent(lastId)}`);
+  become("connecting", "Connecting", `with ${idText(lastId)}`);
+  source.onopen = opened;
+  source.onerror = failed;
+  for (const type of TYPES) source.addEventListener(type, event => received(type, event));
+}
+
+function opened() {
+  const gap = gaps.at(-1);
+  if (gap) gap.to ??= performance.now();
+  if (lost !== null) $("reconnections").textContent = count(++total.reconnections);
+  become("open", lost === null ? "Open" : `Open again after ${seconds(performance.now() - lost)}`);
+  lost = null;
+}
+
+function failed() {
+  if (source.readyState === EventSource.CLOSED) return end("Ended", "the server's answer was not an event stream");
+  if (state === "reconnecting") {
+    attempts += 1;
+    entry.firstChild.lastChild.textContent = `attempt ${count(attempts)}`;
+    return;
+  }
+  attempts = 1;
+  leave();
+  become("reconnecting", "Reconnecting", `with ${idText(lastId)}`, "attempt 1");
+}
+
+function leave() {
+  if (lost !== null) return;
+  lost = performance.now();
+  gaps.push({ from: lost, to: null });
+  while (gaps.length > 1 && gaps[0].to < lost - WINDOW) gaps.shift();
+}
+
+function end(text, ...details) {
+  source.close();
+  leave();
+  attempts = 0;
+  become("ended", text, ...details);
+}
+
+function received(type, event) {
+  total.events += 1;
+  lastId = event.lastEventId === "" ? null : event.lastEventId;
+  // An event without an ID of its own repeats the last one; only `hello` and `bye` have none here.
+  list({ type, id: type === "hello" || type === "bye" ? "" : event.lastEventId, data: event.data });
+  if (type in samples) sample(type, JSON.parse(event.data));
+  if (type === "hello") greeted(JSON.parse(event.data));
+  if (type === "bye") say(`the server said: ${event.data}`);
+}
+
+function greeted(hello) {
+  $("host").textContent = hello.host ?? "serve";
+  $("system").textContent = [hello.system, "sse-proto"].filter(Boolean).join(" \u00b7 ");
+  document.title = `${state} \u00b7 ${$("host").textContent}`;
+  say(`the server received ${idText(hello.last_event_id)}`);
+  if (run !== null && run !== hello.run) say("the server was restarted");
+  else if (run !== null && hello.last_event_id !== null) {
+    const missed = Math.max(0, hello.next_id - 1 - Number(hello.last_event_id)) || 0;
+    $("missed").textContent = count(total.missed += missed);
+    say(missed === 0 ? "nothing was missed" : `${count(missed)} ${missed === 1 ? "event was" : "events were"} missed`);
+  }
+  run = hello.run;
+}
+
+$("toggle").onclick = () => state === "ended" ? connect() : end("Ended", "by the button on this page");

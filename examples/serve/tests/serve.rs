@@ -1,0 +1,250 @@
+//! What the example promises, against the built example as a process of its own.
+
+mod support;
+
+use std::process::Stdio;
+
+use support::{Server, command};
+
+const MEGABYTE: usize = 1 << 20;
+
+#[test]
+fn the_page_is_one_file_without_outside_resources() {
+    let server = Server::start();
+    let mut page = server.get("/");
+    assert_eq!(page.status(), "200");
+    assert!(
+        page.has_header("content-type: text/html; charset=utf-8"),
+        "{}",
+        page.head
+    );
+    let text = page.rest();
+    assert!(text.starts_with("<!doctype html>") && text.ends_with("</html>\n"));
+    for outside in ["http:", "https:", "src=", "@import", "url(", "innerHTML"] {
+        assert!(!text.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn other_paths_and_methods_are_refused() {
+    let server = Server::start();
+    assert_eq!(server.get("/page.html").status(), "404");
+    for (path, allowed) in [("/", "allow: GET, HEAD"), ("/events", "allow: GET")] {
+        let response = server.request(format!("POST {path} HTTP/1.0\r\n\r\n").as_bytes());
+        assert_eq!(response.status(), "405");
+        assert!(response.has_header(allowed), "{}", response.head);
+    }
+    assert_eq!(server.request(b"HEAD / HTTP/1.0\r\n\r\n").status(), "200");
+}
+
+#[test]
+fn a_stream_starts_with_a_comment_and_a_greeting() {
+    let server = Server::start();
+    let mut stream = server.get("/events?last_event_id=17");
+    assert_eq!(stream.status(), "200");
+    assert!(
+        stream.has_header("content-type: text/event-stream"),
+        "{}",
+        stream.head
+    );
+    assert_eq!(stream.block(), ": events follow\n");
+    let hello = stream.block();
+    assert!(
+        hello.starts_with("event: hello\nretry: 1000\ndata: {"),
+        "{hello}"
+    );
+    assert!(hello.contains(r#""last_event_id":"17""#), "{hello}");
+}
+
+#[test]
+fn the_header_is_newer_than_the_query() {
+    let server = Server::start();
+    let request = b"GET /events?last_event_id=17 HTTP/1.0\r\nLast-Event-ID: 18\r\n\r\n";
+    let hello = server.request(request).data_of("hello");
+    assert!(hello.contains(r#""last_event_id":"18""#), "{hello}");
+}
+
+#[test]
+fn an_invalid_last_event_id_is_a_bad_request() {
+    let server = Server::start();
+    let long = "7".repeat(1025);
+    for value in [&b"\xff"[..], long.as_bytes()] {
+        let request = [
+            b"GET /events HTTP/1.0\r\nLast-Event-ID: ",
+            value,
+            b"\r\n\r\n",
+        ]
+        .concat();
+        assert_eq!(server.request(&request).status(), "400");
+    }
+    assert_eq!(server.get("/events?last_event_id=1%002").status(), "400");
+}
+
+#[test]
+fn metrics_arrive_as_typed_events_whose_ids_count_up() {
+    let server = Server::start();
+    let mut stream = server.events();
+    let first = stream.id_of("cpu");
+    assert_eq!(stream.id_of("memory"), first + 1);
+    assert_eq!(stream.id_of("load"), first + 2);
+    assert!(stream.data_of("cpu").contains(r#""cores":["#));
+}
+
+#[test]
+fn each_line_of_standard_input_is_one_event_for_every_client() {
+    let mut server = Server::start();
+    let mut streams = [server.events(), server.events()];
+    let lines: [(&[u8], &str); 9] = [
+        (b"plain\n", "plain"),
+        (b"\n", ""),
+        (b" spaces \n", " spaces "),
+        (b"from elsewhere\r\n", "from elsewhere"),
+        (b"10 %\r20 %\r30 %\n", "10 %\n20 %\n30 %"),
+        (b"\r\rid: 1\r\n", "\n\nid: 1"),
+        (b"invalid \xff\xfe\n", "invalid \u{fffd}\u{fffd}"),
+        (
+            b"null \0 and \xe2\x80\xa8 within\n",
+            "null \0 and \u{2028} within",
+        ),
+        (b"event: cpu\n", "event: cpu"),
+    ];
+    for (bytes, _) in lines {
+        server.write(bytes);
+    }
+    for stream in &mut streams {
+        for (_, data) in lines {
+            assert_eq!(stream.data_of("line"), data);
+        }
+    }
+}
+
+#[test]
+fn a_line_of_ten_megabytes_arrives_whole() {
+    let mut server = Server::start();
+    let mut stream = server.events();
+    let mut line = vec![b'x'; 10 * MEGABYTE];
+    line.push(b'\n');
+    server.write(&line);
+    assert_eq!(stream.data_of("line").len(), 10 * MEGABYTE);
+    server.write(b"after\n");
+    assert_eq!(stream.data_of("line"), "after");
+}
+
+#[test]
+fn a_line_that_is_too_long_is_cut_before_its_end_is_seen() {
+    let mut server = Server::start();
+    let mut stream = server.events();
+    server.write(&vec![b'x'; 17 * MEGABYTE]);
+    let data = stream.data_of("line");
+    assert!(
+        data.len() < 2 * MEGABYTE
+            && data.ends_with("\n[cut here: the line is too long to be sent]")
+    );
+    server.write(b"its end\nafter\n");
+    assert_eq!(stream.data_of("line"), "after");
+    // 16 MiB of CRs would be seven times as much on the wire.
+    let mut breaks = vec![b'\r'; 15 * MEGABYTE];
+    breaks.push(b'\n');
+    server.write(&breaks);
+    assert!(stream.data_of("line").len() < 2 * MEGABYTE);
+    server.write(b"after\n");
+    assert_eq!(stream.data_of("line"), "after");
+}
+
+#[test]
+fn the_end_of_standard_input_does_not_end_the_server() {
+    let mut server = Server::start();
+    let mut stream = server.events();
+    server.write(b"no line end");
+    server.input = None;
+    assert_eq!(stream.data_of("line"), "no line end");
+    server.logged("standard input has ended");
+    stream.block_of("cpu");
+    server.events();
+}
+
+#[test]
+fn a_client_that_goes_away_is_logged() {
+    let server = Server::start();
+    drop(server.events());
+    server.logged("disconnected: the client is gone");
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_and_the_others_go_on() {
+    let mut server = Server::start();
+    let idle = server.get("/events");
+    let mut stream = server.events();
+    let mut line = vec![b'x'; 10 * MEGABYTE];
+    line.push(b'\n');
+    // The queue of 33 MiB, and what the system holds for a socket.
+    for _ in 0..10 {
+        server.write(&line);
+        assert_eq!(stream.data_of("line").len(), 10 * MEGABYTE);
+    }
+    server.logged("client 1 at 127.0.0.1:");
+    server.logged("is too slow");
+    server.logged("disconnected: the queue overflowed");
+    drop(idle);
+    server.write(b"after\n");
+    assert_eq!(stream.data_of("line"), "after");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_streams_and_then_the_process() {
+    let mut server = Server::start();
+    let mut streams = [server.events(), server.events()];
+    let id = server.child.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    for stream in &mut streams {
+        assert!(
+            stream
+                .rest()
+                .ends_with("event: bye\ndata: the server ends\n\n")
+        );
+    }
+    server.logged("disconnected: the server shuts down");
+    assert!(server.child.wait().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_waits_for_a_client_that_does_not_read_only_so_long() {
+    let mut server = Server::start();
+    let _idle = server.get("/events");
+    // More than the system holds for a socket, less than the queue.
+    for _ in 0..3 {
+        server.write(&vec![b'x'; 10 * MEGABYTE]);
+        server.write(b"\n");
+    }
+    server.input = None;
+    server.logged("standard input has ended");
+    let id = server.child.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    server.logged("did not end in time");
+    assert!(server.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_taken_port_is_one_clear_line() {
+    let server = Server::start();
+    let second = command()
+        .arg(&server.address)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let message = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    assert!(
+        message.contains(&server.address) && message.contains("taken"),
+        "{message}"
+    );
+}

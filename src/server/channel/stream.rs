@@ -1,0 +1,84 @@
+//! The stream: what a server polls.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::error::Error;
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::stream::{FusedStream, Stream};
+
+use super::Core;
+use crate::server::state::CloseReason;
+
+/// The bytes of one event stream, for the body of a response.
+///
+/// One poll takes all that is queued, up to the limit of a chunk, as one [`Bytes`]. Dropping the
+/// stream before its end tells the target that the client is gone.
+///
+/// The end of the stream ends the response, not the connection: a server that is stuck in a write
+/// to a client that reads nothing polls no stream. To cut such a client, drop its connection, from
+/// a close listener for example.
+pub struct EventStream {
+    pub(super) core: Arc<Core>,
+}
+
+impl EventStream {
+    /// Ends the stream because what carries it failed: the close listeners run, then the error
+    /// listeners. (A client that goes away is no failure: drop the stream.)
+    pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        let error = error.into();
+        self.core.end(|target| target.begin_failure(error));
+    }
+}
+
+impl Stream for EventStream {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut inner = self.core.lock();
+        if let Poll::Ready(ready) = inner.poll_chunk() {
+            return Poll::Ready(ready);
+        }
+        if let Some(reader) = &inner.reader {
+            if reader.will_wake(cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+        drop(inner);
+        // Cloning a waker runs code of the executor's, so it is done without the lock, and what
+        // came meanwhile is looked for again.
+        let reader = cx.waker().clone();
+        let mut inner = self.core.lock();
+        if let Poll::Ready(ready) = inner.poll_chunk() {
+            return Poll::Ready(ready);
+        }
+        let old = inner.reader.replace(reader);
+        drop(inner);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl FusedStream for EventStream {
+    fn is_terminated(&self) -> bool {
+        self.core.lock().target.is_ended()
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.core
+            .end(|target| target.begin_close(CloseReason::ClientGone));
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream")
+            .field("target", &self.core.lock().target)
+            .finish()
+    }
+}

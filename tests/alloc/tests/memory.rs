@@ -1,0 +1,221 @@
+//! The memory that a target holds follows its limits, whatever the client does.
+//!
+//! `Limits::with_bytes` promises: below the limit and a sixteenth of it, plus 128 KiB, plus 64
+//! bytes for each frame that may be queued.
+
+use std::fmt::Write;
+
+use allocation_counter::{AllocationInfo, measure};
+use sse_proto::{DispatchError, Event, Frame, Limits, LocalListener, Target};
+
+type Local = Target<LocalListener>;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+fn most(limits: Limits) -> u64 {
+    let most = limits.bytes() / 16 * 17 + 128 * KIB + 64 * limits.frames();
+    most as u64
+}
+
+/// What a client that never reads is sent.
+#[derive(Clone, Copy, Debug)]
+enum Sent {
+    Events(&'static [usize]),
+    Frames(&'static [usize]),
+    /// Frames whose data came in pieces.
+    Written(&'static [usize]),
+    Alternating(&'static [usize]),
+}
+
+const SMALL: &[usize] = &[1, 20, 150];
+const MEDIUM: &[usize] = &[3 * KIB];
+/// Around the length above which frames are not copied any more.
+const EDGE: &[usize] = &[4_000, 4_088, 4_089, 4_100, 5_000];
+const LARGE: &[usize] = &[100 * KIB];
+const MIXED: &[usize] = &[1, 3 * KIB, 20, 100 * KIB, 150, 5_000, 4_089, 70 * KIB];
+
+const ALL: &[Sent] = &[
+    Sent::Events(SMALL),
+    Sent::Events(MEDIUM),
+    Sent::Events(EDGE),
+    Sent::Events(LARGE),
+    Sent::Events(MIXED),
+    Sent::Frames(SMALL),
+    Sent::Frames(MEDIUM),
+    Sent::Frames(EDGE),
+    Sent::Frames(LARGE),
+    Sent::Frames(MIXED),
+    Sent::Written(SMALL),
+    Sent::Written(MEDIUM),
+    Sent::Written(EDGE),
+    Sent::Written(LARGE),
+    Sent::Written(MIXED),
+    Sent::Alternating(SMALL),
+    Sent::Alternating(MEDIUM),
+    Sent::Alternating(EDGE),
+    Sent::Alternating(LARGE),
+    Sent::Alternating(MIXED),
+];
+
+const LIMITS: &[Limits] = &[
+    Limits::new(),
+    Limits::new().with_frames(1_000_000),
+    Limits::new().with_frames(50_000).with_bytes(2 * MIB),
+    Limits::new().with_frames(10_000).with_bytes(300 * KIB),
+    Limits::new().with_frames(1_025).with_bytes(128 * KIB),
+    Limits::new().with_frames(10).with_bytes(MIB),
+    Limits::new().with_idle_capacity(0),
+    Limits::new().with_idle_capacity(64 * KIB).with_chunk(1),
+];
+
+/// Sends the next of what is to be sent; the text is a part of `text`.
+fn send(target: &mut Local, sent: Sent, number: usize, text: &str) -> Result<(), DispatchError> {
+    let data = |lens: &[usize]| &text[..lens[number % lens.len()]];
+    match sent {
+        Sent::Events(lens) => target.dispatch_message(data(lens)).map(|_| ()),
+        Sent::Frames(lens) => target.dispatch_frame(&Frame::new(&Event::message(data(lens)))),
+        Sent::Written(lens) => {
+            let mut writer = Frame::writer(&Event::block());
+            for piece in data(lens).as_bytes().chunks(100) {
+                let piece = str::from_utf8(piece).unwrap_or_default();
+                writer.write_str(piece).expect("there is no limit");
+            }
+            target.dispatch_frame(&writer.into_frame().expect("nothing failed"))
+        }
+        Sent::Alternating(lens) if number % 2 == 0 => {
+            send(target, Sent::Events(lens), number / 2, text)
+        }
+        Sent::Alternating(lens) => send(target, Sent::Frames(lens), number / 2, text),
+    }
+}
+
+/// Sends until the queue is full. What the making of a frame takes for a moment is not counted,
+/// what the queue keeps of it is.
+fn fill(target: &mut Local, sent: Sent, text: &str) {
+    for number in 0.. {
+        match send(target, sent, number, text) {
+            Ok(()) => {}
+            Err(DispatchError::Full) => return,
+            Err(error) => panic!("{sent:?}: {error}"),
+        }
+    }
+}
+
+fn drain(target: &mut Local) {
+    while target.next_chunk().is_some() {}
+}
+
+fn text() -> String {
+    "x".repeat(100 * KIB)
+}
+
+#[test]
+fn the_memory_behind_a_client_that_never_reads_stays_below_what_the_limits_promise() {
+    let text = text();
+    let mut broken = Vec::new();
+    for &limits in LIMITS {
+        for &sent in ALL {
+            let mut target = Local::with_limits(limits);
+            let held = measure(|| fill(&mut target, sent, &text)).bytes_current;
+            if held >= 0 && held.unsigned_abs() >= most(limits) {
+                broken.push((limits, sent, held, most(limits)));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn not_even_for_a_moment_is_it_more() {
+    let text = text();
+    let mut broken = Vec::new();
+    for &limits in LIMITS {
+        // Events alone: the making of a frame is the caller's.
+        for lens in [SMALL, MEDIUM, EDGE, LARGE, MIXED] {
+            let mut target = Local::with_limits(limits);
+            let held = measure(|| fill(&mut target, Sent::Events(lens), &text)).bytes_max;
+            if held >= most(limits) {
+                broken.push((limits, lens, held, most(limits)));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn a_client_that_reads_slower_than_events_come_holds_no_more_than_one_that_never_reads() {
+    let text = text();
+    for &limits in LIMITS {
+        let mut target = Local::with_limits(limits);
+        let mut held = 0;
+        measure_each(
+            &mut |number| {
+                let _ = send(&mut target, Sent::Events(MIXED), number, &text);
+                if number % 3 == 0 {
+                    drop(target.next_chunk());
+                }
+            },
+            &mut |info| {
+                held += info.bytes_current;
+                assert!(held.unsigned_abs() < most(limits), "{limits:?}: {held}");
+            },
+        );
+    }
+}
+
+fn measure_each(step: &mut dyn FnMut(usize), check: &mut dyn FnMut(AllocationInfo)) {
+    for number in 0..1_500 {
+        let info = measure(|| step(number));
+        check(info);
+    }
+}
+
+#[test]
+fn memory_shrinks_back_to_the_idle_capacity_after_a_drain() {
+    // The lengths of 32 frames, and what counts the chunks of the buffer.
+    const BESIDE: i64 = 32 * 32 + 128;
+    let text = text();
+    for &limits in LIMITS {
+        for &sent in ALL {
+            let mut target = Local::with_limits(limits);
+            let held = measure(|| {
+                fill(&mut target, sent, &text);
+                drain(&mut target);
+            });
+            let idle = match limits {
+                limits if limits == LIMITS[6] => 0,
+                limits if limits == LIMITS[7] => 64 * KIB,
+                _ => 4 * KIB,
+            };
+            let left = held.bytes_current;
+            assert!(left <= idle as i64 + BESIDE, "{limits:?} {sent:?}: {left}");
+        }
+    }
+}
+
+#[test]
+fn an_end_that_drops_the_queue_gives_all_memory_back() {
+    let text = text();
+    for &sent in ALL {
+        let mut target = Local::new();
+        let held = measure(|| {
+            fill(&mut target, sent, &text);
+            target.abort();
+        });
+        assert_eq!(held.bytes_current, 0, "{sent:?}");
+    }
+}
+
+#[test]
+fn a_closed_target_that_was_drained_holds_no_more_than_an_idle_one() {
+    let text = text();
+    let mut target = Local::new();
+    let held = measure(|| {
+        fill(&mut target, Sent::Events(MIXED), &text);
+        target.close();
+        drain(&mut target);
+    });
+    assert!(target.is_drained());
+    assert!(held.bytes_current < 6 * 1024, "{held:?}");
+}

@@ -1,0 +1,260 @@
+//! What a change can take from users without a test of behaviour noticing: auto traits, sizes and
+//! the texts of errors. The public API itself is in `api.txt`, which `.ci/api` writes.
+
+use sse_proto::{
+    BufferTooSmall, CloseReason, Decided, Dispatch, DispatchError, Dispatched, Ending, Event,
+    EventId, EventType, EventWriter, Frame, InvalidField, InvalidLastEventId, Limits, Lines,
+    ListenerId, LocalListener, On, Pending, RemovedListener, SharedListener, Target, WriteError,
+};
+#[cfg(feature = "std")]
+use sse_proto::{Closed, EventStream, TargetHandle, WeakTargetHandle};
+
+/// Lists which of the auto traits a type has.
+macro_rules! auto_traits {
+    ($type:ty) => {
+        [
+            has!($type: Send),
+            has!($type: Sync),
+            has!($type: Unpin),
+            has!($type: std::panic::UnwindSafe),
+            has!($type: std::panic::RefUnwindSafe),
+        ]
+    };
+}
+
+/// Whether a type has a trait. The constant of the impl with the bound wins over the trait's, where
+/// the bound holds.
+macro_rules! has {
+    ($type:ty: $bound:path) => {{
+        trait Otherwise {
+            const HOLDS: bool = false;
+        }
+        impl<T: ?Sized> Otherwise for T {}
+        struct Of<T: ?Sized>(core::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "used only where the bound holds")]
+        impl<T: ?Sized + $bound> Of<T> {
+            const HOLDS: bool = true;
+        }
+        <Of<$type>>::HOLDS
+    }};
+}
+
+/// `Send`, `Sync`, `Unpin`, `UnwindSafe`, `RefUnwindSafe`.
+const ALL: [bool; 5] = [true; 5];
+const NO_UNWIND: [bool; 5] = [true, true, true, false, false];
+const ONE_THREAD: [bool; 5] = [false, false, true, false, false];
+
+#[test]
+fn values_go_everywhere() {
+    assert_eq!(auto_traits!(Event<'static>), ALL);
+    assert_eq!(auto_traits!(EventType<'static>), ALL);
+    assert_eq!(auto_traits!(EventId<'static>), ALL);
+    assert_eq!(auto_traits!(Frame), ALL);
+    assert_eq!(auto_traits!(Lines<'static>), ALL);
+    assert_eq!(auto_traits!(Limits), ALL);
+    assert_eq!(auto_traits!(On), ALL);
+    assert_eq!(auto_traits!(ListenerId), ALL);
+    assert_eq!(auto_traits!(CloseReason), ALL);
+    assert_eq!(auto_traits!(Dispatched), ALL);
+    assert_eq!(auto_traits!(EventWriter), ALL);
+}
+
+#[test]
+fn errors_go_everywhere() {
+    assert_eq!(auto_traits!(InvalidField), ALL);
+    assert_eq!(auto_traits!(BufferTooSmall), ALL);
+    assert_eq!(auto_traits!(WriteError), ALL);
+    assert_eq!(auto_traits!(DispatchError), ALL);
+    assert_eq!(auto_traits!(InvalidLastEventId), ALL);
+}
+
+#[test]
+fn a_target_of_shared_listeners_moves_between_threads_and_one_of_local_ones_does_not() {
+    assert_eq!(auto_traits!(SharedListener), NO_UNWIND);
+    assert_eq!(auto_traits!(Target<SharedListener>), NO_UNWIND);
+    assert_eq!(auto_traits!(Pending<'static, SharedListener>), NO_UNWIND);
+    assert_eq!(auto_traits!(Decided<'static, SharedListener>), NO_UNWIND);
+    assert_eq!(auto_traits!(Ending<SharedListener>), NO_UNWIND);
+    assert_eq!(auto_traits!(RemovedListener<SharedListener>), NO_UNWIND);
+
+    assert_eq!(auto_traits!(LocalListener), ONE_THREAD);
+    assert_eq!(auto_traits!(Target<LocalListener>), ONE_THREAD);
+    assert_eq!(auto_traits!(Pending<'static, LocalListener>), ONE_THREAD);
+    assert_eq!(auto_traits!(Decided<'static, LocalListener>), ONE_THREAD);
+    assert_eq!(auto_traits!(Ending<LocalListener>), ONE_THREAD);
+    assert_eq!(auto_traits!(RemovedListener<LocalListener>), ONE_THREAD);
+}
+
+#[test]
+fn a_dispatch_stays_where_it_is() {
+    assert!(!has!(Dispatch<'static>: Sync));
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn the_ends_of_a_channel_move_between_threads_and_outlive_a_panic() {
+    assert_eq!(auto_traits!(TargetHandle), ALL);
+    assert!(has!(TargetHandle: Clone));
+    assert_eq!(auto_traits!(WeakTargetHandle), ALL);
+    assert!(has!(WeakTargetHandle: Clone));
+    assert_eq!(auto_traits!(EventStream), ALL);
+    assert!(!has!(EventStream: Clone));
+    assert!(has!(EventStream: futures::stream::FusedStream));
+    // Not those about a panic: the future has what `oneshot` has.
+    assert_eq!(auto_traits!(Closed)[..3], ALL[..3]);
+}
+
+#[test]
+fn errors_are_errors_and_copies() {
+    assert!(has!(InvalidField: std::error::Error) && has!(InvalidField: Copy));
+    assert!(has!(BufferTooSmall: std::error::Error) && has!(BufferTooSmall: Copy));
+    assert!(has!(WriteError: std::error::Error) && has!(WriteError: Copy));
+    assert!(has!(DispatchError: std::error::Error) && has!(DispatchError: Copy));
+    assert!(has!(InvalidLastEventId: std::error::Error) && has!(InvalidLastEventId: Copy));
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn no_type_grows_unnoticed() {
+    let grown: Vec<_> = [
+        ("BufferTooSmall", size_of::<BufferTooSmall>(), 16),
+        ("CloseReason", size_of::<CloseReason>(), 1),
+        ("DispatchError", size_of::<DispatchError>(), 24),
+        ("Dispatched", size_of::<Dispatched>(), 1),
+        ("Event", size_of::<Event<'_>>(), 144),
+        ("EventId", size_of::<EventId<'_>>(), 56),
+        ("EventType", size_of::<EventType<'_>>(), 24),
+        ("EventWriter", size_of::<EventWriter>(), 176),
+        ("Frame", size_of::<Frame>(), 80),
+        ("InvalidField", size_of::<InvalidField>(), 16),
+        ("InvalidLastEventId", size_of::<InvalidLastEventId>(), 24),
+        ("Limits", size_of::<Limits>(), 32),
+        ("Lines", size_of::<Lines<'_>>(), 16),
+        ("ListenerId", size_of::<ListenerId>(), 8),
+        ("On", size_of::<On>(), 24),
+        ("SharedListener", size_of::<SharedListener>(), 16),
+        ("Target", size_of::<Target>(), 200),
+        ("WriteError", size_of::<WriteError>(), 16),
+        #[cfg(feature = "std")]
+        ("EventStream", size_of::<EventStream>(), 8),
+        #[cfg(feature = "std")]
+        ("TargetHandle", size_of::<TargetHandle>(), 8),
+        #[cfg(feature = "std")]
+        ("Closed", size_of::<Closed>(), 16),
+    ]
+    .into_iter()
+    .filter(|(_, size, most)| size > most)
+    .collect();
+    assert!(grown.is_empty(), "(type, its size, what it was): {grown:?}");
+}
+
+#[test]
+fn an_invalid_field_says_which_character_is_where() {
+    let event_type = |text| EventType::new(text).expect_err("it is invalid").to_string();
+    assert_eq!(event_type(""), "an event type can't be empty");
+    assert_eq!(
+        event_type("a\nb"),
+        "LF (U+000A) at byte 1 can't be part of an event type"
+    );
+    assert_eq!(
+        event_type("ä\r\n"),
+        "CR (U+000D) at byte 2 can't be part of an event type"
+    );
+
+    let id = |text| EventId::new(text).expect_err("it is invalid").to_string();
+    assert_eq!(id("\n"), "LF (U+000A) at byte 0 can't be part of an id");
+    assert_eq!(id("12\r"), "CR (U+000D) at byte 2 can't be part of an id");
+    assert_eq!(id("1\0\n"), "NUL (U+0000) at byte 1 can't be part of an id");
+}
+
+#[test]
+fn a_buffer_that_is_too_small_says_by_how_much() {
+    let error = sse_proto::encode_to_slice(&Event::message("hi"), &mut [0; 4]);
+    assert_eq!(
+        error.expect_err("it is too small").to_string(),
+        "the event needs 10 bytes and the buffer has 4"
+    );
+}
+
+#[test]
+fn a_failed_write_says_why() {
+    let texts = [
+        (
+            WriteError::TooLarge { limit: 64 },
+            "the event takes more than 64 bytes",
+        ),
+        (
+            WriteError::InvalidUtf8 { offset: 3 },
+            "the data is not UTF-8 at byte 3",
+        ),
+        (WriteError::Aborted, "what makes the data failed"),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn a_refused_dispatch_says_why() {
+    let closed = |reason| DispatchError::Closed(reason);
+    let texts = [
+        (
+            closed(CloseReason::Closed),
+            "the event stream has ended: closed",
+        ),
+        (
+            closed(CloseReason::Aborted),
+            "the event stream has ended: aborted",
+        ),
+        (
+            closed(CloseReason::ClientGone),
+            "the event stream has ended: the client is gone",
+        ),
+        (
+            closed(CloseReason::Overflow),
+            "the event stream has ended: the queue overflowed",
+        ),
+        (
+            closed(CloseReason::Failed),
+            "the event stream has ended: failed",
+        ),
+        (
+            closed(CloseReason::HandlesDropped),
+            "the event stream has ended: every handle was dropped",
+        ),
+        (
+            closed(CloseReason::Shutdown),
+            "the event stream has ended: the server shuts down",
+        ),
+        (DispatchError::Full, "the queue of the event stream is full"),
+        (
+            DispatchError::TooLarge { len: 20, limit: 10 },
+            "the event takes 20 bytes and the queue holds 10",
+        ),
+        (
+            DispatchError::TooDeep,
+            "listeners dispatched events within each other more than 16 deep",
+        ),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn an_invalid_last_event_id_says_why() {
+    let text = |header: &[u8]| {
+        sse_proto::last_event_id(Some(header))
+            .expect_err("it is invalid")
+            .to_string()
+    };
+    assert_eq!(
+        text(&[b'x'; 1025]),
+        "the last event ID has 1025 bytes and may have 1024"
+    );
+    assert_eq!(text(b"ab\xff"), "the last event ID is not UTF-8 at byte 2");
+    assert_eq!(
+        text(b"4\02"),
+        "bad last event ID: NUL (U+0000) at byte 1 can't be part of an id"
+    );
+}

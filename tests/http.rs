@@ -1,0 +1,93 @@
+//! HTTP's side: headers and the last event ID of a request.
+
+use sse_proto::{
+    HEADERS, HEADERS_HTTP1, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id,
+    last_event_id_in_query,
+};
+
+#[test]
+fn the_headers_hold_for_every_version_of_http() {
+    assert_eq!(
+        HEADERS,
+        [
+            ("content-type", "text/event-stream"),
+            ("cache-control", "no-cache, no-transform"),
+            ("x-accel-buffering", "no"),
+        ]
+    );
+    assert!(HEADERS.iter().all(|(name, _)| *name != "connection"));
+}
+
+#[test]
+fn only_the_profile_for_http1_has_connection() {
+    assert_eq!(HEADERS_HTTP1[..3], HEADERS);
+    assert_eq!(HEADERS_HTTP1[3], ("connection", "keep-alive"));
+}
+
+#[test]
+fn absent_and_empty_are_no_id() {
+    assert_eq!(last_event_id(None), Ok(None));
+    assert_eq!(last_event_id(Some(b"")), Ok(None));
+    assert_eq!(last_event_id_in_query(None, "id"), Ok(None));
+    assert_eq!(last_event_id_in_query(Some(b""), "id"), Ok(None));
+    assert_eq!(last_event_id_in_query(Some(b"id"), "id"), Ok(None));
+    assert_eq!(last_event_id_in_query(Some(b"id="), "id"), Ok(None));
+    assert_eq!(
+        last_event_id_in_query(Some(b"other=1&ide=2"), "id"),
+        Ok(None)
+    );
+}
+
+#[test]
+fn an_id_is_any_text_of_at_most_1_kib() {
+    let longest = "é".repeat(MAX_LAST_EVENT_ID_LEN / 2);
+    let id = last_event_id(Some(longest.as_bytes())).unwrap().unwrap();
+    assert_eq!(id.as_str(), longest);
+    let longer = "x".repeat(MAX_LAST_EVENT_ID_LEN + 1);
+    assert_eq!(
+        last_event_id(Some(longer.as_bytes())),
+        Err(InvalidLastEventId::TooLong { len: 1025 })
+    );
+}
+
+#[test]
+fn what_no_client_sends_is_refused_with_its_place() {
+    assert_eq!(
+        last_event_id(Some(b"ab\xFFc")),
+        Err(InvalidLastEventId::NotUtf8 { offset: 2 })
+    );
+    for (value, character, offset) in [(b"a\0", '\0', 1), (b"\r1", '\r', 0), (b"1\n", '\n', 1)] {
+        let Err(InvalidLastEventId::Invalid(error)) = last_event_id(Some(value)) else {
+            panic!("{value:?} is refused");
+        };
+        assert_eq!(
+            (error.character(), error.offset()),
+            (Some(character), offset)
+        );
+    }
+}
+
+#[test]
+fn a_query_is_decoded_as_a_form() {
+    let id = |query: &'static str| {
+        last_event_id_in_query(Some(query.as_bytes()), "id")
+            .unwrap()
+            .map(|id| id.as_str().to_owned())
+    };
+    assert_eq!(id("id=7").as_deref(), Some("7"));
+    assert_eq!(id("a=1&id=b%2Fc+d").as_deref(), Some("b/c d"));
+    assert_eq!(
+        id("id=1&id=2").as_deref(),
+        Some("1"),
+        "the first one counts"
+    );
+    assert_eq!(id("%69d=1").as_deref(), Some("1"), "names are decoded too");
+    assert_eq!(id("id=%C3%A9").as_deref(), Some("é"));
+    assert_eq!(
+        id("id=100%&x").as_deref(),
+        Some("100%"),
+        "no escape: itself"
+    );
+    assert_eq!(id("id=%zz%4").as_deref(), Some("%zz%4"));
+    assert_eq!(id("id=a=b").as_deref(), Some("a=b"));
+}

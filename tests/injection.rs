@@ -1,0 +1,182 @@
+//! No text of anybody's becomes a line of its own: every field, against every trick.
+
+mod support;
+
+use sse_proto::{
+    Event, EventId, EventType, EventWriter, Frame, last_event_id, last_event_id_in_query, to_bytes,
+};
+use support::laws::{arrives_normalized, encodes_exactly};
+use support::oracle;
+
+fn attacks() -> Vec<String> {
+    vec![
+        "x\ndata: evil".to_owned(),
+        "x\rdata: evil".to_owned(),
+        "x\r\n\r\nevent: evil".to_owned(),
+        "x\n\nid: evil\n\n".to_owned(),
+        "\ndata: evil".to_owned(),
+        "x\n".to_owned(),
+        "x\r".to_owned(),
+        "a\0b".to_owned(),
+        "\0".to_owned(),
+        "a\u{85}data: evil".to_owned(),
+        "a\u{2028}data: evil".to_owned(),
+        "a\u{2029}data: evil".to_owned(),
+        "a\u{0B}data: evil\u{0C}b".to_owned(),
+        "\u{FEFF}data: evil".to_owned(),
+        ": evil".to_owned(),
+        " leading and trailing ".to_owned(),
+        "\n".repeat(1024 * 1024),
+        "\r\n".repeat(1024),
+    ]
+}
+
+/// What an attack must never achieve: an event that the server did not send.
+fn assert_one_event(bytes: &[u8], event_type: &str, data: &str, id: &str) {
+    let received = oracle::decode(bytes);
+    assert_eq!(received.events.len(), 1);
+    let event = &received.events[0];
+    assert_eq!(
+        (&*event.event_type, &*event.data, &*event.last_event_id),
+        (event_type, data, id)
+    );
+}
+
+#[test]
+fn event_type() {
+    for attack in attacks() {
+        match EventType::new(&attack) {
+            Ok(event_type) => {
+                assert!(!attack.contains(['\r', '\n']));
+                let event = Event::new(event_type, "data");
+                assert_one_event(&to_bytes(&event), &attack, "data", "");
+            }
+            Err(error) => {
+                assert!(attack.contains(['\r', '\n']));
+                assert_eq!(error.offset(), attack.find(['\r', '\n']).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn id() {
+    for attack in attacks() {
+        match EventId::new(&attack) {
+            Ok(id) => {
+                assert!(!attack.contains(['\r', '\n', '\0']));
+                assert_one_event(
+                    &to_bytes(&Event::message("data").with_id(id)),
+                    "message",
+                    "data",
+                    &attack,
+                );
+            }
+            Err(error) => {
+                assert_eq!(error.offset(), attack.find(['\r', '\n', '\0']).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn owned_and_parsed_values_are_checked_alike() {
+    for attack in attacks() {
+        assert_eq!(
+            EventType::try_from(attack.clone()).is_ok(),
+            EventType::new(&attack).is_ok()
+        );
+        assert_eq!(
+            attack.parse::<EventType<'static>>().is_ok(),
+            EventType::new(&attack).is_ok()
+        );
+        assert_eq!(
+            EventId::try_from(attack.clone()).is_ok(),
+            EventId::new(&attack).is_ok()
+        );
+        assert_eq!(
+            attack.parse::<EventId<'static>>().is_ok(),
+            EventId::new(&attack).is_ok()
+        );
+    }
+}
+
+#[test]
+fn data() {
+    for attack in attacks() {
+        let event = Event::message(&*attack);
+        let normalized = oracle::lines(&attack).join("\n");
+        assert_one_event(&to_bytes(&event), "message", &normalized, "");
+        arrives_normalized(&event);
+        encodes_exactly(&event);
+    }
+}
+
+#[test]
+fn comment() {
+    for attack in attacks() {
+        let event = Event::message("data").with_comment(&*attack);
+        assert_one_event(&to_bytes(&event), "message", "data", "");
+        let block = Event::block().with_comment(&*attack);
+        assert_eq!(oracle::decode(&to_bytes(&block)).events, []);
+        arrives_normalized(&block);
+    }
+}
+
+#[test]
+fn pieces_of_data() {
+    for attack in attacks().iter().filter(|attack| attack.len() < 4096) {
+        for cut in 0..=attack.len() {
+            let mut writer = Frame::writer(&Event::block().with_id(1_u8));
+            std::io::Write::write_all(&mut writer, &attack.as_bytes()[..cut]).unwrap();
+            std::io::Write::write_all(&mut writer, &attack.as_bytes()[cut..]).unwrap();
+            let frame = writer.into_frame().unwrap();
+            let normalized = oracle::lines(attack).join("\n");
+            assert_one_event(frame.as_bytes(), "message", &normalized, "1");
+        }
+    }
+}
+
+#[test]
+fn pieces_that_are_no_utf8_take_the_event_back() {
+    use std::io::Write;
+    for (bytes, offset) in [
+        (&b"ab\xFF"[..], 2),
+        (b"ab\xC3", 2),
+        (b"\xE2\x82", 0),
+        (b"\xF0\x9F\x98", 0),
+        (b"\xED\xA0\x80", 0),
+    ] {
+        for cut in 0..=bytes.len() {
+            let mut out = sse_proto::bytes::BytesMut::from("before");
+            let mut writer = EventWriter::new(&mut out, &Event::block());
+            let written = writer
+                .write_all(&bytes[..cut])
+                .and_then(|()| writer.write_all(&bytes[cut..]));
+            let error = writer.finish().unwrap_err();
+            assert_eq!(error, sse_proto::WriteError::InvalidUtf8 { offset });
+            if let Err(io) = written {
+                assert_eq!(io.kind(), std::io::ErrorKind::InvalidData);
+            }
+            assert_eq!(out, "before");
+        }
+    }
+}
+
+#[test]
+fn last_event_id_of_a_request() {
+    for attack in attacks() {
+        let good = attack.len() <= 1024 && !attack.contains(['\r', '\n', '\0']);
+        match last_event_id(Some(attack.as_bytes())) {
+            Ok(id) => {
+                assert!(good);
+                assert_eq!(id.unwrap().as_str(), attack);
+            }
+            Err(_) => assert!(!good),
+        }
+        let escaped: String = attack.bytes().map(|b| format!("%{b:02x}")).collect();
+        let query = format!("a=b&lastEventId={escaped}");
+        let id = last_event_id_in_query(Some(query.as_bytes()), "lastEventId");
+        assert_eq!(id.is_ok(), good);
+    }
+}

@@ -1,0 +1,120 @@
+//! What the crate does without std, each step numbered.
+
+use alloc::rc::Rc;
+use core::cell::Cell;
+use core::ffi::c_int;
+use core::fmt::Write;
+use core::time::Duration;
+
+use bytes::BytesMut;
+use sse_proto::{
+    CloseReason, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame, Limits,
+    LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len, last_event_id,
+    lines,
+};
+
+const TICK: EventType<'static> = EventType::from_static("tick");
+const WIRE: &str = ": one\n: two\nevent: tick\nid: 7\nretry: 1500\ndata: a\ndata: b\n\n";
+
+pub(crate) fn run() -> Result<(), c_int> {
+    check(1, encodes())?;
+    check(2, writes_in_pieces())?;
+    check(3, asks_listeners())?;
+    check(4, refuses_what_has_no_room())?;
+    check(5, ends_and_tells())?;
+    check(6, reads_a_last_event_id())
+}
+
+fn check(step: c_int, right: bool) -> Result<(), c_int> {
+    if right { Ok(()) } else { Err(step) }
+}
+
+fn tick() -> Event<'static> {
+    Event::new(TICK, "a\r\nb")
+        .with_id(7_u32)
+        .with_reconnection_time(Duration::from_millis(1500))
+        .with_comment("one\rtwo")
+}
+
+fn encodes() -> bool {
+    let mut buffer = BytesMut::new();
+    encode(&tick(), &mut buffer);
+
+    let mut slice = [0; 128];
+    let len = encode_to_slice(&tick(), &mut slice);
+    let short = encode_to_slice(&tick(), &mut slice[..10]);
+
+    buffer == WIRE
+        && len.is_ok_and(|len| slice.get(..len) == Some(WIRE.as_bytes()))
+        && short.is_err_and(|error| error.needed() == encoded_len(&tick()))
+        && lines("a\r\nb").eq(["a", "b"])
+}
+
+fn writes_in_pieces() -> bool {
+    let mut writer = Frame::writer(&Event::block().with_id(7_u32));
+    let written = write!(writer, "{}\r", 1).and_then(|()| writer.write_str("\ntwo"));
+    let frame = writer.into_frame();
+
+    let mut buffer = BytesMut::new();
+    let mut dropped = EventWriter::new(&mut buffer, &Event::block());
+    let begun = dropped.write_str("never finished");
+    drop(dropped);
+
+    let taken = frame.is_ok_and(|frame| {
+        let mut target = Target::<LocalListener>::new();
+        target.dispatch_frame(&frame).is_ok()
+            && frame.id() == Some("7")
+            && target
+                .next_chunk()
+                .is_some_and(|chunk| chunk == "id: 7\ndata: 1\ndata: two\n\n")
+    });
+    written.is_ok() && begun.is_ok() && buffer.is_empty() && taken
+}
+
+fn asks_listeners() -> bool {
+    let mut target = Target::<LocalListener>::new();
+    let heard = Rc::new(Cell::new(0));
+    let all = Rc::clone(&heard);
+    target.listen(On::every_event(), move |_| all.set(all.get() + 1));
+    target.listen(On::event_type(&TICK).once(), |dispatch| {
+        dispatch.prevent_default();
+    });
+
+    target.dispatch(&tick()) == Ok(Dispatched::Canceled)
+        && target.next_chunk().is_none()
+        && target.dispatch(&tick()) == Ok(Dispatched::Sent)
+        && target.next_chunk().is_some_and(|chunk| chunk == WIRE)
+        && heard.get() == 2
+}
+
+fn refuses_what_has_no_room() -> bool {
+    let mut target = Target::<SharedListener>::with_limits(Limits::new().with_frames(2));
+    target.dispatch_message("one") == Ok(Dispatched::Sent)
+        && target.dispatch_comment("two") == Ok(())
+        && target.dispatch_message("three") == Err(DispatchError::Full)
+        && target
+            .next_chunk()
+            .is_some_and(|chunk| chunk == "data: one\n\n: two\n\n")
+}
+
+fn ends_and_tells() -> bool {
+    let mut target = Target::<LocalListener>::new();
+    let told = Rc::new(Cell::new(None));
+    let at_close = Rc::clone(&told);
+    target.on_close(move |reason| at_close.set(Some(reason)));
+    let queued = target.dispatch_message("last");
+    target.close();
+
+    queued.is_ok()
+        && told.get() == Some(CloseReason::Closed)
+        && !target.is_ended()
+        && target
+            .next_chunk()
+            .is_some_and(|chunk| chunk == "data: last\n\n")
+        && target.is_drained()
+}
+
+fn reads_a_last_event_id() -> bool {
+    last_event_id(Some(b"7")) == Ok(Some(EventId::from(7_u8)))
+        && last_event_id(Some(b"\0")).is_err()
+}
