@@ -1,5 +1,85 @@
-//! The protocol core for server-sent events.
+//! The protocol core for server-sent events: events in, bytes out.
+//!
+//! ```
+//! use sse_proto::{Event, EventType, to_bytes};
+//!
+//! let event = Event::new(EventType::from_static("tick"), "12:00\n12:01").with_id(7_u32);
+//! assert_eq!(to_bytes(&event), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
+//! ```
+//!
+//! It speaks `text/event-stream` as
+//! [HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html) defines it,
+//! and does no more: no I/O, no runtime, no timer, no HTTP server. What it shows the outside is a
+//! `Stream<Item = Bytes>` and plain functions over slices, so that anything can mount it.
+//!
+//! # The parts, and which to use
+//!
+//! - **[`channel`]** for a server on any async runtime: a [`TargetHandle`] that takes events from
+//!   anywhere, and an [`EventStream`] that is the body of the response. Needs the feature `std`.
+//! - **[`Target`]** for everything else: the same as a bare state machine, without a lock and
+//!   without wakers, `&mut self` in and bytes out.
+//! - **[`encode`], [`encode_to_slice`], [`to_bytes`]** for who only wants the bytes of an
+//!   [`Event`]; **[`EventWriter`]** for data that comes in pieces; **[`Frame`]** for one event that
+//!   goes to many.
+//! - **[`HEADERS`], [`last_event_id`]** for the two places where HTTP matters.
+//!
+//! # Local listeners
+//!
+//! Before an event is sent, the target shows it to the listeners that were added with
+//! [`listen`](TargetHandle::listen): of its type or of all types, in the order of registration. One
+//! of them may cancel it. A listener may use its own target; it runs with no lock held.
+//!
+//! ```
+//! use sse_proto::{Dispatched, On, channel};
+//!
+//! let (target, stream) = channel();
+//! target.listen(On::message(), |dispatch| {
+//!     if dispatch.event().data() == Some("secret") {
+//!         dispatch.prevent_default();
+//!     }
+//! });
+//! assert_eq!(target.dispatch_message("secret")?, Dispatched::Canceled);
+//! assert_eq!(target.dispatch_message("public")?, Dispatched::Sent);
+//! # drop(stream);
+//! # Ok::<(), sse_proto::DispatchError>(())
+//! ```
+//!
+//! # Slow clients
+//!
+//! What the client has not read yet is queued, within [`Limits`]. At the limit a dispatch returns
+//! [`DispatchError::Full`]; what to do then is the caller's. To disconnect is often right, since a
+//! client comes back by itself:
+//!
+//! ```
+//! use sse_proto::{CloseReason, DispatchError, Event, Limits, channel_with};
+//!
+//! let (target, stream) = channel_with(Limits::new().with_frames(1));
+//! for data in ["1", "2"] {
+//!     match target.dispatch(&Event::message(data)) {
+//!         Err(DispatchError::Full) => target.end(CloseReason::Overflow),
+//!         result => _ = result?,
+//!     }
+//! }
+//! assert_eq!(target.close_reason(), Some(CloseReason::Overflow));
+//! # drop(stream);
+//! # Ok::<(), DispatchError>(())
+//! ```
+//!
+//! # Limits and memory
+//!
+//! A target allocates nothing before its first event. Its queue holds at most 1 MiB and 1024 frames
+//! unless [`Limits`] says otherwise. In the steady state, where the client reads as events come,
+//! nothing is allocated for an event. No input panics; a user's listener that panics unwinds to the
+//! caller and leaves the target whole.
+//!
+//! # Features and Rust version
+//!
+//! - `std` (default): [`channel`], `std::io::Write` for [`EventWriter`].
+//! - `json`: [`Event::json`], [`EventWriter::json`]; implies `std`.
+//!
+//! Without them the crate is `no_std` with `alloc`. Rust 1.85 or later.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 #[cfg(feature = "std")]
@@ -9,10 +89,28 @@ mod error;
 mod server;
 mod wire;
 
+#[cfg(any(doc, doctest))]
+pub mod guide {
+    //! Pages on one subject each.
+
+    pub mod security {
+        #![doc = include_str!("guide/security.md")]
+    }
+}
+
 pub use bytes;
 pub use futures_core;
 
+// Events and their bytes.
 pub use crate::error::{BufferTooSmall, InvalidField, WriteError};
+pub use crate::wire::encode::{encode, encode_to_slice, encoded_len, to_bytes};
+pub use crate::wire::event::Event;
+pub use crate::wire::field::{EventId, EventType};
+pub use crate::wire::frame::Frame;
+pub use crate::wire::line::{Lines, lines};
+pub use crate::wire::writer::EventWriter;
+
+// One event stream on the sending side.
 #[cfg(feature = "std")]
 pub use crate::server::channel::{
     EventStream, TargetHandle, WeakTargetHandle, channel, channel_with,
@@ -24,17 +122,18 @@ pub use crate::server::dispatch::{
 };
 pub use crate::server::ending::{Ending, RemovedListener};
 pub use crate::server::holders::{LocalListener, SharedListener};
-pub use crate::server::http::{
-    HEADERS, HEADERS_HTTP1, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id,
-    last_event_id_in_query,
-};
 pub use crate::server::listeners::{Listener, ListenerId, On};
 pub use crate::server::outbox::Limits;
 pub use crate::server::state::CloseReason;
 pub use crate::server::target::Target;
-pub use crate::wire::encode::{encode, encode_to_slice, encoded_len, to_bytes};
-pub use crate::wire::event::Event;
-pub use crate::wire::field::{EventId, EventType};
-pub use crate::wire::frame::Frame;
-pub use crate::wire::line::{Lines, lines};
-pub use crate::wire::writer::EventWriter;
+
+// HTTP around it, as data.
+pub use crate::server::http::{
+    HEADERS, HEADERS_HTTP1, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id,
+    last_event_id_in_query,
+};
+
+// The README's examples are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

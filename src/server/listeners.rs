@@ -89,7 +89,8 @@ pub(crate) enum Occasion<'a> {
     Error(&'a (dyn Error + Send + Sync + 'static)),
 }
 
-/// How a target holds its listeners: [`SharedListener`] or [`LocalListener`].
+/// How a target holds its listeners: [`SharedListener`](crate::SharedListener) or
+/// [`LocalListener`](crate::LocalListener).
 pub trait Listener: sealed::Call + Clone {}
 
 pub(crate) mod sealed {

@@ -168,7 +168,8 @@ impl TargetHandle {
     }
 
     /// Adds a listener that runs once, when the stream is closed, whatever the reason: inside the
-    /// call that closes it, or inside the drop of the [`EventStream`].
+    /// call that closes it, or inside the drop of the
+    /// [`EventStream`](crate::EventStream).
     pub fn on_close(&self, listener: impl Fn(CloseReason) + Send + Sync + 'static) -> ListenerId {
         self.add_listener(On::close(), SharedListener::on_close(listener))
     }
