@@ -96,7 +96,9 @@ fn the_last_waker_counts() {
 #[test]
 fn a_refused_or_canceled_event_wakes_nobody_twice() {
     let (target, mut stream) = channel_with(Limits::new().with_bytes(20));
-    target.listen(On::message(), |dispatch| dispatch.prevent_default());
+    target.listen(On::message(), |dispatch| {
+        dispatch.prevent_default();
+    });
     let count = Arc::<Count>::default();
     assert!(poll(&mut stream, &count).is_pending());
     assert!(matches!(
@@ -183,7 +185,7 @@ fn full_is_told_before_any_listener_runs() {
     let ran = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&ran);
     target.listen(On::every_event(), move |_| {
-        _ = count.fetch_add(1, Ordering::SeqCst)
+        count.fetch_add(1, Ordering::SeqCst);
     });
     assert_eq!(target.dispatch_message("1"), Ok(Dispatched::Sent));
     assert_eq!(target.dispatch_message("2"), Err(DispatchError::Full));

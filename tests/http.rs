@@ -42,7 +42,7 @@ fn absent_and_empty_are_no_id() {
 fn an_id_is_any_text_of_at_most_1_kib() {
     let longest = "é".repeat(MAX_LAST_EVENT_ID_LEN / 2);
     let id = last_event_id(Some(longest.as_bytes())).unwrap().unwrap();
-    assert_eq!(id.as_str(), longest);
+    assert_eq!(id, &*longest);
     let longer = "x".repeat(MAX_LAST_EVENT_ID_LEN + 1);
     assert_eq!(
         last_event_id(Some(longer.as_bytes())),
@@ -72,7 +72,7 @@ fn a_query_is_decoded_as_a_form() {
     let id = |query: &'static str| {
         last_event_id_in_query(Some(query.as_bytes()), "id")
             .unwrap()
-            .map(|id| id.as_str().to_owned())
+            .map(|id| id.to_string())
     };
     assert_eq!(id("id=7").as_deref(), Some("7"));
     assert_eq!(id("a=1&id=b%2Fc+d").as_deref(), Some("b/c d"));

@@ -1,5 +1,6 @@
 //! Gives each event to all clients.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,7 +49,7 @@ struct Client {
 #[derive(Serialize)]
 struct Hello<'a> {
     run: String,
-    last_event_id: Option<&'a str>,
+    last_event_id: Option<Cow<'a, str>>,
     next_id: u64,
     host: Option<String>,
     system: Option<String>,
@@ -103,10 +104,7 @@ impl Publisher {
         match last_event_id {
             None => log(format_args!("{name} connected")),
             // Quoted: the client chose this text, and a terminal shows it.
-            Some(id) => log(format_args!(
-                "{name} connected, Last-Event-ID {:?}",
-                id.as_str()
-            )),
+            Some(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
         }
         target.on_close({
             let name = name.clone();
@@ -147,7 +145,7 @@ impl Publisher {
         target.dispatch_comment("events follow")?;
         let hello = Event::json(&Hello {
             run: self.run.to_string(),
-            last_event_id: last_event_id.map(EventId::as_str),
+            last_event_id: last_event_id.map(EventId::to_str),
             next_id,
             host: System::host_name(),
             system: System::long_os_version(),

@@ -59,9 +59,15 @@ pub(crate) struct Waiters(Vec<oneshot::Sender<CloseReason>>);
 
 impl Waiters {
     pub(crate) fn wait(&mut self) -> Closed {
+        // Futures that were made and dropped leave nothing behind: the last ones go at once, as in
+        // a `select` loop, all others before the list grows.
+        while self.0.last().is_some_and(oneshot::Sender::is_canceled) {
+            self.0.pop();
+        }
         if self.0.len() == self.0.capacity() {
-            // Swept before it grows: futures that were made and dropped leave nothing behind.
             self.0.retain(|sender| !sender.is_canceled());
+            // Room for as many again, so that a sweep is paid for by the calls between two.
+            self.0.reserve(self.0.len().max(4));
         }
         let (sender, receiver) = oneshot::channel();
         self.0.push(sender);

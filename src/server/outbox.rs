@@ -16,8 +16,7 @@ use core::mem;
 use bytes::{Bytes, BytesMut};
 
 use super::dispatch::DispatchError;
-use crate::wire::encode::{self, Measured};
-use crate::wire::event::Event;
+use crate::wire::encode::{self, Measured, Parts};
 
 /// Frames above this are not copied into the buffer but stay chunks of their own.
 const LARGE: usize = 4 * 1024;
@@ -70,7 +69,7 @@ impl Limits {
     /// Sets how many bytes may be queued. A single event above it is refused as
     /// [too large](DispatchError::TooLarge).
     ///
-    /// The memory held stays below this and a sixteenth of it, plus 128 KiB, plus 64 bytes for each
+    /// The memory held stays below this and a sixteenth of it, plus 128 KiB, plus 96 bytes for each
     /// frame that may be queued.
     pub const fn with_bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
@@ -174,12 +173,12 @@ impl Outbox {
 
     /// Queues an event that was checked.
     #[inline]
-    pub(crate) fn push_event(&mut self, event: &Event<'_>, measured: Measured) {
+    pub(crate) fn push_event(&mut self, parts: &Parts<'_>, measured: Measured) {
         if self.make_room(measured.len) {
-            encode::write_block(event, measured, &mut self.open);
+            encode::write_block(parts, measured.shape, &mut self.open);
             self.queue(Queued::Buffered(measured.len), measured.len);
         } else {
-            let bytes = encode::measured_to_bytes(event, measured);
+            let bytes = encode::parts_to_bytes(parts, measured);
             self.queue(Queued::Own(bytes), measured.len);
         }
     }
@@ -217,7 +216,7 @@ impl Outbox {
             self.sealed.pop_front();
         }
         self.bytes -= len;
-        self.shrink_if_empty();
+        self.shrink();
         Some(chunk)
     }
 
@@ -233,7 +232,7 @@ impl Outbox {
             return None;
         };
         self.bytes -= bytes.len();
-        self.shrink_if_empty();
+        self.shrink();
         Some(bytes)
     }
 
@@ -265,16 +264,18 @@ impl Outbox {
         true
     }
 
-    fn shrink_if_empty(&mut self) {
-        if !self.frames.is_empty() {
+    #[inline]
+    fn shrink(&mut self) {
+        let (len, capacity) = (self.frames.len(), self.frames.capacity());
+        if capacity > IDLE_FRAMES && capacity / 4 > len {
+            self.frames.shrink_to((2 * len).max(IDLE_FRAMES));
+        }
+        if len > 0 {
             return;
         }
         if self.allocated > self.limits.idle_capacity {
             self.open = BytesMut::new();
             self.allocated = 0;
-        }
-        if self.frames.capacity() > IDLE_FRAMES {
-            self.frames.shrink_to(IDLE_FRAMES);
         }
         if self.sealed.capacity() > 0 {
             self.sealed = VecDeque::new();

@@ -15,7 +15,7 @@ use super::holders::LocalListener;
 use super::listeners::{Listener, ListenerId, Listeners, On};
 use super::outbox::{Limits, Outbox};
 use super::state::{CloseReason, Effect, Input, State};
-use crate::wire::encode::Measured;
+use crate::wire::encode::Parts;
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
@@ -207,6 +207,10 @@ impl<P: Listener> Target<P> {
     ///
     /// What is returned holds the listener: drop it where the drop of what the listener captured
     /// may use the target. `None` if there is no such listener.
+    ///
+    /// # Complexity
+    ///
+    /// Grows with the number of listeners: the list is copied, for the dispatches that hold it.
     pub fn remove_listener(&mut self, id: ListenerId) -> Option<RemovedListener<P>> {
         self.listeners.remove(id).map(RemovedListener)
     }
@@ -262,7 +266,7 @@ impl<P: Listener> Target<P> {
         event: &'e Event<'e>,
         depth: usize,
     ) -> Result<Pending<'e, P>, DispatchError> {
-        let measured = Measured::of(event);
+        let measured = Parts::of(event).measure();
         self.check(measured.len)?;
         if depth >= MAX_DISPATCH_DEPTH {
             return Err(DispatchError::TooDeep);
@@ -354,9 +358,10 @@ impl<P: Listener> Target<P> {
     /// Queues an event that no listener is asked about.
     #[inline]
     pub(crate) fn send(&mut self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        let measured = Measured::of(event);
+        let parts = Parts::of(event);
+        let measured = parts.measure();
         self.check(measured.len)?;
-        self.outbox.push_event(event, measured);
+        self.outbox.push_event(&parts, measured);
         Ok(Dispatched::Sent)
     }
 
@@ -380,7 +385,8 @@ impl<P: Listener> Target<P> {
         }
         let measured = decided.pending.measured;
         self.check(measured.len)?;
-        self.outbox.push_event(decided.pending.event, measured);
+        self.outbox
+            .push_event(&Parts::of(decided.pending.event), measured);
         Ok(Dispatched::Sent)
     }
 

@@ -11,6 +11,12 @@ impl Digits {
     /// `u128::MAX` has 39 of them.
     const MOST: usize = 39;
 
+    /// Returns how many digits a number has.
+    #[inline]
+    pub(crate) fn count(number: u64) -> usize {
+        number.checked_ilog10().map_or(1, |log| log as usize + 1)
+    }
+
     pub(crate) fn of_u128(mut number: u128) -> Self {
         let mut digits = Self::none();
         // Divisions of 128 bits are slow: leave them as soon as the rest fits into 64.
@@ -24,16 +30,19 @@ impl Digits {
         }
     }
 
+    #[inline]
     pub(crate) fn of_u64(number: u64) -> Self {
         let mut digits = Self::none();
         digits.prepend(number);
         digits
     }
 
+    #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.array[self.start..]
     }
 
+    #[inline]
     pub(crate) fn as_str(&self) -> &str {
         core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }

@@ -38,6 +38,7 @@ pub struct Event<'a> {
 
 impl<'a> Event<'a> {
     /// Makes an event without a type: it arrives as `message`.
+    #[inline]
     pub fn message(data: impl Into<Cow<'a, str>>) -> Self {
         Self {
             data: Some(data.into()),
@@ -46,6 +47,7 @@ impl<'a> Event<'a> {
     }
 
     /// Makes an event with a type. Its data may be empty; it fires all the same.
+    #[inline]
     pub fn new(event_type: EventType<'a>, data: impl Into<Cow<'a, str>>) -> Self {
         Self {
             event_type: Some(event_type),
@@ -68,6 +70,7 @@ impl<'a> Event<'a> {
     /// let block = Event::block().with_reconnection_time(Duration::from_secs(3));
     /// assert_eq!(to_bytes(&block), "retry: 3000\n\n");
     /// ```
+    #[inline]
     pub const fn block() -> Self {
         Self {
             event_type: None,
@@ -80,12 +83,14 @@ impl<'a> Event<'a> {
     }
 
     /// Sets the event type.
+    #[inline]
     pub fn with_event_type(mut self, event_type: EventType<'a>) -> Self {
         self.event_type = Some(event_type);
         self
     }
 
     /// Sets the id: what the client sends back as `Last-Event-ID` when it reconnects.
+    #[inline]
     pub fn with_id(mut self, id: impl Into<EventId<'a>>) -> Self {
         self.id = Some(id.into());
         self
@@ -95,6 +100,7 @@ impl<'a> Event<'a> {
     ///
     /// Travels as whole milliseconds, rounded up, [`u64::MAX`] of them at most. Browsers keep it in
     /// a timer of 32 bits: stay below 24 days.
+    #[inline]
     pub fn with_reconnection_time(mut self, time: Duration) -> Self {
         self.reconnection_time = Some(time);
         self
@@ -102,49 +108,58 @@ impl<'a> Event<'a> {
 
     /// Sets the comment, which stands before the fields. Clients ignore it; every line of it
     /// travels as a comment of its own.
+    #[inline]
     pub fn with_comment(mut self, text: impl Into<Cow<'a, str>>) -> Self {
         self.comment = Some(text.into());
         self
     }
 
     /// Sets the data. A block becomes an event.
+    #[inline]
     pub fn with_data(mut self, data: impl Into<Cow<'a, str>>) -> Self {
         self.data = Some(data.into());
         self
     }
 
     /// Sets whether a local listener may cancel the event; without a call, it may.
+    #[inline]
     pub fn with_cancelable(mut self, cancelable: bool) -> Self {
         self.cancelable = cancelable;
         self
     }
 
     /// Returns the event type; `None` stands for `message`.
+    #[inline]
     pub fn event_type(&self) -> Option<&EventType<'a>> {
         self.event_type.as_ref()
     }
 
     /// Returns the id.
+    #[inline]
     pub fn id(&self) -> Option<&EventId<'a>> {
         self.id.as_ref()
     }
 
     /// Returns the reconnection time, as it was set.
+    #[inline]
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.reconnection_time
     }
 
     /// Returns the comment.
+    #[inline]
     pub fn comment(&self) -> Option<&str> {
         self.comment.as_deref()
     }
 
     /// Returns the data; `None` for a [`block`](Self::block), which fires nothing.
+    #[inline]
     pub fn data(&self) -> Option<&str> {
         self.data.as_deref()
     }
 
     /// Returns whether a local listener may cancel the event.
+    #[inline]
     pub fn is_cancelable(&self) -> bool {
         self.cancelable
     }

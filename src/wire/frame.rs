@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-use super::encode::{self, Places};
+use super::encode::{self, Parts, Places};
 use super::event::Event;
 use super::writer::EventWriter;
 
@@ -34,7 +34,7 @@ pub struct Frame {
 impl Frame {
     /// Encodes an event, in one exact allocation.
     pub fn new(event: &Event<'_>) -> Self {
-        Self::of_encoded(encode::to_bytes(event), Places::of(event))
+        Self::of_encoded(encode::to_bytes(event), Places::of(&Parts::of(event)))
     }
 
     /// Starts a frame whose data comes in pieces;

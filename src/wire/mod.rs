@@ -1,6 +1,6 @@
 //! The `text/event-stream` format. Nothing here knows of connections.
 
-pub(crate) mod digits;
+mod digits;
 pub(crate) mod encode;
 pub(crate) mod event;
 pub(crate) mod field;
@@ -8,5 +8,6 @@ pub(crate) mod frame;
 #[cfg(feature = "json")]
 pub(crate) mod json;
 pub(crate) mod line;
-pub(crate) mod utf8;
+mod sink;
+mod utf8;
 pub(crate) mod writer;

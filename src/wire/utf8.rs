@@ -4,6 +4,7 @@
 /// bytes of an unfinished one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Utf8Pieces {
+    #[cfg(feature = "std")]
     held: [u8; 4],
     held_len: usize,
     /// Bytes of complete characters that went through.

@@ -5,7 +5,7 @@ use core::fmt;
 
 use bytes::BytesMut;
 
-use super::encode::{self, DATA, END, Places};
+use super::encode::{self, Parts, Places};
 use super::event::Event;
 use super::frame::Frame;
 use super::line::{Span, Splitter};
@@ -72,13 +72,13 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     pub fn with_limit(mut out: B, head: &Event<'_>, limit: usize) -> Self {
         let buffer = out.borrow_mut();
         let start = buffer.len();
-        encode::write_head(head, buffer);
-        buffer.extend_from_slice(DATA);
+        let parts = Parts::of(head);
+        encode::open_data(&parts, buffer);
         let mut writer = Self {
             out: Some(out),
             start,
             limit,
-            places: Places::of(head),
+            places: Places::of(&parts),
             splitter: Splitter::default(),
             utf8: Utf8Pieces::default(),
             failure: None,
@@ -101,11 +101,8 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        // The check of the limit counts the end of the line and of the block from the start.
-        self.buffer(|buffer| {
-            buffer.extend_from_slice(END);
-            buffer.extend_from_slice(END);
-        });
+        // What each write left room for.
+        self.buffer(|buffer| buffer.extend_from_slice(encode::end_block()));
         self.out.take().ok_or(WriteError::Aborted)
     }
 
@@ -153,7 +150,9 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
             return Err(WriteError::Aborted);
         };
         let buffer = out.borrow_mut();
-        let most = limit.saturating_sub(2 * END.len()).saturating_add(*start);
+        let most = limit
+            .saturating_sub(encode::end_block().len())
+            .saturating_add(*start);
         let mut put = |bytes: &[u8]| {
             if buffer.len() + bytes.len() > most {
                 return Err(WriteError::TooLarge { limit: *limit });
@@ -164,8 +163,8 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         // The head alone may be too large.
         let written = put(b"").and_then(|()| {
             splitter.split(text.as_bytes(), |span| match span {
-                Span::Text(line) => put(line),
-                Span::End => put(END).and_then(|()| put(DATA)),
+                Span::Text { from, len } => put(&from[..len]),
+                Span::End => put(encode::next_line()),
             })
         });
         written.map_err(|failure| self.fail(failure))

@@ -74,14 +74,14 @@ pub fn arrives_normalized(event: &Event<'_>) {
     let bytes = to_bytes(event);
     let received = oracle::decode(&bytes);
 
-    let id = event.id().map_or("", |id| id.as_str());
+    let id = event.id().map(|id| id.to_str()).unwrap_or_default();
     let expected = event.data().map(|data| oracle::Dispatched {
         event_type: event
             .event_type()
             .map_or("message", |event_type| event_type.as_str())
             .to_owned(),
         data: oracle::lines(data).join("\n"),
-        last_event_id: id.to_owned(),
+        last_event_id: id.clone().into_owned(),
     });
     assert_eq!(received.events, Vec::from_iter(expected));
     assert_eq!(received.last_event_id, id);
@@ -131,8 +131,11 @@ pub fn encodes_exactly(event: &Event<'_>) {
     let frame = Frame::new(event);
     assert_eq!(frame.as_bytes(), bytes);
     assert_eq!(frame.len(), len);
-    assert_eq!(frame.id(), event.id().map(|id| id.as_str()));
-    assert_eq!(frame.event_type(), event.event_type().map(|t| t.as_str()));
+    assert_eq!(frame.id(), event.id().map(|id| id.to_str()).as_deref());
+    assert_eq!(
+        frame.event_type(),
+        event.event_type().map(EventType::as_str)
+    );
     assert_eq!(to_bytes(&event.clone().into_owned()), bytes);
 }
 

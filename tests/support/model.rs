@@ -101,8 +101,7 @@ impl Model {
             if listener.once {
                 self.forget(listener.number);
             }
-            self.log
-                .push((listener.number, Heard::Event(message.clone())));
+            self.log.push((listener.number, Heard::Event(*message)));
             match listener.action {
                 Action::Cancel => canceled |= message.cancelable,
                 Action::Stop => break,

@@ -29,7 +29,7 @@ pub fn decode(bytes: &[u8]) -> Received {
     for line in complete_lines(&text) {
         if line.is_empty() {
             // Dispatch the event.
-            received.last_event_id = last_event_id.clone();
+            received.last_event_id.clone_from(&last_event_id);
             if data.is_empty() {
                 event_type.clear();
                 continue;
@@ -56,12 +56,12 @@ pub fn decode(bytes: &[u8]) -> Received {
                 None => (line.as_str(), ""),
             };
             match field {
-                "event" => event_type = value.to_owned(),
+                "event" => value.clone_into(&mut event_type),
                 "data" => {
                     data.push_str(value);
                     data.push('\n');
                 }
-                "id" if !value.contains('\0') => last_event_id = value.to_owned(),
+                "id" if !value.contains('\0') => value.clone_into(&mut last_event_id),
                 "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => {
                     received.reconnection_time = Some(value.parse().unwrap_or(u64::MAX));
                 }

@@ -101,7 +101,9 @@ macro_rules! add_listener {
                     }
                     let message = Message {
                         event_type,
-                        len: event.data().map_or(0, |data| data.len() as u8),
+                        len: event
+                            .data()
+                            .map_or(0, |data| u8::try_from(data.len()).unwrap()),
                         cancelable: event.is_cancelable(),
                     };
                     tell(Heard::Event(message));

@@ -104,7 +104,7 @@ impl TargetHandle {
     }
 
     /// Returns whether the stream takes nothing any more: true from the call that closed it, or
-    /// from the drop of the [`EventStream`].
+    /// from the drop of the [`EventStream`](crate::EventStream).
     pub fn is_closed(&self) -> bool {
         self.core.lock().target.is_closed()
     }

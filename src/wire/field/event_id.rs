@@ -30,10 +30,34 @@ use crate::wire::digits::Digits;
 #[derive(Clone)]
 pub struct EventId<'a>(Repr<'a>);
 
+/// No digits are held: three words without an array stay in registers while an event is built.
 #[derive(Clone)]
 enum Repr<'a> {
     Text(Cow<'a, str>),
-    Number(Digits),
+    Number(Number),
+}
+
+/// A number whose decimal digits are the id: the high and the low 64 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Number(u64, u64);
+
+impl Number {
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        if self.0 == 0 {
+            Digits::count(self.1)
+        } else {
+            self.digits().as_bytes().len()
+        }
+    }
+
+    pub(crate) fn digits(self) -> Digits {
+        if self.0 == 0 {
+            Digits::of_u64(self.1)
+        } else {
+            Digits::of_u128(u128::from(self.0) << 64 | u128::from(self.1))
+        }
+    }
 }
 
 impl<'a> EventId<'a> {
@@ -42,6 +66,7 @@ impl<'a> EventId<'a> {
     /// # Errors
     ///
     /// When `text` has a CR, an LF or a NUL.
+    #[inline]
     pub fn new(text: &'a str) -> Result<Self, InvalidField> {
         check(Field::Id, text)?;
         Ok(Self(Repr::Text(Cow::Borrowed(text))))
@@ -57,11 +82,14 @@ impl<'a> EventId<'a> {
         EventId(Repr::Text(Cow::Borrowed(text)))
     }
 
-    /// Returns the text; of a number, its decimal digits.
-    pub fn as_str(&self) -> &str {
+    /// Returns the text: borrowed, unless the id was made of a number.
+    ///
+    /// To compare or to print an id needs no text: it equals a `str`, and it implements
+    /// [`Display`](fmt::Display).
+    pub fn to_str(&self) -> Cow<'_, str> {
         match &self.0 {
-            Repr::Text(text) => text,
-            Repr::Number(digits) => digits.as_str(),
+            Repr::Text(text) => Cow::Borrowed(text),
+            Repr::Number(number) => Cow::Owned(String::from(number.digits().as_str())),
         }
     }
 
@@ -69,37 +97,54 @@ impl<'a> EventId<'a> {
     pub fn into_owned(self) -> EventId<'static> {
         EventId(match self.0 {
             Repr::Text(text) => Repr::Text(Cow::Owned(text.into_owned())),
-            Repr::Number(digits) => Repr::Number(digits),
+            Repr::Number(number) => Repr::Number(number),
         })
     }
 
-    /// The bytes of [`as_str`](Self::as_str), without the check that they are UTF-8.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// The text, or the number whose digits it is.
+    #[inline]
+    pub(crate) fn parts(&self) -> Result<&str, Number> {
         match &self.0 {
-            Repr::Text(text) => text.as_bytes(),
-            Repr::Number(digits) => digits.as_bytes(),
+            Repr::Text(text) => Ok(text),
+            Repr::Number(number) => Err(*number),
+        }
+    }
+
+    fn with_str<T>(&self, work: impl FnOnce(&str) -> T) -> T {
+        match self.parts() {
+            Ok(text) => work(text),
+            Err(number) => work(number.digits().as_str()),
         }
     }
 }
 
 macro_rules! from_unsigned {
-    ($($number:ty => $digits:ident as $wide:ty),*) => {$(
+    ($($number:ty),*) => {$(
         impl From<$number> for EventId<'_> {
+            #[inline]
             fn from(number: $number) -> Self {
-                Self(Repr::Number(Digits::$digits(number as $wide)))
+                Self(Repr::Number(Number(0, number.into())))
             }
         }
     )*};
 }
 
-from_unsigned!(
-    u8 => of_u64 as u64,
-    u16 => of_u64 as u64,
-    u32 => of_u64 as u64,
-    u64 => of_u64 as u64,
-    usize => of_u64 as u64,
-    u128 => of_u128 as u128
-);
+from_unsigned!(u8, u16, u32, u64);
+
+impl From<usize> for EventId<'_> {
+    #[inline]
+    fn from(number: usize) -> Self {
+        Self(Repr::Number(Number(0, number as u64)))
+    }
+}
+
+impl From<u128> for EventId<'_> {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "each cast takes one half")]
+    fn from(number: u128) -> Self {
+        Self(Repr::Number(Number((number >> 64) as u64, number as u64)))
+    }
+}
 
 impl<'a> TryFrom<&'a str> for EventId<'a> {
     type Error = InvalidField;
@@ -126,15 +171,9 @@ impl FromStr for EventId<'static> {
     }
 }
 
-impl AsRef<str> for EventId<'_> {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
 impl PartialEq for EventId<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.with_str(|text| other == text)
     }
 }
 
@@ -142,13 +181,13 @@ impl Eq for EventId<'_> {}
 
 impl Hash for EventId<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
+        self.with_str(|text| text.hash(state));
     }
 }
 
 impl PartialEq<str> for EventId<'_> {
     fn eq(&self, other: &str) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.with_str(|text| text == other)
     }
 }
 
@@ -160,12 +199,12 @@ impl PartialEq<&str> for EventId<'_> {
 
 impl fmt::Display for EventId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        self.with_str(|text| f.pad(text))
     }
 }
 
 impl fmt::Debug for EventId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
+        self.with_str(|text| fmt::Debug::fmt(text, f))
     }
 }

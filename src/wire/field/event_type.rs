@@ -40,6 +40,7 @@ impl<'a> EventType<'a> {
     /// # Errors
     ///
     /// When `text` is empty or has a CR or an LF.
+    #[inline]
     pub fn new(text: &'a str) -> Result<Self, InvalidField> {
         check(Field::EventType, text)?;
         Ok(Self(Cow::Borrowed(text)))
@@ -56,6 +57,7 @@ impl<'a> EventType<'a> {
     }
 
     /// Returns the text.
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }

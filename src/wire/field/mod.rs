@@ -5,14 +5,25 @@ mod event_id;
 mod event_type;
 
 pub use event_id::EventId;
+pub(crate) use event_id::Number;
 pub use event_type::EventType;
 
+use super::line;
 use crate::error::{Field, InvalidField};
 
 /// Refuses the first of `text`'s characters that `field` can't hold.
-///
-/// A `const fn`, so that a literal is checked when the program is compiled.
-const fn check(field: Field, text: &str) -> Result<(), InvalidField> {
+#[inline]
+fn check(field: Field, text: &str) -> Result<(), InvalidField> {
+    let bad = match field {
+        Field::EventType => text.is_empty() || line::has_end(text.as_bytes()),
+        Field::Id => line::has_end_or_nul(text.as_bytes()),
+    };
+    if bad { find(field, text) } else { Ok(()) }
+}
+
+/// Does the same byte by byte: a `const fn`, so that a literal is checked when it is compiled.
+#[cold]
+const fn find(field: Field, text: &str) -> Result<(), InvalidField> {
     let bytes = text.as_bytes();
     if bytes.is_empty() && matches!(field, Field::EventType) {
         return Err(InvalidField {
@@ -37,9 +48,9 @@ const fn check(field: Field, text: &str) -> Result<(), InvalidField> {
     Ok(())
 }
 
-/// Ends the compilation (or, outside a constant, panics) at a literal that [`check`] refuses.
+/// Ends the compilation (or, outside a constant, panics) at a literal that can't be held.
 const fn check_literal(field: Field, text: &'static str) {
-    if let Err(error) = check(field, text) {
+    if let Err(error) = find(field, text) {
         match (error.field, error.character) {
             (Field::EventType, None) => panic!("an event type can't be empty"),
             (Field::EventType, Some(_)) => panic!("an event type can't hold CR or LF"),

@@ -95,7 +95,9 @@ fn an_event_that_listeners_hear_allocates_nothing() {
     target.listen(On::every_event(), |dispatch| {
         black_box(dispatch.event().data());
     });
-    target.listen(On::message(), |dispatch| dispatch.prevent_default());
+    target.listen(On::message(), |dispatch| {
+        dispatch.prevent_default();
+    });
     let mut both = || {
         assert!(target.dispatch(&delta()).is_ok());
         assert!(target.dispatch_message("canceled").is_ok());
@@ -155,8 +157,9 @@ fn a_poll_that_is_pending_allocates_nothing() {
 fn a_channel_takes_less_than_400_bytes_before_its_first_event() {
     let mut ends = None;
     let made = measure(|| ends = Some(channel()));
-    let inline = size_of_val(&ends) as i64;
-    assert!(made.bytes_current + inline < 400, "{made:?} and {inline}");
+    let inline = size_of_val(&ends) as u64;
+    // Nothing was freed in between, so the most is what is held.
+    assert!(made.bytes_max + inline < 400, "{made:?} and {inline}");
 }
 
 #[test]

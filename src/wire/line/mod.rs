@@ -4,6 +4,10 @@
 //! (HTML, section 9.2.5: `end-of-line = ( cr lf / cr / lf )`). Nothing else ends a line: U+0085,
 //! U+2028 and U+2029 are text.
 
+mod scan;
+
+pub(crate) use scan::{find_end, has_end, has_end_or_nul, is_short};
+
 pub(crate) const LF: u8 = b'\n';
 pub(crate) const CR: u8 = b'\r';
 
@@ -51,8 +55,9 @@ impl core::iter::FusedIterator for Lines<'_> {}
 /// What a [`Splitter`] finds in a piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
-    /// Bytes of a line, without its end.
-    Text(&'a [u8]),
+    /// Bytes of a line, without its end: the first `len` of `from`. What lies behind them may be
+    /// copied along by who writes over it afterwards.
+    Text { from: &'a [u8], len: usize },
     /// An end-of-line.
     End,
 }
@@ -64,8 +69,13 @@ pub(crate) struct Splitter {
     after_cr: bool,
 }
 
+/// How much is searched before it is handed on: what is copied then is still in the first cache.
+const BLOCK: usize = 8 * 1024;
+
 impl Splitter {
-    /// Hands each span of `piece` to `each`, in order; stops at the first refusal.
+    /// Hands each span of `piece` to `each`, in order; stops at the first refusal. A line may come
+    /// in several spans.
+    #[inline]
     pub(crate) fn split<'a, E>(
         &mut self,
         piece: &'a [u8],
@@ -74,29 +84,60 @@ impl Splitter {
         let mut rest = piece;
         if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
-            if rest[0] == LF {
-                rest = &rest[1..];
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+        }
+        while !rest.is_empty() {
+            let len = rest.len().min(BLOCK);
+            if scan::has_end(&rest[..len]) {
+                rest = self.split_block(rest, len, &mut each)?;
+            } else {
+                each(Span::Text { from: rest, len })?;
+                rest = &rest[len..];
             }
         }
-        while let Some(end) = find_end(rest) {
-            if end > 0 {
-                each(Span::Text(&rest[..end]))?;
-            }
-            each(Span::End)?;
-            self.after_cr = rest[end] == CR && end + 1 == rest.len();
-            rest = &rest[end + end_of_line_len(&rest[end..])..];
-        }
-        if rest.is_empty() {
-            return Ok(());
-        }
-        each(Span::Text(rest))
+        Ok(())
     }
-}
 
-/// Returns where the first line of `bytes` ends, if it ends in them.
-#[inline]
-pub(crate) fn find_end(bytes: &[u8]) -> Option<usize> {
-    memchr::memchr2(CR, LF, bytes)
+    /// Hands on the first `len` bytes of `rest`, where ends are frequent; returns what is left.
+    #[inline]
+    fn split_block<'a, E>(
+        &mut self,
+        rest: &'a [u8],
+        len: usize,
+        each: &mut impl FnMut(Span<'a>) -> Result<(), E>,
+    ) -> Result<&'a [u8], E> {
+        let mut start = 0;
+        let mut base = 0;
+        while base < len {
+            let block = &rest[base..len];
+            let mut ends = scan::ends_of_front(block);
+            while ends != 0 {
+                let end = base + ends.trailing_zeros() as usize;
+                ends &= ends - 1;
+                // The LF of a CRLF was passed with its CR.
+                if end < start {
+                    continue;
+                }
+                if end > start {
+                    each(Span::Text {
+                        from: &rest[start..],
+                        len: end - start,
+                    })?;
+                }
+                each(Span::End)?;
+                self.after_cr = rest[end] == CR && end + 1 == rest.len();
+                start = end + end_of_line_len(&rest[end..]);
+            }
+            base += block.len().min(64);
+        }
+        if start < len {
+            each(Span::Text {
+                from: &rest[start..],
+                len: len - start,
+            })?;
+        }
+        Ok(&rest[start.max(len)..])
+    }
 }
 
 /// Returns the length of the end-of-line that `bytes` begins with: 2 for CRLF, else 1.
@@ -106,7 +147,7 @@ pub(crate) fn end_of_line_len(bytes: &[u8]) -> usize {
 }
 
 /// The ends-of-line in a text, counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ends {
     /// How many there are.
     pub(crate) count: usize,
@@ -117,17 +158,9 @@ pub(crate) struct Ends {
 /// Counts the ends-of-line of `text` without stopping at each.
 #[inline]
 pub(crate) fn count_ends(text: &[u8]) -> Ends {
-    if find_end(text).is_none() {
-        return Ends { count: 0, bytes: 0 };
+    if !scan::has_end(text) {
+        return Ends::default();
     }
-    let bytes = text.iter().filter(|&&b| b == CR || b == LF).count();
-    let pairs = text
-        .iter()
-        .zip(text.iter().skip(1))
-        .filter(|&(&a, &b)| a == CR && b == LF)
-        .count();
-    Ends {
-        count: bytes - pairs,
-        bytes,
-    }
+    let (bytes, count) = scan::count(text);
+    Ends { count, bytes }
 }
