@@ -117,13 +117,12 @@ pub use crate::server::channel::{
 };
 #[cfg(feature = "std")]
 pub use crate::server::closed::Closed;
-pub use crate::server::dispatch::{
-    Decided, Dispatch, DispatchError, Dispatched, MAX_DISPATCH_DEPTH, Pending,
-};
+pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
 pub use crate::server::ending::{Ending, RemovedListener};
 pub use crate::server::holders::{LocalListener, SharedListener};
 pub use crate::server::listeners::{Listener, ListenerId, On};
 pub use crate::server::outbox::Limits;
+pub use crate::server::pending::{Decided, Pending};
 pub use crate::server::state::CloseReason;
 pub use crate::server::target::Target;
 

@@ -1,14 +1,10 @@
-//! One dispatch on its way: begun, decided by the local listeners, committed.
+//! A dispatch as its caller and its listeners see it.
 
-use alloc::sync::Arc;
 use core::cell::Cell;
 use core::error::Error;
 use core::fmt;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::listeners::{Listener, Snapshot};
 use super::state::CloseReason;
-use crate::wire::encode::Measured;
 use crate::wire::event::Event;
 
 /// What became of an event that was dispatched.
@@ -72,6 +68,14 @@ pub struct Dispatch<'a> {
 }
 
 impl<'a> Dispatch<'a> {
+    pub(crate) fn new(event: &'a Event<'a>) -> Self {
+        Self {
+            event,
+            canceled: Cell::new(false),
+            stopped: Cell::new(false),
+        }
+    }
+
     /// Returns the event.
     pub fn event(&self) -> &'a Event<'a> {
         self.event
@@ -96,112 +100,5 @@ impl<'a> Dispatch<'a> {
 
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.get()
-    }
-}
-
-/// A dispatch that has begun: its room is reserved, its listeners have not run.
-///
-/// Dropped, it gives the room back. See [`Target::begin`](crate::Target::begin).
-#[must_use = "an event is sent only by `Target::commit`"]
-pub struct Pending<'e, P: Listener> {
-    pub(crate) event: &'e Event<'e>,
-    pub(crate) measured: Measured,
-    pub(crate) listeners: Option<Snapshot<P>>,
-    pub(crate) room: Option<Room>,
-}
-
-impl<'e, P: Listener> Pending<'e, P> {
-    /// Runs the local listeners, in order. They may use the target: nothing is borrowed here.
-    ///
-    /// If one panics, the panic goes on to the caller and the room is given back.
-    pub fn run_listeners(self) -> Decided<'e, P> {
-        let dispatch = Dispatch {
-            event: self.event,
-            canceled: Cell::new(false),
-            stopped: Cell::new(false),
-        };
-        let swept = self
-            .listeners
-            .as_ref()
-            .is_some_and(|listeners| listeners.run_event(&dispatch));
-        Decided {
-            canceled: dispatch.is_canceled(),
-            swept,
-            swept_out: None,
-            outcome: None,
-            pending: self,
-        }
-    }
-}
-
-/// A dispatch whose listeners have run. See [`Target::commit`](crate::Target::commit).
-///
-/// Dropping it may drop listeners that were removed meanwhile, and so run code of theirs.
-#[must_use = "an event is sent only by `Target::commit`"]
-pub struct Decided<'e, P: Listener> {
-    pub(crate) pending: Pending<'e, P>,
-    pub(crate) canceled: bool,
-    pub(crate) swept: bool,
-    /// Listeners that ran once and left the list: held, to be dropped where this is.
-    pub(crate) swept_out: Option<Snapshot<P>>,
-    pub(crate) outcome: Option<Result<Dispatched, DispatchError>>,
-}
-
-/// Room that is reserved for dispatches under way. Shared with each of them, so that one that
-/// panics or is dropped gives its room back without a borrow of the target.
-#[derive(Debug, Default)]
-pub(crate) struct Reserved {
-    frames: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Reserved {
-    pub(crate) fn frames(&self) -> usize {
-        self.frames.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn reserve(self: &Arc<Self>, bytes: usize) -> Room {
-        self.frames.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Room {
-            reserved: Arc::clone(self),
-            bytes,
-        }
-    }
-}
-
-/// The room of one frame; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Room {
-    reserved: Arc<Reserved>,
-    bytes: usize,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.reserved.frames.fetch_sub(1, Ordering::Relaxed);
-        self.reserved.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-impl<P: Listener> fmt::Debug for Pending<'_, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending")
-            .field("event", &self.event)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<P: Listener> fmt::Debug for Decided<'_, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decided")
-            .field("event", &self.pending.event)
-            .field("canceled", &self.canceled)
-            .field("outcome", &self.outcome)
-            .finish_non_exhaustive()
     }
 }

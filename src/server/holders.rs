@@ -1,7 +1,7 @@
-//! The two ways to hold listeners, and the methods that take closures for each.
+//! The two ways to hold listeners.
 //!
-//! A closure that must be `Send + Sync` and one that need not be are two signatures, so the methods
-//! are written once, in a macro, and made for both.
+//! A closure that must be `Send + Sync` and one that need not be are two signatures, so what takes
+//! them is written once, in a macro, and made for both.
 
 use alloc::rc::Rc;
 use alloc::sync::Arc;
@@ -9,9 +9,8 @@ use core::error::Error;
 use core::fmt;
 
 use super::dispatch::Dispatch;
-use super::listeners::{Listener, ListenerId, Occasion, On, sealed};
+use super::listeners::{Listener, Occasion, sealed};
 use super::state::CloseReason;
-use super::target::Target;
 
 macro_rules! listener {
     ($(#[$doc:meta])* $name:ident, $pointer:ident $(, $bound:ident)*) => {
@@ -59,36 +58,6 @@ macro_rules! listener {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        }
-
-        /// Listeners.
-        impl Target<$name> {
-            /// Adds a local listener for events. Listeners run in the order in which they were
-            /// added. Added during a dispatch, it does not run in it; added to a closed stream, it
-            /// never runs.
-            pub fn listen(
-                &mut self,
-                on: On,
-                listener: impl Fn(&Dispatch<'_>) $(+ $bound)* + 'static,
-            ) -> ListenerId {
-                self.add_listener(on, $name::on_event(listener)).0
-            }
-
-            /// Adds a listener that runs once, when the stream is closed, whatever the reason.
-            pub fn on_close(
-                &mut self,
-                listener: impl Fn(CloseReason) $(+ $bound)* + 'static,
-            ) -> ListenerId {
-                self.add_listener(On::close(), $name::on_close(listener)).0
-            }
-
-            /// Adds a listener that runs when the stream fails, after the close listeners.
-            pub fn on_error(
-                &mut self,
-                listener: impl Fn(&(dyn Error + Send + Sync + 'static)) $(+ $bound)* + 'static,
-            ) -> ListenerId {
-                self.add_listener(On::error(), $name::on_error(listener)).0
             }
         }
     };

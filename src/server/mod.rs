@@ -10,5 +10,7 @@ pub(crate) mod holders;
 pub(crate) mod http;
 pub(crate) mod listeners;
 pub(crate) mod outbox;
+pub(crate) mod pending;
+mod room;
 pub(crate) mod state;
 pub(crate) mod target;

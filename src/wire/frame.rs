@@ -3,11 +3,10 @@
 use core::fmt;
 use core::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::encode::{self, Parts, Places};
 use super::event::Event;
-use super::writer::EventWriter;
 
 /// An encoded event: its bytes, and what queues and logs need to know of it.
 ///
@@ -35,12 +34,6 @@ impl Frame {
     /// Encodes an event, in one exact allocation.
     pub fn new(event: &Event<'_>) -> Self {
         Self::of_encoded(encode::to_bytes(event), Places::of(&Parts::of(event)))
-    }
-
-    /// Starts a frame whose data comes in pieces;
-    /// [`into_frame`](EventWriter::into_frame) ends it.
-    pub fn writer(head: &Event<'_>) -> EventWriter {
-        EventWriter::new(BytesMut::new(), head)
     }
 
     pub(crate) fn of_encoded(bytes: Bytes, places: Places) -> Self {

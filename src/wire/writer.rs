@@ -195,6 +195,14 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     }
 }
 
+impl Frame {
+    /// Starts a frame whose data comes in pieces;
+    /// [`into_frame`](EventWriter::into_frame) ends it.
+    pub fn writer(head: &Event<'_>) -> EventWriter {
+        EventWriter::new(BytesMut::new(), head)
+    }
+}
+
 impl EventWriter<BytesMut> {
     /// Ends the event and returns it as a frame.
     ///

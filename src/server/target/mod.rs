@@ -1,0 +1,218 @@
+//! One event stream: takes commands, yields bytes.
+
+mod commands;
+mod listen;
+mod steps;
+
+use alloc::sync::Arc;
+use core::error::Error;
+use core::fmt;
+
+use bytes::Bytes;
+
+use super::dispatch::{DispatchError, Dispatched};
+use super::ending::Failure;
+use super::holders::LocalListener;
+use super::listeners::{Listener, ListenerId, Listeners, On};
+use super::outbox::{Limits, Outbox};
+use super::pending::Decided;
+use super::room::{Reserved, Room};
+use super::state::{CloseReason, Input, State};
+use crate::wire::encode::Parts;
+use crate::wire::event::Event;
+
+/// One event stream on the sending side, as a state machine: no I/O, no lock, no clock, no waker.
+///
+/// It takes **commands** ([`dispatch`](Self::dispatch), [`close`](Self::close) and the like) and
+/// yields **output** ([`next_chunk`](Self::next_chunk)): bytes for the client, in the order of the
+/// commands. After each command, send what `next_chunk` gives until it gives nothing; when
+/// [`is_ended`](Self::is_ended) is true then, the response is over. With the feature `std`,
+/// [`channel`](crate::channel) does that for you and wakes the reader.
+///
+/// Local listeners run inside the commands, before an event is encoded. A listener that itself
+/// uses the target needs the target not to be borrowed meanwhile: take the two steps
+/// [`begin`](Self::begin) and [`commit`](Self::commit) then, and
+/// [`begin_close`](Self::begin_close).
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::{CloseReason, Dispatched, Event, EventType, LocalListener, On, Target};
+///
+/// let mut target = Target::<LocalListener>::new();
+/// target.listen(On::event_type(&EventType::from_static("secret")), |dispatch| {
+///     dispatch.prevent_default();
+/// });
+/// assert_eq!(target.dispatch(&Event::message("hi"))?, Dispatched::Sent);
+/// let secret = Event::new(EventType::from_static("secret"), "1234");
+/// assert_eq!(target.dispatch(&secret)?, Dispatched::Canceled);
+/// target.close();
+/// assert_eq!(target.close_reason(), Some(CloseReason::Closed));
+///
+/// assert_eq!(target.next_chunk().unwrap(), "data: hi\n\n");
+/// assert!(target.is_ended());
+/// # Ok::<(), sse_proto::DispatchError>(())
+/// ```
+pub struct Target<P: Listener = LocalListener> {
+    state: State,
+    failure: Option<Failure>,
+    discarded: usize,
+    listeners: Listeners<P>,
+    outbox: Outbox,
+    // Made at the first dispatch that has listeners to ask.
+    reserved: Option<Arc<Reserved>>,
+}
+
+/// Construction and getters.
+impl<P: Listener> Target<P> {
+    /// Opens an event stream with the default [`Limits`]. Allocates nothing.
+    pub fn new() -> Self {
+        Self::with_limits(Limits::new())
+    }
+
+    /// Opens an event stream.
+    pub fn with_limits(limits: Limits) -> Self {
+        Self {
+            state: State::Open,
+            failure: None,
+            discarded: 0,
+            listeners: Listeners::new(),
+            outbox: Outbox::new(limits),
+            reserved: None,
+        }
+    }
+
+    /// Returns whether the stream takes nothing any more: true from the call that ended it.
+    pub fn is_closed(&self) -> bool {
+        self.state != State::Open
+    }
+
+    /// Returns why the stream was closed.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.state.reason()
+    }
+
+    /// Returns the error that the stream [failed](Self::fail) with.
+    pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.failure.as_deref()
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.failure.clone()
+    }
+
+    /// Returns whether the stream is over: closed, and nothing left to deliver.
+    pub fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended(_))
+    }
+
+    /// Returns whether the stream is over and all that was queued was taken.
+    pub fn is_drained(&self) -> bool {
+        self.is_ended() && self.discarded == 0
+    }
+
+    /// Returns how many frames are queued.
+    pub fn queued_frames(&self) -> usize {
+        self.outbox.frames()
+    }
+
+    /// Returns how many bytes are queued.
+    pub fn queued_bytes(&self) -> usize {
+        self.outbox.bytes()
+    }
+}
+
+/// Output.
+impl<P: Listener> Target<P> {
+    /// Takes what is queued, within the limit of a chunk: whole frames, in order.
+    ///
+    /// `None` means that nothing is queued now; if the target [is ended](Self::is_ended), nothing
+    /// ever will be. A chunk is never empty.
+    #[must_use = "the bytes are the client's"]
+    pub fn next_chunk(&mut self) -> Option<Bytes> {
+        let chunk = self.outbox.pop_chunk();
+        if self.outbox.is_empty() {
+            self.emptied();
+        }
+        chunk
+    }
+}
+
+impl<P: Listener> Target<P> {
+    /// Whether local listeners are to be asked before `event` is sent.
+    pub(crate) fn asks_listeners(&self, event: &Event<'_>) -> bool {
+        !self.listeners.is_empty() && event.data().is_some()
+    }
+
+    /// Queues an event that no listener is asked about.
+    #[inline]
+    pub(crate) fn send(&mut self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
+        let parts = Parts::of(event);
+        let measured = parts.measure();
+        self.check(measured.len)?;
+        self.outbox.push_event(&parts, measured);
+        Ok(Dispatched::Sent)
+    }
+
+    /// Adds a listener; gives it back if the stream is closed, since it would never run.
+    pub(crate) fn add_listener(&mut self, on: On, listener: P) -> (ListenerId, Option<P>) {
+        if self.is_closed() {
+            return (self.listeners.unused_id(), Some(listener));
+        }
+        (self.listeners.add(on, listener), None)
+    }
+
+    fn settle(&mut self, decided: &mut Decided<'_, P>) -> Result<Dispatched, DispatchError> {
+        if decided.swept {
+            decided.swept_out = self.listeners.sweep();
+        }
+        if let Some(reason) = self.close_reason() {
+            return Err(DispatchError::Closed(reason));
+        }
+        if decided.canceled {
+            return Ok(Dispatched::Canceled);
+        }
+        let measured = decided.pending.measured;
+        self.check(measured.len)?;
+        self.outbox
+            .push_event(&Parts::of(decided.pending.event), measured);
+        Ok(Dispatched::Sent)
+    }
+
+    #[inline]
+    fn check(&self, len: usize) -> Result<(), DispatchError> {
+        if let Some(reason) = self.close_reason() {
+            return Err(DispatchError::Closed(reason));
+        }
+        let (frames, bytes) = match &self.reserved {
+            None => (0, 0),
+            Some(reserved) => (reserved.frames(), reserved.bytes()),
+        };
+        self.outbox.check(len, frames, bytes)
+    }
+
+    fn reserve(&mut self, bytes: usize) -> Room {
+        self.reserved.get_or_insert_default().reserve(bytes)
+    }
+
+    fn emptied(&mut self) {
+        (self.state, _) = self.state.next(Input::Emptied);
+    }
+}
+
+impl<P: Listener> Default for Target<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P: Listener> fmt::Debug for Target<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("state", &self.state)
+            .field("failure", &self.failure)
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
+    }
+}
