@@ -110,7 +110,8 @@ impl<'a> Parts<'a> {
 pub(crate) fn write_block(parts: &Parts<'_>, shape: Shape, out: &mut impl Sink) {
     let mut first = write_head(parts, shape, out);
     if let Some(data) = parts.data {
-        write_text(DATA, data, shape.one_line_data, &mut first, out);
+        open(DATA, &mut first, out);
+        write_text(data, shape.one_line_data, out, |out| out.put(DATA));
     }
     // A block with nothing in it is the blank line alone.
     out.put(if first { &BLANK[1..] } else { BLANK });
@@ -164,7 +165,8 @@ impl Places {
 fn write_head(parts: &Parts<'_>, shape: Shape, out: &mut impl Sink) -> bool {
     let mut first = true;
     if let Some(text) = parts.comment {
-        write_text(COMMENT, text, shape.one_line_comment, &mut first, out);
+        open(COMMENT, &mut first, out);
+        write_text(text, shape.one_line_comment, out, |out| out.put(COMMENT));
     }
     if let Some(event_type) = parts.event_type {
         open(EVENT, &mut first, out);
@@ -191,23 +193,22 @@ fn open(name: &[u8], first: &mut bool, out: &mut impl Sink) {
     *first = false;
 }
 
-/// Writes each line of a text.
+/// Writes a text whose first line is open; `next` begins another line.
 #[inline]
-fn write_text(name: &[u8], text: &[u8], one_line: bool, first: &mut bool, out: &mut impl Sink) {
-    open(name, first, out);
+fn write_text<S: Sink>(text: &[u8], one_line: bool, out: &mut S, next: impl Fn(&mut S)) {
     if one_line {
         out.put(text);
     } else {
-        write_lines(name, text, out);
+        write_lines(text, out, next);
     }
 }
 
 #[inline(never)]
-fn write_lines(name: &[u8], text: &[u8], out: &mut impl Sink) {
+fn write_lines<S: Sink>(text: &[u8], out: &mut S, next: impl Fn(&mut S)) {
     let Ok(()) = Splitter::default().split(text, |span| {
         match span {
             Span::Text { from, len } => out.put_front(from, len),
-            Span::End => out.put(name),
+            Span::End => next(out),
         }
         Ok::<(), Infallible>(())
     });
