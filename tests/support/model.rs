@@ -2,7 +2,7 @@
 
 use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
 
-use super::play::{Action, Heard, Message, Operation, Outcome, When};
+use super::play::{Action, ENOUGH, Heard, Message, Operation, Outcome, When};
 
 pub struct Model {
     frames: usize,
@@ -117,6 +117,9 @@ impl Model {
     }
 
     fn act(&mut self, number: usize, action: Action) -> Result<(), Panicked> {
+        if self.log.len() > ENOUGH {
+            return Ok(());
+        }
         match action {
             Action::Nothing | Action::Cancel | Action::Stop => {}
             Action::Dispatch(message) => {

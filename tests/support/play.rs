@@ -53,6 +53,10 @@ pub enum Action {
     Panic,
 }
 
+/// Once so much was heard in one operation, listeners only listen: each of a few that dispatch would
+/// otherwise call all of them, sixteen deep.
+pub const ENOUGH: usize = 100;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Dispatch(Message),

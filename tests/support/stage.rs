@@ -14,7 +14,7 @@ use sse_proto::{
     LocalListener, On, Target, TargetHandle, WeakTargetHandle, channel_with,
 };
 
-use super::play::{Action, Heard, Message, Operation, Outcome, When};
+use super::play::{Action, ENOUGH, Heard, Message, Operation, Outcome, When};
 
 /// A target of either form.
 pub trait Stage {
@@ -48,7 +48,14 @@ pub trait Stage {
     }
 
     fn hear(&self, number: usize, heard: Heard, action: Action) {
-        self.log().lock().unwrap().push((number, heard));
+        let heard_so_far = {
+            let mut log = self.log().lock().unwrap();
+            log.push((number, heard));
+            log.len()
+        };
+        if heard_so_far > ENOUGH {
+            return;
+        }
         match action {
             Action::Nothing | Action::Cancel | Action::Stop => {}
             Action::Dispatch(message) => {
