@@ -2,7 +2,7 @@
 
 use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
 
-use super::play::{Action, ENOUGH, Heard, Message, Operation, Outcome, When};
+use super::play::{Action, ENOUGH, Heard, MOST_LISTENERS, Message, Operation, Outcome, When};
 
 pub struct Model {
     frames: usize,
@@ -167,6 +167,9 @@ impl Model {
     }
 
     fn listen(&mut self, when: When, once: bool, action: Action) {
+        if self.added == MOST_LISTENERS {
+            return;
+        }
         let number = self.added;
         self.added += 1;
         if self.reason.is_none() {

@@ -57,6 +57,9 @@ pub enum Action {
 /// otherwise call all of them, sixteen deep.
 pub const ENOUGH: usize = 100;
 
+/// How many listeners are added in one play.
+pub const MOST_LISTENERS: usize = 32;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Dispatch(Message),

@@ -14,7 +14,7 @@ use sse_proto::{
     LocalListener, On, Target, TargetHandle, WeakTargetHandle, channel_with,
 };
 
-use super::play::{Action, ENOUGH, Heard, Message, Operation, Outcome, When};
+use super::play::{Action, ENOUGH, Heard, MOST_LISTENERS, Message, Operation, Outcome, When};
 
 /// A target of either form.
 pub trait Stage {
@@ -163,6 +163,9 @@ impl Stage for Bare {
 
     fn listen(&self, when: When, once: bool, action: Action) {
         let number = self.0.ids.borrow().len();
+        if number == MOST_LISTENERS {
+            return;
+        }
         // Weak, or the target would hold itself.
         let weak = Rc::downgrade(&self.0);
         let stage = move || weak.upgrade().map(Bare);
@@ -253,6 +256,9 @@ impl Stage for Channel {
     fn listen(&self, when: When, once: bool, action: Action) {
         let mut ids = self.shared.ids.lock().unwrap();
         let number = ids.len();
+        if number == MOST_LISTENERS {
+            return;
+        }
         let weak = (self.target.downgrade(), Arc::downgrade(&self.shared));
         let stage = move || Channel::revive(&weak.0, &weak.1);
         ids.push(add_listener!(
