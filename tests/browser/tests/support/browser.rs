@@ -1,5 +1,7 @@
 //! Chromium without a window, driven through its driver.
 
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -34,6 +36,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Browser {
     client: WebDriver,
+    port: u16,
     _driver: Process,
     _profile: TempDir,
 }
@@ -79,6 +82,7 @@ impl Browser {
             .expect("the page loads");
         Self {
             client,
+            port,
             _driver: driver,
             _profile: profile,
         }
@@ -135,6 +139,28 @@ impl Browser {
         let seen = seen.expect("the page runs a script");
         seen.convert().expect("what the script returns")
     }
+}
+
+impl Drop for Browser {
+    /// Not by the client: its own drop was seen to wait for two minutes, and to leave the browser running.
+    fn drop(&mut self) {
+        let _ = self.client.clone().leak();
+        if let Err(error) = shut_down(self.port) {
+            eprintln!("the browser may still run: {error}");
+        }
+    }
+}
+
+/// Has the driver end its browser, and waits for that.
+fn shut_down(port: u16) -> io::Result<()> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        socket,
+        "GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+    )?;
+    socket.read_to_end(&mut Vec::new())?;
+    Ok(())
 }
 
 /// Starts the driver on a free port, and returns once it listens there.
