@@ -9,7 +9,7 @@ mod stream;
 
 use alloc::sync::Arc;
 use core::mem;
-use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Poll, Waker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -51,6 +51,7 @@ pub fn channel() -> (TargetHandle, EventStream) {
 pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
     let core = Arc::new(Core {
         handles: AtomicUsize::new(1),
+        ready: AtomicBool::new(false),
         inner: Mutex::new(Inner {
             target: Target::with_limits(limits),
             reader: None,
@@ -65,6 +66,11 @@ pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
 
 struct Core {
     handles: AtomicUsize,
+    /// False: when this was last changed, under the lock, there was nothing to poll.
+    ///
+    /// Who asks only for what is there now, and will ask again, need not take the lock to hear
+    /// that. It is no more than that, so that no wake depends on it.
+    ready: AtomicBool,
     inner: Mutex<Inner>,
 }
 
@@ -87,11 +93,13 @@ impl Core {
 
     /// Does something that may queue bytes, and wakes the reader if it did.
     fn sent<T>(
+        &self,
         mut inner: MutexGuard<'_, Inner>,
         work: impl FnOnce(&mut Target<SharedListener>) -> Result<T, DispatchError>,
     ) -> Result<T, DispatchError> {
         let result = work(&mut inner.target);
         let reader = if result.is_ok() {
+            self.ready.store(true, Ordering::Relaxed);
             inner.reader.take()
         } else {
             None
@@ -112,6 +120,7 @@ impl Core {
         let mut inner = self.lock();
         let ending = work(&mut inner.target);
         let reader = if ending.is_some() || inner.target.is_ended() {
+            self.ready.store(true, Ordering::Relaxed);
             inner.reader.take()
         } else {
             None
@@ -129,13 +138,15 @@ impl Core {
             ending.run();
         }
     }
-}
 
-impl Inner {
     /// What a poll gives, before it registers who polls.
-    fn poll_chunk(&mut self) -> Poll<Option<Bytes>> {
-        let chunk = self.target.next_chunk();
-        if chunk.is_some() || self.target.is_ended() {
+    fn poll_chunk(&self, inner: &mut Inner) -> Poll<Option<Bytes>> {
+        let chunk = inner.target.next_chunk();
+        let ended = inner.target.is_ended();
+        if inner.target.queued_frames() == 0 && !ended {
+            self.ready.store(false, Ordering::Relaxed);
+        }
+        if chunk.is_some() || ended {
             Poll::Ready(chunk)
         } else {
             Poll::Pending
