@@ -3,13 +3,11 @@
 use core::fmt;
 use core::mem;
 use core::pin::Pin;
-use core::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::stream::Stream;
 
 use super::fuse::Fuse;
-use crate::server::now::NOW;
 
 /// How many bytes the last batch may have had for its buffer to be kept.
 const IDLE: usize = 4 * 1024;
@@ -78,39 +76,27 @@ impl Batch {
         self.joined.extend_from_slice(&chunk);
     }
 
-    /// Joins to a chunk what else is ready. The batch is empty before and after, but for what did
-    /// not fit.
-    #[inline]
+    /// Joins two chunks, and what else is ready. The batch is empty before, and after but for what
+    /// did not fit.
+    #[inline(never)]
     pub(super) fn join_ready<S: Stream<Item = Bytes>>(
         &mut self,
         first: Bytes,
-        mut stream: Pin<&mut Fuse<S>>,
+        second: Bytes,
+        stream: Pin<&mut Fuse<S>>,
     ) -> Bytes {
-        if self.would_be_full(&first) {
-            return first;
-        }
-        match stream.as_mut().poll_next(&mut Context::from_waker(NOW)) {
-            Poll::Ready(Some(second)) => {
-                self.push(first);
-                self.push(second);
-                self.fill(stream);
-                self.take()
-            }
-            Poll::Ready(None) | Poll::Pending => first,
-        }
+        self.push(first);
+        self.push(second);
+        self.fill(stream);
+        self.take()
     }
 
     /// Puts in what is ready.
-    ///
-    /// There is something to return then, and the caller will ask again: that there is no more now
-    /// need wake nobody.
-    #[inline(never)]
     pub(super) fn fill<S: Stream<Item = Bytes>>(&mut self, mut stream: Pin<&mut Fuse<S>>) {
-        let mut now = Context::from_waker(NOW);
         while !self.is_full() {
-            match stream.as_mut().poll_next(&mut now) {
-                Poll::Ready(Some(next)) => self.push(next),
-                Poll::Ready(None) | Poll::Pending => break,
+            match stream.as_mut().poll_now() {
+                Some(next) => self.push(next),
+                None => break,
             }
         }
     }

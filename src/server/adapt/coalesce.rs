@@ -63,16 +63,22 @@ impl<S: Stream<Item = Bytes>> Stream for Coalesce<S> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut this = self.project();
-        let first = if this.batch.is_empty() {
-            match this.inner.as_mut().poll_bytes(cx) {
-                Poll::Ready(Some(first)) => first,
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
-            }
-        } else {
-            this.batch.take()
+        if !this.batch.is_empty() {
+            this.batch.fill(this.inner);
+            return Poll::Ready(Some(this.batch.take()));
+        }
+        let first = match this.inner.as_mut().poll_bytes(cx) {
+            Poll::Ready(Some(first)) => first,
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => return Poll::Pending,
         };
-        Poll::Ready(Some(this.batch.join_ready(first, this.inner)))
+        if this.batch.would_be_full(&first) {
+            return Poll::Ready(Some(first));
+        }
+        match this.inner.as_mut().poll_now() {
+            None => Poll::Ready(Some(first)),
+            Some(second) => Poll::Ready(Some(this.batch.join_ready(first, second, this.inner))),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

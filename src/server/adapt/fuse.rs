@@ -7,6 +7,8 @@ use bytes::Bytes;
 use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
+use crate::server::now::NOW;
+
 pin_project! {
     /// The stream within an adapter. Once it has ended it is gone, and is never polled again.
     #[derive(Debug)]
@@ -55,6 +57,16 @@ impl<S: Stream<Item = Bytes>> Fuse<S> {
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// Returns what is there now. Only for who has something to return already: the caller will ask
+    /// again, so that there is no more need wake nobody.
+    #[inline]
+    pub(super) fn poll_now(self: Pin<&mut Self>) -> Option<Bytes> {
+        match self.poll_next(&mut Context::from_waker(NOW)) {
+            Poll::Ready(Some(chunk)) => Some(chunk),
+            Poll::Ready(None) | Poll::Pending => None,
         }
     }
 

@@ -71,11 +71,16 @@ impl<S: Stream<Item = Bytes>, T: Timer> Stream for Linger<S, T> {
                 }
                 Poll::Pending => return Poll::Pending,
             };
-            if this.batch.would_be_full(&first)
-                || this.alarm.is_off()
-                || this.alarm.poll(cx).is_ready()
-            {
-                return Poll::Ready(Some(this.batch.join_ready(first, this.inner)));
+            if this.batch.would_be_full(&first) {
+                return Poll::Ready(Some(first));
+            }
+            if this.alarm.is_off() || this.alarm.poll(cx).is_ready() {
+                return match this.inner.as_mut().poll_now() {
+                    None => Poll::Ready(Some(first)),
+                    Some(second) => {
+                        Poll::Ready(Some(this.batch.join_ready(first, second, this.inner)))
+                    }
+                };
             }
             this.batch.push(first);
         } else if !this.batch.is_full()
