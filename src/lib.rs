@@ -21,6 +21,8 @@
 //! - **[`encode`], [`encode_to_slice`], [`to_bytes`]** for who only wants the bytes of an
 //!   [`Event`]; **[`EventWriter`]** for data that comes in pieces; **[`Frame`]** for one event that
 //!   goes to many.
+//! - **[`adapt`]** for what stands around a stream: keep-alive comments by any [`Timer`], first
+//!   bytes, the end at a shutdown, fewer and larger chunks.
 //! - **[`HEADERS`], [`last_event_id`]** for the two places where HTTP matters.
 //!
 //! # Local listeners
@@ -87,6 +89,7 @@ extern crate std;
 
 mod error;
 mod server;
+mod timer;
 mod wire;
 
 #[cfg(any(doc, doctest))]
@@ -125,6 +128,10 @@ pub use crate::server::outbox::Limits;
 pub use crate::server::pending::{Decided, Pending};
 pub use crate::server::state::CloseReason;
 pub use crate::server::target::Target;
+
+// Streams around an event stream, and the clock that they wait by.
+pub use crate::server::adapt;
+pub use crate::timer::Timer;
 
 // HTTP around it, as data.
 pub use crate::server::http::{

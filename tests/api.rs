@@ -106,6 +106,26 @@ fn the_ends_of_a_channel_move_between_threads_and_outlive_a_panic() {
 }
 
 #[test]
+fn adapters_go_where_what_they_hold_goes() {
+    use sse_proto::adapt::{Coalesce, KeepAlive, Linger, Preamble, Until, WithPreamble};
+
+    type Stream = futures::stream::Pending<sse_proto::bytes::Bytes>;
+    type Future = std::future::Pending<()>;
+    type Timer = fn(std::time::Duration) -> Future;
+    type NoStream = futures::stream::LocalBoxStream<'static, sse_proto::bytes::Bytes>;
+
+    assert_eq!(auto_traits!(Preamble<'static>), ALL);
+    assert_eq!(auto_traits!(KeepAlive<Stream, Timer>), ALL);
+    assert_eq!(auto_traits!(WithPreamble<Stream>), ALL);
+    assert_eq!(auto_traits!(Until<Stream, Future>), ALL);
+    assert_eq!(auto_traits!(Coalesce<Stream>), ALL);
+    assert_eq!(auto_traits!(Linger<Stream, Timer>), ALL);
+    assert!(!has!(KeepAlive<NoStream, Timer>: Send));
+    assert!(!has!(Until<Stream, std::marker::PhantomPinned>: Unpin));
+    assert!(has!(Linger<Stream, Timer>: futures::stream::FusedStream));
+}
+
+#[test]
 fn errors_are_errors_and_copies() {
     assert!(has!(InvalidField: std::error::Error) && has!(InvalidField: Copy));
     assert!(has!(BufferTooSmall: std::error::Error) && has!(BufferTooSmall: Copy));

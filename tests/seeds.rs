@@ -33,3 +33,8 @@ fn encode() {
 fn target() {
     replay("target", support::replay::target);
 }
+
+#[test]
+fn life() {
+    replay("life", support::replay::life);
+}

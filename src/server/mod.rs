@@ -1,5 +1,6 @@
 //! Sending: the states of one event stream, its local listeners, its queue.
 
+pub mod adapt;
 #[cfg(feature = "std")]
 pub(crate) mod channel;
 #[cfg(feature = "std")]
@@ -9,6 +10,7 @@ pub(crate) mod ending;
 pub(crate) mod holders;
 pub(crate) mod http;
 pub(crate) mod listeners;
+pub(crate) mod now;
 pub(crate) mod outbox;
 mod panics;
 pub(crate) mod pending;

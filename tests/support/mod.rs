@@ -7,8 +7,11 @@
     reason = "each test and each fuzz target uses a part of it"
 )]
 
+pub mod fakes;
 pub mod input;
 pub mod laws;
+pub mod life;
+pub mod life_model;
 pub mod model;
 pub mod oracle;
 pub mod play;

@@ -2,6 +2,7 @@
 
 use super::input::Input;
 use super::laws::{arrives_normalized, encodes_exactly, splits_the_same, takes_text_only};
+use super::life;
 use super::play::{plays_like_its_model, read};
 
 /// The first byte is the cut, the rest the text.
@@ -24,4 +25,10 @@ pub fn encode(data: &[u8]) {
 pub fn target(data: &[u8]) {
     let (frames, bytes, operations) = read(data);
     plays_like_its_model(frames, bytes, &operations);
+}
+
+/// The adapters, `|`, then steps; [`life::read`] has the letters.
+pub fn life(data: &[u8]) {
+    let (adapters, steps) = life::read(data);
+    life::lives_like_its_model(&adapters, &steps);
 }

@@ -46,13 +46,14 @@ impl TargetHandle {
     pub fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
         let mut inner = self.core.lock();
         if !inner.target.asks_listeners(event) {
-            return Core::sent(inner, |target| target.send(event));
+            return self.core.sent(inner, |target| target.send(event));
         }
         let depth = nesting::depth(self.core.key());
         let pending = inner.target.begin_at(event, depth)?;
         drop(inner);
         let mut decided = nesting::deeper(self.core.key(), || pending.run_listeners());
-        Core::sent(self.core.lock(), |target| target.commit(&mut decided))
+        self.core
+            .sent(self.core.lock(), |target| target.commit(&mut decided))
     }
 
     /// Dispatches an event without a type.
@@ -70,7 +71,8 @@ impl TargetHandle {
     ///
     /// When the stream is closed, its queue is full, or the comment is larger than the queue.
     pub fn dispatch_comment(&self, text: &str) -> Result<(), DispatchError> {
-        Core::sent(self.core.lock(), |target| target.dispatch_comment(text))
+        self.core
+            .sent(self.core.lock(), |target| target.dispatch_comment(text))
     }
 
     /// Queues a frame, without encoding it again. Local listeners do not see it.
@@ -79,7 +81,8 @@ impl TargetHandle {
     ///
     /// When the stream is closed, its queue is full, or the frame is larger than the queue.
     pub fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
-        Core::sent(self.core.lock(), |target| target.dispatch_frame(frame))
+        self.core
+            .sent(self.core.lock(), |target| target.dispatch_frame(frame))
     }
 
     /// Closes the stream. What is queued is still delivered. The close listeners run at once.

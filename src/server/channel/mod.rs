@@ -9,7 +9,7 @@ mod stream;
 
 use alloc::sync::Arc;
 use core::mem;
-use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Poll, Waker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -52,6 +52,7 @@ pub fn channel() -> (TargetHandle, EventStream) {
 pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
     let core = Arc::new(Core {
         handles: AtomicUsize::new(1),
+        ready: AtomicBool::new(false),
         inner: Mutex::new(Inner {
             target: Target::with_limits(limits),
             reader: None,
@@ -66,6 +67,11 @@ pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
 
 struct Core {
     handles: AtomicUsize,
+    /// False: when this was last changed, under the lock, there was nothing to poll.
+    ///
+    /// Who asks only for what is there now, and will ask again, need not take the lock to hear
+    /// that. It is no more than that, so that no wake depends on it.
+    ready: AtomicBool,
     inner: Mutex<Inner>,
 }
 
@@ -88,11 +94,13 @@ impl Core {
 
     /// Does something that may queue bytes, and wakes the reader if there are any.
     fn sent<T>(
+        &self,
         mut inner: MutexGuard<'_, Inner>,
         work: impl FnOnce(&mut Target<SharedListener>) -> T,
     ) -> T {
         let result = work(&mut inner.target);
         let reader = if inner.target.queued_frames() > 0 {
+            self.ready.store(true, Ordering::Relaxed);
             inner.reader.take()
         } else {
             None
@@ -113,6 +121,7 @@ impl Core {
         let mut inner = self.lock();
         let ending = work(&mut inner.target);
         let reader = if ending.is_ok() || inner.target.is_ended() {
+            self.ready.store(true, Ordering::Relaxed);
             inner.reader.take()
         } else {
             None
@@ -137,13 +146,15 @@ impl Core {
     fn close(&self, reason: CloseReason) {
         self.end(|target| target.begin_close(reason).ok_or(()));
     }
-}
 
-impl Inner {
     /// What a poll gives, before it registers who polls.
-    fn poll_chunk(&mut self) -> Poll<Option<Bytes>> {
-        let chunk = self.target.next_chunk();
-        if chunk.is_some() || self.target.is_ended() {
+    fn poll_chunk(&self, inner: &mut Inner) -> Poll<Option<Bytes>> {
+        let chunk = inner.target.next_chunk();
+        let ended = inner.target.is_ended();
+        if inner.target.queued_frames() == 0 && !ended {
+            self.ready.store(false, Ordering::Relaxed);
+        }
+        if chunk.is_some() || ended {
             Poll::Ready(chunk)
         } else {
             Poll::Pending

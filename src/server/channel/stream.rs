@@ -4,13 +4,17 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt;
+use core::future::Future;
 use core::pin::Pin;
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
 use super::Core;
+use crate::server::adapt::Until;
+use crate::server::now::NOW;
 use crate::server::state::CloseReason;
 
 /// The bytes of one event stream, for the body of a response.
@@ -33,15 +37,52 @@ impl EventStream {
         let error = error.into();
         self.core.end(|target| target.begin_failure(error));
     }
-}
 
-impl Stream for EventStream {
-    type Item = Bytes;
+    /// Ends the stream once a future resolves, for the reason [`CloseReason::Shutdown`].
+    ///
+    /// The target takes nothing any more from then on, its close listeners run, and all that is
+    /// queued is delivered. Then comes the [farewell](Until::with_farewell), if there is one.
+    ///
+    /// The future is polled with the stream, so it takes effect only while somebody reads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use sse_proto::{CloseReason, Event, Frame, channel};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (target, stream) = channel();
+    /// let (shut_down, signal) = futures::channel::oneshot::channel();
+    /// let bye = Frame::new(&Event::message("bye"));
+    /// let mut stream = stream.until(signal).with_farewell(bye);
+    ///
+    /// target.dispatch_message("hello")?;
+    /// shut_down.send("now");
+    /// assert_eq!(stream.next().await.unwrap(), "data: hello\n\n");
+    /// assert_eq!(stream.next().await.unwrap(), "data: bye\n\n");
+    /// assert!(stream.next().await.is_none());
+    ///
+    /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
+    /// assert!(target.is_drained());
+    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # })?;
+    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// ```
+    pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
+        Until::telling(self, future, |stream| {
+            stream.core.close(CloseReason::Shutdown);
+        })
+    }
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// Polls; who asks only for what is there `now` is not kept.
+    fn poll_queue(&self, cx: &mut Context<'_>, now: bool) -> Poll<Option<Bytes>> {
         let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = inner.poll_chunk() {
+        if let Poll::Ready(ready) = self.core.poll_chunk(&mut inner) {
             return Poll::Ready(ready);
+        }
+        if now {
+            return Poll::Pending;
         }
         if let Some(reader) = &inner.reader {
             if reader.will_wake(cx.waker()) {
@@ -53,13 +94,26 @@ impl Stream for EventStream {
         // came meanwhile is looked for again.
         let reader = cx.waker().clone();
         let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = inner.poll_chunk() {
+        if let Poll::Ready(ready) = self.core.poll_chunk(&mut inner) {
             return Poll::Ready(ready);
         }
         let old = inner.reader.replace(reader);
         drop(inner);
         drop(old);
         Poll::Pending
+    }
+}
+
+impl Stream for EventStream {
+    type Item = Bytes;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let now = cx.waker().will_wake(NOW);
+        if now && !self.core.ready.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        self.poll_queue(cx, now)
     }
 }
 

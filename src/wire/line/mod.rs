@@ -5,8 +5,10 @@
 //! U+2028 and U+2029 are text.
 
 mod scan;
+mod tail;
 
 pub(crate) use scan::{find_end, has_end, has_end_or_nul, is_short};
+pub(crate) use tail::Tail;
 
 pub(crate) const LF: u8 = b'\n';
 pub(crate) const CR: u8 = b'\r';

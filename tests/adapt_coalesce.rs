@@ -1,0 +1,191 @@
+//! `coalesce` and `linger`: chunks are joined, never cut, and nothing is waited for unless asked.
+
+mod support;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use sse_proto::adapt::{Coalesce, EventStreamExt, Linger};
+use sse_proto::bytes::Bytes;
+use support::fakes::{Clock, FakeTimer, Reader, Source, SourceStream};
+
+fn coalesce(max_bytes: usize) -> (Rc<Source>, Reader<Coalesce<SourceStream>>) {
+    let source = Source::new();
+    let reader = Reader::new(source.stream().coalesce(max_bytes));
+    (source, reader)
+}
+
+type Lingering = Reader<Linger<SourceStream, FakeTimer>>;
+
+fn linger(max_bytes: usize, seconds: u64) -> (Rc<Source>, Rc<Clock>, Lingering) {
+    let (source, clock) = (Source::new(), Clock::new());
+    let stream = source.stream().coalesce(max_bytes);
+    let stream = stream.linger(Duration::from_secs(seconds), clock.timer());
+    (source, clock, Reader::new(stream))
+}
+
+fn feed(source: &Source, chunks: &[&'static str]) {
+    for chunk in chunks {
+        source.feed(*chunk);
+    }
+}
+
+#[test]
+fn what_is_ready_comes_as_one_chunk() {
+    let (source, mut reader) = coalesce(100);
+    feed(&source, &["data: 1\n\n", "data: 2\n\n", "data: 3\n\n"]);
+    assert_eq!(reader.chunk(), "data: 1\n\ndata: 2\n\ndata: 3\n\n");
+    assert!(reader.is_pending());
+    feed(&source, &["data: 4\n\n"]);
+    assert_eq!(reader.wakes.take(), 1);
+    assert_eq!(reader.chunk(), "data: 4\n\n");
+}
+
+#[test]
+fn a_chunk_is_never_cut() {
+    let (source, mut reader) = coalesce(5);
+    feed(&source, &["abc", "de", "fg", "hijk", "lmnopqr", "s", "t"]);
+    for whole in ["abcde", "fg", "hijk", "lmnopqr", "st"] {
+        assert_eq!(reader.chunk(), whole);
+    }
+    assert!(reader.is_pending());
+}
+
+#[test]
+fn a_maximum_of_zero_joins_nothing() {
+    let (source, mut reader) = coalesce(0);
+    assert!(reader.is_pending());
+    feed(&source, &["a", "b"]);
+    assert_eq!(reader.chunk(), "a");
+    assert_eq!(reader.chunk(), "b");
+    assert!(reader.is_pending());
+}
+
+#[test]
+fn a_chunk_that_is_alone_is_handed_through() {
+    let (source, mut reader) = coalesce(100);
+    let chunk = Bytes::from(vec![b'x'; 50]);
+    source.feed(chunk.clone());
+    let std::task::Poll::Ready(Some(same)) = reader.poll() else {
+        panic!("it is ready");
+    };
+    assert_eq!(same.as_ptr(), chunk.as_ptr());
+}
+
+#[test]
+fn what_came_before_the_end_comes_out_before_it() {
+    let (source, mut reader) = coalesce(4);
+    feed(&source, &["ab", "cd", "ef"]);
+    source.end();
+    assert_eq!(reader.chunk(), "abcd");
+    assert_eq!(reader.chunk(), "ef");
+    assert!(reader.has_ended() && source.is_dropped());
+}
+
+#[test]
+fn chunks_without_a_byte_are_left_out() {
+    let (source, mut reader) = coalesce(100);
+    feed(&source, &["", ""]);
+    assert!(reader.is_pending());
+    feed(&source, &["", "a", "", "b"]);
+    assert_eq!(reader.wakes.take(), 1);
+    assert_eq!(reader.chunk(), "ab");
+}
+
+#[test]
+fn large_batches_are_whole_too() {
+    let (source, mut reader) = coalesce(1 << 20);
+    for _ in 0..3 {
+        let chunks: Vec<Vec<u8>> = (0..100_u8).map(|n| vec![n; 1000]).collect();
+        for chunk in &chunks {
+            source.feed(chunk.clone());
+        }
+        let std::task::Poll::Ready(Some(joined)) = reader.poll() else {
+            panic!("it is ready");
+        };
+        assert_eq!(joined, chunks.concat());
+    }
+}
+
+#[test]
+fn linger_waits_from_the_first_chunk_on_and_not_before() {
+    let (source, clock, mut reader) = linger(100, 2);
+    assert!(reader.is_pending());
+    assert_eq!(clock.asked(), 0);
+    clock.advance(10);
+    feed(&source, &["a"]);
+    assert_eq!(reader.wakes.take(), 1);
+    assert!(reader.is_pending());
+    clock.advance(1);
+    feed(&source, &["b", "c"]);
+    assert_eq!(reader.wakes.take(), 1);
+    assert!(reader.is_pending());
+    assert_eq!(clock.asked(), 1);
+    clock.advance(1);
+    assert_eq!(reader.wakes.take(), 1);
+    assert_eq!(reader.chunk(), "abc");
+    assert!(reader.is_pending());
+    assert_eq!((clock.asked(), clock.sleeps()), (1, 0));
+}
+
+#[test]
+fn linger_takes_what_came_in_the_last_moment() {
+    let (source, clock, mut reader) = linger(100, 2);
+    feed(&source, &["a"]);
+    assert!(reader.is_pending());
+    clock.advance(5);
+    feed(&source, &["b"]);
+    assert_eq!(reader.chunk(), "ab");
+}
+
+#[test]
+fn linger_waits_no_longer_once_the_maximum_is_there() {
+    let (source, clock, mut reader) = linger(4, 2);
+    feed(&source, &["ab"]);
+    assert!(reader.is_pending());
+    feed(&source, &["cd"]);
+    assert_eq!(reader.chunk(), "abcd");
+    assert_eq!(clock.sleeps(), 0);
+    feed(&source, &["ab", "cde"]);
+    assert_eq!(reader.chunk(), "ab");
+    assert!(reader.is_pending(), "what did not fit waits for more");
+    clock.advance(2);
+    assert_eq!(reader.chunk(), "cde");
+    feed(&source, &["abcdef"]);
+    let asked = clock.asked();
+    assert_eq!(reader.chunk(), "abcdef");
+    assert_eq!(clock.asked(), asked);
+}
+
+#[test]
+fn linger_waits_no_longer_once_the_stream_has_ended() {
+    let (source, clock, mut reader) = linger(100, 2);
+    feed(&source, &["a"]);
+    assert!(reader.is_pending());
+    source.end();
+    assert_eq!(reader.wakes.take(), 1);
+    assert_eq!(reader.chunk(), "a");
+    assert_eq!((clock.timers(), clock.sleeps()), (0, 0));
+    assert!(reader.has_ended() && source.is_dropped());
+}
+
+#[test]
+fn linger_for_no_time_waits_for_nothing() {
+    let (source, clock, mut reader) = linger(100, 0);
+    feed(&source, &["a", "b"]);
+    assert_eq!(reader.chunk(), "ab");
+    assert_eq!(clock.asked(), 0);
+}
+
+#[test]
+fn debug_shows_what_is_held_and_no_bytes() {
+    let (source, _clock, mut reader) = linger(100, 2);
+    source.feed("secret");
+    assert!(reader.is_pending());
+    let stream = futures::stream::pending::<Bytes>().coalesce(64);
+    let text = format!("{stream:?}");
+    assert!(
+        text.contains("max_bytes: 64") && text.contains("held: 0"),
+        "{text}"
+    );
+}

@@ -1,0 +1,302 @@
+//! `until`: a future ends the stream, after what is ready, with a last frame.
+
+mod support;
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use sse_proto::adapt::{EventStreamExt, Until};
+use sse_proto::bytes::Bytes;
+use sse_proto::futures_core::Stream;
+use sse_proto::{Event, Frame};
+use support::fakes::{Given, Reader, Signal, Source, SourceStream};
+
+const BYE: &str = "data: bye\n\n";
+
+struct Scene {
+    source: Rc<Source>,
+    signal: Rc<Signal>,
+    reader: Reader<Until<SourceStream, Given>>,
+}
+
+fn scene() -> Scene {
+    let (source, signal) = (Source::new(), Signal::new());
+    let stream = source.stream().until(signal.given());
+    Scene {
+        source,
+        signal,
+        reader: Reader::new(stream.with_farewell(bye())),
+    }
+}
+
+fn bye() -> Frame {
+    Frame::new(&Event::message("bye"))
+}
+
+#[test]
+fn the_future_ends_the_stream_and_wakes_who_reads() {
+    let Scene {
+        source,
+        signal,
+        mut reader,
+    } = scene();
+    assert!(reader.is_pending());
+    signal.give();
+    assert_eq!(reader.wakes.take(), 1);
+    assert_eq!(reader.chunk(), BYE);
+    assert!(source.is_dropped(), "at once");
+    assert!(reader.has_ended());
+}
+
+#[test]
+fn what_is_ready_is_delivered_up_to_the_first_pending() {
+    let Scene {
+        source,
+        signal,
+        mut reader,
+    } = scene();
+    source.feed("data: 1\n\n");
+    source.feed("data: 2\n\n");
+    signal.give();
+    assert_eq!(reader.chunk(), "data: 1\n\n");
+    assert_eq!(reader.chunk(), "data: 2\n\n");
+    assert_eq!(reader.chunk(), BYE);
+    assert!(reader.has_ended());
+}
+
+#[test]
+fn a_stream_that_is_always_ready_ends_after_1_mib() {
+    struct Endless;
+    impl Stream for Endless {
+        type Item = Bytes;
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
+            Poll::Ready(Some(Bytes::from_static(&[b'\n'; 1000])))
+        }
+    }
+    let stream = Endless.until(std::future::ready(())).with_farewell(bye());
+    let mut reader = Reader::new(stream);
+    let mut bytes = 0;
+    loop {
+        let chunk = reader.chunk();
+        if chunk == BYE {
+            break;
+        }
+        bytes += chunk.len();
+    }
+    // The last chunk may pass the limit, since it is not cut.
+    assert!(
+        (1024 * 1024..1024 * 1024 + 1000).contains(&bytes),
+        "{bytes}"
+    );
+    assert!(reader.has_ended());
+}
+
+#[test]
+fn chunks_without_a_byte_are_not_delivered_for_ever() {
+    let stream = futures::stream::repeat(Bytes::new()).until(std::future::ready(()));
+    let chunks = futures::executor::block_on_stream(stream).count();
+    assert_eq!(chunks, 1024 * 1024);
+}
+
+#[test]
+fn a_stream_that_ends_by_itself_says_no_farewell() {
+    let Scene {
+        source,
+        signal,
+        mut reader,
+    } = scene();
+    source.feed("data: 1\n\n");
+    source.end();
+    assert_eq!(reader.chunk(), "data: 1\n\n");
+    assert!(reader.has_ended() && source.is_dropped());
+    signal.give();
+    assert!(reader.has_ended());
+}
+
+#[test]
+fn a_stream_that_ends_after_the_future_resolved_says_it() {
+    let Scene {
+        source,
+        signal,
+        mut reader,
+    } = scene();
+    source.feed("data: 1\n\n");
+    source.end();
+    signal.give();
+    assert_eq!(reader.chunk(), "data: 1\n\n");
+    assert_eq!(reader.chunk(), BYE);
+    assert!(reader.has_ended());
+}
+
+#[test]
+fn a_block_that_is_cut_is_followed_by_nothing() {
+    for (pieces, complete) in [(["data: 1", "\n"], false), (["data: 1\n", "\n"], true)] {
+        let Scene {
+            source,
+            signal,
+            mut reader,
+        } = scene();
+        // Before and after the future resolves.
+        source.feed(pieces[0]);
+        assert_eq!(reader.chunk(), pieces[0]);
+        source.feed(pieces[1]);
+        signal.give();
+        assert_eq!(reader.chunk(), pieces[1]);
+        if complete {
+            assert_eq!(reader.chunk(), BYE);
+        }
+        assert!(reader.has_ended());
+    }
+}
+
+#[test]
+fn without_a_farewell_it_just_ends() {
+    let signal = Signal::new();
+    let mut reader = Reader::new(Source::new().stream().until(signal.given()));
+    assert!(reader.is_pending());
+    signal.give();
+    assert!(reader.has_ended());
+}
+
+#[cfg(feature = "std")]
+mod of_an_event_stream {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use sse_proto::{
+        CloseReason, DispatchError, EventStream, Limits, TargetHandle, channel, channel_with,
+    };
+
+    use super::*;
+
+    fn scene() -> (TargetHandle, Rc<Signal>, Reader<Until<EventStream, Given>>) {
+        let (target, stream) = channel();
+        let signal = Signal::new();
+        let stream = stream.until(signal.given()).with_farewell(bye());
+        (target, signal, Reader::new(stream))
+    }
+
+    #[test]
+    fn it_closes_the_target_for_shutdown_delivers_the_queue_and_says_goodbye() {
+        let (target, signal, mut reader) = scene();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let reasons = Arc::clone(&heard);
+        target.on_close(move |reason| reasons.lock().unwrap().push(reason));
+        assert!(reader.is_pending());
+        assert_eq!(
+            target.dispatch_message("1"),
+            Ok(sse_proto::Dispatched::Sent)
+        );
+        signal.give();
+        assert!(!target.is_closed(), "not before it is polled");
+        assert_eq!(reader.chunk(), "data: 1\n\n");
+        assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
+        assert_eq!(
+            target.dispatch_message("2"),
+            Err(DispatchError::Closed(CloseReason::Shutdown))
+        );
+        assert_eq!(reader.chunk(), BYE);
+        assert!(reader.has_ended());
+        assert!(target.is_drained());
+        drop(reader);
+        assert_eq!(*heard.lock().unwrap(), [CloseReason::Shutdown], "once");
+        assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
+    }
+
+    #[test]
+    fn all_that_is_queued_is_delivered_however_much() {
+        let (target, stream) = channel_with(Limits::new().with_bytes(8 << 20));
+        let line = "x".repeat(1 << 20);
+        for _ in 0..5 {
+            assert!(target.dispatch_message(&line).is_ok());
+        }
+        let mut reader = Reader::new(stream.until(std::future::ready(())));
+        let mut bytes = 0;
+        while let Poll::Ready(Some(chunk)) = reader.poll() {
+            bytes += chunk.len();
+        }
+        assert_eq!(bytes, 5 * ((1 << 20) + "data: \n\n".len()));
+        assert!(reader.has_ended() && target.is_drained());
+    }
+
+    #[test]
+    fn the_first_reason_stays() {
+        let (target, signal, mut reader) = scene();
+        target.close();
+        signal.give();
+        assert_eq!(reader.chunk(), BYE);
+        assert_eq!(target.close_reason(), Some(CloseReason::Closed));
+    }
+
+    #[test]
+    fn a_target_that_closes_before_says_no_farewell() {
+        let (target, _signal, mut reader) = scene();
+        assert!(reader.is_pending());
+        target.close();
+        assert_eq!(reader.wakes.take(), 1);
+        assert!(reader.has_ended());
+    }
+
+    #[test]
+    fn a_client_that_goes_before_is_gone() {
+        let (target, _signal, mut reader) = scene();
+        assert!(reader.is_pending());
+        drop(reader);
+        assert_eq!(target.close_reason(), Some(CloseReason::ClientGone));
+    }
+
+    #[test]
+    fn around_an_adapter_it_only_drops_the_stream() {
+        let (target, stream) = channel();
+        let signal = Signal::new();
+        let mut reader = Reader::new(stream.coalesce(100).until(signal.given()));
+        assert!(reader.is_pending());
+        signal.give();
+        assert!(reader.has_ended());
+        assert_eq!(target.close_reason(), Some(CloseReason::ClientGone));
+    }
+
+    #[test]
+    fn a_close_listener_that_panics_leaves_a_stream_that_ends() {
+        let (target, signal, mut reader) = scene();
+        let panicked = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&panicked);
+        target.on_close(move |_| {
+            flag.store(true, Ordering::Relaxed);
+            std::panic::resume_unwind(Box::new("a listener's panic"));
+        });
+        assert!(target.dispatch_message("1").is_ok());
+        signal.give();
+        let poll = std::panic::AssertUnwindSafe(|| reader.poll());
+        assert!(std::panic::catch_unwind(poll).is_err());
+        assert!(panicked.load(Ordering::Relaxed));
+        assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
+        assert_eq!(reader.chunk(), "data: 1\n\n");
+        assert_eq!(reader.chunk(), BYE);
+        assert!(reader.has_ended());
+    }
+
+    #[test]
+    fn what_is_dispatched_between_two_polls_of_a_stack_is_joined_and_wakes() {
+        let (target, stream) = channel();
+        let signal = Signal::new();
+        let large = Frame::new(&Event::message("x".repeat(5000)));
+        let mut reader = Reader::new(stream.until(signal.given()).coalesce(64 * 1024));
+        assert!(reader.is_pending());
+        for _ in 0..3 {
+            // A large frame is a chunk of its own.
+            assert!(target.dispatch_message("1").is_ok());
+            assert!(target.dispatch_frame(&large).is_ok());
+            assert!(target.dispatch_message("2").is_ok());
+            assert_eq!(reader.wakes.take(), 1);
+            assert_eq!(reader.chunk().len(), 2 * "data: 1\n\n".len() + large.len());
+            assert!(target.dispatch_message("3").is_ok());
+            assert_eq!(reader.chunk(), "data: 3\n\n");
+            assert!(reader.is_pending());
+        }
+        target.close();
+        assert_eq!(reader.wakes.take(), 1);
+        assert!(reader.has_ended());
+    }
+}

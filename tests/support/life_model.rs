@@ -1,0 +1,184 @@
+//! What adapters do, without pins, wakers and cleverness: each keeps all that it was given, and asks
+//! the one within.
+
+use std::collections::VecDeque;
+
+use super::life::Adapter;
+use super::oracle;
+
+pub const COMMENT: &str = ": keep-alive comment\n\n";
+pub const HELLO: &str = ": hello\nretry: 1000\n\n";
+pub const BYE: &str = "data: bye\n\n";
+
+/// What a poll gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Polled {
+    Chunk(Vec<u8>),
+    End,
+    Pending,
+}
+
+/// A stream in a stack of adapters, and what they depend on.
+#[derive(Clone)]
+pub struct Model {
+    /// Innermost first.
+    stack: Vec<Layer>,
+    pub world: World,
+}
+
+#[derive(Clone, Default)]
+pub struct World {
+    pub chunks: VecDeque<Vec<u8>>,
+    pub ended: bool,
+    pub now: u64,
+    pub signal: bool,
+}
+
+#[derive(Clone)]
+struct Layer {
+    adapter: Adapter,
+    over: bool,
+    /// All bytes of the stream within.
+    passed: Vec<u8>,
+    due: Option<u64>,
+    said_hello: bool,
+    signaled: bool,
+    held: Vec<Vec<u8>>,
+    next: Option<Vec<u8>>,
+}
+
+impl Model {
+    pub fn new(adapters: &[Adapter]) -> Self {
+        let layer = |&adapter: &Adapter| Layer {
+            adapter,
+            over: false,
+            passed: Vec::new(),
+            due: None,
+            said_hello: false,
+            signaled: false,
+            held: Vec::new(),
+            next: None,
+        };
+        Self {
+            stack: adapters.iter().map(layer).collect(),
+            world: World::default(),
+        }
+    }
+
+    pub fn poll(&mut self) -> Polled {
+        poll(&mut self.stack, &mut self.world)
+    }
+}
+
+fn poll(stack: &mut [Layer], world: &mut World) -> Polled {
+    let Some((outer, within)) = stack.split_last_mut() else {
+        return match world.chunks.pop_front() {
+            Some(chunk) => Polled::Chunk(chunk),
+            None if world.ended => Polled::End,
+            None => Polled::Pending,
+        };
+    };
+    if outer.over {
+        return Polled::End;
+    }
+    let polled = match outer.adapter {
+        Adapter::KeepAlive { interval } => outer.keep_alive(u64::from(interval), within, world),
+        Adapter::Preamble if !outer.said_hello => {
+            outer.said_hello = true;
+            Polled::Chunk(HELLO.into())
+        }
+        Adapter::Preamble => poll(within, world),
+        Adapter::Until { farewell } => outer.until(farewell, within, world),
+        Adapter::Coalesce { max } => outer.linger(usize::from(max), 0, within, world),
+        Adapter::Linger { max, duration } => {
+            outer.linger(usize::from(max), u64::from(duration), within, world)
+        }
+    };
+    outer.over |= polled == Polled::End;
+    polled
+}
+
+impl Layer {
+    fn keep_alive(&mut self, interval: u64, within: &mut [Layer], world: &mut World) -> Polled {
+        let polled = self.pass(within, world);
+        match &polled {
+            Polled::Chunk(chunk) if !chunk.is_empty() => self.due = None,
+            Polled::Pending if interval > 0 && ends_a_block(&self.passed) => {
+                let due = *self.due.get_or_insert(world.now + interval);
+                if world.now >= due {
+                    self.due = None;
+                    return Polled::Chunk(COMMENT.into());
+                }
+            }
+            _ => {}
+        }
+        polled
+    }
+
+    fn until(&mut self, farewell: bool, within: &mut [Layer], world: &mut World) -> Polled {
+        self.signaled |= world.signal;
+        let polled = self.pass(within, world);
+        if !self.signaled || matches!(polled, Polled::Chunk(_)) {
+            return polled;
+        }
+        self.over = true;
+        if farewell && ends_a_block(&self.passed) {
+            Polled::Chunk(BYE.into())
+        } else {
+            Polled::End
+        }
+    }
+
+    fn linger(
+        &mut self,
+        max: usize,
+        duration: u64,
+        within: &mut [Layer],
+        world: &mut World,
+    ) -> Polled {
+        loop {
+            let held: usize = self.held.iter().map(Vec::len).sum();
+            if self.next.is_some() || (held > 0 && held >= max) {
+                break;
+            }
+            match poll(within, world) {
+                Polled::Chunk(chunk) if chunk.is_empty() => {}
+                Polled::Chunk(chunk) if held > 0 && held + chunk.len() > max => {
+                    self.next = Some(chunk);
+                }
+                Polled::Chunk(chunk) => self.held.push(chunk),
+                Polled::End => break,
+                Polled::Pending if held == 0 => return Polled::Pending,
+                Polled::Pending => {
+                    let due = *self.due.get_or_insert(world.now + duration);
+                    if world.now < due {
+                        return Polled::Pending;
+                    }
+                    break;
+                }
+            }
+        }
+        self.due = None;
+        let chunk = self.held.concat();
+        self.held = Vec::from_iter(self.next.take());
+        if chunk.is_empty() {
+            Polled::End
+        } else {
+            Polled::Chunk(chunk)
+        }
+    }
+
+    fn pass(&mut self, within: &mut [Layer], world: &mut World) -> Polled {
+        let polled = poll(within, world);
+        if let Polled::Chunk(chunk) = &polled {
+            self.passed.extend_from_slice(chunk);
+        }
+        polled
+    }
+}
+
+/// Whether the last line of what was sent is blank, and nothing stands behind it.
+pub fn ends_a_block(sent: &[u8]) -> bool {
+    let lines = oracle::lines(&String::from_utf8_lossy(sent));
+    lines.iter().rev().take(2).all(String::is_empty)
+}
