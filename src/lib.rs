@@ -110,6 +110,14 @@ pub use crate::wire::frame::Frame;
 pub use crate::wire::line::{Lines, lines};
 pub use crate::wire::writer::EventWriter;
 
+// From bytes to events.
+#[cfg(feature = "std")]
+pub use crate::wire::decode::DecodeRead;
+pub use crate::wire::decode::{
+    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
+    OwnedItem, OwnedMessageEvent, ReceiveError, Text,
+};
+
 // One event stream on the sending side.
 #[cfg(feature = "std")]
 pub use crate::server::channel::{

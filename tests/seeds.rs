@@ -33,3 +33,13 @@ fn encode() {
 fn target() {
     replay("target", support::replay::target);
 }
+
+#[test]
+fn decode() {
+    replay("decode", support::replay::decode);
+}
+
+#[test]
+fn round_trip() {
+    replay("round_trip", support::replay::round_trip);
+}

@@ -9,6 +9,7 @@
 
 pub mod input;
 pub mod laws;
+pub mod laws_decode;
 pub mod model;
 pub mod oracle;
 pub mod play;

@@ -5,6 +5,7 @@
 //! U+2028 and U+2029 are text.
 
 mod scan;
+pub(crate) mod stream;
 
 pub(crate) use scan::{find_end, has_end, has_end_or_nul, is_short};
 

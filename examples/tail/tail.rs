@@ -1,0 +1,121 @@
+//! Shows an event stream as it comes: `curl -sN URL | cargo run --example tail`, `--json` for programs.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use sse_proto::{DecodeRead, Decoder, OwnedItem, OwnedMessageEvent, ReceiveError};
+
+const HELP: &str = "\
+Shows an event stream from standard input, each event as it comes.
+
+    curl -sN http://127.0.0.1:8000/events | cargo run --example tail [-- --json]
+
+    --json    one JSON object a line, for programs
+";
+
+fn main() -> ExitCode {
+    let mut json = false;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--json" => json = true,
+            "--help" | "-h" => {
+                print!("{HELP}");
+                return ExitCode::SUCCESS;
+            }
+            other => {
+                eprintln!("tail: unknown argument {other}\n\n{HELP}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let decoder = Decoder::new().with_comments(true).with_last_event_ids(true);
+    for item in DecodeRead::new(io::stdin().lock(), decoder) {
+        let shown = match &item {
+            Ok(item) => show(item, json),
+            // A limit costs one event, not the stream.
+            Err(ReceiveError::Decode(error)) => {
+                eprintln!("tail: event skipped: {error}");
+                continue;
+            }
+            Err(error) => {
+                eprintln!("tail: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        match shown {
+            Ok(()) => {}
+            // Whoever read us has had enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("tail: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, &as_json(item))?;
+        writeln!(out)?;
+    } else {
+        match item {
+            OwnedItem::Event(event) => show_event(&mut out, event)?,
+            OwnedItem::ReconnectionTime(time) => writeln!(out, "-- reconnection time {time:?}")?,
+            OwnedItem::Comment(text) => writeln!(out, "-- {}", printable(text))?,
+            OwnedItem::LastEventId(id) => writeln!(out, "-- last event ID {}", printable(id))?,
+            other => writeln!(out, "-- {other:?}")?,
+        }
+    }
+    out.flush()
+}
+
+fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()> {
+    write!(out, "{}", printable(event.event_type()))?;
+    if event.has_own_id() {
+        write!(out, " #{}", printable(event.last_event_id()))?;
+    }
+    match event.data().split_once('\n') {
+        None => writeln!(out, ": {}", printable(event.data())),
+        Some(_) => {
+            writeln!(out, ":")?;
+            event
+                .data()
+                .split('\n')
+                .try_for_each(|line| writeln!(out, "    {}", printable(line)))
+        }
+    }
+}
+
+/// What a stranger sends must not drive the terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{FFFD}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+fn as_json(item: &OwnedItem) -> serde_json::Value {
+    use serde_json::json;
+    match item {
+        OwnedItem::Event(event) => json!({
+            "type": event.event_type(),
+            "data": event.data(),
+            "last_event_id": event.last_event_id(),
+            "own_id": event.has_own_id(),
+        }),
+        OwnedItem::ReconnectionTime(time) => {
+            json!({ "reconnection_time": u64::try_from(time.as_millis()).unwrap_or(u64::MAX) })
+        }
+        OwnedItem::Comment(text) => json!({ "comment": text }),
+        OwnedItem::LastEventId(id) => json!({ "last_event_id": id }),
+        other => json!({ "other": format!("{other:?}") }),
+    }
+}

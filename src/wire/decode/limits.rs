@@ -1,0 +1,159 @@
+//! How much a peer may make the decoder hold, and what happens past that.
+
+use core::fmt;
+
+/// How much of a line and of an event the decoder takes before it reports a [`DecodeError`].
+///
+/// Both limits count wire bytes without the ends of lines: field name, colon, space and value. Lines that leave nothing
+/// behind (comments that nobody asked for, unknown fields) never count, however long they are. A limit bites at the
+/// first byte past it, in the middle of a line if need be, and at the same byte for any chunking.
+///
+/// # Memory
+///
+/// The decoder holds at most twice the event limit for an open block, the last event ID (itself never longer than the
+/// line limit), and a constant. It gives memory back after a large event.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::{AfterLimit, DecodeError, DecodeLimits, Decoder};
+///
+/// let limits = DecodeLimits::default().with_event(32).with_after(AfterLimit::SkipBlock);
+/// let mut decoder = Decoder::new().with_limits(limits);
+/// let mut input: &[u8] = b"data: this event is longer than the limit above\n\ndata: short\n\n";
+/// assert_eq!(decoder.decode(&mut input).unwrap_err(), DecodeError::EventTooLong { limit: 32 });
+/// assert!(decoder.decode(&mut input)?.is_some_and(|item| item.is_event()));
+/// # Ok::<(), DecodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeLimits {
+    pub(super) line: usize,
+    pub(super) event: usize,
+    pub(super) after: AfterLimit,
+}
+
+impl DecodeLimits {
+    /// The default limit of a line and of an event: 16 MiB, so that images and tool results of language models pass.
+    pub const DEFAULT_BYTES: usize = 16 << 20;
+
+    /// No limits. Only for peers that are trusted as much as this process is.
+    pub const fn unlimited() -> Self {
+        Self {
+            line: usize::MAX,
+            event: usize::MAX,
+            after: AfterLimit::SkipBlock,
+        }
+    }
+
+    /// Sets how many bytes one line may have, without its end.
+    #[must_use]
+    pub const fn with_line(mut self, bytes: usize) -> Self {
+        self.line = bytes;
+        self
+    }
+
+    /// Sets how many bytes the lines of one block may have in sum, without their ends.
+    #[must_use]
+    pub const fn with_event(mut self, bytes: usize) -> Self {
+        self.event = bytes;
+        self
+    }
+
+    /// Sets what follows the error. Skipping the block is the default.
+    #[must_use]
+    pub const fn with_after(mut self, after: AfterLimit) -> Self {
+        self.after = after;
+        self
+    }
+
+    /// Returns how many bytes one line may have.
+    pub const fn line(&self) -> usize {
+        self.line
+    }
+
+    /// Returns how many bytes one event may have.
+    pub const fn event(&self) -> usize {
+        self.event
+    }
+
+    /// Returns what follows the error.
+    pub const fn after(&self) -> AfterLimit {
+        self.after
+    }
+
+    /// How long a line may get when the block has taken so many bytes before it, or when it is no part of the block.
+    #[inline]
+    pub(super) fn room(&self, taken: Option<usize>) -> usize {
+        match taken {
+            Some(taken) => self.line.min(self.event.saturating_sub(taken)),
+            None => self.line,
+        }
+    }
+
+    /// Whether such a line passes the event's limit before the line's: the one that bites at the earlier byte is named.
+    pub(super) fn is_event_room(&self, taken: Option<usize>) -> bool {
+        self.room(taken) < self.line
+    }
+
+    pub(super) const fn line_error(&self) -> DecodeError {
+        DecodeError::LineTooLong { limit: self.line }
+    }
+
+    pub(super) const fn event_error(&self) -> DecodeError {
+        DecodeError::EventTooLong { limit: self.event }
+    }
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self {
+            line: Self::DEFAULT_BYTES,
+            event: Self::DEFAULT_BYTES,
+            after: AfterLimit::SkipBlock,
+        }
+    }
+}
+
+/// What the decoder does once it has reported a [`DecodeError`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AfterLimit {
+    /// Drops the block and goes on behind the next blank line. Its id does not count, the earlier one stands; fields and
+    /// comments in the rest of it are passed over.
+    #[default]
+    SkipBlock,
+    /// Takes no further part in the stream: all later input is passed over.
+    End,
+}
+
+/// A line or an event that is longer than the decoder's own limit. The only error of a decoder: malformed input is
+/// none, since the standard says what to make of every byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// A line has more bytes than [`DecodeLimits::with_line`] allows.
+    LineTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The lines of one block have more bytes than [`DecodeLimits::with_event`] allows.
+    EventTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LineTooLong { limit } => {
+                write!(f, "line is longer than the limit of {limit} bytes")
+            }
+            Self::EventTooLong { limit } => {
+                write!(f, "event is longer than the limit of {limit} bytes")
+            }
+        }
+    }
+}
+
+impl core::error::Error for DecodeError {}

@@ -1,0 +1,276 @@
+//! What the decoder promises beyond the standard: limits, borrowing, memory, the layers.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::{FusedStream, Stream};
+use sse_proto::{
+    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeRead, DecodeStream, Decoder, Item,
+    OwnedItem, ReceiveError,
+};
+
+fn next_data(decoder: &mut Decoder, input: &mut &[u8]) -> Option<String> {
+    decoder
+        .decode(input)
+        .unwrap()
+        .and_then(Item::event)
+        .map(|event| event.data().into_owned())
+}
+
+#[test]
+fn an_event_that_lies_whole_in_the_input_is_borrowed_from_it() {
+    let stream = b"event: e\nid: 1\ndata: hello\n\n";
+    let mut decoder = Decoder::new();
+    let mut input = &stream[..];
+    let event = decoder
+        .decode(&mut input)
+        .unwrap()
+        .and_then(Item::event)
+        .unwrap();
+    let range = stream.as_ptr_range();
+    assert!(range.contains(&event.data_bytes().as_ptr()));
+    assert!(range.contains(&event.event_type_bytes().as_ptr()));
+    let mut chunk = Chunk::new(stream);
+    let event = decoder
+        .decode_chunk(&mut chunk)
+        .unwrap()
+        .and_then(Item::event)
+        .unwrap();
+    assert!(range.contains(&event.data().as_ptr()));
+}
+
+#[test]
+fn the_line_limit_bites_in_the_middle_of_a_line() {
+    let mut decoder = Decoder::new().with_limits(DecodeLimits::default().with_line(10));
+    assert_eq!(decoder.decode(&mut &b"data: 1234"[..]), Ok(None));
+    assert_eq!(
+        decoder.decode(&mut &b"5"[..]),
+        Err(DecodeError::LineTooLong { limit: 10 })
+    );
+    let mut rest = &b"6\ndata: x\nid: 1\n\ndata: y\n\n"[..];
+    assert_eq!(next_data(&mut decoder, &mut rest).as_deref(), Some("y"));
+    assert_eq!(decoder.last_event_id(), "");
+}
+
+#[test]
+fn the_event_limit_counts_all_lines_of_the_block() {
+    let mut decoder = Decoder::new().with_limits(DecodeLimits::default().with_event(12));
+    let mut input = &b"data: x\ndata:\n\ndata: x\ndata:1\ndata: lost\n\ndata: y\n\n"[..];
+    assert_eq!(next_data(&mut decoder, &mut input).as_deref(), Some("x\n"));
+    assert_eq!(
+        decoder.decode(&mut input),
+        Err(DecodeError::EventTooLong { limit: 12 })
+    );
+    assert_eq!(next_data(&mut decoder, &mut input).as_deref(), Some("y"));
+}
+
+#[test]
+fn comments_and_unknown_fields_never_count() {
+    let mut decoder =
+        Decoder::new().with_limits(DecodeLimits::default().with_line(10).with_event(10));
+    let mut stream = b":".repeat(1000);
+    stream.extend(b"\nunknown: ".repeat(100));
+    stream.extend(b"\ndata: x\n\n");
+    assert_eq!(
+        next_data(&mut decoder, &mut &stream[..]).as_deref(),
+        Some("x")
+    );
+    assert_eq!(decoder.memory_held(), 0);
+}
+
+#[test]
+fn past_a_limit_the_stream_may_end() {
+    let limits = DecodeLimits::default()
+        .with_line(6)
+        .with_after(AfterLimit::End);
+    let mut decoder = Decoder::new().with_limits(limits);
+    let mut input = &b"data: x\n\ndata:y\n\n"[..];
+    assert_eq!(
+        decoder.decode(&mut input),
+        Err(DecodeError::LineTooLong { limit: 6 })
+    );
+    assert!(decoder.is_ended());
+    assert_eq!(decoder.decode(&mut input), Ok(None));
+    assert!(input.is_empty());
+}
+
+#[test]
+fn sixteen_mebibytes_pass_by_default() {
+    let mut stream = b"data: ".to_vec();
+    stream.resize(DecodeLimits::DEFAULT_BYTES, b'x');
+    stream.extend(b"\n\n");
+    let mut decoder = Decoder::new();
+    assert!(
+        stream
+            .chunks(1460)
+            .any(|piece| decoder.decode(&mut &piece[..]).unwrap().is_some())
+    );
+    let held = decoder.memory_held();
+    let most = DecodeLimits::DEFAULT_BYTES;
+    assert!((most - 6..=most + most / 8).contains(&held), "{held}");
+    assert_eq!(decoder.decode(&mut &b": keep-alive\n\n"[..]), Ok(None));
+    assert!(
+        decoder.memory_held() <= 128 << 10,
+        "{}",
+        decoder.memory_held()
+    );
+}
+
+#[test]
+fn error_texts() {
+    let line = DecodeError::LineTooLong { limit: 5 };
+    assert_eq!(line.to_string(), "line is longer than the limit of 5 bytes");
+    assert_eq!(
+        DecodeError::EventTooLong { limit: 5 }.to_string(),
+        "event is longer than the limit of 5 bytes"
+    );
+    assert_eq!(
+        ReceiveError::<io::Error>::Decode(line).to_string(),
+        "line is longer than the limit of 5 bytes"
+    );
+    assert_eq!(
+        ReceiveError::Transport("reset").to_string(),
+        "transport failed: reset"
+    );
+}
+
+#[test]
+fn debug_dumps_no_payload() {
+    let mut decoder = Decoder::new();
+    let mut input = &b"data: secret\n\n"[..];
+    let item = decoder.decode(&mut input).unwrap().unwrap();
+    assert!(!format!("{item:?}").contains("secret"));
+    assert!(!format!("{:?}", item.to_owned()).contains("secret"));
+}
+
+/// Chunks, errors and pauses as a stream.
+struct Body<'a>(
+    std::vec::IntoIter<Poll<Result<&'static str, &'static str>>>,
+    &'a Cell<u32>,
+);
+
+impl Stream for Body<'_> {
+    type Item = Result<&'static str, &'static str>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.1.set(self.1.get() + 1);
+        match self.0.next() {
+            None => Poll::Ready(None),
+            Some(Poll::Ready(result)) => Poll::Ready(Some(result)),
+            Some(Poll::Pending) => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+#[test]
+fn the_stream_delivers_what_was_complete_before_an_error_and_is_fused() {
+    let polls = Cell::new(0);
+    let body = vec![
+        Poll::Ready(Ok("data: a\n\nda")),
+        Poll::Pending,
+        Poll::Ready(Ok("")),
+        Poll::Ready(Ok("ta: b\r")),
+        Poll::Ready(Ok("\rdata: cut")),
+        Poll::Ready(Err("reset")),
+        Poll::Ready(Ok("\n\ndata: after the error\n\n")),
+    ];
+    let mut stream = DecodeStream::new(Body(body.into_iter(), &polls), Decoder::new());
+    let mut context = Context::from_waker(Waker::noop());
+    let mut poll = || Pin::new(&mut stream).poll_next(&mut context);
+    let data = |poll: Poll<Option<Result<OwnedItem, _>>>| match poll {
+        Poll::Ready(Some(Ok(item))) => item.event().unwrap().into_data(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(data(poll()), "a");
+    assert_eq!(polls.get(), 1, "an event that is there asks for no more");
+    assert!(poll().is_pending());
+    assert_eq!(data(poll()), "b");
+    assert_eq!(
+        poll(),
+        Poll::Ready(Some(Err(ReceiveError::Transport("reset"))))
+    );
+    assert_eq!(poll(), Poll::Ready(None));
+    let before = polls.get();
+    assert_eq!(poll(), Poll::Ready(None));
+    assert_eq!(polls.get(), before, "an ended stream is not asked again");
+    assert!(stream.is_terminated());
+    assert_eq!(stream.into_decoder().last_event_id(), "");
+}
+
+#[test]
+fn the_stream_ends_at_a_limit_if_told_so() {
+    let polls = Cell::new(0);
+    let body = vec![
+        Poll::Ready(Ok("data: long\n\n")),
+        Poll::Ready(Ok("data\n\n")),
+    ];
+    let limits = DecodeLimits::default()
+        .with_event(5)
+        .with_after(AfterLimit::End);
+    let decoder = Decoder::new().with_limits(limits);
+    let mut stream = DecodeStream::new(Body(body.into_iter(), &polls), decoder);
+    let mut context = Context::from_waker(Waker::noop());
+    let error = ReceiveError::Decode(DecodeError::EventTooLong { limit: 5 });
+    assert_eq!(
+        Pin::new(&mut stream).poll_next(&mut context),
+        Poll::Ready(Some(Err(error)))
+    );
+    assert_eq!(
+        Pin::new(&mut stream).poll_next(&mut context),
+        Poll::Ready(None)
+    );
+    assert_eq!(polls.get(), 1);
+}
+
+/// Brings what it is told to.
+struct Steps(std::vec::IntoIter<io::Result<&'static [u8]>>);
+
+impl Read for Steps {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(step) = self.0.next() else {
+            return Ok(0);
+        };
+        let bytes = step?;
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        Ok(bytes.len())
+    }
+}
+
+#[test]
+fn the_iterator_delivers_what_was_complete_before_an_error_and_is_fused() {
+    let steps = vec![
+        Ok(&b"data: a\n"[..]),
+        Err(io::ErrorKind::Interrupted.into()),
+        Ok(b"\n"),
+        Err(io::ErrorKind::ConnectionReset.into()),
+        Ok(b"data: b\n\n"),
+    ];
+    let mut items = DecodeRead::new(Steps(steps.into_iter()), Decoder::new());
+    let Some(Ok(OwnedItem::Event(event))) = items.next() else {
+        panic!("no event")
+    };
+    assert_eq!(event.data(), "a");
+    let Some(Err(ReceiveError::Transport(error))) = items.next() else {
+        panic!("no error")
+    };
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    assert!(items.next().is_none());
+    assert!(items.next().is_none());
+}
+
+#[test]
+fn auto_traits() {
+    fn check<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    check::<Decoder>();
+    check::<Item<'_>>();
+    check::<OwnedItem>();
+    check::<Chunk<'_>>();
+    check::<DecodeError>();
+    check::<DecodeStream<(), Vec<u8>>>();
+    check::<DecodeRead<io::Empty>>();
+}
