@@ -75,7 +75,7 @@
 //! # Features and Rust version
 //!
 //! - `std` (default): [`channel`], `std::io::Write` for [`EventWriter`].
-//! - `json`: [`Event::json`], [`EventWriter::json`]; implies `std`.
+//! - `json`: `Event::json`, `EventWriter::json`; implies `std`.
 //!
 //! Without them the crate is `no_std` with `alloc`. Rust 1.85 or later.
 #![no_std]

@@ -52,6 +52,17 @@ fn one_poll_takes_all_that_is_queued_as_one_chunk() {
 }
 
 #[test]
+fn one_poll_takes_events_of_any_size_together_up_to_its_budget() {
+    let (target, mut stream) = channel();
+    let mut queued = 0;
+    for len in [1_000, 5_000, 10, 20_000, 3_000, 30_000] {
+        target.dispatch_message(&"x".repeat(len)).unwrap();
+        queued += len + 8;
+    }
+    assert_eq!(block_on(stream.next()).unwrap().len(), queued);
+}
+
+#[test]
 fn a_poll_never_cuts_a_frame_and_keeps_to_its_budget() {
     let (target, mut stream) = channel_with(Limits::new().with_chunk(100));
     let data = "x".repeat(40);
@@ -107,6 +118,7 @@ fn a_refused_or_canceled_event_wakes_nobody_twice() {
     ));
     assert_eq!(count.get(), 0);
     assert_eq!(target.dispatch_message("x"), Ok(Dispatched::Canceled));
+    assert_eq!(count.get(), 0);
     assert!(poll(&mut stream, &count).is_pending());
 }
 
@@ -204,6 +216,105 @@ fn listeners_do_not_see_blocks_frames_and_comments() {
         .dispatch_frame(&Frame::new(&Event::message("x")))
         .unwrap();
     target.dispatch_comment("x").unwrap();
+}
+
+/// Dispatches one `tick` and returns which of the listeners ran.
+fn heard(
+    add: impl FnOnce(&TargetHandle, &dyn Fn(&'static str) -> Box<dyn Fn() + Send + Sync>),
+) -> (Vec<&'static str>, Dispatched) {
+    let (target, _stream) = channel();
+    let ran = Arc::new(Mutex::new(Vec::new()));
+    add(&target, &|name| {
+        let ran = Arc::clone(&ran);
+        Box::new(move || ran.lock().unwrap().push(name))
+    });
+    let sent = target.dispatch(&tick()).unwrap();
+    let ran = ran.lock().unwrap().clone();
+    (ran, sent)
+}
+
+#[test]
+fn listeners_of_one_type_and_of_all_run_in_the_order_of_their_registration() {
+    let order = heard(|target, ran| {
+        let (all, own, other, last) = (ran("all"), ran("own"), ran("other"), ran("last"));
+        let on_tick = || On::event_type(&EventType::from_static("tick"));
+        target.listen(On::every_event(), move |_| all());
+        target.listen(on_tick(), move |_| own());
+        target.listen(On::message(), move |_| other());
+        target.listen(On::every_event(), move |_| last());
+    });
+    assert_eq!(order, (vec!["all", "own", "last"], Dispatched::Sent));
+}
+
+#[test]
+fn after_prevent_default_later_listeners_still_run() {
+    let canceled = heard(|target, ran| {
+        let (first, second) = (ran("first"), ran("second"));
+        target.listen(On::every_event(), move |dispatch| {
+            first();
+            dispatch.prevent_default();
+        });
+        target.listen(On::every_event(), move |dispatch| {
+            second();
+            assert!(dispatch.is_canceled());
+        });
+    });
+    assert_eq!(canceled, (vec!["first", "second"], Dispatched::Canceled));
+}
+
+#[test]
+fn after_stop_immediate_propagation_no_listener_runs_and_the_event_is_sent() {
+    let stopped = heard(|target, ran| {
+        let (first, second) = (ran("first"), ran("second"));
+        target.listen(On::every_event(), move |dispatch| {
+            first();
+            dispatch.stop_immediate_propagation();
+        });
+        target.listen(On::every_event(), move |_| second());
+    });
+    assert_eq!(stopped, (vec!["first"], Dispatched::Sent));
+}
+
+#[test]
+fn what_is_not_cancelable_is_sent() {
+    let (target, _stream) = channel();
+    target.listen(On::every_event(), |dispatch| {
+        dispatch.prevent_default();
+        assert!(!dispatch.is_canceled());
+    });
+    assert_eq!(
+        target.dispatch(&tick().with_cancelable(false)),
+        Ok(Dispatched::Sent)
+    );
+}
+
+#[test]
+fn a_once_listener_hears_one_event() {
+    let (target, _stream) = channel();
+    let ran = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&ran);
+    target.listen(On::every_event().once(), move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    for _ in 0..3 {
+        target.dispatch_message("x").unwrap();
+    }
+    assert_eq!(ran.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn limits_without_bounds_hold() {
+    let most = Limits::new()
+        .with_frames(usize::MAX)
+        .with_bytes(usize::MAX)
+        .with_chunk(usize::MAX);
+    let (target, mut stream) = channel_with(most.with_idle_capacity(usize::MAX));
+    target.listen(On::message(), |_| {});
+    for _ in 0..100 {
+        target.dispatch_message("x").unwrap();
+        target.dispatch_frame(&Frame::new(&tick())).unwrap();
+    }
+    assert_eq!(block_on(stream.next()).unwrap().len(), 100 * (9 + 20));
 }
 
 #[test]

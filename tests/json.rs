@@ -1,5 +1,4 @@
 //! JSON as data.
-#![cfg(feature = "json")]
 
 use serde::ser::{Error, Serialize, SerializeSeq, Serializer};
 use serde_json::value::RawValue;

@@ -77,16 +77,12 @@ fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()>
     if event.has_own_id() {
         write!(out, " #{}", printable(event.last_event_id()))?;
     }
-    match event.data().split_once('\n') {
-        None => writeln!(out, ": {}", printable(event.data())),
-        Some(_) => {
-            writeln!(out, ":")?;
-            event
-                .data()
-                .split('\n')
-                .try_for_each(|line| writeln!(out, "    {}", printable(line)))
-        }
+    let mut lines = event.data().split('\n').map(printable);
+    if lines.clone().nth(1).is_none() {
+        return writeln!(out, ": {}", lines.next().unwrap_or_default());
     }
+    writeln!(out, ":")?;
+    lines.try_for_each(|line| writeln!(out, "    {line}"))
 }
 
 /// What a stranger sends must not drive the terminal.

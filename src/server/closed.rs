@@ -2,18 +2,21 @@
 
 use core::fmt;
 use core::future::Future;
+use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use alloc::vec::Vec;
 use futures_channel::oneshot;
 
+use super::panics::Panics;
 use super::state::CloseReason;
 
 /// Resolves with the reason once the stream is closed. Made by
 /// [`TargetHandle::closed`](crate::TargetHandle::closed).
 ///
-/// Dropping it before leaves nothing behind.
+/// Dropped before, it leaves nothing behind that would grow: what is left of it goes with the next
+/// calls of `closed`, or with the stream.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct Closed(State);
 
@@ -58,27 +61,37 @@ impl fmt::Debug for Closed {
 pub(crate) struct Waiters(Vec<oneshot::Sender<CloseReason>>);
 
 impl Waiters {
-    pub(crate) fn wait(&mut self) -> Closed {
+    /// Adds one who waits. What else is returned went away meanwhile: it is to be dropped without
+    /// the lock, since that may wake who is just leaving.
+    pub(crate) fn wait(&mut self) -> (Closed, Waiters) {
+        let mut gone = Vec::new();
         // Futures that were made and dropped leave nothing behind: the last ones go at once, as in
         // a `select` loop, all others before the list grows.
         while self.0.last().is_some_and(oneshot::Sender::is_canceled) {
-            self.0.pop();
+            gone.extend(self.0.pop());
         }
         if self.0.len() == self.0.capacity() {
-            self.0.retain(|sender| !sender.is_canceled());
+            let (left, waiting) = mem::take(&mut self.0)
+                .into_iter()
+                .partition(oneshot::Sender::is_canceled);
+            gone.extend::<Vec<_>>(left);
+            self.0 = waiting;
             // Room for as many again, so that a sweep is paid for by the calls between two.
-            self.0.reserve(self.0.len().max(4));
+            self.0.reserve_exact(self.0.len().max(4));
+        }
+        if self.0.capacity() > 4 * (self.0.len() + 4) {
+            self.0.shrink_to(2 * self.0.len() + 4);
         }
         let (sender, receiver) = oneshot::channel();
         self.0.push(sender);
-        Closed(State::Waiting(receiver))
+        (Closed(State::Waiting(receiver)), Self(gone))
     }
 
-    /// Wakes all of them.
-    pub(crate) fn tell(self, reason: CloseReason) {
+    /// Wakes all of them, whatever one does.
+    pub(crate) fn tell(self, reason: CloseReason, panics: &mut Panics) {
         for sender in self.0 {
             // Who went away need not be told.
-            let _ = sender.send(reason);
+            panics.catch(|| _ = sender.send(reason));
         }
     }
 }

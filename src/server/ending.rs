@@ -5,6 +5,7 @@ use core::error::Error;
 use core::fmt;
 
 use super::listeners::{Listener, Snapshot};
+use super::panics::Panics;
 use super::state::CloseReason;
 
 /// The error that a stream failed with.
@@ -24,24 +25,36 @@ impl<P: Listener> Ending<P> {
     /// Runs the close listeners in order, and, if the stream failed, the error listeners after
     /// them.
     ///
-    /// If one panics, the panic goes on to the caller, and those behind it do not run. The stream
-    /// is closed all the same.
+    /// All of them run, also when one panics; the first panic goes on to the caller then. (Without
+    /// the feature `std` it goes on at once, and those behind it do not run.)
     pub fn run(self) {
+        let mut panics = Panics::default();
+        self.run_all(&mut panics);
+        panics.go_on();
+    }
+
+    pub(crate) fn run_all(self, panics: &mut Panics) {
         let Some(listeners) = &self.listeners else {
             return;
         };
-        listeners.run_close(self.reason);
+        listeners.run_close(self.reason, panics);
         if let Some(error) = &self.failure {
-            listeners.run_error(&**error);
+            listeners.run_error(&**error, panics);
         }
+        listeners.retire();
     }
 }
 
-/// A listener that was removed. Dropping it may drop what the listener captured.
+/// A listener that is not, or no longer, one of a target. Dropping it may drop what the listener
+/// captured, and so run code of its own.
 #[must_use = "drop it where what the listener captured may be dropped"]
-pub struct RemovedListener<P: Listener>(
-    #[expect(dead_code, reason = "held for its drop")] pub(crate) Snapshot<P>,
-);
+pub struct RemovedListener<P: Listener>(pub(crate) Held<P>);
+
+#[expect(dead_code, reason = "held for its drop")]
+pub(crate) enum Held<P: Listener> {
+    Removed(Snapshot<P>),
+    Refused(P),
+}
 
 impl<P: Listener> fmt::Debug for Ending<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,12 +5,13 @@
 //! the list is handed out and not dropped in here: dropping a listener runs code of the user's.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::error::Error;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::dispatch::Dispatch;
+use super::panics::Panics;
 use super::state::CloseReason;
 use crate::wire::field::EventType;
 
@@ -78,9 +79,16 @@ enum Kind {
     Error,
 }
 
-/// Names a listener of one target, to remove it.
+/// Names a listener, to remove it. No two listeners of a process have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ListenerId(u64);
+pub struct ListenerId(usize);
+
+impl ListenerId {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// What a listener is told.
 pub(crate) enum Occasion<'a> {
@@ -104,7 +112,8 @@ pub(crate) mod sealed {
 pub(crate) struct Listeners<P> {
     // `None` until the first one comes: a target without listeners allocates nothing for them.
     list: Option<Snapshot<P>>,
-    next: u64,
+    /// The list that was given up at the end, as long as somebody runs it.
+    last: Weak<Vec<Arc<Entry<P>>>>,
 }
 
 /// The list as it was at one moment. Dropping it may drop listeners, and so run code of the user's.
@@ -121,26 +130,19 @@ impl<P: Listener> Listeners<P> {
     pub(crate) const fn new() -> Self {
         Self {
             list: None,
-            next: 0,
+            last: Weak::new(),
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list
-            .as_ref()
-            .is_none_or(|Snapshot(list)| !list.iter().any(|entry| entry.is_live()))
-    }
-
-    /// An id that names no listener.
-    pub(crate) fn unused_id(&mut self) -> ListenerId {
-        let id = ListenerId(self.next);
-        self.next += 1;
-        id
+    /// Returns whether somebody listens to events.
+    pub(crate) fn hears_events(&self) -> bool {
+        let list = self.list.as_ref();
+        list.is_some_and(|Snapshot(list)| list.iter().any(|entry| entry.hears_events()))
     }
 
     /// Adds a listener behind all others; a dispatch that is under way does not run it.
     pub(crate) fn add(&mut self, on: On, listener: P) -> ListenerId {
-        let id = self.unused_id();
+        let id = ListenerId::next();
         let entry = Arc::new(Entry {
             id,
             on,
@@ -154,21 +156,27 @@ impl<P: Listener> Listeners<P> {
 
     /// Removes a listener; a dispatch that is under way does not run it any more.
     pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Snapshot<P>> {
-        let Snapshot(list) = self.list.as_ref()?;
-        let entry = list
-            .iter()
-            .find(|entry| entry.id == id && entry.is_live())?;
+        let list = match &self.list {
+            Some(list) => list.clone(),
+            None => Snapshot(self.last.upgrade()?),
+        };
+        let mut entries = list.0.iter();
+        let entry = entries.find(|entry| entry.id == id && entry.is_live())?;
         entry.removed.store(true, Ordering::Relaxed);
-        self.sweep()
+        self.list = self.list.take().and_then(|list| list.without_removed());
+        Some(list)
     }
 
-    /// Lets go of what is marked as removed.
+    /// Lets go of what is marked as removed, if anything is: listeners that ran once, also those
+    /// whose dispatch never came to its end.
     #[must_use]
     pub(crate) fn sweep(&mut self) -> Option<Snapshot<P>> {
+        let Snapshot(list) = self.list.as_ref()?;
+        if list.iter().all(|entry| entry.is_live()) {
+            return None;
+        }
         let old = self.list.take()?;
-        let live = old.0.iter().filter(|entry| entry.is_live());
-        let list: Vec<_> = live.cloned().collect();
-        self.list = (!list.is_empty()).then(|| Snapshot(Arc::new(list)));
+        self.list = old.without_removed();
         Some(old)
     }
 
@@ -177,11 +185,10 @@ impl<P: Listener> Listeners<P> {
     #[must_use]
     pub(crate) fn give_up(&mut self) -> Option<Snapshot<P>> {
         let last = self.list.take()?;
-        for entry in last.0.iter() {
-            if !matches!(entry.on.kind, Kind::Close | Kind::Error) {
-                entry.removed.store(true, Ordering::Relaxed);
-            }
+        for entry in last.0.iter().filter(|entry| entry.hears_events()) {
+            entry.removed.store(true, Ordering::Relaxed);
         }
+        self.last = Arc::downgrade(&last.0);
         Some(last)
     }
 
@@ -191,12 +198,10 @@ impl<P: Listener> Listeners<P> {
 }
 
 impl<P: Listener> Snapshot<P> {
-    /// Runs the listeners of an event, in order. Returns whether one of them ran that was to run
-    /// once, so that the list is to be swept.
-    pub(crate) fn run_event(&self, dispatch: &Dispatch<'_>) -> bool {
+    /// Runs the listeners of an event, in order.
+    pub(crate) fn run_event(&self, dispatch: &Dispatch<'_>) {
         let event_type = dispatch.event().event_type();
         let event_type = event_type.map_or(MESSAGE, |event_type| event_type.as_str());
-        let mut swept = false;
         for entry in self.0.iter() {
             let hears = match &entry.on.kind {
                 Kind::EventType(wanted) => **wanted == *event_type,
@@ -205,38 +210,57 @@ impl<P: Listener> Snapshot<P> {
             };
             // Removed before it runs, so that a nested dispatch does not run it a second time.
             if hears && !entry.removed.fetch_or(entry.on.once, Ordering::Relaxed) {
-                swept |= entry.on.once;
                 entry.listener.call(&Occasion::Event(dispatch));
                 if dispatch.is_stopped() {
                     break;
                 }
             }
         }
-        swept
     }
 
-    /// Runs the close listeners, in order.
-    pub(crate) fn run_close(&self, reason: CloseReason) {
-        self.run(&Kind::Close, &Occasion::Close(reason));
+    /// Runs the close listeners, in order; all of them, whatever one does.
+    pub(crate) fn run_close(&self, reason: CloseReason, panics: &mut Panics) {
+        self.run(&Kind::Close, &Occasion::Close(reason), panics);
     }
 
-    /// Runs the error listeners, in order.
-    pub(crate) fn run_error(&self, error: &(dyn Error + Send + Sync + 'static)) {
-        self.run(&Kind::Error, &Occasion::Error(error));
+    /// Runs the error listeners, in order; all of them, whatever one does.
+    pub(crate) fn run_error(
+        &self,
+        error: &(dyn Error + Send + Sync + 'static),
+        panics: &mut Panics,
+    ) {
+        self.run(&Kind::Error, &Occasion::Error(error), panics);
     }
 
-    fn run(&self, kind: &Kind, occasion: &Occasion<'_>) {
+    fn run(&self, kind: &Kind, occasion: &Occasion<'_>, panics: &mut Panics) {
         for entry in self.0.iter().filter(|entry| entry.on.kind == *kind) {
-            if entry.is_live() {
-                entry.listener.call(occasion);
+            if !entry.removed.swap(true, Ordering::Relaxed) {
+                panics.catch(|| entry.listener.call(occasion));
             }
         }
+    }
+
+    /// Marks all as removed: nothing of this list runs any more.
+    pub(crate) fn retire(&self) {
+        for entry in self.0.iter() {
+            entry.removed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn without_removed(&self) -> Option<Self> {
+        let live = self.0.iter().filter(|entry| entry.is_live());
+        let list: Vec<_> = live.cloned().collect();
+        (!list.is_empty()).then(|| Self(Arc::new(list)))
     }
 }
 
 impl<P> Entry<P> {
     fn is_live(&self) -> bool {
         !self.removed.load(Ordering::Relaxed)
+    }
+
+    fn hears_events(&self) -> bool {
+        self.is_live() && !matches!(self.on.kind, Kind::Close | Kind::Error)
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod holders;
 pub(crate) mod http;
 pub(crate) mod listeners;
 pub(crate) mod outbox;
+mod panics;
 pub(crate) mod pending;
 mod room;
 pub(crate) mod state;

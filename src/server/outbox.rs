@@ -4,10 +4,10 @@
 //! copy. Once the consumer has dropped what it took, the buffer is used again from its start, so
 //! the steady state allocates nothing.
 //!
-//! When the buffer is full it is sealed and a new one begun: bytes are never moved to a larger
-//! place, so the memory held follows the bytes queued. A frame above [`LARGE`] that does not fit
-//! becomes a chunk of its own, so a sealed buffer wastes less than [`LARGE`] of its
-//! [`BUFFER_MOST`] bytes.
+//! The buffer grows up to [`BUFFER_MOST`] bytes, which is as much as a poll hands out by default.
+//! When that is full it is sealed and another one begun: no large buffer is ever moved to a larger
+//! place, so the memory held follows the bytes queued. An event above [`LARGE`] that does not fit
+//! becomes a chunk of its own, so a sealed buffer wastes less than [`LARGE`] of its bytes.
 
 use alloc::collections::VecDeque;
 use core::fmt;
@@ -50,7 +50,7 @@ impl Limits {
     /// The default: 1024 frames, 1 MiB, chunks of 64 KiB, 4 KiB kept while idle.
     ///
     /// A client that is 1024 events behind, or a megabyte, is not reading: it takes seconds of a
-    /// mobile connection to get there, and ten thousand such clients still fit into 10 GiB.
+    /// mobile connection to get there, and ten thousand such clients still fit into 13 GiB.
     pub const fn new() -> Self {
         Self {
             frames: 1024,
@@ -97,6 +97,16 @@ impl Limits {
     /// Returns how many bytes may be queued.
     pub const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Returns how many bytes one poll hands out at most, unless one frame is larger.
+    pub const fn chunk(&self) -> usize {
+        self.chunk
+    }
+
+    /// Returns how many bytes of buffer may be kept while nothing is queued.
+    pub const fn idle_capacity(&self) -> usize {
+        self.idle_capacity
     }
 }
 
@@ -251,16 +261,25 @@ impl Outbox {
 
     #[cold]
     fn next_buffer(&mut self, len: usize) -> bool {
+        let wanted = self.open.len() + len;
+        if wanted <= BUFFER_MOST {
+            let doubled = if self.open.is_empty() {
+                self.limits.idle_capacity
+            } else {
+                self.allocated.saturating_mul(2)
+            };
+            self.allocated = doubled.clamp(wanted, BUFFER_MOST);
+            let mut larger = BytesMut::with_capacity(self.allocated);
+            larger.extend_from_slice(&self.open);
+            self.open = larger;
+            return true;
+        }
         if len > LARGE {
             return false;
         }
-        let mut size = self.limits.idle_capacity.min(BUFFER_MOST);
-        if !self.open.is_empty() {
-            size = self.allocated.saturating_mul(2).min(BUFFER_MOST);
-            self.sealed.push_back(mem::take(&mut self.open));
-        }
-        self.allocated = size.max(len);
-        self.open = BytesMut::with_capacity(self.allocated);
+        self.sealed.push_back(mem::take(&mut self.open));
+        self.allocated = BUFFER_MOST;
+        self.open = BytesMut::with_capacity(BUFFER_MOST);
         true
     }
 

@@ -17,6 +17,8 @@ pub struct Pending<'e, P: Listener> {
     pub(crate) measured: Measured,
     pub(crate) listeners: Option<Snapshot<P>>,
     pub(crate) room: Option<Room>,
+    /// Listeners that ran once in a dispatch that never ended: held, to be dropped where this is.
+    pub(crate) _swept: Option<Snapshot<P>>,
 }
 
 impl<'e, P: Listener> Pending<'e, P> {
@@ -25,14 +27,12 @@ impl<'e, P: Listener> Pending<'e, P> {
     /// If one panics, the panic goes on to the caller and the room is given back.
     pub fn run_listeners(self) -> Decided<'e, P> {
         let dispatch = Dispatch::new(self.event);
-        let swept = self
-            .listeners
-            .as_ref()
-            .is_some_and(|listeners| listeners.run_event(&dispatch));
+        if let Some(listeners) = &self.listeners {
+            listeners.run_event(&dispatch);
+        }
         Decided {
             canceled: dispatch.is_canceled(),
-            swept,
-            swept_out: None,
+            swept: None,
             outcome: None,
             pending: self,
         }
@@ -46,9 +46,8 @@ impl<'e, P: Listener> Pending<'e, P> {
 pub struct Decided<'e, P: Listener> {
     pub(crate) pending: Pending<'e, P>,
     pub(crate) canceled: bool,
-    pub(crate) swept: bool,
     /// Listeners that ran once and left the list: held, to be dropped where this is.
-    pub(crate) swept_out: Option<Snapshot<P>>,
+    pub(crate) swept: Option<Snapshot<P>>,
     pub(crate) outcome: Option<Result<Dispatched, DispatchError>>,
 }
 

@@ -14,8 +14,8 @@ pub enum CloseReason {
     ClientGone,
     /// The queue overflowed, and the target was made to disconnect then; the queue is dropped.
     Overflow,
-    /// It failed here with an error, which the error listeners see; what was queued is still
-    /// delivered.
+    /// It failed here, with an error that the error listeners see unless it was ended for this reason
+    /// without one; what was queued is still delivered.
     Failed,
     /// Every handle was dropped; what was queued is still delivered.
     HandlesDropped,

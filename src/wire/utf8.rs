@@ -42,7 +42,10 @@ impl Utf8Pieces {
                     self.held_len = 0;
                     each(character)?;
                 }
-                Err(error) if error.error_len().is_some() => return Err(self.invalid()),
+                Err(error) if error.error_len().is_some() => {
+                    self.held_len = 0;
+                    return Err(self.invalid());
+                }
                 // Not complete yet. Four bytes always are, or are invalid.
                 Err(_) => {}
             }

@@ -18,10 +18,12 @@ use crate::error::WriteError;
 /// lines as it comes: a CRLF is one end-of-line even when its halves come in two pieces. Text
 /// pieces come through [`core::fmt::Write`]; with the feature `std`, bytes through
 /// [`std::io::Write`](#impl-Write-for-EventWriter<B>) (UTF-8, whose characters may be cut between
-/// two writes); with `json`, values through [`json`](Self::json).
+/// two writes); with `json`, values through its method `json`.
 ///
 /// [`finish`](Self::finish) makes it an event. Dropped before that, or after a failure, it takes
-/// back all that it wrote: the buffer is as it was.
+/// back all that it wrote: the buffer is as it was. (Forgotten with [`core::mem::forget`], it takes
+/// nothing back: what it wrote is an event without an end then.) With both `Write` traits in scope,
+/// name the one that `write!` is to use: `fmt::Write::write_fmt(&mut writer, format_args!(…))`.
 ///
 /// It writes into a buffer that it borrows, or into one of its own whose event becomes a
 /// [`Frame`]. Local listeners do not see what is written this way: there is no [`Event`] to show
@@ -57,6 +59,9 @@ pub struct EventWriter<B: BorrowMut<BytesMut> = BytesMut> {
     splitter: Splitter,
     utf8: Utf8Pieces,
     failure: Option<WriteError>,
+    /// A value is being serialized: if it never ends, neither did the event.
+    #[cfg(feature = "json")]
+    in_value: bool,
 }
 
 impl<B: BorrowMut<BytesMut>> EventWriter<B> {
@@ -73,7 +78,10 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         let buffer = out.borrow_mut();
         let start = buffer.len();
         let parts = Parts::of(head);
-        encode::open_data(&parts, buffer);
+        let too_large = parts.measure().len > limit;
+        if !too_large {
+            encode::open_data(&parts, buffer);
+        }
         let mut writer = Self {
             out: Some(out),
             start,
@@ -81,7 +89,9 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
             places: Places::of(&parts),
             splitter: Splitter::default(),
             utf8: Utf8Pieces::default(),
-            failure: None,
+            failure: too_large.then_some(WriteError::TooLarge { limit }),
+            #[cfg(feature = "json")]
+            in_value: false,
         };
         // A failure is kept for `finish`, which tells it.
         let _ = writer.write_text(head.data().unwrap_or_default());
@@ -98,6 +108,10 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         if let Some(offset) = self.utf8.unfinished() {
             self.fail(WriteError::InvalidUtf8 { offset });
         }
+        #[cfg(feature = "json")]
+        if self.in_value {
+            self.fail(WriteError::Aborted);
+        }
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -111,7 +125,7 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     /// # Errors
     ///
     /// What the serializer of `value` returns, or a [`WriteError`] within it. The event fails with
-    /// it, since a part of the value may have been written.
+    /// it, since a part of the value may have been written; with a panic, too.
     ///
     /// # Examples
     ///
@@ -128,7 +142,10 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         &mut self,
         value: &T,
     ) -> Result<(), serde_json::Error> {
+        self.in_value = true;
         let result = serde_json::to_writer(&mut *self, value);
+        // A serializer that panics never comes here.
+        self.in_value = false;
         if result.is_err() {
             self.fail(WriteError::Aborted);
         }
@@ -172,6 +189,9 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
 
     #[cfg(feature = "std")]
     fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
         let mut utf8 = core::mem::take(&mut self.utf8);
         let written = utf8.split(bytes, |text| self.write_text(text));
         self.utf8 = utf8;
@@ -238,11 +258,23 @@ impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
     /// Fails when the limit would be passed, or after a failure; [`EventWriter::finish`] tells
     /// which.
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.is_empty() {
+            return Ok(());
+        }
         if let Some(offset) = self.utf8.unfinished() {
             self.fail(WriteError::InvalidUtf8 { offset });
         }
         self.utf8.skip(text.len());
         self.write_text(text).map_err(|_| fmt::Error)
+    }
+
+    /// Fails also when what is formatted fails, and the event with it.
+    fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> fmt::Result {
+        let result = fmt::write(self, arguments);
+        if result.is_err() {
+            self.fail(WriteError::Aborted);
+        }
+        result
     }
 }
 
@@ -258,6 +290,13 @@ impl<B: BorrowMut<BytesMut>> std::io::Write for EventWriter<B> {
             }
             Err(failure) => Err(Error::other(failure)),
         }
+    }
+
+    /// As that of [`core::fmt::Write`].
+    fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> std::io::Result<()> {
+        fmt::Write::write_fmt(self, arguments).map_err(|fmt::Error| {
+            std::io::Error::other(self.failure.unwrap_or(WriteError::Aborted))
+        })
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

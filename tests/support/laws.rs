@@ -203,3 +203,28 @@ pub fn splits_the_same(text: &str, cut: usize) {
     writer.finish().unwrap();
     assert_eq!(out, [&before[..], &whole[..]].concat());
 }
+
+/// Bytes that are text arrive as that text, however they are cut; others are refused at their
+/// offset, and whatever is written after that, nothing stays.
+pub fn takes_text_only(bytes: &[u8], cut: usize) {
+    let (head, tail) = bytes.split_at(cut % (bytes.len() + 1));
+    let mut out = BytesMut::from("before");
+    let mut writer = EventWriter::new(&mut out, &Event::block());
+    for piece in [head, tail] {
+        let _ = std::io::Write::write(&mut writer, piece);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            writer.finish().unwrap();
+            let whole = to_bytes(&Event::message(text));
+            assert_eq!(out, [b"before", &whole[..]].concat());
+        }
+        Err(error) => {
+            let _ = std::io::Write::write(&mut writer, b"x");
+            let offset = error.valid_up_to();
+            let failure = writer.finish().unwrap_err();
+            assert_eq!(failure, sse_proto::WriteError::InvalidUtf8 { offset });
+            assert_eq!(out, "before");
+        }
+    }
+}

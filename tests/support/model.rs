@@ -2,7 +2,7 @@
 
 use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
 
-use super::play::{Action, Heard, Message, Operation, Outcome, When};
+use super::play::{Action, ENOUGH, Heard, MOST_LISTENERS, Message, Operation, Outcome, When};
 
 pub struct Model {
     frames: usize,
@@ -11,6 +11,8 @@ pub struct Model {
     reason: Option<CloseReason>,
     discarded: usize,
     listeners: Vec<Listener>,
+    /// Close and error listeners that the end is about to call.
+    ending: Vec<Listener>,
     added: usize,
     /// Lengths of the dispatches under way within each other, outermost first.
     under_way: Vec<usize>,
@@ -37,6 +39,7 @@ impl Model {
             reason: None,
             discarded: 0,
             listeners: Vec::new(),
+            ending: Vec::new(),
             added: 0,
             under_way: Vec::new(),
             log: Vec::new(),
@@ -55,6 +58,7 @@ impl Model {
             Operation::Take => Ok(Outcome::Taken(self.take())),
             Operation::End(reason) => self.end(*reason).map(|()| Outcome::Nothing),
         };
+        // What a panic left under way is over.
         self.under_way.clear();
         outcome.unwrap_or(Outcome::Panicked)
     }
@@ -117,6 +121,9 @@ impl Model {
     }
 
     fn act(&mut self, number: usize, action: Action) -> Result<(), Panicked> {
+        if self.log.len() > ENOUGH {
+            return Ok(());
+        }
         match action {
             Action::Nothing | Action::Cancel | Action::Stop => {}
             Action::Dispatch(message) => {
@@ -164,26 +171,28 @@ impl Model {
     }
 
     fn listen(&mut self, when: When, once: bool, action: Action) {
+        if self.added == MOST_LISTENERS || self.reason.is_some() {
+            return;
+        }
         let number = self.added;
         self.added += 1;
-        if self.reason.is_none() {
-            self.listeners.push(Listener {
-                number,
-                when,
-                once,
-                action,
-            });
-        }
+        self.listeners.push(Listener {
+            number,
+            when,
+            once,
+            action,
+        });
     }
 
     fn remove(&mut self, number: usize) -> bool {
-        let before = self.listeners.len();
+        let before = self.listeners.len() + self.ending.len();
         self.forget(number);
-        self.listeners.len() < before
+        self.listeners.len() + self.ending.len() < before
     }
 
     fn forget(&mut self, number: usize) {
         self.listeners.retain(|l| l.number != number);
+        self.ending.retain(|l| l.number != number);
     }
 
     fn take(&mut self) -> Option<Vec<u8>> {
@@ -202,20 +211,24 @@ impl Model {
             return Ok(());
         }
         self.reason = Some(reason);
-        let listeners = std::mem::take(&mut self.listeners);
-        let failed = reason == CloseReason::Failed;
-        let told = [(When::Close, true), (When::Error, failed)];
-        for (when, _) in told.into_iter().filter(|(_, told)| *told) {
-            for listener in listeners.iter().filter(|l| l.when == when) {
-                let heard = if when == When::Close {
-                    Heard::Close(reason)
-                } else {
-                    Heard::Error("failed".to_owned())
-                };
-                self.log.push((listener.number, heard));
-                self.act(listener.number, listener.action)?;
-            }
+        self.ending = std::mem::take(&mut self.listeners);
+        let mut panicked = false;
+        panicked |= self.tell(When::Close, &Heard::Close(reason));
+        if reason == CloseReason::Failed {
+            panicked |= self.tell(When::Error, &Heard::Error("failed".to_owned()));
         }
-        Ok(())
+        self.ending.clear();
+        if panicked { Err(Panicked) } else { Ok(()) }
+    }
+
+    /// Calls all listeners of one kind, once; returns whether one of them panicked.
+    fn tell(&mut self, when: When, heard: &Heard) -> bool {
+        let mut panicked = false;
+        while let Some(at) = self.ending.iter().position(|l| l.when == when) {
+            let Listener { number, action, .. } = self.ending.remove(at);
+            self.log.push((number, heard.clone()));
+            panicked |= self.act(number, action).is_err();
+        }
+        panicked
     }
 }

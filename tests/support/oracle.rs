@@ -43,7 +43,10 @@ impl Default for Settings {
 }
 
 /// All that a stream says, and the last event ID string it leaves.
-#[expect(clippy::too_many_lines, reason = "the standard's text from top to bottom")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "the standard's text from top to bottom"
+)]
 pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
     // Streams must be decoded using the UTF-8 decode algorithm. (It strips one leading BOM, if any.)
     let stream = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);

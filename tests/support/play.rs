@@ -53,6 +53,13 @@ pub enum Action {
     Panic,
 }
 
+/// Once so much was heard in one operation, listeners only listen: each of a few that dispatch would
+/// otherwise call all of them, sixteen deep.
+pub const ENOUGH: usize = 100;
+
+/// How many listeners are added in one play.
+pub const MOST_LISTENERS: usize = 32;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Dispatch(Message),
@@ -82,7 +89,7 @@ pub enum Heard {
     Error(String),
 }
 
-/// Law 1 (the part on panics), 8 and 9, and the contract of the listeners: a target does what its
+/// Law 1 (the part on panics), 8, 9 and 10, and the contract of the listeners: a target does what its
 /// model does.
 pub fn plays_like_its_model(frames: usize, bytes: usize, operations: &[Operation]) {
     let limits = Limits::new().with_frames(frames).with_bytes(bytes);
@@ -99,6 +106,7 @@ fn play(stage: &impl Stage, frames: usize, bytes: usize, operations: &[Operation
         assert_eq!(*stage.log().lock().unwrap(), model.log, "{operation:?}");
         assert_eq!(stage.reason(), model.reason());
         assert_eq!(stage.ends(), (model.is_ended(), model.is_drained()));
+        stage.check_wakes();
         model.log.clear();
         stage.log().lock().unwrap().clear();
     }

@@ -1,7 +1,9 @@
 //! What each fuzz target does with its bytes; the stable tests do the same with the seeds.
 
 use super::input::Input;
-use super::laws::{arrives_normalized, comes_back, encodes_exactly, splits_the_same};
+use super::laws::{
+    arrives_normalized, comes_back, encodes_exactly, splits_the_same, takes_text_only,
+};
 use super::laws_decode;
 use super::play::{plays_like_its_model, read};
 
@@ -10,6 +12,7 @@ pub fn lines(data: &[u8]) {
     let mut input = Input(data);
     let cut = usize::from(input.byte());
     splits_the_same(&String::from_utf8_lossy(input.0), cut);
+    takes_text_only(input.0, cut);
 }
 
 /// `type|id|nanoseconds|comment|data`.

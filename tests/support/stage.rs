@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use sse_proto::futures_core::Stream;
 use sse_proto::{
@@ -14,7 +15,7 @@ use sse_proto::{
     LocalListener, On, Target, TargetHandle, WeakTargetHandle, channel_with,
 };
 
-use super::play::{Action, Heard, Message, Operation, Outcome, When};
+use super::play::{Action, ENOUGH, Heard, MOST_LISTENERS, Message, Operation, Outcome, When};
 
 /// A target of either form.
 pub trait Stage {
@@ -27,6 +28,9 @@ pub trait Stage {
     fn reason(&self) -> Option<CloseReason>;
     fn ends(&self) -> (bool, bool);
     fn log(&self) -> &Mutex<Vec<(usize, Heard)>>;
+
+    /// Law 10: who was told to wait is woken, once, when there is something, and only then.
+    fn check_wakes(&self) {}
 
     fn apply(&self, operation: &Operation) -> Outcome {
         match operation {
@@ -48,7 +52,14 @@ pub trait Stage {
     }
 
     fn hear(&self, number: usize, heard: Heard, action: Action) {
-        self.log().lock().unwrap().push((number, heard));
+        let heard_so_far = {
+            let mut log = self.log().lock().unwrap();
+            log.push((number, heard));
+            log.len()
+        };
+        if heard_so_far > ENOUGH {
+            return;
+        }
         match action {
             Action::Nothing | Action::Cancel | Action::Stop => {}
             Action::Dispatch(message) => {
@@ -156,11 +167,14 @@ impl Stage for Bare {
 
     fn listen(&self, when: When, once: bool, action: Action) {
         let number = self.0.ids.borrow().len();
+        if number == MOST_LISTENERS || self.reason().is_some() {
+            return;
+        }
         // Weak, or the target would hold itself.
         let weak = Rc::downgrade(&self.0);
         let stage = move || weak.upgrade().map(Bare);
         let mut target = self.0.target.borrow_mut();
-        let id = add_listener!(target, stage, number, when, once, action);
+        let id = add_listener!(target, stage, number, when, once, action).expect("it is open");
         self.0.ids.borrow_mut().push(id);
     }
 
@@ -178,7 +192,7 @@ impl Stage for Bare {
 
     fn end(&self, reason: CloseReason) {
         let ending = if reason == CloseReason::Failed {
-            self.0.target.borrow_mut().begin_failure("failed")
+            self.0.target.borrow_mut().begin_failure("failed").ok()
         } else {
             self.0.target.borrow_mut().begin_close(reason)
         };
@@ -211,6 +225,9 @@ pub struct Channel {
 
 struct ChannelState {
     stream: Mutex<EventStream>,
+    wakes: Arc<Wakes>,
+    /// How many wakes there had been when the stream last said `Pending`.
+    waits_since: Mutex<Option<usize>>,
     ids: Mutex<Vec<ListenerId>>,
     log: Mutex<Vec<(usize, Heard)>>,
 }
@@ -220,6 +237,8 @@ impl Channel {
         let (target, stream) = channel_with(limits);
         let shared = Arc::new(ChannelState {
             stream: Mutex::new(stream),
+            wakes: Arc::default(),
+            waits_since: Mutex::default(),
             ids: Mutex::default(),
             log: Mutex::default(),
         });
@@ -244,8 +263,12 @@ impl Stage for Channel {
     }
 
     fn listen(&self, when: When, once: bool, action: Action) {
+        let closed = self.reason().is_some();
         let mut ids = self.shared.ids.lock().unwrap();
         let number = ids.len();
+        if number == MOST_LISTENERS || closed {
+            return;
+        }
         let weak = (self.target.downgrade(), Arc::downgrade(&self.shared));
         let stage = move || Channel::revive(&weak.0, &weak.1);
         ids.push(add_listener!(
@@ -265,11 +288,25 @@ impl Stage for Channel {
 
     fn take(&self) -> Option<Vec<u8>> {
         let mut stream = self.shared.stream.lock().unwrap();
-        let mut context = Context::from_waker(Waker::noop());
+        let waker = Waker::from(Arc::clone(&self.shared.wakes));
+        let mut context = Context::from_waker(&waker);
+        *self.shared.waits_since.lock().unwrap() = None;
         take_all(|| match Pin::new(&mut *stream).poll_next(&mut context) {
             Poll::Ready(chunk) => chunk,
-            Poll::Pending => None,
+            Poll::Pending => {
+                *self.shared.waits_since.lock().unwrap() = Some(self.shared.wakes.count());
+                None
+            }
         })
+    }
+
+    fn check_wakes(&self) {
+        let Some(before) = *self.shared.waits_since.lock().unwrap() else {
+            return;
+        };
+        let something = self.target.queued_frames() > 0 || self.ends().0;
+        let wakes = self.shared.wakes.count() - before;
+        assert_eq!(wakes, usize::from(something), "wakes");
     }
 
     fn end(&self, reason: CloseReason) {
@@ -296,6 +333,22 @@ impl Stage for Channel {
 
     fn log(&self) -> &Mutex<Vec<(usize, Heard)>> {
         &self.shared.log
+    }
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wakes {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -11,7 +11,8 @@ use super::nesting;
 use crate::server::closed::Closed;
 use crate::server::dispatch::{Dispatch, DispatchError, Dispatched};
 use crate::server::holders::SharedListener;
-use crate::server::listeners::{ListenerId, On};
+use crate::server::listeners::sealed::Call;
+use crate::server::listeners::{ListenerId, Occasion, On};
 use crate::server::state::CloseReason;
 #[cfg(doc)]
 use crate::server::target::Target;
@@ -91,9 +92,10 @@ impl TargetHandle {
         self.end(CloseReason::Aborted);
     }
 
-    /// Closes the stream for a reason of the caller's choice.
+    /// Closes the stream for a reason of the caller's choice, such as [`CloseReason::Overflow`] where
+    /// a full queue is to disconnect. (A failure has an error: call [`fail`](Self::fail) for it.)
     pub fn end(&self, reason: CloseReason) {
-        self.core.end(|target| target.begin_close(reason));
+        self.core.close(reason);
     }
 
     /// Closes the stream because of an error: the close listeners run, then the error listeners
@@ -152,34 +154,59 @@ impl TargetHandle {
     /// ```
     pub fn closed(&self) -> Closed {
         let mut inner = self.core.lock();
-        match inner.target.close_reason() {
-            Some(reason) => Closed::already(reason),
-            None => inner.waiters.wait(),
+        if let Some(reason) = inner.target.close_reason() {
+            return Closed::already(reason);
         }
+        let (closed, gone) = inner.waiters.wait();
+        drop(inner);
+        drop(gone);
+        closed
     }
 
-    /// Adds a local listener for events. See [`Target::listen`].
+    /// Adds a local listener for events. Listeners run in the order in which they were added. Added
+    /// during a dispatch, it does not run in it; added to a closed stream, it never runs.
     pub fn listen(
         &self,
         on: On,
         listener: impl Fn(&Dispatch<'_>) + Send + Sync + 'static,
     ) -> ListenerId {
-        self.add_listener(on, SharedListener::on_event(listener))
+        let listener = SharedListener::on_event(listener);
+        // Two statements, here and below: what is refused is dropped after the lock is released.
+        let added = self.core.lock().target.add_listener(on, listener);
+        added.unwrap_or_else(|_never_runs| ListenerId::next())
     }
 
     /// Adds a listener that runs once, when the stream is closed, whatever the reason: inside the
-    /// call that closes it, or inside the drop of the
-    /// [`EventStream`](crate::EventStream).
+    /// call that closes it, or inside the drop of the [`EventStream`](crate::EventStream). If the
+    /// stream is closed already, it runs now.
+    ///
+    /// If one of the listeners panics, the others run all the same, and then the panic goes on to
+    /// who closed the stream.
     pub fn on_close(&self, listener: impl Fn(CloseReason) + Send + Sync + 'static) -> ListenerId {
-        self.add_listener(On::close(), SharedListener::on_close(listener))
+        let listener = SharedListener::on_close(listener);
+        let added = self.core.lock().target.add_listener(On::close(), listener);
+        added.unwrap_or_else(|late| {
+            if let Some(reason) = self.close_reason() {
+                late.call(&Occasion::Close(reason));
+            }
+            ListenerId::next()
+        })
     }
 
-    /// Adds a listener that runs when the stream fails, after the close listeners.
+    /// Adds a listener that runs when the stream fails, after the close listeners. If the stream has
+    /// failed already, it runs now.
     pub fn on_error(
         &self,
         listener: impl Fn(&(dyn Error + Send + Sync + 'static)) + Send + Sync + 'static,
     ) -> ListenerId {
-        self.add_listener(On::error(), SharedListener::on_error(listener))
+        let listener = SharedListener::on_error(listener);
+        let added = self.core.lock().target.add_listener(On::error(), listener);
+        added.unwrap_or_else(|late| {
+            if let Some(error) = self.error() {
+                late.call(&Occasion::Error(&*error));
+            }
+            ListenerId::next()
+        })
     }
 
     /// Removes a listener; returns whether there was one. One that is removed during a dispatch
@@ -196,11 +223,6 @@ impl TargetHandle {
             core: Arc::downgrade(&self.core),
         }
     }
-
-    fn add_listener(&self, on: On, listener: SharedListener) -> ListenerId {
-        let (id, _unused) = self.core.lock().target.add_listener(on, listener);
-        id
-    }
 }
 
 impl Clone for TargetHandle {
@@ -216,8 +238,7 @@ impl Drop for TargetHandle {
     fn drop(&mut self) {
         // Release and acquire: what other handles did happens before the end.
         if self.core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.core
-                .end(|target| target.begin_close(CloseReason::HandlesDropped));
+            self.core.close(CloseReason::HandlesDropped);
         }
     }
 }
@@ -237,7 +258,9 @@ impl WeakTargetHandle {
 impl fmt::Debug for TargetHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TargetHandle")
-            .field("target", &self.core.lock().target)
+            .field("close_reason", &self.close_reason())
+            .field("queued_frames", &self.queued_frames())
+            .field("queued_bytes", &self.queued_bytes())
             .finish()
     }
 }

@@ -18,10 +18,11 @@ use bytes::Bytes;
 pub use self::handle::{TargetHandle, WeakTargetHandle};
 pub use self::stream::EventStream;
 use super::closed::Waiters;
-use super::dispatch::DispatchError;
 use super::ending::Ending;
 use super::holders::SharedListener;
 use super::outbox::Limits;
+use super::panics::Panics;
+use super::state::CloseReason;
 use super::target::Target;
 
 /// Opens an event stream: a handle that takes events, and the bytes that a server sends.
@@ -85,13 +86,13 @@ impl Core {
         core::ptr::from_ref(self).addr()
     }
 
-    /// Does something that may queue bytes, and wakes the reader if it did.
+    /// Does something that may queue bytes, and wakes the reader if there are any.
     fn sent<T>(
         mut inner: MutexGuard<'_, Inner>,
-        work: impl FnOnce(&mut Target<SharedListener>) -> Result<T, DispatchError>,
-    ) -> Result<T, DispatchError> {
+        work: impl FnOnce(&mut Target<SharedListener>) -> T,
+    ) -> T {
         let result = work(&mut inner.target);
-        let reader = if result.is_ok() {
+        let reader = if inner.target.queued_frames() > 0 {
             inner.reader.take()
         } else {
             None
@@ -103,15 +104,15 @@ impl Core {
         result
     }
 
-    /// Does something that may close the target, and tells everybody if it did: first the tasks
-    /// that wait, which is cheap and can't fail, then the listeners.
-    fn end(
+    /// Does something that may close the target, and tells everybody if it did: the reader, the
+    /// tasks that wait, the listeners. Each is told, whatever another one does.
+    fn end<T>(
         &self,
-        work: impl FnOnce(&mut Target<SharedListener>) -> Option<Ending<SharedListener>>,
+        work: impl FnOnce(&mut Target<SharedListener>) -> Result<Ending<SharedListener>, T>,
     ) {
         let mut inner = self.lock();
         let ending = work(&mut inner.target);
-        let reader = if ending.is_some() || inner.target.is_ended() {
+        let reader = if ending.is_ok() || inner.target.is_ended() {
             inner.reader.take()
         } else {
             None
@@ -119,15 +120,22 @@ impl Core {
         let waiters = mem::take(&mut inner.waiters);
         let reason = inner.target.close_reason();
         drop(inner);
+
+        let mut panics = Panics::default();
         if let Some(reader) = reader {
-            reader.wake();
+            panics.catch(|| reader.wake());
         }
         if let Some(reason) = reason {
-            waiters.tell(reason);
+            waiters.tell(reason, &mut panics);
         }
-        if let Some(ending) = ending {
-            ending.run();
+        if let Ok(ending) = ending {
+            ending.run_all(&mut panics);
         }
+        panics.go_on();
+    }
+
+    fn close(&self, reason: CloseReason) {
+        self.end(|target| target.begin_close(reason).ok_or(()));
     }
 }
 

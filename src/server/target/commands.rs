@@ -5,7 +5,7 @@ use core::error::Error;
 
 use super::Target;
 use crate::server::dispatch::{DispatchError, Dispatched};
-use crate::server::ending::RemovedListener;
+use crate::server::ending::{Held, RemovedListener};
 use crate::server::listeners::{Listener, ListenerId};
 use crate::server::state::CloseReason;
 use crate::wire::event::Event;
@@ -80,7 +80,7 @@ impl<P: Listener> Target<P> {
     /// Closes the stream because of an error: the close listeners run, then the error listeners
     /// with the error. What is queued is still delivered.
     pub fn fail(&mut self, error: impl Into<Box<dyn Error + Send + Sync>>) {
-        if let Some(ending) = self.begin_failure(error) {
+        if let Ok(ending) = self.begin_failure(error) {
             ending.run();
         }
     }
@@ -102,6 +102,7 @@ impl<P: Listener> Target<P> {
     ///
     /// Grows with the number of listeners: the list is copied, for the dispatches that hold it.
     pub fn remove_listener(&mut self, id: ListenerId) -> Option<RemovedListener<P>> {
-        self.listeners.remove(id).map(RemovedListener)
+        let removed = self.listeners.remove(id)?;
+        Some(RemovedListener(Held::Removed(removed)))
     }
 }

@@ -40,9 +40,9 @@ use crate::wire::event::Event;
 /// use sse_proto::{CloseReason, Dispatched, Event, EventType, LocalListener, On, Target};
 ///
 /// let mut target = Target::<LocalListener>::new();
-/// target.listen(On::event_type(&EventType::from_static("secret")), |dispatch| {
-///     dispatch.prevent_default();
-/// });
+/// let secret = On::event_type(&EventType::from_static("secret"));
+/// let id = target.listen(secret, |dispatch| dispatch.prevent_default());
+/// assert!(id.is_ok(), "it is open");
 /// assert_eq!(target.dispatch(&Event::message("hi"))?, Dispatched::Sent);
 /// let secret = Event::new(EventType::from_static("secret"), "1234");
 /// assert_eq!(target.dispatch(&secret)?, Dispatched::Canceled);
@@ -142,7 +142,7 @@ impl<P: Listener> Target<P> {
 impl<P: Listener> Target<P> {
     /// Whether local listeners are to be asked before `event` is sent.
     pub(crate) fn asks_listeners(&self, event: &Event<'_>) -> bool {
-        !self.listeners.is_empty() && event.data().is_some()
+        event.data().is_some() && self.listeners.hears_events()
     }
 
     /// Queues an event that no listener is asked about.
@@ -155,18 +155,16 @@ impl<P: Listener> Target<P> {
         Ok(Dispatched::Sent)
     }
 
-    /// Adds a listener; gives it back if the stream is closed, since it would never run.
-    pub(crate) fn add_listener(&mut self, on: On, listener: P) -> (ListenerId, Option<P>) {
+    /// Adds a listener; gives it back if the stream is closed.
+    pub(crate) fn add_listener(&mut self, on: On, listener: P) -> Result<ListenerId, P> {
         if self.is_closed() {
-            return (self.listeners.unused_id(), Some(listener));
+            return Err(listener);
         }
-        (self.listeners.add(on, listener), None)
+        Ok(self.listeners.add(on, listener))
     }
 
     fn settle(&mut self, decided: &mut Decided<'_, P>) -> Result<Dispatched, DispatchError> {
-        if decided.swept {
-            decided.swept_out = self.listeners.sweep();
-        }
+        decided.swept = self.listeners.sweep();
         if let Some(reason) = self.close_reason() {
             return Err(DispatchError::Closed(reason));
         }
@@ -211,7 +209,7 @@ impl<P: Listener> fmt::Debug for Target<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target")
             .field("state", &self.state)
-            .field("failure", &self.failure)
+            .field("failed", &self.failure.is_some())
             .field("outbox", &self.outbox)
             .finish_non_exhaustive()
     }

@@ -44,9 +44,11 @@ impl<P: Listener> Target<P> {
     ///
     /// let target = Rc::new(RefCell::new(Target::<LocalListener>::new()));
     /// let own = Rc::clone(&target);
-    /// target.borrow_mut().listen(On::event_type(&EventType::from_static("ping")), move |_| {
+    /// let on_ping = On::event_type(&EventType::from_static("ping"));
+    /// let id = target.borrow_mut().listen(on_ping, move |_| {
     ///     dispatch(&own, &Event::message("pong first")).expect("there is room");
     /// });
+    /// assert!(id.is_ok(), "it is open");
     /// let ping = Event::new(EventType::from_static("ping"), "");
     /// assert_eq!(dispatch(&target, &ping)?, Dispatched::Sent);
     /// let chunk = target.borrow_mut().next_chunk().unwrap();
@@ -72,6 +74,7 @@ impl<P: Listener> Target<P> {
         Ok(Pending {
             event,
             measured,
+            _swept: self.listeners.sweep(),
             listeners: asks.then(|| self.listeners.snapshot()).flatten(),
             room: Some(self.reserve(measured.len)),
         })
@@ -117,15 +120,22 @@ impl<P: Listener> Target<P> {
         }
     }
 
-    /// Begins to close the stream because of an error. `None` if it was closed.
+    /// Begins to close the stream because of an error.
+    ///
+    /// # Errors
+    ///
+    /// When the stream was closed before: gives the error back.
     pub fn begin_failure(
         &mut self,
         error: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Option<Ending<P>> {
-        let error: Failure = Arc::from(error.into());
-        let mut ending = self.begin_close(CloseReason::Failed)?;
+    ) -> Result<Ending<P>, Box<dyn Error + Send + Sync>> {
+        let error = error.into();
+        let Some(mut ending) = self.begin_close(CloseReason::Failed) else {
+            return Err(error);
+        };
+        let error: Failure = Arc::from(error);
         self.failure = Some(Arc::clone(&error));
         ending.failure = Some(error);
-        Some(ending)
+        Ok(ending)
     }
 }

@@ -94,7 +94,9 @@ impl<'a> Parts<'a> {
         }
         let mut lines = |name: &[u8], text: &[u8]| {
             let (ends, one_line) = look(text);
-            len += text.len() - ends.bytes + (ends.count + 1) * name.len();
+            // Saturates where no memory holds what it measures, on 32 bits.
+            let names = (ends.count + 1).saturating_mul(name.len());
+            len = names.saturating_add(len + text.len() - ends.bytes);
             one_line
         };
         let shape = Shape {

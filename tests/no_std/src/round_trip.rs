@@ -75,8 +75,8 @@ fn asks_listeners() -> bool {
     let mut target = Target::<LocalListener>::new();
     let heard = Rc::new(Cell::new(0));
     let all = Rc::clone(&heard);
-    target.listen(On::every_event(), move |_| all.set(all.get() + 1));
-    target.listen(On::event_type(&TICK).once(), |dispatch| {
+    let _ = target.listen(On::every_event(), move |_| all.set(all.get() + 1));
+    let _ = target.listen(On::event_type(&TICK).once(), |dispatch| {
         dispatch.prevent_default();
     });
 

@@ -1,0 +1,38 @@
+//! Going on after a panic of somebody else's code.
+
+/// Runs pieces of other people's code one after the other, all of them, and lets the first panic
+/// go on at the end.
+///
+/// Where a panic is on its way already, as in the drop of a stream while a thread unwinds, another
+/// one would abort the process; it is swallowed. Without the feature `std` nothing can be caught: a
+/// panic goes on at once.
+#[derive(Default)]
+pub(crate) struct Panics {
+    #[cfg(feature = "std")]
+    first: Option<alloc::boxed::Box<dyn core::any::Any + Send>>,
+}
+
+impl Panics {
+    #[cfg(feature = "std")]
+    pub(crate) fn catch(&mut self, work: impl FnOnce()) {
+        // Nothing of ours is borrowed by `work`, so nothing of ours is seen half done.
+        if let Err(panic) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(work)) {
+            self.first.get_or_insert(panic);
+        }
+    }
+
+    #[cfg(not(feature = "std"))]
+    #[expect(clippy::unused_self, reason = "the same shape as with `std`")]
+    pub(crate) fn catch(&mut self, work: impl FnOnce()) {
+        work();
+    }
+
+    pub(crate) fn go_on(self) {
+        #[cfg(feature = "std")]
+        if let Some(panic) = self.first {
+            if !std::thread::panicking() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}

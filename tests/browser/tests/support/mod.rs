@@ -1,0 +1,15 @@
+//! The example and the browser as processes, and what the page shows.
+
+mod browser;
+mod process;
+mod seen;
+mod server;
+
+use std::time::Duration;
+
+pub(crate) use browser::{Browser, Scheme};
+pub(crate) use seen::{Row, Seen};
+pub(crate) use server::Server;
+
+/// Nothing is expected to take this long: a test that waits for it has failed.
+const PATIENCE: Duration = Duration::from_mins(1);

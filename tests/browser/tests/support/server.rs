@@ -1,0 +1,110 @@
+//! The built example as a process.
+
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::process::Process;
+
+/// A running example. Dropped, it is killed.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Host and port.
+    pub(crate) address: String,
+    input: ChildStdin,
+    process: Process,
+}
+
+impl Server {
+    /// Starts the example on a free port, and returns once it listens.
+    pub(crate) fn start() -> Self {
+        Self::start_at("127.0.0.1:0")
+    }
+
+    /// Kills the example, without a farewell.
+    pub(crate) fn kill(self) -> Killed {
+        Killed {
+            address: self.address,
+        }
+    }
+
+    /// Sends what Ctrl-C sends.
+    pub(crate) fn interrupt(&self) {
+        let id = self.process.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn exit_status(&mut self) -> ExitStatus {
+        self.process.child.wait().expect("the example is a child")
+    }
+
+    /// Writes to standard input.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.input
+            .write_all(text.as_bytes())
+            .expect("standard input takes it");
+    }
+
+    /// Waits for a line of the log that has this text.
+    pub(crate) fn logged(&self, text: &str) -> String {
+        self.process.line_with(text)
+    }
+
+    fn start_at(address: &str) -> Self {
+        let mut child = Command::new(&*EXAMPLE)
+            .arg(address)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the example runs");
+        let input = child.stdin.take().expect("standard input is piped");
+        let log = child.stderr.take().expect("standard error is piped");
+        let process = Process::new(child, log);
+        let line = process.line_with("listening on http://");
+        let address = line.trim_start_matches("listening on http://");
+        let address = address.split(',').next().unwrap_or_default().to_owned();
+        Self {
+            address,
+            input,
+            process,
+        }
+    }
+}
+
+/// An example that was killed.
+#[derive(Debug)]
+pub(crate) struct Killed {
+    address: String,
+}
+
+impl Killed {
+    /// Starts another one on the same port.
+    pub(crate) fn start_again(self) -> Server {
+        Server::start_at(&self.address)
+    }
+}
+
+/// Built here, and not merely looked for: the page is in the program, and an old one would be tested.
+static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let built = Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args(["build", "--quiet", "--package=serve", "--example=serve"])
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(built.status.success(), "the example does not build");
+    built
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo tells where the example is")
+});

@@ -1,0 +1,88 @@
+//! Event types and ids: what they hold, compare to and show.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use sse_proto::{Event, EventId, EventType, Frame, to_bytes};
+
+#[test]
+fn an_id_is_made_of_every_unsigned_integer() {
+    let ids: [(EventId<'_>, String); 12] = [
+        (0_u8.into(), "0".to_owned()),
+        (u8::MAX.into(), u8::MAX.to_string()),
+        (10_u16.into(), "10".to_owned()),
+        (u16::MAX.into(), u16::MAX.to_string()),
+        (u32::MAX.into(), u32::MAX.to_string()),
+        (99_u64.into(), "99".to_owned()),
+        (u64::MAX.into(), u64::MAX.to_string()),
+        (usize::MAX.into(), usize::MAX.to_string()),
+        (7_u128.into(), "7".to_owned()),
+        (
+            (u128::from(u64::MAX) + 1).into(),
+            "18446744073709551616".to_owned(),
+        ),
+        ((10_u128.pow(38)).into(), format!("1{}", "0".repeat(38))),
+        (u128::MAX.into(), u128::MAX.to_string()),
+    ];
+    for (id, digits) in ids {
+        assert_eq!(id.to_str(), *digits);
+        assert_eq!(id.to_string(), digits);
+        let event = Event::block().with_id(id);
+        assert_eq!(to_bytes(&event), format!("id: {digits}\n\n"));
+        assert_eq!(Frame::new(&event).id(), Some(&*digits));
+    }
+}
+
+#[test]
+fn an_id_equals_its_text_however_it_was_made() {
+    let (number, text) = (EventId::from(42_u32), EventId::from_static("42"));
+    assert_eq!(number, text);
+    assert_eq!(number, "42");
+    let state = RandomState::new();
+    assert_eq!(state.hash_one(&number), state.hash_one(&text));
+    let ids = HashSet::from([
+        number,
+        text,
+        EventId::from(42_u128),
+        EventId::new("43").unwrap(),
+    ]);
+    assert_eq!(ids.len(), 2);
+}
+
+#[test]
+fn a_literal_outside_a_constant_is_checked_too() {
+    assert!(std::panic::catch_unwind(|| EventId::from_static("a\0")).is_err());
+    assert!(std::panic::catch_unwind(|| EventId::from_static("a\n")).is_err());
+    assert!(std::panic::catch_unwind(|| EventType::from_static("a\r")).is_err());
+    assert!(std::panic::catch_unwind(|| EventType::from_static("")).is_err());
+}
+
+#[test]
+fn no_debug_shows_data_or_comments() {
+    let secret = "hunter2";
+    let event = Event::message(secret).with_comment(secret).with_id(1_u8);
+    assert!(!format!("{event:?}").contains(secret));
+    let frame = Frame::new(&event);
+    assert!(!format!("{frame:?}").contains(secret));
+    let (target, stream) = sse_proto::channel();
+    target.listen(sse_proto::On::message(), |dispatch| {
+        assert!(!format!("{dispatch:?}").contains("hunter2"));
+    });
+    target.dispatch(&event).unwrap();
+    assert!(!format!("{target:?} {stream:?}").contains(secret));
+    let mut bare = sse_proto::Target::<sse_proto::LocalListener>::new();
+    bare.dispatch(&event).unwrap();
+    assert!(!format!("{bare:?}").contains(secret));
+}
+
+#[test]
+fn every_field_at_once_in_the_order_of_the_wire() {
+    let event = Event::new(EventType::from_static("t"), "d\r\n")
+        .with_comment("c")
+        .with_id(EventId::from_static("i"))
+        .with_reconnection_time(std::time::Duration::from_nanos(1));
+    assert_eq!(
+        to_bytes(&event),
+        ": c\nevent: t\nid: i\nretry: 1\ndata: d\ndata: \n\n"
+    );
+}
