@@ -27,6 +27,10 @@ impl Panics {
         work();
     }
 
+    #[cfg_attr(
+        not(feature = "std"),
+        expect(clippy::unused_self, reason = "the same shape as with `std`")
+    )]
     pub(crate) fn go_on(self) {
         #[cfg(feature = "std")]
         if let Some(panic) = self.first {
