@@ -5,6 +5,7 @@ use core::fmt;
 use super::block::Place;
 use super::item::Text;
 use crate::wire::line::stream::LineEnds;
+use crate::wire::utf8;
 
 /// Below this length the check per event is cheaper than the check per chunk: with 16-byte chunks an event is many
 /// chunks, and each check has a fixed cost.
@@ -63,7 +64,7 @@ impl<'i> Chunk<'i> {
             .take_while(|&&byte| byte & 0xC0 == 0x80)
             .count();
         let rest = &bytes[checked_from..without_cut_character(bytes)];
-        let checked = match core::str::from_utf8(rest) {
+        let checked = match utf8::check(rest) {
             Ok(text) => text,
             // Valid up to there, so the second check cannot fail; only malformed pieces pay it.
             Err(error) => core::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default(),

@@ -6,6 +6,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::owned::{MESSAGE, OwnedItem, OwnedMessageEvent};
+use crate::wire::utf8;
 
 /// One thing that an event stream said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +206,7 @@ impl<'a> Text<'a> {
         match self.0 {
             Repr::Checked(text) => Cow::Borrowed(text),
             // The check alone is several times faster than the search for what to replace.
-            Repr::Raw(bytes) => match core::str::from_utf8(bytes) {
+            Repr::Raw(bytes) => match utf8::check(bytes) {
                 Ok(text) => Cow::Borrowed(text),
                 Err(_) => replace_malformed(bytes),
             },

@@ -11,6 +11,7 @@ use core::mem;
 use super::block::Place;
 use super::chunk::Chunk;
 use super::item::Text;
+use crate::wire::utf8;
 
 /// What a buffer may keep once its content is not needed any more.
 pub(super) const KEPT: usize = 64 << 10;
@@ -179,7 +180,7 @@ impl TextBuffer {
         if let Content::Raw(bytes) = &mut self.content {
             return extend(bytes, piece, most);
         }
-        match core::str::from_utf8(piece) {
+        match utf8::check(piece) {
             Ok(text) => self.push_str(text, most),
             Err(error) => {
                 let (valid, rest) = piece.split_at(error.valid_up_to());
@@ -225,7 +226,7 @@ impl TextBuffer {
     }
 
     fn set_unchecked(&mut self, bytes: &[u8]) {
-        if let Ok(text) = core::str::from_utf8(bytes) {
+        if let Ok(text) = utf8::check(bytes) {
             self.push_str(text, usize::MAX);
         } else {
             self.give_up_on_text(usize::MAX);
