@@ -1,4 +1,4 @@
-//! The protocol core for server-sent events: events in, bytes out.
+//! The protocol core for server-sent events: events in, bytes out, and back.
 //!
 //! ```
 //! use sse_proto::{Event, EventType, to_bytes};
@@ -21,6 +21,9 @@
 //! - **[`encode`], [`encode_to_slice`], [`to_bytes`]** for who only wants the bytes of an
 //!   [`Event`]; **[`EventWriter`]** for data that comes in pieces; **[`Frame`]** for one event that
 //!   goes to many.
+//! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
+//!   a time out, within [`DecodeLimits`]; **[`DecodeStream`]** and `DecodeRead` yield owned items from
+//!   a stream of chunks and from a reader.
 //! - **[`HEADERS`], [`last_event_id`]** for the two places where HTTP matters.
 //!
 //! # Local listeners
@@ -74,8 +77,8 @@
 //!
 //! # Features and Rust version
 //!
-//! - `std` (default): [`channel`], `std::io::Write` for [`EventWriter`].
-//! - `json`: `Event::json`, `EventWriter::json`; implies `std`.
+//! - `std` (default): [`channel`], `std::io::Write` for [`EventWriter`], `DecodeRead`.
+//! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event; implies `std`.
 //!
 //! Without them the crate is `no_std` with `alloc`. Rust 1.85 or later.
 #![no_std]
