@@ -19,7 +19,8 @@ fn main() -> ExitCode {
         match argument.as_str() {
             "--json" => json = true,
             "--help" | "-h" => {
-                print!("{HELP}");
+                // Whoever reads it may have gone.
+                let _ = io::stdout().write_all(HELP.as_bytes());
                 return ExitCode::SUCCESS;
             }
             other => {
@@ -28,10 +29,14 @@ fn main() -> ExitCode {
             }
         }
     }
+    let mut events = 0_usize;
     let decoder = Decoder::new().with_comments(true).with_last_event_ids(true);
     for item in DecodeRead::new(io::stdin().lock(), decoder) {
         let shown = match &item {
-            Ok(item) => show(item, json),
+            Ok(item) => {
+                events += usize::from(matches!(item, OwnedItem::Event(_)));
+                show(item, json)
+            }
             // A limit costs one event, not the stream.
             Err(ReceiveError::Decode(error)) => {
                 eprintln!("tail: event skipped: {error}");
@@ -52,14 +57,16 @@ fn main() -> ExitCode {
             }
         }
     }
+    if events == 0 {
+        eprintln!("tail: the input had no event");
+    }
     ExitCode::SUCCESS
 }
 
 fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer(&mut out, &as_json(item))?;
-        writeln!(out)?;
+        writeln!(out, "{}", escaped(&as_json(item).to_string()))?;
     } else {
         match item {
             OwnedItem::Event(event) => show_event(&mut out, event)?,
@@ -73,7 +80,10 @@ fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
 }
 
 fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()> {
-    write!(out, "{}", printable(event.event_type()))?;
+    // A notice of ours begins with `--`; nothing of the stream's does.
+    let is_like_notice = event.event_type().starts_with("--");
+    let mark = if is_like_notice { "\\" } else { "" };
+    write!(out, "{mark}{}", printable(event.event_type()))?;
     if event.has_own_id() {
         write!(out, " #{}", printable(event.last_event_id()))?;
     }
@@ -85,17 +95,41 @@ fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()>
     lines.try_for_each(|line| writeln!(out, "    {line}"))
 }
 
-/// What a stranger sends must not drive the terminal.
+/// What a stranger sends must not drive the terminal: neither its control characters nor those that
+/// turn the direction of text or are not seen.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\t' {
-                '\u{FFFD}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    let shown = |c| {
+        if drives_terminal(c) && c != '\t' {
+            '\u{FFFD}'
+        } else {
+            c
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
+/// The same for JSON, which has escapes for them.
+fn escaped(json: &str) -> String {
+    use std::fmt::Write as _;
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if drives_terminal(c) {
+            // All of them are below U+10000, so one escape is enough.
+            // A `String` takes all that is written to it.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+fn drives_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+        )
 }
 
 fn as_json(item: &OwnedItem) -> serde_json::Value {
