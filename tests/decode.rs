@@ -132,7 +132,7 @@ fn error_texts() {
     );
     assert_eq!(
         ReceiveError::Transport("reset").to_string(),
-        "transport failed: reset"
+        "the transport failed"
     );
 }
 
@@ -273,4 +273,126 @@ fn auto_traits() {
     check::<DecodeError>();
     check::<DecodeStream<(), Vec<u8>>>();
     check::<DecodeRead<io::Empty>>();
+}
+
+#[test]
+fn an_explicit_message_type_is_no_type() {
+    let both = b"event: message\ndata: x\n\ndata: x\n\n";
+    let mut decoder = Decoder::new();
+    let mut input = &both[..];
+    let events: Vec<_> = std::iter::from_fn(|| decoder.decode_owned(&mut input).unwrap()).collect();
+    assert_eq!(events[0], events[1]);
+    let (mut first, mut second) = (&both[..], &both[24..]);
+    let (mut one, mut other) = (Decoder::new(), Decoder::new());
+    assert_eq!(
+        one.decode(&mut first).unwrap(),
+        other.decode(&mut second).unwrap()
+    );
+}
+
+#[test]
+fn a_second_connection_starts_anew() {
+    let read = |decoder: &mut Decoder, bytes: &[u8]| {
+        let mut input = bytes;
+        let mut events = Vec::new();
+        while let Some(item) = decoder.decode_owned(&mut input).unwrap() {
+            events.extend(item.event());
+        }
+        events
+    };
+    // Cut anywhere: within the mark, a line, a CRLF, a block.
+    let first = b"\xEF\xBB\xBFid: 1\r\ndata: a\r\n\r\nevent: cut\r\ndata: off\r\nid: 2\r\n";
+    for cut in 0..=first.len() {
+        let seen = read(&mut Decoder::new(), &first[..cut]).len();
+        // A mark may stand at the start again, and an LF there is a line of its own.
+        for second in [
+            &b"\xEF\xBB\xBFdata: b\n\n"[..],
+            b"\ndata: b\n\n",
+            b"data: b\n\n",
+        ] {
+            let mut decoder = decoder_after(&first[..cut]);
+            let events = read(&mut decoder, second);
+            assert_eq!(events.len(), 1, "cut at {cut}");
+            let id = if seen == 1 { "1" } else { "" };
+            let event = &events[0];
+            assert_eq!(
+                (event.event_type(), event.data(), event.last_event_id()),
+                ("message", "b", id)
+            );
+        }
+    }
+
+    fn decoder_after(bytes: &[u8]) -> Decoder {
+        let mut decoder = Decoder::new();
+        let mut input = bytes;
+        while decoder.decode(&mut input).unwrap().is_some() {}
+        decoder.reconnect();
+        decoder
+    }
+}
+
+#[test]
+fn a_block_of_the_connection_before_does_not_count_against_the_next() {
+    let limits = DecodeLimits::default().with_event(20);
+    let mut decoder = Decoder::new().with_limits(limits);
+    assert!(
+        decoder
+            .decode(&mut &b"data: 0123456789\n"[..])
+            .unwrap()
+            .is_none()
+    );
+    decoder.reconnect();
+    assert!(
+        decoder
+            .decode(&mut &b"data: 0123456789\n\n"[..])
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[test]
+fn a_type_that_is_cut_within_a_character_ends_in_a_replacement() {
+    // The long comment makes the chunk worth a check of its own.
+    let head = [&b":"[..], &[b'x'; 65], b"\nevent: a\xE2\x82"].concat();
+    let mut decoder = Decoder::new();
+    let mut chunk = Chunk::new(&head);
+    assert!(decoder.decode_chunk(&mut chunk).unwrap().is_none());
+    let mut chunk = Chunk::new(b"\ndata: x\n\n");
+    let event = decoder
+        .decode_chunk(&mut chunk)
+        .unwrap()
+        .and_then(Item::event)
+        .unwrap();
+    assert_eq!(event.event_type(), "a\u{FFFD}");
+}
+
+#[test]
+fn a_reader_that_times_out_is_read_again() {
+    struct Slow(Vec<std::io::Result<&'static [u8]>>);
+    impl std::io::Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let bytes = self.0.pop().unwrap_or(Ok(b""))?;
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            Ok(bytes.len())
+        }
+    }
+    let timeout = || Err(std::io::ErrorKind::TimedOut.into());
+    let reader = Slow(vec![Ok(b"\n"), timeout(), Ok(b"data: x\n")]);
+    let mut events = sse_proto::DecodeRead::new(reader, Decoder::new());
+    assert!(events.next().unwrap().is_err());
+    assert_eq!(events.next().unwrap().unwrap().event().unwrap().data(), "x");
+    assert!(events.next().is_none() && events.next().is_none());
+}
+
+#[test]
+fn data_taken_out_carries_no_more_than_itself() {
+    let stream = [b"id: ", &[b'7'; 100_000][..], b"\ndata: hi\n\n"].concat();
+    let mut decoder = Decoder::new().with_limits(DecodeLimits::unlimited());
+    let event = decoder
+        .decode_owned(&mut &stream[..])
+        .unwrap()
+        .unwrap()
+        .event()
+        .unwrap();
+    assert!(event.into_data().capacity() <= 64);
 }

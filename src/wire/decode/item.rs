@@ -69,7 +69,9 @@ impl<'a> Item<'a> {
 /// assert!(event.has_own_id());
 /// # Ok::<(), sse_proto::DecodeError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+///
+/// Two events are equal when all that they tell is: an explicit type `message` is no type.
+#[derive(Clone, Copy)]
 pub struct MessageEvent<'a> {
     /// Empty for `message`.
     pub(super) event_type: Text<'a>,
@@ -168,6 +170,17 @@ impl<'a> MessageEvent<'a> {
     }
 }
 
+impl PartialEq for MessageEvent<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.event_type_bytes() == other.event_type_bytes()
+            && self.data == other.data
+            && self.last_event_id == other.last_event_id
+            && self.own_id == other.own_id
+    }
+}
+
+impl Eq for MessageEvent<'_> {}
+
 impl fmt::Debug for MessageEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MessageEvent")
@@ -179,7 +192,7 @@ impl fmt::Debug for MessageEvent<'_> {
     }
 }
 
-/// Bytes that are read as UTF-8 text.
+/// Bytes that are read as UTF-8 text. Two of them are equal when their bytes are.
 #[derive(Clone, Copy)]
 pub struct Text<'a>(Repr<'a>);
 

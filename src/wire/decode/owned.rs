@@ -47,7 +47,9 @@ impl OwnedItem {
 /// assert_eq!(event.into_data(), "hello");
 /// # Ok::<(), sse_proto::DecodeError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+///
+/// Two events are equal when all that they tell is: an explicit type `message` is no type.
+#[derive(Clone)]
 pub struct OwnedMessageEvent {
     /// Data, then event type, then last event ID: data comes first so that a decoder's buffer becomes the event.
     text: String,
@@ -112,9 +114,13 @@ impl OwnedMessageEvent {
         self.own_id
     }
 
-    /// Returns the data without a copy.
+    /// Returns the data, without a copy unless most of the event was something else.
     pub fn into_data(mut self) -> String {
+        let rest = self.text.len() - self.data_len;
         self.text.truncate(self.data_len);
+        if rest > self.data_len {
+            self.text.shrink_to_fit();
+        }
         self.text
     }
 
@@ -123,7 +129,8 @@ impl OwnedMessageEvent {
         self.text.capacity()
     }
 
-    /// Deserializes the data as JSON.
+    /// Deserializes the data as JSON. What came as malformed UTF-8 is U+FFFD here; a borrowed
+    /// event's [`json`](super::MessageEvent::json) refuses it.
     ///
     /// # Errors
     ///
@@ -133,6 +140,17 @@ impl OwnedMessageEvent {
         serde_json::from_str(self.data())
     }
 }
+
+impl PartialEq for OwnedMessageEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.event_type() == other.event_type()
+            && self.data() == other.data()
+            && self.last_event_id() == other.last_event_id()
+            && self.own_id == other.own_id
+    }
+}
+
+impl Eq for OwnedMessageEvent {}
 
 impl fmt::Debug for OwnedMessageEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

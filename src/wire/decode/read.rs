@@ -13,7 +13,12 @@ const READ: usize = 16 << 10;
 /// Decodes what a reader brings: `Iterator<Item = Result<OwnedItem, ReceiveError<std::io::Error>>>`.
 ///
 /// An event comes as soon as its blank line is read. An event that was complete before the reader failed comes before
-/// that error. Ends at the reader's end or first error other than [`Interrupted`](io::ErrorKind::Interrupted).
+/// that error. Ends at the reader's end or its first error, but for three: [`Interrupted`] is tried again,
+/// [`WouldBlock`] and [`TimedOut`] are handed out and the next call reads on.
+///
+/// [`Interrupted`]: io::ErrorKind::Interrupted
+/// [`WouldBlock`]: io::ErrorKind::WouldBlock
+/// [`TimedOut`]: io::ErrorKind::TimedOut
 ///
 /// # Examples
 ///
@@ -84,7 +89,10 @@ impl<R: Read> Iterator for DecodeRead<R> {
                 Ok(read) => (self.start, self.end) = (0, read.min(READ)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.reader = None;
+                    let comes_back = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+                    if !comes_back.contains(&error.kind()) {
+                        self.reader = None;
+                    }
                     return Some(Err(ReceiveError::Transport(error)));
                 }
             }

@@ -153,7 +153,8 @@ pub enum ReceiveError<E> {
 impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transport(error) => write!(f, "transport failed: {error}"),
+            // What failed in it is the source, which those who print a chain of causes print too.
+            Self::Transport(_) => f.write_str("the transport failed"),
             Self::Decode(error) => fmt::Display::fmt(error, f),
         }
     }
@@ -163,7 +164,7 @@ impl<E: core::error::Error + 'static> core::error::Error for ReceiveError<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Transport(error) => Some(error),
-            Self::Decode(error) => Some(error),
+            Self::Decode(error) => error.source(),
         }
     }
 }
