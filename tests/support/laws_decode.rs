@@ -201,7 +201,7 @@ pub fn memory_stays_within_the_limits(stream: &[u8], plan: &[usize], line: usize
         ..Settings::default()
     };
     for way in WAYS {
-        let most = 2 * event + 3 * line.min(stream.len()) + CONSTANT;
+        let most = event + line + CONSTANT;
         run(stream, plan, way, &settings, |decoder| {
             assert!(
                 decoder.memory_held() <= most,

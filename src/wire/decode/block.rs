@@ -10,7 +10,9 @@ use core::mem;
 
 use super::chunk::Chunk;
 use super::item::Text;
-use super::text_buffer::{KEPT, TextBuffer};
+use super::machine::Lent;
+use super::memory::{KEPT, KEPT_ID};
+use super::text_buffer::TextBuffer;
 
 /// Where a value of the open block is: at a range of the input, in its buffer, or nowhere.
 ///
@@ -23,43 +25,37 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// No slice is that long.
-    pub(super) const NOWHERE: Self = Self {
-        start: usize::MAX,
-        end: 0,
-    };
-    pub(super) const BUFFER: Self = Self {
-        start: usize::MAX,
-        end: 1,
-    };
+    // A value in the input has at least a name before it, so that small ends are free; to ask for one number is enough.
+    pub(super) const NOWHERE: Self = Self { start: 0, end: 0 };
+    pub(super) const BUFFER: Self = Self { start: 0, end: 1 };
+
+    #[inline]
+    pub(super) const fn len(self) -> usize {
+        self.end - self.start
+    }
 
     #[inline]
     pub(super) const fn is_input(self) -> bool {
-        self.start != usize::MAX
+        self.end > 1
     }
 
     #[inline]
     pub(super) const fn is_nowhere(self) -> bool {
-        self.start == usize::MAX && self.end == 0
+        self.end == 0
     }
 
     #[inline]
     pub(super) const fn is_buffer(self) -> bool {
-        self.start == usize::MAX && self.end == 1
+        self.end == 1
     }
 
     #[inline]
-    const fn of_buffer(is_open: bool) -> Self {
-        if is_open { Self::BUFFER } else { Self::NOWHERE }
+    pub(super) const fn of_buffer(is_open: bool) -> Self {
+        Self {
+            start: 0,
+            end: is_open as usize,
+        }
     }
-}
-
-/// Where the values of the open block are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Places {
-    pub(super) data: Place,
-    pub(super) event_type: Place,
-    pub(super) id: Place,
 }
 
 /// The buffers, and which of them are part of the open block.
@@ -76,8 +72,10 @@ pub(super) struct Block {
     pub(super) has_data: bool,
     pub(super) has_event_type: bool,
     pub(super) has_id: bool,
-    /// The most that a buffer may reserve ahead.
+    /// The most that the buffers may hold, beyond what they keep anyway.
     pub(super) most: usize,
+    /// A buffer has grown beyond what it keeps.
+    pub(super) is_large: bool,
 }
 
 impl Block {
@@ -93,16 +91,7 @@ impl Block {
             has_event_type: false,
             has_id: false,
             most,
-        }
-    }
-
-    /// The places at the start of a call: whatever the block has is in the buffers.
-    #[inline]
-    pub(super) const fn places(&self) -> Places {
-        Places {
-            data: Place::of_buffer(self.has_data),
-            event_type: Place::of_buffer(self.has_event_type),
-            id: Place::of_buffer(self.has_id),
+            is_large: false,
         }
     }
 
@@ -113,41 +102,74 @@ impl Block {
     }
 
     /// Copies what the open block has in the input, since the call is about to return.
-    pub(super) fn spill(&mut self, places: Places, chunk: &Chunk<'_>) {
-        if places.data.is_input() {
+    pub(super) fn spill(&mut self, places: &Lent, chunk: &Chunk<'_>) {
+        if places.text.is_input() {
             self.data.clear();
-            self.data.push_line(chunk, places.data, self.most);
+            self.push_data(chunk, places.text);
+            self.end_data_line();
         }
         if places.event_type.is_input() {
             self.event_type.clear();
-            self.event_type.push(chunk, places.event_type, self.most);
+            self.push_event_type(chunk, places.event_type);
         }
         if places.id.is_input() {
             self.id.clear();
-            self.id.push(chunk, places.id, self.most);
+            if !self.id.has_room(places.id.len()) {
+                self.make_room(|block| &mut block.id, places.id.len());
+            }
+            self.id.push(chunk, places.id);
         }
-        self.has_data = !places.data.is_nowhere();
+        self.has_data = !places.text.is_nowhere();
         self.has_event_type = !places.event_type.is_nowhere();
         self.has_id = !places.id.is_nowhere();
     }
 
-    /// > Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character to the data
-    /// > buffer.
+    /// Makes room for one more line of data.
     #[inline]
-    pub(super) fn join_data(&mut self, data: Place, chunk: &Chunk<'_>, line: Place) {
-        if data.is_input() {
-            self.data.clear();
-            self.data.push_line(chunk, data, self.most);
-        }
-        self.data.push_line(chunk, line, self.most);
-    }
-
-    /// Makes room for one more line of data that comes in pieces.
     pub(super) fn open_data(&mut self) {
         if !self.has_data {
             self.data.clear();
             self.has_data = true;
         }
+    }
+
+    #[inline]
+    pub(super) fn push_data(&mut self, chunk: &Chunk<'_>, piece: Place) {
+        if !self.data.has_room(piece.len()) {
+            self.make_room(|block| &mut block.data, piece.len());
+        }
+        self.data.push(chunk, piece);
+    }
+
+    /// > Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character to the data
+    /// > buffer.
+    #[inline]
+    pub(super) fn end_data_line(&mut self) {
+        if !self.data.has_room(1) {
+            self.make_room(|block| &mut block.data, 1);
+        }
+        self.data.push_line_feed();
+    }
+
+    pub(super) fn push_event_type(&mut self, chunk: &Chunk<'_>, piece: Place) {
+        if !self.event_type.has_room(piece.len()) {
+            self.make_room(|block| &mut block.event_type, piece.len());
+        }
+        self.event_type.push(chunk, piece);
+    }
+
+    pub(super) fn push_next_id(&mut self, chunk: &Chunk<'_>, piece: Place) {
+        if !self.next_id.has_room(piece.len()) {
+            self.make_room(|block| &mut block.next_id, piece.len());
+        }
+        self.next_id.push(chunk, piece);
+    }
+
+    pub(super) fn push_comment(&mut self, chunk: &Chunk<'_>, piece: Place) {
+        if !self.comment.has_room(piece.len()) {
+            self.make_room(|block| &mut block.comment, piece.len());
+        }
+        self.comment.push(chunk, piece);
     }
 
     /// > Set the last event ID string of the event source to the value of the last event ID buffer. The buffer does not
@@ -157,6 +179,9 @@ impl Block {
     pub(super) fn commit_id(&mut self, id: Place, chunk: &Chunk<'_>) {
         if id.is_input() {
             self.last_event_id.set(chunk, id);
+            if self.last_event_id.capacity() > KEPT_ID {
+                self.last_event_id.shrink(KEPT_ID);
+            }
         } else if id.is_buffer() {
             self.commit_buffered_id();
         }
@@ -166,6 +191,8 @@ impl Block {
         self.id.settle();
         mem::swap(&mut self.last_event_id, &mut self.id);
         self.id.clear();
+        self.id.shrink(KEPT);
+        self.last_event_id.shrink(KEPT_ID);
     }
 
     /// Makes the `id` line that is complete the block's id.
@@ -173,37 +200,6 @@ impl Block {
         self.next_id.finish();
         mem::swap(&mut self.id, &mut self.next_id);
         self.has_id = true;
-    }
-
-    /// Whether a large event has left buffers larger than what is kept.
-    #[inline]
-    pub(super) fn is_large(&self) -> bool {
-        self.held() > 2 * KEPT
-    }
-
-    /// Gives back what a large event made the buffers grow to. Only between blocks.
-    #[cold]
-    pub(super) fn shrink(&mut self) {
-        for buffer in [
-            &mut self.data,
-            &mut self.event_type,
-            &mut self.id,
-            &mut self.next_id,
-            &mut self.comment,
-        ] {
-            buffer.clear();
-            buffer.shrink(KEPT);
-        }
-        self.last_event_id.shrink(0);
-    }
-
-    pub(super) fn held(&self) -> usize {
-        self.data.capacity()
-            + self.event_type.capacity()
-            + self.id.capacity()
-            + self.next_id.capacity()
-            + self.comment.capacity()
-            + self.last_event_id.capacity()
     }
 }
 

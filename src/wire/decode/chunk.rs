@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::block::Place;
 use super::item::Text;
-use crate::wire::line::stream::LineEnds;
+use crate::wire::line::stream::{LineEnds, find_long_line_end};
 use crate::wire::utf8;
 
 /// Below this length the check per event is cheaper than the check per chunk: with 16-byte chunks an event is many
@@ -13,6 +13,9 @@ const WORTH_CHECKING: usize = 64;
 
 /// The same for a single value.
 const WORTH_CHECKING_ALONE: usize = 512;
+
+/// A line that has got so long, in input that is so long, is searched for its end with memchr at once.
+const LONG: usize = 256;
 
 /// A piece of the byte stream, with what is left of it and what is known to be UTF-8.
 ///
@@ -106,6 +109,29 @@ impl<'i> Chunk<'i> {
     #[inline]
     pub(super) fn find_line_end(&mut self, from: usize) -> Option<usize> {
         self.ends.find(self.bytes, from)
+    }
+
+    /// Whether this is short enough to be looked at in one go.
+    #[inline]
+    pub(super) const fn is_short(&self) -> bool {
+        self.bytes.len() < WORTH_CHECKING
+    }
+
+    /// Whether a line ends in a short chunk.
+    #[inline]
+    pub(super) fn has_line_end(&mut self) -> bool {
+        self.ends = LineEnds::of_short(self.bytes);
+        self.ends.any()
+    }
+
+    /// The same where `line_taken` bytes of the line are read: one that is long already is likely to go on.
+    #[inline]
+    pub(super) fn find_value_end(&mut self, from: usize, line_taken: usize) -> Option<usize> {
+        if line_taken >= LONG && self.bytes.len() - from >= LONG {
+            find_long_line_end(self.bytes, from)
+        } else {
+            self.find_line_end(from)
+        }
     }
 
     /// The text at a place, if it is checked.

@@ -3,11 +3,9 @@
 use super::Decoder;
 use super::block::Place;
 use super::chunk::Chunk;
-use super::field::{Digits, Field};
+use super::field::{DATA, Digits, EVENT, Field, ID, front};
 use super::machine::Step;
-use crate::wire::line::stream::{
-    ends_line, find_line_end, find_long_line_end, skip_late_line_feed,
-};
+use crate::wire::line::stream::{ends_line, skip_late_line_feed};
 
 /// Where in a line the input stopped; what goes with it is in the decoder's `name`, `field` and `line_taken`.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +22,9 @@ pub(super) enum Line {
     Name,
     /// Behind the colon, where one space is passed over.
     Colon,
-    /// In a value.
+    /// In the value of a data line.
+    Data,
+    /// In another value.
     Value,
     /// In a line that means nothing.
     Ignored,
@@ -36,12 +36,20 @@ pub(super) enum Line {
     Ended,
 }
 
-/// A line that has got so long, in input that is so long, is searched for its end with memchr at once.
-const LONG: usize = 256;
+impl Line {
+    fn in_value(field: Field) -> Self {
+        if field == Field::Data {
+            Self::Data
+        } else {
+            Self::Value
+        }
+    }
+}
 
 impl Decoder {
-    /// Goes on in the middle of a line, to its end or to that of the input. All values are in the buffers here.
-    pub(super) fn take_up(&mut self, chunk: &mut Chunk<'_>) -> Step {
+    /// Goes on in the middle of a line, to its end or to that of the input. All values are in the buffers here. `None` at
+    /// the start of a line.
+    pub(super) fn take_up(&mut self, chunk: &mut Chunk<'_>) -> Option<Step> {
         let bytes = chunk.bytes;
         if self.has_large_buffers {
             self.has_large_buffers = false;
@@ -53,29 +61,14 @@ impl Decoder {
         }
         while let Some(&byte) = bytes.get(chunk.at) {
             match self.line {
-                Line::Value => {
-                    let field = self.field;
-                    let end = if ends_line(byte) {
-                        Some(chunk.at)
-                    } else {
-                        self.find_value_end(bytes, chunk.at)
-                    };
-                    let value = Place {
-                        start: chunk.at,
-                        end: end.unwrap_or(bytes.len()),
-                    };
-                    self.line_taken = self.line_taken.saturating_add(value.end - value.start);
-                    chunk.at = value.end;
-                    if self.is_over(field) {
-                        return self.refuse(field);
+                Line::Data => {
+                    if let Some(step) = self.take_data_lines(chunk, self.line_taken) {
+                        return Some(step);
                     }
-                    self.append(field, chunk, value);
-                    if let Some(end) = end {
-                        chunk.at = self.end_line(bytes, end);
-                        let step = self.close_line(field);
-                        if step != Step::More {
-                            return step;
-                        }
+                }
+                Line::Value => {
+                    if let Some(step) = self.take_value(chunk) {
+                        return Some(step);
                     }
                 }
                 // > The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any.
@@ -87,20 +80,20 @@ impl Decoder {
                 Line::StreamStart1 | Line::StreamStart2 => self.line = Line::Ignored,
                 Line::Start => {
                     self.resumes = false;
-                    return Step::More;
+                    return None;
                 }
                 Line::Name => {
                     if let Some(step) = self.take_name(chunk) {
-                        return step;
+                        return Some(step);
                     }
                 }
                 Line::Colon => {
-                    self.line = Line::Value;
+                    self.line = Line::in_value(self.field);
                     if byte == b' ' {
                         chunk.at += 1;
                         self.line_taken += 1;
                         if self.is_over(self.field) {
-                            return self.refuse(self.field);
+                            return Some(self.refuse(self.field));
                         }
                     }
                 }
@@ -113,7 +106,7 @@ impl Decoder {
                     }
                 }
                 Line::SkippedStart if ends_line(byte) => {
-                    self.taken = 0;
+                    self.left = self.limits.event();
                     self.line = Line::Start;
                     chunk.at = self.end_line(bytes, chunk.at);
                 }
@@ -129,7 +122,25 @@ impl Decoder {
                 Line::Ended => chunk.at = bytes.len(),
             }
         }
-        Step::More
+        Some(Step::More)
+    }
+
+    /// Takes a value other than data.
+    fn take_value(&mut self, chunk: &mut Chunk<'_>) -> Option<Step> {
+        let field = self.field;
+        let end = chunk.find_value_end(chunk.at, self.line_taken);
+        let value = Place {
+            start: chunk.at,
+            end: end.unwrap_or(chunk.bytes.len()),
+        };
+        self.line_taken = self.line_taken.saturating_add(value.len());
+        chunk.at = value.end;
+        if self.is_over(field) {
+            return Some(self.refuse(field));
+        }
+        self.append(field, chunk, value);
+        chunk.at = self.end_line(chunk.bytes, end?);
+        self.close_line(field)
     }
 
     /// Passes over a byte that means nothing.
@@ -141,6 +152,19 @@ impl Decoder {
     /// Takes the bytes of a field's name, up to its colon or the end of the line.
     fn take_name(&mut self, chunk: &mut Chunk<'_>) -> Option<Step> {
         let (bytes, mut name) = (chunk.bytes, self.name);
+        if name.len() == 0 {
+            let front = front(bytes, chunk.at);
+            for known in [DATA, EVENT, ID] {
+                if known.begins(front) {
+                    chunk.at += known.len;
+                    return self.open_line(known.field, known.len);
+                }
+            }
+            if front as u8 == b':' && self.comments {
+                chunk.at += 1;
+                return self.open_line(Field::Comment, 1);
+            }
+        }
         while let Some(&byte) = bytes.get(chunk.at) {
             let is_colon = byte == b':';
             if is_colon || ends_line(byte) {
@@ -149,13 +173,14 @@ impl Decoder {
                     self.line = Line::Ignored;
                     return None;
                 };
-                if !self.open_line(field, name.len() + usize::from(is_colon)) {
-                    return Some(self.refuse(field));
+                let opened = self.open_line(field, name.len() + usize::from(is_colon));
+                if opened.is_some() {
+                    return opened;
                 }
                 // > Otherwise, the string is not empty but does not contain a U+003A COLON character (:): process the
                 // > field using the whole line as the field name, and the empty string as the field value.
                 if !is_colon {
-                    self.line = Line::Value;
+                    self.line = Line::in_value(field);
                 }
                 return None;
             }
@@ -170,42 +195,17 @@ impl Decoder {
         None
     }
 
-    /// Takes up a line whose end is not in the input, behind its colon; `head` bytes of it are read.
-    pub(super) fn begin_cut_line(
-        &mut self,
-        field: Field,
-        chunk: &mut Chunk<'_>,
-        head: usize,
-    ) -> Step {
+    /// Leaves a line that the input has cut.
+    pub(super) fn leave_line(&mut self, line: Line, field: Field, line_taken: usize) -> Step {
+        self.line = line;
+        self.field = field;
+        self.line_taken = line_taken;
         self.resumes = true;
-        let value = chunk.remaining();
-        if field == Field::Comment && !self.comments {
-            self.line = Line::Ignored;
-            chunk.at = chunk.bytes.len();
-            return Step::More;
-        }
-        if !self.open_line(field, head) {
-            return self.refuse(field);
-        }
-        let Some(&first) = value.first() else {
-            return Step::More;
-        };
-        let place = Place {
-            start: chunk.at + usize::from(first == b' '),
-            end: chunk.bytes.len(),
-        };
-        chunk.at = chunk.bytes.len();
-        self.line = Line::Value;
-        self.line_taken = self.line_taken.saturating_add(value.len());
-        if self.is_over(field) {
-            return self.refuse(field);
-        }
-        self.append(field, chunk, place);
         Step::More
     }
 
-    /// Begins the value of a known field, of which `head` bytes are read; false if they are too many.
-    fn open_line(&mut self, field: Field, head: usize) -> bool {
+    /// Begins the value of a known field, of which `head` bytes are read; too many are an error.
+    fn open_line(&mut self, field: Field, head: usize) -> Option<Step> {
         self.line_taken = head;
         match field {
             Field::Data => self.block.open_data(),
@@ -219,32 +219,30 @@ impl Decoder {
         }
         self.line = Line::Colon;
         self.field = field;
-        !self.is_over(field)
+        self.is_over(field).then(|| self.refuse(field))
     }
 
-    #[inline]
     fn append(&mut self, field: Field, chunk: &Chunk<'_>, value: Place) {
-        let most = self.block.most;
         match field {
-            Field::Data => self.block.data.push(chunk, value, most),
-            Field::Event => self.block.event_type.push(chunk, value, most),
+            Field::Data => self.block.push_data(chunk, value),
+            Field::Event => self.block.push_event_type(chunk, value),
             Field::Id => {
                 self.null_in_id |= chunk.bytes[value.start..value.end].contains(&0);
-                self.block.next_id.push(chunk, value, most);
+                self.block.push_next_id(chunk, value);
             }
             Field::Retry => self.digits.push(&chunk.bytes[value.start..value.end]),
-            Field::Comment => self.block.comment.push(chunk, value, most),
+            Field::Comment => self.block.push_comment(chunk, value),
         }
     }
 
     /// Processes a field whose value is in the buffers.
-    fn close_line(&mut self, field: Field) -> Step {
+    fn close_line(&mut self, field: Field) -> Option<Step> {
         self.line = Line::Start;
         if field != Field::Comment {
-            self.taken = self.taken.saturating_add(self.line_taken);
+            self.left -= self.line_taken;
         }
         match field {
-            Field::Data => self.block.data.push_str("\n", self.block.most),
+            Field::Data => self.block.end_data_line(),
             // > Set the event type buffer to the field value.
             Field::Event => self.block.has_event_type = true,
             Field::Id if self.null_in_id => {}
@@ -253,31 +251,20 @@ impl Decoder {
             Field::Retry => {
                 if let Some(milliseconds) = self.digits.value() {
                     self.lent.reconnection_time = milliseconds;
-                    return Step::ReconnectionTime;
+                    return Some(Step::ReconnectionTime);
                 }
             }
             Field::Comment => {
                 self.block.comment.finish();
                 self.lent.text = Place::BUFFER;
-                return Step::Comment;
+                return Some(Step::Comment);
             }
         }
-        Step::More
-    }
-
-    /// Where the cut line's value ends. A line that is long already is likely to go on.
-    #[inline]
-    fn find_value_end(&self, bytes: &[u8], at: usize) -> Option<usize> {
-        let is_long = self.line_taken >= LONG && bytes.len() - at >= LONG;
-        if is_long {
-            find_long_line_end(bytes, at)
-        } else {
-            find_line_end(bytes, at)
-        }
+        None
     }
 
     #[inline]
     fn is_over(&self, field: Field) -> bool {
-        self.line_taken > self.limits.room(self.taken_before(field))
+        self.line_taken > self.room(field)
     }
 }

@@ -11,6 +11,63 @@ pub(super) enum Field {
     Comment,
 }
 
+/// A field's name with its colon, as the first bytes of a word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) field: Field,
+    pub(super) len: usize,
+    word: u64,
+    mask: u64,
+}
+
+impl Head {
+    const fn new(field: Field, name: &[u8]) -> Self {
+        let (mut word, mut mask, mut at) = (0, 0, 0);
+        while at < name.len() {
+            word |= (name[at] as u64) << (8 * at);
+            mask |= 0xFF << (8 * at);
+            at += 1;
+        }
+        Self {
+            field,
+            len: name.len(),
+            word,
+            mask,
+        }
+    }
+
+    #[inline]
+    pub(super) const fn begins(&self, front: u64) -> bool {
+        front & self.mask == self.word
+    }
+
+    /// Whether a space follows the colon.
+    #[inline]
+    pub(super) const fn has_space(&self, front: u64) -> bool {
+        (front >> (8 * self.len)) as u8 == b' '
+    }
+}
+
+pub(super) const DATA: Head = Head::new(Field::Data, b"data:");
+pub(super) const EVENT: Head = Head::new(Field::Event, b"event:");
+pub(super) const ID: Head = Head::new(Field::Id, b"id:");
+
+/// The bytes from `at` on, the first one lowest, with zeros behind the last one.
+#[inline]
+pub(super) fn front(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => short_front(bytes, at),
+    }
+}
+
+#[inline(never)]
+fn short_front(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let append = |word, &byte: &u8| word << 8 | u64::from(byte);
+    rest.iter().rev().fold(0, append)
+}
+
 /// The start of a line whose field is not known yet: its bytes, below a one that tells how many there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Name(u64);

@@ -10,8 +10,10 @@ use core::fmt;
 ///
 /// # Memory
 ///
-/// The decoder holds at most twice the event limit for an open block, the last event ID (itself never longer than the
-/// line limit), and a constant. It gives memory back after a large event.
+/// Whatever the peer sends, the decoder holds at most the event limit, the last event ID (itself an `id` line within
+/// both limits), with [comments](super::Decoder::with_comments) the line limit, and 128 KiB. After a large event the next
+/// item or blank line gives memory back: then the last event ID and 128 KiB. Where an allocator cannot grow memory in
+/// place, old and new stand side by side while the bytes are moved.
 ///
 /// # Examples
 ///
@@ -79,20 +81,6 @@ impl DecodeLimits {
     /// Returns what follows the error.
     pub const fn after(&self) -> AfterLimit {
         self.after
-    }
-
-    /// How long a line may get when the block has taken so many bytes before it, or when it is no part of the block.
-    #[inline]
-    pub(super) fn room(&self, taken: Option<usize>) -> usize {
-        match taken {
-            Some(taken) => self.line.min(self.event.saturating_sub(taken)),
-            None => self.line,
-        }
-    }
-
-    /// Whether such a line passes the event's limit before the line's: the one that bites at the earlier byte is named.
-    pub(super) fn is_event_room(&self, taken: Option<usize>) -> bool {
-        self.room(taken) < self.line
     }
 
     pub(super) const fn line_error(&self) -> DecodeError {

@@ -4,14 +4,19 @@
 //!
 //! [`take_whole_lines`](Decoder::take_whole_lines) is the first. It knows the lines that make up nearly all of a stream,
 //! takes each with its end in one go, and copies nothing. Whatever it does not know or does not see the end of goes to
-//! [`take_up`](Decoder::take_up) in `cut_line.rs`, whose state is all that a cut line leaves behind.
+//! [`take_up`](Decoder::take_up) in `cut_line.rs`, whose state is all that a cut line leaves behind, and the lines of a
+//! block with several data lines to [`take_data_lines`](Decoder::take_data_lines).
+//!
+//! The first is what the speed of most streams hangs on, by the number of its instructions: names are compared as one
+//! word, line ends come from a mask, and what is rare is done elsewhere, so that places stay in registers.
 
 use super::Decoder;
-use super::block::{Place, Places};
+use super::block::Place;
 use super::chunk::Chunk;
 use super::cut_line::Line;
-use super::field::{Digits, Field, Name};
+use super::field::{DATA, EVENT, Field, ID, Name, front};
 use super::limits::AfterLimit;
+use crate::wire::line::has_nul;
 use crate::wire::line::stream::LineEnd;
 
 /// What a step has come to. A plain number, so that it comes back in a register; the values are in [`Lent`].
@@ -27,14 +32,14 @@ pub(super) enum Step {
     EventTooLong,
 }
 
-/// Where the parts of the item are that the last step has completed. Holds no borrow, so that the decoder can be looked
-/// at again for the view.
+/// Where the values of the open block are, then the parts of the item that the last step has completed. Holds no
+/// borrow, so that the decoder can be looked at again for the view.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lent {
-    /// The data of an event, or a comment.
+    /// Data, or a comment.
     pub(super) text: Place,
     pub(super) event_type: Place,
-    pub(super) own_id: bool,
+    pub(super) id: Place,
     pub(super) reconnection_time: u64,
 }
 
@@ -42,9 +47,13 @@ impl Lent {
     pub(super) const NOTHING: Self = Self {
         text: Place::NOWHERE,
         event_type: Place::NOWHERE,
-        own_id: false,
+        id: Place::NOWHERE,
         reconnection_time: 0,
     };
+
+    pub(super) const fn own_id(&self) -> bool {
+        !self.id.is_nowhere()
+    }
 }
 
 impl Decoder {
@@ -53,8 +62,13 @@ impl Decoder {
     pub(super) fn step(&mut self, chunk: &mut Chunk<'_>) -> Step {
         loop {
             if self.resumes {
-                let step = self.take_up(chunk);
-                if step != Step::More || chunk.is_empty() {
+                if matches!(self.line, Line::Data)
+                    && chunk.is_short()
+                    && self.take_within_data(chunk)
+                {
+                    return Step::More;
+                }
+                if let Some(step) = self.take_up(chunk) {
                     return step;
                 }
             }
@@ -65,167 +79,119 @@ impl Decoder {
     }
 
     /// Takes whole lines; `None` leaves the line at the front to [`take_up`](Self::take_up).
-    #[expect(
-        clippy::too_many_lines,
-        reason = "the places stay in registers only while their loop is one function"
-    )]
     fn take_whole_lines(&mut self, chunk: &mut Chunk<'_>) -> Option<Step> {
         let bytes = chunk.bytes;
-        let Places {
-            mut data,
-            mut event_type,
-            mut id,
-        } = self.block.places();
-        let mut start = chunk.at;
+        let (mut start, mut left) = (chunk.at, self.left);
+        self.find_block();
         loop {
-            let rest = bytes.get(start..);
-            let (field, named) = match rest {
-                // By far the most frequent line, and cheaper as one comparison than as a branch of the match.
-                Some(rest) if rest.starts_with(b"data:") => (Field::Data, start + 5),
+            let front = front(bytes, start);
+            let name = if DATA.begins(front) {
+                DATA
+            } else if matches!(front as u8, b'\n' | b'\r') {
                 // > If the line is empty (a blank line), dispatch the event.
-                Some(&[byte @ (b'\n' | b'\r'), ..]) => {
-                    start += 1;
-                    if byte == b'\r' {
-                        start = self.end_line(bytes, start - 1);
-                    }
-                    self.taken = 0;
-                    if !id.is_nowhere() {
-                        self.block.commit_id(id, chunk);
-                        if data.is_nowhere() && self.last_event_ids {
-                            self.block.discard();
-                            chunk.at = start;
-                            return Some(Step::LastEventId);
-                        }
-                    }
-                    // > If the data buffer is an empty string, set the data buffer and the event type buffer to the
-                    // > empty string and return.
-                    if data.is_nowhere() {
-                        (event_type, id) = (Place::NOWHERE, Place::NOWHERE);
-                        if self.block.is_large() {
-                            self.block.shrink();
-                        }
-                        continue;
-                    }
-                    chunk.at = start;
-                    self.lend_event(data, event_type, !id.is_nowhere());
+                start = self.end_line(bytes, start);
+                left = self.limits.event();
+                if self.lent.own_id() {
+                    self.block.commit_id(self.lent.id, chunk);
+                }
+                if !self.lent.text.is_nowhere() {
+                    (chunk.at, self.left) = (start, left);
+                    self.lend_event();
                     return Some(Step::Event);
                 }
-                Some([b'i', b'd', b':', ..]) => (Field::Id, start + 3),
-                Some([b'e', b'v', b'e', b'n', b't', b':', ..]) => (Field::Event, start + 6),
-                Some([b':', ..]) => (Field::Comment, start + 1),
-                Some([b'r', b'e', b't', b'r', b'y', b':', ..]) => (Field::Retry, start + 6),
-                Some([_, ..]) => {
-                    self.block.spill(
-                        Places {
-                            data,
-                            event_type,
-                            id,
-                        },
-                        chunk,
-                    );
-                    chunk.at = start;
-                    self.line = Line::Name;
-                    self.name = Name::EMPTY;
-                    self.resumes = true;
-                    return None;
+                if let Some(step) = self.end_block_without_data() {
+                    (chunk.at, self.left) = (start, left);
+                    return Some(step);
                 }
-                Some([]) | None => {
-                    self.block.spill(
-                        Places {
-                            data,
-                            event_type,
-                            id,
-                        },
-                        chunk,
-                    );
-                    chunk.at = start;
-                    return Some(Step::More);
-                }
-            };
-            let Some(end) = chunk.find_line_end(named) else {
-                self.block.spill(
-                    Places {
-                        data,
-                        event_type,
-                        id,
-                    },
-                    chunk,
-                );
-                chunk.at = named;
-                return Some(self.begin_cut_line(field, chunk, named - start));
-            };
-            if field == Field::Comment && !self.comments {
-                // > If the line starts with a U+003A COLON character (:), ignore the line.
-                start = self.end_line(bytes, end);
                 continue;
-            }
-            if end - start > self.limits.room(self.taken_before(field)) {
-                chunk.at = end;
-                return Some(self.refuse(field));
-            }
-            // > If value starts with a U+0020 SPACE character, remove it from value.
-            let value = Place {
-                start: named + usize::from(bytes[named] == b' '),
-                end,
+            } else if EVENT.begins(front) {
+                EVENT
+            } else if ID.begins(front) {
+                ID
+            } else {
+                if front as u8 == b':' && !self.comments {
+                    // > If the line starts with a U+003A COLON character (:), ignore the line.
+                    if let Some(end) = chunk.find_line_end(start) {
+                        start = self.end_line(bytes, end);
+                        continue;
+                    }
+                }
+                (chunk.at, self.left) = (start, left);
+                return self.leave_whole_lines(chunk);
+            };
+            let Some(end) = chunk.find_line_end(start + name.len) else {
+                (chunk.at, self.left) = (start, left);
+                return self.leave_whole_lines(chunk);
             };
             let line = end - start;
-            start = self.end_line(bytes, end);
-            match field {
+            if line > left.min(self.limits.line()) {
+                (chunk.at, self.left) = (end, left);
+                return Some(self.refuse(name.field));
+            }
+            let value = Place {
+                // > If value starts with a U+0020 SPACE character, remove it from value.
+                start: start + name.len + usize::from(name.has_space(front)),
+                end,
+            };
+            match name.field {
+                Field::Data if self.lent.text.is_nowhere() => self.lent.text = value,
                 Field::Data => {
-                    self.taken = self.taken.saturating_add(line);
-                    if data.is_nowhere() {
-                        data = value;
-                    } else {
-                        self.block.join_data(data, chunk, value);
-                        data = Place::BUFFER;
+                    (chunk.at, self.left) = (value.start, left);
+                    self.block.spill(&self.lent, chunk);
+                    if let Some(step) = self.take_data_lines(chunk, value.start - start) {
+                        return Some(step);
                     }
+                    self.find_block();
+                    (start, left) = (chunk.at, self.left);
+                    continue;
                 }
                 // > Set the event type buffer to the field value.
-                Field::Event => {
-                    self.taken = self.taken.saturating_add(line);
-                    event_type = value;
-                }
-                Field::Id => {
-                    self.taken = self.taken.saturating_add(line);
-                    // > If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field
-                    // > value. Otherwise, ignore the field.
-                    if !bytes[value.start..value.end].contains(&0) {
-                        id = value;
+                Field::Event => self.lent.event_type = value,
+                // > If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field
+                // > value. Otherwise, ignore the field.
+                _ => {
+                    if !has_nul(&bytes[value.start..value.end]) {
+                        self.lent.id = value;
                     }
-                }
-                Field::Retry => {
-                    self.taken = self.taken.saturating_add(line);
-                    let mut digits = Digits::NONE;
-                    digits.push(&bytes[value.start..value.end]);
-                    if let Some(milliseconds) = digits.value() {
-                        self.block.spill(
-                            Places {
-                                data,
-                                event_type,
-                                id,
-                            },
-                            chunk,
-                        );
-                        chunk.at = start;
-                        self.lent.reconnection_time = milliseconds;
-                        return Some(Step::ReconnectionTime);
-                    }
-                }
-                Field::Comment => {
-                    self.block.spill(
-                        Places {
-                            data,
-                            event_type,
-                            id,
-                        },
-                        chunk,
-                    );
-                    chunk.at = start;
-                    self.lent.text = value;
-                    return Some(Step::Comment);
                 }
             }
+            left -= line;
+            start = self.end_line(bytes, end);
         }
+    }
+
+    /// What the open block has is in the buffers.
+    #[inline]
+    fn find_block(&mut self) {
+        self.lent.text = Place::of_buffer(self.block.has_data);
+        self.lent.event_type = Place::of_buffer(self.block.has_event_type);
+        self.lent.id = Place::of_buffer(self.block.has_id);
+    }
+
+    /// > If the data buffer is an empty string, set the data buffer and the event type buffer to the empty string and
+    /// > return.
+    #[inline]
+    fn end_block_without_data(&mut self) -> Option<Step> {
+        let own_id = self.lent.own_id();
+        self.block.discard();
+        self.find_block();
+        if self.block.is_large {
+            self.block.shrink();
+        }
+        (own_id && self.last_event_ids).then_some(Step::LastEventId)
+    }
+
+    /// Leaves the line at the front, or nothing, to the next reader, and the open block in the buffers.
+    #[inline(never)]
+    fn leave_whole_lines(&mut self, chunk: &mut Chunk<'_>) -> Option<Step> {
+        self.block.spill(&self.lent, chunk);
+        if chunk.is_empty() {
+            return Some(Step::More);
+        }
+        self.line = Line::Name;
+        self.name = Name::EMPTY;
+        self.resumes = true;
+        None
     }
 
     /// Passes over the line end at `at`.
@@ -240,38 +206,37 @@ impl Decoder {
     }
 
     #[inline]
-    fn lend_event(&mut self, data: Place, event_type: Place, own_id: bool) {
-        self.lent.text = data;
-        self.lent.event_type = event_type;
-        self.lent.own_id = own_id;
+    fn lend_event(&mut self) {
         self.block.discard();
-        if data.is_buffer() {
+        let is_buffered = self.lent.text.is_buffer();
+        if is_buffered {
             self.block.data.finish();
         }
-        if event_type.is_buffer() {
+        if self.lent.event_type.is_buffer() {
             self.block.event_type.finish();
         }
-        if self.block.is_large() && !(data.is_buffer() && self.block.data.is_well_used()) {
+        if self.block.is_large && !(is_buffered && self.block.data.is_well_used()) {
             self.has_large_buffers = true;
             self.resumes = true;
         }
     }
 
-    /// What the block has taken before a line, as far as it matters to the line.
+    /// How long a line may get.
     #[inline]
-    pub(super) fn taken_before(&self, field: Field) -> Option<usize> {
+    pub(super) fn room(&self, field: Field) -> usize {
         // A comment is handed out at once and is no part of the block.
         if field == Field::Comment {
-            None
+            self.limits.line()
         } else {
-            Some(self.taken)
+            self.limits.line().min(self.left)
         }
     }
 
     /// Gives the block up. Its id is not committed: the earlier one stands.
     #[cold]
     pub(super) fn refuse(&mut self, field: Field) -> Step {
-        let is_event = self.limits.is_event_room(self.taken_before(field));
+        // The limit that bites at the earlier byte is named.
+        let is_event = self.room(field) < self.limits.line();
         self.block.discard();
         self.has_large_buffers = true;
         self.resumes = true;

@@ -9,10 +9,12 @@
 mod block;
 mod chunk;
 mod cut_line;
+mod data_lines;
 mod field;
 mod item;
 mod limits;
 mod machine;
+mod memory;
 mod owned;
 #[cfg(feature = "std")]
 mod read;
@@ -94,8 +96,8 @@ pub struct Decoder {
     null_in_id: bool,
     comments: bool,
     last_event_ids: bool,
-    /// Bytes of the lines of the open block that are complete.
-    taken: usize,
+    /// How many bytes the next line of the open block may have by the limit of an event.
+    left: usize,
     /// Bytes of the line that the input cut.
     line_taken: usize,
     /// The `retry` line in the making.
@@ -121,7 +123,7 @@ impl Decoder {
             null_in_id: false,
             comments: false,
             last_event_ids: false,
-            taken: 0,
+            left: limits.event(),
             line_taken: 0,
             digits: Digits::NONE,
             lent: Lent::NOTHING,
@@ -134,7 +136,8 @@ impl Decoder {
     #[must_use]
     pub fn with_limits(mut self, limits: DecodeLimits) -> Self {
         self.limits = limits;
-        self.block.most = limits.event();
+        self.left = limits.event();
+        self.bound_memory();
         self
     }
 
@@ -143,6 +146,7 @@ impl Decoder {
     #[must_use]
     pub const fn with_comments(mut self, comments: bool) -> Self {
         self.comments = comments;
+        self.bound_memory();
         self
     }
 
@@ -170,7 +174,7 @@ impl Decoder {
     #[must_use]
     pub fn with_last_event_id(mut self, last_event_id: &str) -> Self {
         self.block.last_event_id.clear();
-        self.block.last_event_id.push_str(last_event_id, usize::MAX);
+        self.block.last_event_id.push_str(last_event_id);
         self
     }
 
@@ -200,7 +204,7 @@ impl Decoder {
         self.line = Line::StreamStart;
         self.resumes = true;
         self.late_line_feed = false;
-        self.taken = 0;
+        self.left = self.limits.event();
         self.block.discard();
         self.block.shrink();
     }
@@ -257,12 +261,17 @@ impl Decoder {
                     text,
                     &event_type,
                     &self.last_event_id(),
-                    self.lent.own_id,
+                    self.lent.own_id(),
                 );
                 return Ok(Some(OwnedItem::Event(event)));
             }
         }
         Ok(self.view(step, &chunk)?.map(Item::to_owned))
+    }
+
+    const fn bound_memory(&mut self) {
+        let comment = if self.comments { self.limits.line() } else { 0 };
+        self.block.most = self.limits.event().saturating_add(comment);
     }
 
     /// What the last step has come to.
@@ -278,7 +287,7 @@ impl Decoder {
                 event_type: read(&self.block.event_type, self.lent.event_type, chunk),
                 data: read_data(&self.block.data, self.lent.text, chunk),
                 last_event_id: self.block.last_event_id.text(),
-                own_id: self.lent.own_id,
+                own_id: self.lent.own_id(),
             }),
             Step::ReconnectionTime => {
                 Item::ReconnectionTime(Duration::from_millis(self.lent.reconnection_time))

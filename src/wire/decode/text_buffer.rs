@@ -13,24 +13,27 @@ use super::chunk::Chunk;
 use super::item::Text;
 use crate::wire::utf8;
 
-/// What a buffer may keep once its content is not needed any more.
-pub(super) const KEPT: usize = 64 << 10;
-
 /// From this length on an owned event takes the buffer over; below it, a copy costs less than the buffer's successor.
 const LARGE: usize = 4 << 10;
 
 /// Below this length, content that is kept as bytes is cheap to check once more.
 const SHORT: usize = 512;
 
-/// The least that is allocated.
-const FIRST: usize = 256;
+/// What a push may append beyond its piece: a character that the pieces before have begun, and an LF.
+const BEYOND: usize = 8;
 
-/// A text in the making; see the module's documentation.
+/// A text in the making; see the module's documentation. Who pushes has made room before.
 pub(super) struct TextBuffer {
     content: Content,
     /// The bytes of a character whose end has not come yet. They follow `content`, which is `Text` then.
     partial: [u8; 4],
     partial_len: usize,
+}
+
+impl Default for TextBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 enum Content {
@@ -47,6 +50,15 @@ impl TextBuffer {
         }
     }
 
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        match &self.content {
+            Content::Text(text) => text.len(),
+            Content::Raw(bytes) => bytes.len(),
+        }
+    }
+
+    #[inline]
     pub(super) fn capacity(&self) -> usize {
         match &self.content {
             Content::Text(text) => text.capacity(),
@@ -54,10 +66,25 @@ impl TextBuffer {
         }
     }
 
+    /// Whether so many bytes can be pushed. Asked for before each push.
+    #[inline]
+    pub(super) fn has_room(&self, more: usize) -> bool {
+        self.capacity() - self.len() >= more + BEYOND
+    }
+
+    /// Makes the capacity `capacity`, and what a push may append beyond that.
+    pub(super) fn reserve(&mut self, capacity: usize) {
+        let more = capacity.saturating_add(BEYOND) - self.len();
+        match &mut self.content {
+            Content::Text(text) => text.reserve_exact(more),
+            Content::Raw(bytes) => bytes.reserve_exact(more),
+        }
+    }
+
     /// Whether the content is what the buffer has grown for: a stream of large events does not pay for growth each time,
     /// and the next small event or blank line gives the memory back.
     pub(super) fn is_well_used(&self) -> bool {
-        self.text().as_bytes().len() >= self.capacity() / 4
+        self.len() >= self.capacity() / 4
     }
 
     /// Empties the buffer and keeps its memory.
@@ -77,87 +104,78 @@ impl TextBuffer {
         }
     }
 
-    /// Appends the bytes at a place. `most` bounds what is reserved ahead, not what is taken.
+    /// Appends the bytes at a place.
     #[inline]
-    pub(super) fn push(&mut self, chunk: &Chunk<'_>, place: Place, most: usize) {
+    pub(super) fn push(&mut self, chunk: &Chunk<'_>, place: Place) {
         #[cfg(test)]
         super::count_copied(place.end - place.start);
         match &mut self.content {
             Content::Text(text) if self.partial_len == 0 => {
                 if let Some(piece) = chunk.checked(place) {
-                    if text.capacity() - text.len() < piece.len() {
-                        text.reserve_exact(growth(text.len(), text.capacity(), piece.len(), most));
-                    }
                     return text.push_str(piece);
                 }
             }
             Content::Raw(bytes) if bytes.len() >= SHORT || !chunk.is_worth_checking(place) => {
-                return extend(bytes, &chunk.bytes[place.start..place.end], most);
+                return bytes.extend_from_slice(&chunk.bytes[place.start..place.end]);
             }
             _ => {}
         }
-        self.push_parts(chunk, place, most);
+        self.push_parts(chunk, place);
     }
 
-    /// Appends a line that ends in the input, with an LF whatever it ended in.
+    /// The content, if it is kept as bytes and has room for `more` that are not worth a check.
     #[inline]
-    pub(super) fn push_line(&mut self, chunk: &Chunk<'_>, line: Place, most: usize) {
-        if let Content::Text(text) = &mut self.content {
-            if self.partial_len == 0 {
-                if let Some(piece) = chunk.checked(line) {
-                    #[cfg(test)]
-                    super::count_copied(piece.len());
-                    let more = piece.len() + 1;
-                    if text.capacity() - text.len() < more {
-                        text.reserve_exact(growth(text.len(), text.capacity(), more, most));
-                    }
-                    text.push_str(piece);
-                    text.push('\n');
-                    return;
-                }
-            }
+    pub(super) fn raw(&mut self, more: usize) -> Option<&mut Vec<u8>> {
+        match &mut self.content {
+            Content::Raw(bytes) if bytes.capacity() - bytes.len() >= more + BEYOND => Some(bytes),
+            _ => None,
         }
-        self.push(chunk, line, most);
-        self.push_str("\n", most);
     }
 
-    fn push_parts(&mut self, chunk: &Chunk<'_>, place: Place, most: usize) {
+    fn push_parts(&mut self, chunk: &Chunk<'_>, place: Place) {
         self.start_over_as_text();
         let (head, text, tail) = chunk.parts(place);
         if !head.is_empty() {
-            self.push_bytes(head, chunk.is_worth_checking(place), most);
+            self.push_bytes(head, chunk.is_worth_checking(place));
         }
         if !text.is_empty() {
-            self.push_str(text, most);
+            self.push_str(text);
         }
         if !tail.is_empty() {
-            self.push_bytes(tail, true, most);
+            self.push_bytes(tail, true);
         }
     }
 
     /// Appends checked text.
     #[inline]
-    pub(super) fn push_str(&mut self, piece: &str, most: usize) {
+    pub(super) fn push_str(&mut self, piece: &str) {
         if self.partial_len > 0 {
             // A character that has begun does not go on with the first byte of another.
-            self.give_up_on_text(most);
+            self.give_up_on_text();
         }
         match &mut self.content {
-            Content::Text(text) => {
-                if text.capacity() - text.len() < piece.len() {
-                    text.reserve_exact(growth(text.len(), text.capacity(), piece.len(), most));
-                }
-                text.push_str(piece);
-            }
-            Content::Raw(bytes) => extend(bytes, piece.as_bytes(), most),
+            Content::Text(text) => text.push_str(piece),
+            Content::Raw(bytes) => bytes.extend_from_slice(piece.as_bytes()),
         }
     }
 
-    fn push_bytes(&mut self, mut piece: &[u8], check: bool, most: usize) {
+    /// Ends a line.
+    #[inline]
+    pub(super) fn push_line_feed(&mut self) {
+        if self.partial_len > 0 {
+            self.give_up_on_text();
+        }
+        match &mut self.content {
+            Content::Text(text) => text.push('\n'),
+            Content::Raw(bytes) => bytes.push(b'\n'),
+        }
+    }
+
+    fn push_bytes(&mut self, mut piece: &[u8], check: bool) {
         if let (Content::Text(text), false) = (&self.content, check) {
             // A short piece is not worth a check, unless it would cost that of a long text.
             if text.len() < SHORT {
-                self.give_up_on_text(most);
+                self.give_up_on_text();
             }
         }
         while self.partial_len > 0 {
@@ -171,26 +189,26 @@ impl TextBuffer {
             match core::str::from_utf8(&partial[..self.partial_len]) {
                 Ok(character) => {
                     self.partial_len = 0;
-                    self.push_str(character, most);
+                    self.push_str(character);
                 }
                 Err(error) if error.error_len().is_none() => {}
-                Err(_) => self.give_up_on_text(most),
+                Err(_) => self.give_up_on_text(),
             }
         }
         if let Content::Raw(bytes) = &mut self.content {
-            return extend(bytes, piece, most);
+            return bytes.extend_from_slice(piece);
         }
         match utf8::check(piece) {
-            Ok(text) => self.push_str(text, most),
+            Ok(text) => self.push_str(text),
             Err(error) => {
                 let (valid, rest) = piece.split_at(error.valid_up_to());
                 if error.error_len().is_none() {
-                    self.push_str(core::str::from_utf8(valid).unwrap_or_default(), most);
+                    self.push_str(core::str::from_utf8(valid).unwrap_or_default());
                     self.partial[..rest.len()].copy_from_slice(rest);
                     self.partial_len = rest.len();
                 } else {
-                    self.give_up_on_text(most);
-                    self.push_bytes(piece, true, most);
+                    self.give_up_on_text();
+                    self.push_bytes(piece, true);
                 }
             }
         }
@@ -200,7 +218,7 @@ impl TextBuffer {
     #[inline]
     pub(super) fn finish(&mut self) {
         if self.partial_len > 0 {
-            self.give_up_on_text(usize::MAX);
+            self.give_up_on_text();
         }
     }
 
@@ -217,6 +235,9 @@ impl TextBuffer {
     #[inline]
     pub(super) fn set(&mut self, chunk: &Chunk<'_>, place: Place) {
         self.clear();
+        if !self.has_room(place.end - place.start) {
+            self.reserve(place.end - place.start);
+        }
         self.start_over_as_text();
         if let (Content::Text(content), Some(text)) = (&mut self.content, chunk.checked(place)) {
             content.push_str(text);
@@ -227,10 +248,10 @@ impl TextBuffer {
 
     fn set_unchecked(&mut self, bytes: &[u8]) {
         if let Ok(text) = utf8::check(bytes) {
-            self.push_str(text, usize::MAX);
+            self.push_str(text);
         } else {
-            self.give_up_on_text(usize::MAX);
-            self.push_bytes(bytes, true, usize::MAX);
+            self.give_up_on_text();
+            self.push_bytes(bytes, true);
         }
     }
 
@@ -247,7 +268,7 @@ impl TextBuffer {
 
     /// Takes large data out, with its allocation if that is not much larger, and without its last LF.
     pub(super) fn take_large(&mut self) -> Option<String> {
-        let len = self.text().as_bytes().len();
+        let len = self.len();
         if len < LARGE || len < self.capacity() / 2 {
             return None;
         }
@@ -279,29 +300,13 @@ impl TextBuffer {
 
     /// Goes on with bytes that are checked when they are read.
     #[cold]
-    fn give_up_on_text(&mut self, most: usize) {
+    fn give_up_on_text(&mut self) {
         if let Content::Text(text) = &mut self.content {
             self.content = Content::Raw(mem::take(text).into_bytes());
         }
         let (partial, len) = (self.partial, mem::take(&mut self.partial_len));
         if let Content::Raw(bytes) = &mut self.content {
-            extend(bytes, &partial[..len], most);
+            bytes.extend_from_slice(&partial[..len]);
         }
     }
-}
-
-#[inline]
-fn extend(bytes: &mut Vec<u8>, piece: &[u8], most: usize) {
-    if bytes.capacity() - bytes.len() < piece.len() {
-        bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), most));
-    }
-    bytes.extend_from_slice(piece);
-}
-
-/// How much to reserve beyond `len`: twice the capacity, so that copying stays linear, but not more than `most` in
-/// sum, so that memory stays within the limits.
-#[cold]
-fn growth(len: usize, capacity: usize, more: usize, most: usize) -> usize {
-    let doubled = capacity.saturating_mul(2).max(FIRST).min(most);
-    doubled.max(len.saturating_add(more)) - len
 }

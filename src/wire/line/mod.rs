@@ -7,7 +7,7 @@
 mod scan;
 pub(crate) mod stream;
 
-pub(crate) use scan::{find_end, has_end, has_end_or_nul, is_short};
+pub(crate) use scan::{find_end, has_end, has_end_or_nul, has_nul, is_short};
 
 pub(crate) const LF: u8 = b'\n';
 pub(crate) const CR: u8 = b'\r';

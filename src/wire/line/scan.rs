@@ -44,6 +44,15 @@ pub(crate) fn has_end_or_nul(text: &[u8]) -> bool {
     has_any(text, [CR, LF, 0])
 }
 
+/// Returns whether there is a NUL.
+#[inline]
+pub(crate) fn has_nul(text: &[u8]) -> bool {
+    if text.len() > SHORT {
+        return memchr::memchr(0, text).is_some();
+    }
+    has_any(text, [0])
+}
+
 /// How many bytes one mask tells about.
 pub(crate) const WINDOW: usize = 64;
 

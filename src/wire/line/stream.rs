@@ -18,27 +18,14 @@ pub(crate) const fn ends_line(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// Returns the position of the first byte at or after `from` that ends a line, where nobody asks for a second one.
-#[inline]
-pub(crate) fn find_line_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    if rest.len() >= WINDOW {
-        return LineEnds::new().search(bytes, from);
-    }
-    #[cfg(test)]
-    crate::wire::decode::count_scanned(rest.len());
-    match ends_of_front(rest) {
-        0 => None,
-        mask => Some(from + mask.trailing_zeros() as usize),
-    }
-}
-
 /// The line ends in one window of a slice. All calls must be for the same slice.
 #[derive(Clone, Copy)]
 pub(crate) struct LineEnds {
     start: usize,
     /// Bit `n` stands for byte `start + n`; there are none past the end of the slice.
     mask: u64,
+    /// No line ends from here on.
+    none_from: usize,
 }
 
 impl LineEnds {
@@ -47,33 +34,67 @@ impl LineEnds {
         Self {
             start: usize::MAX - WINDOW,
             mask: 0,
+            none_from: usize::MAX,
         }
+    }
+
+    /// Looks at all of a slice that is no longer than a window.
+    #[inline]
+    pub(crate) fn of_short(bytes: &[u8]) -> Self {
+        #[cfg(test)]
+        crate::wire::decode::count_scanned(bytes.len());
+        Self {
+            start: 0,
+            mask: ends_of_front(bytes),
+            none_from: usize::MAX,
+        }
+    }
+
+    /// Whether a line ends in the window.
+    #[inline]
+    pub(crate) const fn any(&self) -> bool {
+        self.mask != 0
     }
 
     /// Returns the position of the first byte at or after `from` that ends a line.
     #[inline]
     pub(crate) fn find(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
         let offset = from.wrapping_sub(self.start);
-        let at = if offset < WINDOW {
+        if offset < WINDOW {
             let ends = self.mask >> offset;
             if ends != 0 {
                 return Some(from + ends.trailing_zeros() as usize);
             }
+        }
+        self.search(bytes, from)
+    }
+
+    #[inline(never)]
+    fn search(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+        if from >= self.none_from {
+            return None;
+        }
+        let at = if from.wrapping_sub(self.start) < WINDOW {
             self.start + WINDOW
         } else {
             from
         };
-        self.search(bytes, at)
+        let found = self.search_from(bytes, at);
+        if found.is_none() {
+            self.none_from = from;
+        }
+        found
     }
 
-    fn search(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+    #[inline]
+    fn search_from(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
         for at in [from, from + WINDOW, from + 2 * WINDOW] {
             let Some(window) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
                 return self.search_last_window(bytes, at);
             };
             let mask = ends_of_window(window);
             if mask != 0 {
-                *self = Self { start: at, mask };
+                (self.start, self.mask) = (at, mask);
                 #[cfg(test)]
                 crate::wire::decode::count_scanned(at + WINDOW - from);
                 return Some(at + mask.trailing_zeros() as usize);
@@ -84,7 +105,6 @@ impl LineEnds {
         find_long_line_end(bytes, from + 3 * WINDOW)
     }
 
-    #[inline(never)]
     fn search_last_window(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         let rest = bytes.get(at..)?;
         #[cfg(test)]
@@ -97,12 +117,12 @@ impl LineEnds {
         if mask == 0 {
             return None;
         }
-        *self = Self { start: at, mask };
+        (self.start, self.mask) = (at, mask);
         Some(at + mask.trailing_zeros() as usize)
     }
 }
 
-/// Does what [`find_line_end`] does, where the line is known to be long.
+/// Returns the position of the first byte at or after `from` that ends a line, where the line is known to be long.
 #[inline(never)]
 pub(crate) fn find_long_line_end(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
