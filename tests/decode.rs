@@ -396,3 +396,85 @@ fn data_taken_out_carries_no_more_than_itself() {
         .unwrap();
     assert!(event.into_data().capacity() <= 64);
 }
+
+#[test]
+fn a_reader_that_lies_about_its_length_is_no_reason_to_panic() {
+    struct Liar(u32);
+    impl Read for Liar {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(b'\n');
+            self.0 += 1;
+            Ok(if self.0 < 4 { usize::MAX } else { 0 })
+        }
+    }
+    assert!(DecodeRead::new(Liar(0), Decoder::new()).next().is_none());
+}
+
+#[test]
+fn both_layers_end_where_the_decoder_does_and_stay_ended() {
+    let limits = DecodeLimits::default()
+        .with_line(10)
+        .with_after(AfterLimit::End);
+    let stream = &b"data: this is too long\n\ndata: x\n\n"[..];
+    let mut reader = DecodeRead::new(stream, Decoder::new().with_limits(limits));
+    let error = |result| {
+        matches!(
+            result,
+            Some(Err(ReceiveError::Decode(DecodeError::LineTooLong {
+                limit: 10
+            })))
+        )
+    };
+    assert!(error(reader.next()));
+    assert!(reader.next().is_none() && reader.next().is_none());
+
+    /// Counts how often it is polled.
+    struct Polled<'a>(Option<&'static [u8]>, &'a Cell<usize>);
+    impl Stream for Polled<'_> {
+        type Item = io::Result<&'static [u8]>;
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            self.1.set(self.1.get() + 1);
+            Poll::Ready(self.0.take().map(Ok))
+        }
+    }
+    for (limits, items) in [(limits, 1), (DecodeLimits::default(), 2)] {
+        let polls = Cell::new(0);
+        let decoder = Decoder::new().with_limits(limits);
+        let mut events = DecodeStream::new(Polled(Some(stream), &polls), decoder);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut seen = 0;
+        while let Poll::Ready(Some(_)) = Pin::new(&mut events).poll_next(&mut context) {
+            assert!(!events.is_terminated());
+            seen += 1;
+        }
+        assert_eq!(seen, items);
+        let polled = polls.get();
+        for _ in 0..3 {
+            assert!(matches!(
+                Pin::new(&mut events).poll_next(&mut context),
+                Poll::Ready(None)
+            ));
+        }
+        assert!(events.is_terminated());
+        assert_eq!(polls.get(), polled, "what has ended is not polled again");
+    }
+}
+
+#[test]
+fn a_comment_does_not_count_against_its_event_however_it_is_cut() {
+    let limits = DecodeLimits::default().with_event(10);
+    let stream = b": a comment that is longer than the event may be\ndata: x\n\n";
+    for cut in 0..=stream.len() {
+        let mut decoder = Decoder::new().with_limits(limits).with_comments(true);
+        let mut said = Vec::new();
+        for mut piece in [&stream[..cut], &stream[cut..]] {
+            while let Some(item) = decoder.decode_owned(&mut piece).unwrap() {
+                said.push(item);
+            }
+        }
+        assert!(matches!(
+            said[..],
+            [OwnedItem::Comment(_), OwnedItem::Event(_)]
+        ));
+    }
+}
