@@ -27,7 +27,6 @@ pub(super) struct Place {
 impl Place {
     // A value in the input has at least a name before it, so that small ends are free; to ask for one number is enough.
     pub(super) const NOWHERE: Self = Self { start: 0, end: 0 };
-    pub(super) const BUFFER: Self = Self { start: 0, end: 1 };
 
     #[inline]
     pub(super) const fn len(self) -> usize {

@@ -3,7 +3,7 @@
 use super::Decoder;
 use super::block::Place;
 use super::chunk::Chunk;
-use super::field::{DATA, Digits, EVENT, Field, ID, front};
+use super::field::{COMMENT, DATA, Digits, EVENT, Field, Head, ID, front};
 use super::machine::Step;
 use crate::wire::line::stream::{ends_line, skip_late_line_feed};
 
@@ -154,15 +154,11 @@ impl Decoder {
         let (bytes, mut name) = (chunk.bytes, self.name);
         if name.len() == 0 {
             let front = front(bytes, chunk.at);
-            for known in [DATA, EVENT, ID] {
-                if known.begins(front) {
+            for known in [DATA, EVENT, ID, COMMENT] {
+                if known.begins(front) && (known.field != Field::Comment || self.comments) {
                     chunk.at += known.len;
                     return self.open_line(known.field, known.len);
                 }
-            }
-            if front as u8 == b':' && self.comments {
-                chunk.at += 1;
-                return self.open_line(Field::Comment, 1);
             }
         }
         while let Some(&byte) = bytes.get(chunk.at) {
@@ -193,6 +189,33 @@ impl Decoder {
         }
         self.name = name;
         None
+    }
+
+    /// Takes up a line whose name is whole in the chunk and whose end is not.
+    #[inline(never)]
+    pub(super) fn begin_cut_line(&mut self, chunk: &mut Chunk<'_>, name: Head) -> Step {
+        self.block.spill(&self.lent, chunk);
+        self.resumes = true;
+        let line = chunk.remaining().len();
+        chunk.at += name.len;
+        if let Some(step) = self.open_line(name.field, name.len) {
+            return step;
+        }
+        let Some(&first) = chunk.bytes.get(chunk.at) else {
+            return Step::More;
+        };
+        let value = Place {
+            start: chunk.at + usize::from(first == b' '),
+            end: chunk.bytes.len(),
+        };
+        chunk.at = value.end;
+        self.line_taken = line;
+        if self.is_over(name.field) {
+            return self.refuse(name.field);
+        }
+        self.line = Line::in_value(name.field);
+        self.append(name.field, chunk, value);
+        Step::More
     }
 
     /// Leaves a line that the input has cut.
@@ -256,7 +279,6 @@ impl Decoder {
             }
             Field::Comment => {
                 self.block.comment.finish();
-                self.lent.text = Place::BUFFER;
                 return Some(Step::Comment);
             }
         }

@@ -52,6 +52,8 @@ pub(super) const DATA: Head = Head::new(Field::Data, b"data:");
 pub(super) const EVENT: Head = Head::new(Field::Event, b"event:");
 pub(super) const ID: Head = Head::new(Field::Id, b"id:");
 
+pub(super) const COMMENT: Head = Head::new(Field::Comment, b":");
+
 /// The bytes from `at` on, the first one lowest, with zeros behind the last one.
 #[inline]
 pub(super) fn front(bytes: &[u8], at: usize) -> u64 {
@@ -61,9 +63,16 @@ pub(super) fn front(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
+#[cold]
 #[inline(never)]
 fn short_front(bytes: &[u8], at: usize) -> u64 {
     let rest = bytes.get(at..).unwrap_or_default();
+    if let Some(last) = bytes.last_chunk() {
+        let behind = 8 * (last.len() - rest.len().min(last.len()));
+        return u64::from_le_bytes(*last)
+            .checked_shr(behind as u32)
+            .unwrap_or(0);
+    }
     let append = |word, &byte: &u8| word << 8 | u64::from(byte);
     rest.iter().rev().fold(0, append)
 }

@@ -14,7 +14,7 @@ use super::Decoder;
 use super::block::Place;
 use super::chunk::Chunk;
 use super::cut_line::Line;
-use super::field::{DATA, EVENT, Field, ID, Name, front};
+use super::field::{DATA, EVENT, Field, Head, ID, Name, front};
 use super::limits::AfterLimit;
 use crate::wire::line::has_nul;
 use crate::wire::line::stream::LineEnd;
@@ -85,8 +85,24 @@ impl Decoder {
         self.find_block();
         loop {
             let front = front(bytes, start);
-            let name = if DATA.begins(front) {
-                DATA
+            let end;
+            if DATA.begins(front) {
+                let value = match self.take_line(chunk, start, &mut left, front, DATA) {
+                    Ok(value) => value,
+                    Err(step) => return Some(step),
+                };
+                if !self.lent.text.is_nowhere() {
+                    (chunk.at, self.left) = (value.start, left + (value.end - start));
+                    self.block.spill(&self.lent, chunk);
+                    if let Some(step) = self.take_data_lines(chunk, value.start - start) {
+                        return Some(step);
+                    }
+                    self.find_block();
+                    (start, left) = (chunk.at, self.left);
+                    continue;
+                }
+                self.lent.text = value;
+                end = value.end;
             } else if matches!(front as u8, b'\n' | b'\r') {
                 // > If the line is empty (a blank line), dispatch the event.
                 start = self.end_line(bytes, start);
@@ -105,59 +121,62 @@ impl Decoder {
                 }
                 continue;
             } else if EVENT.begins(front) {
-                EVENT
-            } else if ID.begins(front) {
-                ID
-            } else {
-                if front as u8 == b':' && !self.comments {
-                    // > If the line starts with a U+003A COLON character (:), ignore the line.
-                    if let Some(end) = chunk.find_line_end(start) {
-                        start = self.end_line(bytes, end);
-                        continue;
-                    }
-                }
-                (chunk.at, self.left) = (start, left);
-                return self.leave_whole_lines(chunk);
-            };
-            let Some(end) = chunk.find_line_end(start + name.len) else {
-                (chunk.at, self.left) = (start, left);
-                return self.leave_whole_lines(chunk);
-            };
-            let line = end - start;
-            if line > left.min(self.limits.line()) {
-                (chunk.at, self.left) = (end, left);
-                return Some(self.refuse(name.field));
-            }
-            let value = Place {
-                // > If value starts with a U+0020 SPACE character, remove it from value.
-                start: start + name.len + usize::from(name.has_space(front)),
-                end,
-            };
-            match name.field {
-                Field::Data if self.lent.text.is_nowhere() => self.lent.text = value,
-                Field::Data => {
-                    (chunk.at, self.left) = (value.start, left);
-                    self.block.spill(&self.lent, chunk);
-                    if let Some(step) = self.take_data_lines(chunk, value.start - start) {
-                        return Some(step);
-                    }
-                    self.find_block();
-                    (start, left) = (chunk.at, self.left);
-                    continue;
-                }
                 // > Set the event type buffer to the field value.
-                Field::Event => self.lent.event_type = value,
+                match self.take_line(chunk, start, &mut left, front, EVENT) {
+                    Ok(value) => self.lent.event_type = value,
+                    Err(step) => return Some(step),
+                }
+                end = self.lent.event_type.end;
+            } else if ID.begins(front) {
+                let value = match self.take_line(chunk, start, &mut left, front, ID) {
+                    Ok(value) => value,
+                    Err(step) => return Some(step),
+                };
                 // > If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field
                 // > value. Otherwise, ignore the field.
-                _ => {
-                    if !has_nul(&bytes[value.start..value.end]) {
-                        self.lent.id = value;
-                    }
+                if !has_nul(&bytes[value.start..value.end]) {
+                    self.lent.id = value;
                 }
+                end = value.end;
+            } else if front as u8 == b':' && !self.comments {
+                // > If the line starts with a U+003A COLON character (:), ignore the line.
+                let Some(comment_end) = chunk.find_line_end(start) else {
+                    (chunk.at, self.left) = (start, left);
+                    return self.leave_whole_lines(chunk, front);
+                };
+                end = comment_end;
+            } else {
+                (chunk.at, self.left) = (start, left);
+                return self.leave_whole_lines(chunk, front);
             }
-            left -= line;
             start = self.end_line(bytes, end);
         }
+    }
+
+    /// Takes the line at `start`, whose name is known, if its end is in the chunk. Inlined for each name: what is known of
+    /// it then is a number in an instruction.
+    #[inline]
+    fn take_line(
+        &mut self,
+        chunk: &mut Chunk<'_>,
+        start: usize,
+        left: &mut usize,
+        front: u64,
+        name: Head,
+    ) -> Result<Place, Step> {
+        let Some(end) = chunk.find_line_end(start + name.len) else {
+            (chunk.at, self.left) = (start, *left);
+            return Err(self.begin_cut_line(chunk, name));
+        };
+        let line = end - start;
+        if line > self.limits.line().min(*left) {
+            (chunk.at, self.left) = (end, *left);
+            return Err(self.refuse(name.field));
+        }
+        *left -= line;
+        // > If value starts with a U+0020 SPACE character, remove it from value.
+        let start = start + name.len + usize::from(name.has_space(front));
+        Ok(Place { start, end })
     }
 
     /// What the open block has is in the buffers.
@@ -174,7 +193,8 @@ impl Decoder {
     fn end_block_without_data(&mut self) -> Option<Step> {
         let own_id = self.lent.own_id();
         self.block.discard();
-        self.find_block();
+        self.lent.event_type = Place::NOWHERE;
+        self.lent.id = Place::NOWHERE;
         if self.block.is_large {
             self.block.shrink();
         }
@@ -183,10 +203,14 @@ impl Decoder {
 
     /// Leaves the line at the front, or nothing, to the next reader, and the open block in the buffers.
     #[inline(never)]
-    fn leave_whole_lines(&mut self, chunk: &mut Chunk<'_>) -> Option<Step> {
+    fn leave_whole_lines(&mut self, chunk: &mut Chunk<'_>, front: u64) -> Option<Step> {
         self.block.spill(&self.lent, chunk);
         if chunk.is_empty() {
             return Some(Step::More);
+        }
+        if front as u8 == b':' && !self.comments {
+            chunk.at = chunk.bytes.len();
+            return Some(self.leave_line(Line::Ignored, Field::Comment, 0));
         }
         self.line = Line::Name;
         self.name = Name::EMPTY;

@@ -292,7 +292,7 @@ impl Decoder {
             Step::ReconnectionTime => {
                 Item::ReconnectionTime(Duration::from_millis(self.lent.reconnection_time))
             }
-            Step::Comment => Item::Comment(read(&self.block.comment, self.lent.text, chunk)),
+            Step::Comment => Item::Comment(self.block.comment.text()),
             Step::LastEventId => Item::LastEventId(self.block.last_event_id.text()),
             Step::LineTooLong => return Err(self.limits.line_error()),
             Step::EventTooLong => return Err(self.limits.event_error()),
