@@ -123,6 +123,10 @@ fn error_texts() {
     let line = DecodeError::LineTooLong { limit: 5 };
     assert_eq!(line.to_string(), "line is longer than the limit of 5 bytes");
     assert_eq!(
+        DecodeError::IdTooLong { limit: 5 }.to_string(),
+        "id line is longer than the limit of 5 bytes"
+    );
+    assert_eq!(
         DecodeError::EventTooLong { limit: 5 }.to_string(),
         "event is longer than the limit of 5 bytes"
     );
@@ -477,4 +481,49 @@ fn a_comment_does_not_count_against_its_event_however_it_is_cut() {
             [OwnedItem::Comment(_), OwnedItem::Event(_)]
         ));
     }
+}
+
+#[test]
+fn a_large_id_is_refused_and_the_earlier_one_stands() {
+    let stream = [
+        &b"id: 7\n\nid: "[..],
+        &[b'8'; 10_000],
+        b"\ndata: x\n\ndata: y\n\n",
+    ]
+    .concat();
+    let mut decoder = Decoder::new();
+    let mut input = &stream[..];
+    let limit = DecodeLimits::DEFAULT_ID_BYTES;
+    assert_eq!(
+        decoder.decode(&mut input).unwrap_err(),
+        DecodeError::IdTooLong { limit }
+    );
+    let event = decoder
+        .decode_owned(&mut input)
+        .unwrap()
+        .unwrap()
+        .event()
+        .unwrap();
+    assert_eq!((event.data(), event.last_event_id()), ("y", "7"));
+}
+
+#[test]
+fn the_seed_is_an_id_that_a_stream_could_have_set() {
+    for bad in ["1\r\nX: y", "a\0b", "a\nb"] {
+        let decoder = Decoder::new()
+            .with_last_event_id("7")
+            .with_last_event_id(bad);
+        assert_eq!(
+            decoder.last_event_id(),
+            "7",
+            "as a stream's id with NUL: ignored"
+        );
+    }
+    assert_eq!(
+        Decoder::new()
+            .with_last_event_id("7")
+            .with_last_event_id("")
+            .last_event_id(),
+        ""
+    );
 }

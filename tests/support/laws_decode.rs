@@ -19,7 +19,10 @@ pub const WAYS: [Way; 3] = [Way::Slice, Way::Chunk, Way::Owned];
 
 fn decoder(settings: &Settings) -> Decoder {
     let limits = match settings.limits {
-        Some((line, event)) => DecodeLimits::default().with_line(line).with_event(event),
+        Some((line, event)) => DecodeLimits::default()
+            .with_line(line)
+            .with_id(oracle::id_limit(line))
+            .with_event(event),
         None => DecodeLimits::unlimited(),
     };
     let after = if settings.end_at_limit {
@@ -99,6 +102,7 @@ fn say_owned(item: OwnedItem) -> Said {
 fn say_error(error: DecodeError) -> Said {
     match error {
         DecodeError::LineTooLong { .. } => Said::LineTooLong,
+        DecodeError::IdTooLong { .. } => Said::IdTooLong,
         DecodeError::EventTooLong { .. } => Said::EventTooLong,
         _ => unreachable!("the decoder has no other errors"),
     }

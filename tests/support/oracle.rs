@@ -16,6 +16,7 @@ pub enum Said {
     Comment(String),
     LastEventId(String),
     LineTooLong,
+    IdTooLong,
     EventTooLong,
 }
 
@@ -208,6 +209,11 @@ fn split_lines(text: &str) -> (Vec<String>, String) {
     (lines, line)
 }
 
+/// The limit of an `id` line that goes with that of a line, here: below it or above.
+pub fn id_limit(line: usize) -> usize {
+    if line % 3 == 0 { line / 2 } else { line + 1 }
+}
+
 /// The limit that a line breaks, if it is one that counts.
 fn over_limit(line: &str, is_finished: bool, taken: usize, settings: &Settings) -> Option<Said> {
     let (most_line, most_event) = settings.limits?;
@@ -222,6 +228,10 @@ fn over_limit(line: &str, is_finished: bool, taken: usize, settings: &Settings) 
         return None;
     }
     let event_room = most_event.saturating_sub(taken);
+    let most_id = id_limit(most_line);
+    if name == "id" && most_id < most_line.min(event_room) && line.len() > most_id {
+        return Some(Said::IdTooLong);
+    }
     if !is_comment && event_room < most_line && line.len() > event_room {
         Some(Said::EventTooLong)
     } else if line.len() > most_line {

@@ -2,16 +2,18 @@
 
 use core::fmt;
 
-/// How much of a line and of an event the decoder takes before it reports a [`DecodeError`].
+use super::field::Field;
+
+/// How much of a line, of an `id` line and of an event the decoder takes before it reports a [`DecodeError`].
 ///
-/// Both limits count wire bytes without the ends of lines: field name, colon, space and value. Lines that leave nothing
+/// All limits count wire bytes without the ends of lines: field name, colon, space and value. Lines that leave nothing
 /// behind (comments that nobody asked for, unknown fields) never count, however long they are. A limit bites at the
 /// first byte past it, in the middle of a line if need be, and at the same byte for any chunking.
 ///
 /// # Memory
 ///
 /// Whatever the peer sends, the decoder holds at most the event limit, the last event ID (itself an `id` line within
-/// both limits), with [comments](super::Decoder::with_comments) the line limit, and 128 KiB. After a large event the next
+/// its limit), with [comments](super::Decoder::with_comments) the line limit, and 128 KiB. After a large event the next
 /// item or blank line gives memory back: then the last event ID and 128 KiB. Where an allocator cannot grow memory in
 /// place, old and new stand side by side while the bytes are moved.
 ///
@@ -30,6 +32,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
     pub(super) line: usize,
+    pub(super) id: usize,
     pub(super) event: usize,
     pub(super) after: AfterLimit,
 }
@@ -38,10 +41,26 @@ impl DecodeLimits {
     /// The default limit of a line and of an event: 16 MiB, so that images and tool results of language models pass.
     pub const DEFAULT_BYTES: usize = 16 << 20;
 
+    /// The default limit of an `id` line: 8 KiB. Few servers take a longer header, and an id that can't be sent back is
+    /// none. It is a limit of its own since the last event ID is told with every event behind it: a few bytes of input
+    /// cost an owned event that much.
+    pub const DEFAULT_ID_BYTES: usize = 8 << 10;
+
+    /// The default: 16 MiB for a line and for an event, 8 KiB for an `id` line; past a limit the block is skipped.
+    pub const fn new() -> Self {
+        Self {
+            line: Self::DEFAULT_BYTES,
+            id: Self::DEFAULT_ID_BYTES,
+            event: Self::DEFAULT_BYTES,
+            after: AfterLimit::SkipBlock,
+        }
+    }
+
     /// No limits. Only for peers that are trusted as much as this process is.
     pub const fn unlimited() -> Self {
         Self {
             line: usize::MAX,
+            id: usize::MAX,
             event: usize::MAX,
             after: AfterLimit::SkipBlock,
         }
@@ -51,6 +70,13 @@ impl DecodeLimits {
     #[must_use]
     pub const fn with_line(mut self, bytes: usize) -> Self {
         self.line = bytes;
+        self
+    }
+
+    /// Sets how many bytes an `id` line may have, without its end.
+    #[must_use]
+    pub const fn with_id(mut self, bytes: usize) -> Self {
+        self.id = bytes;
         self
     }
 
@@ -73,6 +99,11 @@ impl DecodeLimits {
         self.line
     }
 
+    /// Returns how many bytes an `id` line may have.
+    pub const fn id(&self) -> usize {
+        self.id
+    }
+
     /// Returns how many bytes one event may have.
     pub const fn event(&self) -> usize {
         self.event
@@ -83,8 +114,23 @@ impl DecodeLimits {
         self.after
     }
 
+    /// How long a line may get when its block may take `left` more bytes.
+    #[inline]
+    pub(super) fn room(&self, field: Field, left: usize) -> usize {
+        match field {
+            // Handed out at once and no part of the block.
+            Field::Comment => self.line,
+            Field::Id => self.id.min(self.line).min(left),
+            Field::Data | Field::Event | Field::Retry => self.line.min(left),
+        }
+    }
+
     pub(super) const fn line_error(&self) -> DecodeError {
         DecodeError::LineTooLong { limit: self.line }
+    }
+
+    pub(super) const fn id_error(&self) -> DecodeError {
+        DecodeError::IdTooLong { limit: self.id }
     }
 
     pub(super) const fn event_error(&self) -> DecodeError {
@@ -94,11 +140,7 @@ impl DecodeLimits {
 
 impl Default for DecodeLimits {
     fn default() -> Self {
-        Self {
-            line: Self::DEFAULT_BYTES,
-            event: Self::DEFAULT_BYTES,
-            after: AfterLimit::SkipBlock,
-        }
+        Self::new()
     }
 }
 
@@ -124,6 +166,11 @@ pub enum DecodeError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// An `id` line has more bytes than [`DecodeLimits::with_id`] allows.
+    IdTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The lines of one block have more bytes than [`DecodeLimits::with_event`] allows.
     EventTooLong {
         /// The limit in bytes.
@@ -136,6 +183,9 @@ impl fmt::Display for DecodeError {
         match self {
             Self::LineTooLong { limit } => {
                 write!(f, "line is longer than the limit of {limit} bytes")
+            }
+            Self::IdTooLong { limit } => {
+                write!(f, "id line is longer than the limit of {limit} bytes")
             }
             Self::EventTooLong { limit } => {
                 write!(f, "event is longer than the limit of {limit} bytes")

@@ -29,6 +29,7 @@ pub(super) enum Step {
     Comment,
     LastEventId,
     LineTooLong,
+    IdTooLong,
     EventTooLong,
 }
 
@@ -169,7 +170,7 @@ impl Decoder {
             return Err(self.begin_cut_line(chunk, name));
         };
         let line = end - start;
-        if line > self.limits.line().min(*left) {
+        if line > self.limits.room(name.field, *left) {
             (chunk.at, self.left) = (end, *left);
             return Err(self.refuse(name.field));
         }
@@ -248,19 +249,15 @@ impl Decoder {
     /// How long a line may get.
     #[inline]
     pub(super) fn room(&self, field: Field) -> usize {
-        // A comment is handed out at once and is no part of the block.
-        if field == Field::Comment {
-            self.limits.line()
-        } else {
-            self.limits.line().min(self.left)
-        }
+        self.limits.room(field, self.left)
     }
 
     /// Gives the block up. Its id is not committed: the earlier one stands.
     #[cold]
     pub(super) fn refuse(&mut self, field: Field) -> Step {
         // The limit that bites at the earlier byte is named.
-        let is_event = self.room(field) < self.limits.line();
+        let room = self.room(field);
+        let (line, left) = (self.limits.line(), self.left);
         self.block.discard();
         self.has_large_buffers = true;
         self.resumes = true;
@@ -268,7 +265,9 @@ impl Decoder {
             AfterLimit::SkipBlock => Line::Skipped,
             AfterLimit::End => Line::Ended,
         };
-        if is_event {
+        if room < line && room < left {
+            Step::IdTooLong
+        } else if room < line {
             Step::EventTooLong
         } else {
             Step::LineTooLong

@@ -42,6 +42,8 @@ use cut_line::Line;
 use field::{Digits, Field, Name};
 use machine::{Lent, Step};
 
+use crate::wire::line;
+
 /// Decodes an event stream, one item at a time.
 ///
 /// Feed it the stream in pieces of any size: each call to [`decode`](Self::decode) takes bytes from the front of the
@@ -110,9 +112,7 @@ pub struct Decoder {
 impl Decoder {
     /// Makes a decoder for a new stream, with the default [limits](DecodeLimits) and no last event ID.
     pub const fn new() -> Self {
-        let limits = DecodeLimits::unlimited()
-            .with_line(DecodeLimits::DEFAULT_BYTES)
-            .with_event(DecodeLimits::DEFAULT_BYTES);
+        let limits = DecodeLimits::new();
         Self {
             line: Line::StreamStart,
             field: Field::Data,
@@ -142,7 +142,7 @@ impl Decoder {
     }
 
     /// Sets whether comments are handed out; by default they are passed over. Comments that are handed out count
-    /// against the limit of a line.
+    /// against the limit of a line, and one past it costs the block that it stands in, as any line does.
     #[must_use]
     pub const fn with_comments(mut self, comments: bool) -> Self {
         self.comments = comments;
@@ -160,6 +160,8 @@ impl Decoder {
 
     /// Sets the last event ID that an earlier connection ended with, so that an event without an id does not erase it.
     ///
+    /// A text with CR, LF or NUL, which no stream can have set, is ignored, as an `id` field with NUL is.
+    ///
     /// # Examples
     ///
     /// ```
@@ -173,6 +175,9 @@ impl Decoder {
     /// ```
     #[must_use]
     pub fn with_last_event_id(mut self, last_event_id: &str) -> Self {
+        if line::has_end_or_nul(last_event_id.as_bytes()) {
+            return self;
+        }
         self.block.last_event_id.clear();
         self.block.last_event_id.push_str(last_event_id);
         self
@@ -210,6 +215,8 @@ impl Decoder {
     }
 
     /// Takes bytes from the front of `input`, up to and with the first item that they complete.
+    ///
+    /// Keep the slice in a variable: it is moved on, and a new one at each call would give the same item for ever.
     ///
     /// `None`: all bytes are taken; call again with the next ones. The item borrows from the input, or from the decoder
     /// where it did not lie whole in the input.
@@ -295,6 +302,7 @@ impl Decoder {
             Step::Comment => Item::Comment(self.block.comment.text()),
             Step::LastEventId => Item::LastEventId(self.block.last_event_id.text()),
             Step::LineTooLong => return Err(self.limits.line_error()),
+            Step::IdTooLong => return Err(self.limits.id_error()),
             Step::EventTooLong => return Err(self.limits.event_error()),
         }))
     }
