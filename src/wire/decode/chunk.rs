@@ -93,6 +93,20 @@ impl<'i> Chunk<'i> {
         }
     }
 
+    /// Checks what lies between two values, if they are in the input.
+    #[inline]
+    pub(super) fn check_span(&mut self, one: Place, other: Place) {
+        let (start, end) = match (one.is_input(), other.is_input()) {
+            (true, true) => (one.start.min(other.start), one.end.max(other.end)),
+            (true, false) => (one.start, one.end),
+            (false, true) => (other.start, other.end),
+            (false, false) => return,
+        };
+        if let Ok(text) = utf8::check(&self.bytes[start..end]) {
+            (self.checked, self.checked_from) = (text, start);
+        }
+    }
+
     /// Returns the bytes that are not decoded yet.
     #[inline]
     pub fn remaining(&self) -> &'i [u8] {

@@ -59,14 +59,21 @@ impl Decoder {
                 chunk.at = value.end;
                 return Some(self.refuse(Field::Data));
             }
-            self.block.push_data(chunk, value);
             let Some(end) = end else {
                 chunk.at = bytes.len();
+                self.block.push_data(chunk, value);
                 return Some(self.leave_line(Line::Data, Field::Data, line_taken));
             };
-            self.block.end_data_line();
             self.left -= line_taken;
-            start = self.end_line(bytes, end);
+            if bytes[end] == b'\n' {
+                // The LF that the standard asks for is there already.
+                start = end + 1;
+                self.block.push_data(chunk, Place { end: start, ..value });
+            } else {
+                self.block.push_data(chunk, value);
+                self.block.end_data_line();
+                start = self.end_line(bytes, end);
+            }
             match bytes.get(start..) {
                 Some([b'd', b'a', b't', b'a', b':', value @ ..]) => {
                     line_taken = NAME + usize::from(value.first() == Some(&b' '));
