@@ -1,4 +1,4 @@
-//! The protocol core for server-sent events: events in, bytes out.
+//! The protocol core for server-sent events: events in, bytes out, and back.
 //!
 //! ```
 //! use sse_proto::{Event, EventType, to_bytes};
@@ -23,6 +23,9 @@
 //!   goes to many.
 //! - **[`adapt`]** for what stands around a stream: keep-alive comments by any [`Timer`], first
 //!   bytes, the end at a shutdown, fewer and larger chunks.
+//! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
+//!   a time out, within [`DecodeLimits`]; **[`DecodeStream`]** and `DecodeRead` yield owned items from
+//!   a stream of chunks and from a reader.
 //! - **[`HEADERS`], [`last_event_id`]** for the two places where HTTP matters.
 //!
 //! # Local listeners
@@ -76,8 +79,8 @@
 //!
 //! # Features and Rust version
 //!
-//! - `std` (default): [`channel`], `std::io::Write` for [`EventWriter`].
-//! - `json`: `Event::json`, `EventWriter::json`; implies `std`.
+//! - `std` (default): [`channel`], `std::io::Write` for [`EventWriter`], `DecodeRead`.
+//! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event; implies `std`.
 //!
 //! Without them the crate is `no_std` with `alloc`. Rust 1.85 or later.
 #![no_std]
@@ -112,6 +115,14 @@ pub use crate::wire::field::{EventId, EventType};
 pub use crate::wire::frame::Frame;
 pub use crate::wire::line::{Lines, lines};
 pub use crate::wire::writer::EventWriter;
+
+// From bytes to events.
+#[cfg(feature = "std")]
+pub use crate::wire::decode::DecodeRead;
+pub use crate::wire::decode::{
+    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
+    OwnedItem, OwnedMessageEvent, ReceiveError, Text,
+};
 
 // One event stream on the sending side.
 #[cfg(feature = "std")]

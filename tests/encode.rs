@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use support::laws::{Parts, arrives_normalized, encodes_exactly, splits_the_same};
+use support::laws::{Parts, arrives_normalized, comes_back, encodes_exactly, splits_the_same};
 
 /// Texts in which ends-of-line, separators and other special characters are frequent.
 fn text() -> impl Strategy<Value = String> {
@@ -43,6 +43,11 @@ proptest! {
     #[test]
     fn an_event_arrives_once_and_normalized(parts in parts()) {
         arrives_normalized(&parts.event());
+    }
+
+    #[test]
+    fn what_is_encoded_comes_back(parts in parts(), plan in proptest::collection::vec(0..30_usize, 0..20)) {
+        comes_back(&parts.event(), &plan);
     }
 
     #[test]

@@ -38,3 +38,13 @@ fn target() {
 fn life() {
     replay("life", support::replay::life);
 }
+
+#[test]
+fn decode() {
+    replay("decode", support::replay::decode);
+}
+
+#[test]
+fn round_trip() {
+    replay("round_trip", support::replay::round_trip);
+}

@@ -1,5 +1,6 @@
 //! The `text/event-stream` format. Nothing here knows of connections.
 
+pub(crate) mod decode;
 mod digits;
 pub(crate) mod encode;
 pub(crate) mod event;

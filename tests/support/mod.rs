@@ -10,6 +10,7 @@
 pub mod fakes;
 pub mod input;
 pub mod laws;
+pub mod laws_decode;
 pub mod life;
 pub mod life_model;
 pub mod model;

@@ -1,99 +1,251 @@
 //! A decoder written straight from the standard (HTML, sections 9.2.5 and 9.2.6), with `String`s
-//! and without any thought of speed.
+//! and without any thought of speed. Shares no code with the crate.
 
-/// What a client sees of an event.
+use std::time::Duration;
+
+/// What the stream said, as the decoder's items say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dispatched {
-    pub event_type: String,
-    pub data: String,
-    pub last_event_id: String,
+pub enum Said {
+    Event {
+        event_type: String,
+        data: String,
+        last_event_id: String,
+        own_id: bool,
+    },
+    ReconnectionTime(Duration),
+    Comment(String),
+    LastEventId(String),
+    LineTooLong,
+    IdTooLong,
+    EventTooLong,
 }
 
-/// What a client has seen after a whole stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Received {
-    pub events: Vec<Dispatched>,
+/// What is not the standard's: what is handed out, and how much is taken.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub comments: bool,
+    pub last_event_ids: bool,
     pub last_event_id: String,
-    pub reconnection_time: Option<u64>,
-    pub comments: Vec<String>,
+    /// The limits of a line and of an event. Only for input that is UTF-8, where a text has as many bytes as it came in.
+    pub limits: Option<(usize, usize)>,
+    pub end_at_limit: bool,
 }
 
-pub fn decode(bytes: &[u8]) -> Received {
-    // "Streams must be decoded using the UTF-8 decode algorithm", which strips one BOM.
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = String::from_utf8_lossy(bytes).into_owned();
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            comments: true,
+            last_event_ids: true,
+            last_event_id: String::new(),
+            limits: None,
+            end_at_limit: false,
+        }
+    }
+}
 
-    let mut received = Received::default();
-    let (mut data, mut event_type, mut last_event_id) =
-        (String::new(), String::new(), String::new());
-    for line in complete_lines(&text) {
+/// All that a stream says, and the last event ID string it leaves.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the standard's text from top to bottom"
+)]
+pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
+    // Streams must be decoded using the UTF-8 decode algorithm. (It strips one leading BOM, if any.)
+    let stream = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);
+    let stream = String::from_utf8_lossy(stream);
+    let (lines, unfinished) = split_lines(&stream);
+
+    let mut said = Vec::new();
+    // When a stream is parsed, a data buffer, an event type buffer, and a last event ID buffer must be associated with
+    // it. They must be initialized to the empty string.
+    let mut data = String::new();
+    let mut event_type = String::new();
+    let mut last_event_id_buffer = settings.last_event_id.clone();
+    let mut last_event_id = settings.last_event_id.clone();
+    let mut own_id = false;
+
+    let mut taken = 0;
+    let mut skipping = false;
+
+    let finished = lines.iter().map(|line| (line.as_str(), true));
+    for (line, is_finished) in finished.chain([(unfinished.as_str(), false)]) {
+        if skipping {
+            if line.is_empty() && is_finished {
+                skipping = false;
+            }
+            continue;
+        }
+        if let Some(error) = over_limit(line, is_finished, taken, settings) {
+            said.push(error);
+            if settings.end_at_limit {
+                break;
+            }
+            (data, event_type, own_id, taken, skipping) =
+                (String::new(), String::new(), false, 0, true);
+            last_event_id_buffer.clone_from(&last_event_id);
+            continue;
+        }
+        if !is_finished {
+            // Once the end of the file is reached, any pending data must be discarded.
+            continue;
+        }
+        // If the line is empty (a blank line): Dispatch the event, as defined below.
         if line.is_empty() {
-            // Dispatch the event.
-            received.last_event_id.clone_from(&last_event_id);
+            taken = 0;
+            // 1. Set the last event ID string of the event source to the value of the last event ID buffer.
+            last_event_id.clone_from(&last_event_id_buffer);
+            let had_own_id = std::mem::take(&mut own_id);
+            // 2. If the data buffer is an empty string, set the data buffer and the event type buffer to the empty
+            //    string and return.
             if data.is_empty() {
                 event_type.clear();
+                if had_own_id && settings.last_event_ids {
+                    said.push(Said::LastEventId(last_event_id.clone()));
+                }
                 continue;
             }
+            // 3. If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last
+            //    character from the data buffer.
             if data.ends_with('\n') {
                 data.pop();
             }
-            received.events.push(Dispatched {
-                event_type: if event_type.is_empty() {
-                    "message".to_owned()
-                } else {
-                    event_type.clone()
-                },
+            // 5. Initialize event's type attribute to "message".
+            // 6. If the event type buffer has a value other than the empty string, change the type.
+            let name = if event_type.is_empty() {
+                "message".to_owned()
+            } else {
+                event_type.clone()
+            };
+            said.push(Said::Event {
+                event_type: name,
                 data: data.clone(),
                 last_event_id: last_event_id.clone(),
+                own_id: had_own_id,
             });
+            // 7. Set the data buffer and the event type buffer to the empty string.
             data.clear();
             event_type.clear();
-        } else if let Some(comment) = line.strip_prefix(':') {
-            received.comments.push(comment.to_owned());
-        } else {
-            let (field, value) = match line.split_once(':') {
-                Some((field, value)) => (field, value.strip_prefix(' ').unwrap_or(value)),
-                None => (line.as_str(), ""),
-            };
-            match field {
-                "event" => value.clone_into(&mut event_type),
-                "data" => {
-                    data.push_str(value);
-                    data.push('\n');
-                }
-                "id" if !value.contains('\0') => value.clone_into(&mut last_event_id),
-                "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => {
-                    received.reconnection_time = Some(value.parse().unwrap_or(u64::MAX));
-                }
-                _ => {}
-            }
+            continue;
         }
+        // If the line starts with a U+003A COLON character (:): Ignore the line.
+        if let Some(comment) = line.strip_prefix(':') {
+            if settings.comments {
+                said.push(Said::Comment(
+                    comment.strip_prefix(' ').unwrap_or(comment).to_owned(),
+                ));
+            }
+            continue;
+        }
+        let (field, value) = match line.split_once(':') {
+            // If the line contains a U+003A COLON character (:)
+            Some((field, value)) => (field, value.strip_prefix(' ').unwrap_or(value)),
+            // Otherwise, the string is not empty but does not contain a U+003A COLON character (:)
+            None => (line, ""),
+        };
+        match field {
+            "event" => value.clone_into(&mut event_type),
+            "data" => {
+                data.push_str(value);
+                data.push('\n');
+            }
+            "id" => {
+                if !value.contains('\0') {
+                    value.clone_into(&mut last_event_id_buffer);
+                    own_id = true;
+                }
+            }
+            "retry" => {
+                if !value.is_empty() && value.chars().all(|character| character.is_ascii_digit()) {
+                    let digits = value.trim_start_matches('0');
+                    let time = if digits.is_empty() {
+                        0
+                    } else {
+                        digits.parse().unwrap_or(u64::MAX)
+                    };
+                    said.push(Said::ReconnectionTime(Duration::from_millis(time)));
+                }
+            }
+            // Otherwise: The field is ignored.
+            _ => continue,
+        }
+        taken += line.len();
     }
-    received
-}
-
-/// The lines that have an end; what follows the last end is no line yet.
-fn complete_lines(text: &str) -> Vec<String> {
-    let mut lines = lines(text);
-    lines.pop();
-    lines
+    (said, last_event_id)
 }
 
 /// Splits a text at its ends-of-line; what follows the last one is a line too.
 pub fn lines(text: &str) -> Vec<String> {
+    let (mut lines, last) = split_lines(text);
+    lines.push(last);
+    lines
+}
+
+/// The events of a stream, for a reader who asks for nothing else.
+pub fn events(stream: &[u8]) -> Vec<Said> {
+    let settings = Settings {
+        comments: false,
+        last_event_ids: false,
+        ..Settings::default()
+    };
+    let (mut said, _) = decode(stream, &settings);
+    said.retain(|said| matches!(said, Said::Event { .. }));
+    said
+}
+
+/// The last reconnection time that a stream sets.
+pub fn reconnection_time(stream: &[u8]) -> Option<Duration> {
+    let (said, _) = decode(stream, &Settings::default());
+    said.iter().rev().find_map(|said| match said {
+        Said::ReconnectionTime(time) => Some(*time),
+        _ => None,
+    })
+}
+
+/// The complete lines of a text, without their ends, and what follows the last of them.
+fn split_lines(text: &str) -> (Vec<String>, String) {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut characters = text.chars().peekable();
-    while let Some(c) = characters.next() {
-        match c {
+    while let Some(character) = characters.next() {
+        match character {
             '\r' => {
                 characters.next_if_eq(&'\n');
                 lines.push(std::mem::take(&mut line));
             }
             '\n' => lines.push(std::mem::take(&mut line)),
-            c => line.push(c),
+            other => line.push(other),
         }
     }
-    lines.push(line);
-    lines
+    (lines, line)
+}
+
+/// The limit of an `id` line that goes with that of a line, here: below it or above.
+pub fn id_limit(line: usize) -> usize {
+    if line % 3 == 0 { line / 2 } else { line + 1 }
+}
+
+/// The limit that a line breaks, if it is one that counts.
+fn over_limit(line: &str, is_finished: bool, taken: usize, settings: &Settings) -> Option<Said> {
+    let (most_line, most_event) = settings.limits?;
+    let name = match line.split_once(':') {
+        Some((name, _)) => name,
+        None if is_finished => line,
+        // Without its colon, nobody knows yet what it is.
+        None => return None,
+    };
+    let is_comment = line.starts_with(':') && settings.comments;
+    if !is_comment && !["data", "event", "id", "retry"].contains(&name) {
+        return None;
+    }
+    let event_room = most_event.saturating_sub(taken);
+    let most_id = id_limit(most_line);
+    if name == "id" && most_id < most_line.min(event_room) && line.len() > most_id {
+        return Some(Said::IdTooLong);
+    }
+    if !is_comment && event_room < most_line && line.len() > event_room {
+        Some(Said::EventTooLong)
+    } else if line.len() > most_line {
+        Some(Said::LineTooLong)
+    } else {
+        None
+    }
 }

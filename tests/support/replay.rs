@@ -1,7 +1,10 @@
 //! What each fuzz target does with its bytes; the stable tests do the same with the seeds.
 
 use super::input::Input;
-use super::laws::{arrives_normalized, encodes_exactly, splits_the_same, takes_text_only};
+use super::laws::{
+    arrives_normalized, comes_back, encodes_exactly, splits_the_same, takes_text_only,
+};
+use super::laws_decode;
 use super::life;
 use super::play::{plays_like_its_model, read};
 
@@ -31,4 +34,21 @@ pub fn target(data: &[u8]) {
 pub fn life(data: &[u8]) {
     let (adapters, steps) = life::read(data);
     life::lives_like_its_model(&adapters, &steps);
+}
+
+/// Line limit, event limit, number of chunk lengths, chunk lengths, then the stream.
+pub fn decode(data: &[u8]) {
+    if let Some((plan, line, event, stream)) = laws_decode::seed(data) {
+        laws_decode::all(stream, &plan, line, event);
+    }
+}
+
+/// The first byte is the length of the chunks, the rest an event as for `encode`.
+pub fn round_trip(data: &[u8]) {
+    let mut input = Input(data);
+    let size = usize::from(input.byte());
+    let parts = input.parts();
+    let event = parts.event();
+    let plan = vec![size; sse_proto::encoded_len(&event) / size.max(1)];
+    comes_back(&event, if size == 0 { &[] } else { &plan });
 }

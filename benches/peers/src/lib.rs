@@ -1,4 +1,5 @@
-//! The encoders of `sse-proto`, axum, russe and sse-stream on the same work.
+//! The encoders of `sse-proto`, axum, russe and sse-stream, and the decoders of `sse-proto`, sse-core, sse-stream, sseer and
+//! eventsource-stream, on the same work.
 //!
 //! `cargo bench -p peers` prints times and ratios (`encode`), allocations (`allocations`) and what a channel costs (`channel`).
 //!
@@ -8,16 +9,20 @@
 
 mod axum;
 mod channel;
+mod decode;
 #[path = "../../harness/mod.rs"]
 pub mod harness;
 mod limit;
 mod ours;
 mod reader;
+mod readers;
 mod russe;
 mod sse_stream;
+mod streams;
 mod work;
 
 pub use channel::channels;
+pub use decode::compare_decoders;
 pub use work::{Work, works};
 
 use bytes::{Bytes, BytesMut};

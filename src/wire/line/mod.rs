@@ -5,9 +5,10 @@
 //! U+2028 and U+2029 are text.
 
 mod scan;
+pub(crate) mod stream;
 mod tail;
 
-pub(crate) use scan::{find_end, has_end, has_end_or_nul, is_short};
+pub(crate) use scan::{find_end, has_end, has_end_or_nul, has_nul, is_short};
 pub(crate) use tail::Tail;
 
 pub(crate) const LF: u8 = b'\n';

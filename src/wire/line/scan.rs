@@ -44,26 +44,53 @@ pub(crate) fn has_end_or_nul(text: &[u8]) -> bool {
     has_any(text, [CR, LF, 0])
 }
 
+/// Returns whether there is a NUL.
+#[inline]
+pub(crate) fn has_nul(text: &[u8]) -> bool {
+    if text.len() > SHORT {
+        return memchr::memchr(0, text).is_some();
+    }
+    has_any(text, [0])
+}
+
+/// How many bytes one mask tells about.
+pub(crate) const WINDOW: usize = 64;
+
 /// Returns which of the first 64 bytes are CR or LF: bit 0 for the first.
 #[inline]
 pub(crate) fn ends_of_front(text: &[u8]) -> u64 {
-    if let Some(block) = text.first_chunk() {
-        return ends_of_block(block);
+    match text.first_chunk() {
+        Some(window) => ends_of_window(window),
+        None => ends_of_short(text),
     }
-    let mut block = [0; 64];
-    block[..text.len()].copy_from_slice(text);
-    ends_of_block(&block)
 }
 
 #[inline]
-fn ends_of_block(block: &[u8; 64]) -> u64 {
-    let mut mask = 0;
-    for (i, sixteenth) in block.chunks_exact(16).enumerate() {
-        let bytes = load(sixteenth);
-        let hits = bytes.cmp_eq(u8x16::splat(CR)) | bytes.cmp_eq(u8x16::splat(LF));
-        mask |= u64::from(low_bits(hits.move_mask())) << (16 * i);
-    }
-    mask
+pub(crate) fn ends_of_window(window: &[u8; WINDOW]) -> u64 {
+    let sixteen = |at: usize| window[at..].first_chunk().map_or(0, ends_of_16) << at;
+    sixteen(0) | sixteen(16) | sixteen(32) | sixteen(48)
+}
+
+/// The same for fewer than 64 bytes; the last 16 may be looked at twice.
+#[inline]
+fn ends_of_short(text: &[u8]) -> u64 {
+    let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else {
+        let bit = |(at, &byte): (usize, &u8)| u64::from(byte == CR || byte == LF) << at;
+        return text.iter().enumerate().map(bit).sum();
+    };
+    let sixteen = |at: usize| text.get(at..).and_then(<[u8]>::first_chunk);
+    ends_of_16(first)
+        | sixteen(16).map_or(0, ends_of_16) << 16
+        | sixteen(32).map_or(0, ends_of_16) << 32
+        | ends_of_16(last) << (text.len() - 16)
+}
+
+#[inline]
+fn ends_of_16(bytes: &[u8; 16]) -> u64 {
+    let bytes = u8x16::new(*bytes);
+    let ends = bytes.cmp_eq(u8x16::splat(CR)) | bytes.cmp_eq(u8x16::splat(LF));
+    // A mask of 16 lanes is in the low 16 bits.
+    u64::from(ends.move_mask().unsigned_abs())
 }
 
 /// A lane of 8 bits counts up to 255 rows.
@@ -99,13 +126,6 @@ pub(crate) fn count(text: &[u8]) -> (usize, usize) {
         }
     }
     (bytes, beginnings)
-}
-
-/// A mask of 16 lanes is in the low 16 bits.
-#[inline]
-fn low_bits(mask: i32) -> u16 {
-    let [low, high, ..] = mask.to_le_bytes();
-    u16::from_le_bytes([low, high])
 }
 
 fn sum(lanes: u8x16) -> usize {

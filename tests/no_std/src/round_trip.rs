@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame, Limits,
-    LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len, last_event_id,
+    CloseReason, Decoder, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame,
+    Item, Limits, LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len, last_event_id,
     lines,
 };
 
@@ -22,7 +22,8 @@ pub(crate) fn run() -> Result<(), c_int> {
     check(3, asks_listeners())?;
     check(4, refuses_what_has_no_room())?;
     check(5, ends_and_tells())?;
-    check(6, reads_a_last_event_id())
+    check(6, reads_a_last_event_id())?;
+    check(7, decodes())
 }
 
 fn check(step: c_int, right: bool) -> Result<(), c_int> {
@@ -117,4 +118,33 @@ fn ends_and_tells() -> bool {
 fn reads_a_last_event_id() -> bool {
     last_event_id(Some(b"7")) == Ok(Some(EventId::from(7_u8)))
         && last_event_id(Some(b"\0")).is_err()
+}
+
+fn decodes() -> bool {
+    let mut decoder = Decoder::new();
+    let mut events = 0;
+    // Cut at every place: within names, values and ends of lines.
+    for piece in WIRE.as_bytes().chunks(3) {
+        let mut input = piece;
+        while let Ok(Some(item)) = decoder.decode(&mut input) {
+            match item {
+                Item::ReconnectionTime(time) => {
+                    if time != Duration::from_millis(1500) {
+                        return false;
+                    }
+                }
+                Item::Event(event) => {
+                    events += 1;
+                    let right = event.event_type() == "tick"
+                        && event.data() == "a\nb"
+                        && event.last_event_id() == "7";
+                    if !right {
+                        return false;
+                    }
+                }
+                _ => return false,
+            }
+        }
+    }
+    events == 1
 }

@@ -1,0 +1,99 @@
+//! What the buffers may hold.
+//!
+//! Each buffer keeps up to [`KEPT`] bytes whatever happens; what a buffer has beyond that is charged to one account for
+//! all, and the account never passes the limit. Buffers double, so that copying stays linear, as far as the account
+//! goes. Where it does not go far enough, the others give back what they reserved ahead. Then there is room, because the
+//! contents of an open block are part of its wire bytes, and those are within the limit.
+//!
+//! Only a value longer than [`KEPT`] can make others give back, so that this costs at most one move of a block's bytes
+//! for each so many bytes of its lines.
+
+use core::mem;
+
+use super::block::Block;
+use super::text_buffer::TextBuffer;
+
+/// What each buffer may hold for good.
+pub(super) const KEPT: usize = 24 << 10;
+
+/// What the last event ID may hold beyond its length.
+pub(super) const KEPT_ID: usize = 4 << 10;
+
+/// The least that is allocated.
+const FIRST: usize = 256;
+
+impl Block {
+    /// Makes room for `more` bytes in one of the buffers.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn make_room(&mut self, pick: fn(&mut Self) -> &mut TextBuffer, more: usize) {
+        let mut buffer = mem::take(pick(self));
+        let least = buffer.len().saturating_add(more);
+        let mut most = self.most_for_one();
+        if least > most {
+            self.give_back();
+            most = self.most_for_one();
+        }
+        let doubled = buffer.capacity().saturating_mul(2).max(FIRST);
+        buffer.reserve(doubled.min(most).max(least));
+        self.is_large |= buffer.capacity() > KEPT;
+        *pick(self) = buffer;
+    }
+
+    /// What a buffer may hold, when it is taken out, beside the others.
+    fn most_for_one(&mut self) -> usize {
+        let charged = |buffer: &mut TextBuffer| buffer.capacity().saturating_sub(KEPT);
+        let others: usize = self.buffers().into_iter().map(charged).sum();
+        self.most.saturating_sub(others).saturating_add(KEPT)
+    }
+
+    /// Shrinks the buffers to what they must hold. One line is read at a time, so that a buffer of a line, if it is not
+    /// taken out, holds nothing that is needed.
+    fn give_back(&mut self) {
+        self.next_id.clear();
+        self.comment.clear();
+        for (buffer, is_open) in [
+            (&mut self.data, self.has_data),
+            (&mut self.event_type, self.has_event_type),
+            (&mut self.id, self.has_id),
+        ] {
+            if !is_open {
+                buffer.clear();
+            }
+        }
+        for buffer in self.buffers() {
+            buffer.shrink(KEPT);
+        }
+    }
+
+    /// Gives back what a large event made the buffers grow to. Only between blocks.
+    #[cold]
+    pub(super) fn shrink(&mut self) {
+        self.is_large = false;
+        for buffer in self.buffers() {
+            buffer.clear();
+            buffer.shrink(KEPT);
+        }
+    }
+
+    /// What all buffers have allocated.
+    pub(super) fn held(&self) -> usize {
+        self.data.capacity()
+            + self.event_type.capacity()
+            + self.id.capacity()
+            + self.next_id.capacity()
+            + self.comment.capacity()
+            + self.last_event_id.capacity()
+    }
+
+    /// All buffers but the last event ID, which is no part of a block.
+    fn buffers(&mut self) -> [&mut TextBuffer; 5] {
+        [
+            &mut self.data,
+            &mut self.event_type,
+            &mut self.id,
+            &mut self.next_id,
+            &mut self.comment,
+        ]
+    }
+}

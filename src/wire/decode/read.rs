@@ -1,0 +1,111 @@
+//! Owned items from a blocking reader.
+
+use std::boxed::Box;
+use std::fmt;
+use std::io::{self, Read};
+use std::vec;
+
+use super::{Decoder, OwnedItem, ReceiveError};
+
+/// How much is asked of the reader at a time.
+const READ: usize = 16 << 10;
+
+/// Decodes what a reader brings: `Iterator<Item = Result<OwnedItem, ReceiveError<std::io::Error>>>`.
+///
+/// An event comes as soon as its blank line is read. An event that was complete before the reader failed comes before
+/// that error. Ends at the reader's end or its first error, but for three: [`Interrupted`] is tried again,
+/// [`WouldBlock`] and [`TimedOut`] are handed out and the next call reads on.
+///
+/// [`Interrupted`]: io::ErrorKind::Interrupted
+/// [`WouldBlock`]: io::ErrorKind::WouldBlock
+/// [`TimedOut`]: io::ErrorKind::TimedOut
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::{DecodeRead, Decoder, OwnedItem};
+///
+/// let file = &b"data: one\n\ndata: two\n\ndata: cut off"[..];
+/// let mut seen = Vec::new();
+/// for item in DecodeRead::new(file, Decoder::new()) {
+///     if let OwnedItem::Event(event) = item? {
+///         seen.push(event.into_data());
+///     }
+/// }
+/// assert_eq!(seen, ["one", "two"]);
+/// # Ok::<(), sse_proto::ReceiveError<std::io::Error>>(())
+/// ```
+pub struct DecodeRead<R> {
+    /// `None` once it has ended.
+    reader: Option<R>,
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    decoder: Decoder,
+}
+
+impl<R: Read> DecodeRead<R> {
+    /// Decodes what `reader` brings with `decoder`. Reads 16 KiB at a time, so the reader needs no buffer of its own.
+    pub fn new(reader: R, decoder: Decoder) -> Self {
+        Self {
+            reader: Some(reader),
+            buffer: vec![0; READ].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            decoder,
+        }
+    }
+
+    /// Returns the decoder, to look at its last event ID.
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// Returns the decoder, for the next connection: [`Decoder::reconnect`] it.
+    pub fn into_decoder(self) -> Decoder {
+        self.decoder
+    }
+}
+
+impl<R: Read> Iterator for DecodeRead<R> {
+    type Item = Result<OwnedItem, ReceiveError<io::Error>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let mut input = &self.buffer[self.start..self.end];
+            let step = self.decoder.decode_owned(&mut input);
+            self.start = self.end - input.len();
+            match step {
+                Ok(Some(item)) => return Some(Ok(item)),
+                Ok(None) => {}
+                Err(error) => return Some(Err(ReceiveError::Decode(error))),
+            }
+            if self.decoder.is_ended() {
+                self.reader = None;
+            }
+            match self.reader.as_mut()?.read(&mut self.buffer) {
+                Ok(0) => self.reader = None,
+                // A reader that claims more than it was given room for is no reason to panic.
+                Ok(read) => (self.start, self.end) = (0, read.min(READ)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let comes_back = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+                    if !comes_back.contains(&error.kind()) {
+                        self.reader = None;
+                    }
+                    return Some(Err(ReceiveError::Transport(error)));
+                }
+            }
+        }
+    }
+}
+
+impl<R: Read> std::iter::FusedIterator for DecodeRead<R> {}
+
+impl<R> fmt::Debug for DecodeRead<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DecodeRead")
+            .field("decoder", &self.decoder)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! Owned items from a stream of chunks.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+use super::{DecodeError, Decoder, OwnedItem};
+
+pin_project! {
+    /// Decodes a stream of chunks, such as an HTTP body: `Stream<Item = Result<OwnedItem, ReceiveError<E>>>` over any
+    /// `Stream<Item = Result<B, E>>` whose chunks are bytes.
+    ///
+    /// An event that was complete before the transport failed comes before that error. The stream is fused, and ends at
+    /// the first transport error; after a [`DecodeError`] it goes on as the decoder's
+    /// [`AfterLimit`](super::AfterLimit) says. It holds one chunk at a time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::pin::Pin;
+    /// use core::task::{Context, Poll, Waker};
+    /// use futures_core::Stream;
+    /// use sse_proto::{DecodeStream, Decoder, OwnedItem};
+    ///
+    /// // Stands for the body of a response.
+    /// struct Body(Vec<&'static str>);
+    /// impl Stream for Body {
+    ///     type Item = Result<&'static str, std::io::Error>;
+    ///     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    ///         Poll::Ready(self.0.pop().map(Ok))
+    ///     }
+    /// }
+    ///
+    /// let mut events = DecodeStream::new(Body(vec!["llo\n\n", "data: he"]), Decoder::new());
+    /// let mut context = Context::from_waker(Waker::noop());
+    /// let Poll::Ready(Some(Ok(OwnedItem::Event(event)))) = Pin::new(&mut events).poll_next(&mut context) else { panic!() };
+    /// assert_eq!(event.data(), "hello");
+    /// assert!(Pin::new(&mut events).poll_next(&mut context).is_ready());
+    /// ```
+    pub struct DecodeStream<S, B> {
+        #[pin]
+        chunks: Option<S>,
+        chunk: Option<B>,
+        at: usize,
+        decoder: Decoder,
+    }
+}
+
+impl<S, B> DecodeStream<S, B> {
+    /// Decodes `chunks` with `decoder`, which brings its settings and the last event ID of the connection before.
+    pub fn new<E>(chunks: S, decoder: Decoder) -> Self
+    where
+        S: Stream<Item = Result<B, E>>,
+        B: AsRef<[u8]>,
+    {
+        Self {
+            chunks: Some(chunks),
+            chunk: None,
+            at: 0,
+            decoder,
+        }
+    }
+
+    /// Returns the decoder, to look at its last event ID.
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// Returns the decoder, for the next connection: [`Decoder::reconnect`] it.
+    pub fn into_decoder(self) -> Decoder {
+        self.decoder
+    }
+}
+
+impl<S, B, E> Stream for DecodeStream<S, B>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: AsRef<[u8]>,
+{
+    type Item = Result<OwnedItem, ReceiveError<E>>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.project();
+        // Only a chunk with something left in it is put back.
+        let mut held = this.chunk.take();
+        let mut at = core::mem::take(this.at);
+        loop {
+            if let Some(chunk) = held.take() {
+                let bytes = chunk.as_ref();
+                // A chunk that changes its length between two looks is no reason to panic.
+                let mut input = bytes.get(at..).unwrap_or_default();
+                let step = this.decoder.decode_owned(&mut input);
+                if !matches!(step, Ok(None)) {
+                    if !input.is_empty() {
+                        *this.at = bytes.len() - input.len();
+                        *this.chunk = Some(chunk);
+                    }
+                    return Poll::Ready(step.map_err(ReceiveError::Decode).transpose());
+                }
+            }
+            if this.decoder.is_ended() {
+                this.chunks.set(None);
+            }
+            let Some(chunks) = this.chunks.as_mut().as_pin_mut() else {
+                return Poll::Ready(None);
+            };
+            match ready!(chunks.poll_next(context)) {
+                Some(Ok(chunk)) => {
+                    at = 0;
+                    held = Some(chunk);
+                }
+                Some(Err(error)) => {
+                    this.chunks.set(None);
+                    return Poll::Ready(Some(Err(ReceiveError::Transport(error))));
+                }
+                None => this.chunks.set(None),
+            }
+        }
+    }
+}
+
+impl<S, B, E> FusedStream for DecodeStream<S, B>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: AsRef<[u8]>,
+{
+    fn is_terminated(&self) -> bool {
+        self.chunks.is_none() && self.chunk.is_none()
+    }
+}
+
+impl<S, B> fmt::Debug for DecodeStream<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DecodeStream")
+            .field("decoder", &self.decoder)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an item could not be received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReceiveError<E> {
+    /// The bytes stopped coming.
+    Transport(E),
+    /// An event passed a limit.
+    Decode(DecodeError),
+}
+
+impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // What failed in it is the source, which those who print a chain of causes print too.
+            Self::Transport(_) => f.write_str("the transport failed"),
+            Self::Decode(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl<E: core::error::Error + 'static> core::error::Error for ReceiveError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Transport(error) => Some(error),
+            Self::Decode(error) => error.source(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Laws 2, 3 and 7 on random streams, and on the seeds of the fuzz target.
+
+mod support;
+
+use proptest::prelude::*;
+use support::laws_decode as laws;
+
+/// Streams made of what matters: names, separators, line ends, malformed UTF-8.
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop_oneof![
+        8 => prop::sample::select(vec![
+            &b"data"[..], b"event", b"id", b"retry", b":", b": ", b"\n", b"\r", b"\r\n", b"\n\n", b"data:", b"data: ",
+            b"id: ", b"event: ", b"retry: ", b" ", b"\0", b"0", b"42", b"18446744073709551616", b"+", b"-",
+            b"\xEF\xBB\xBF", b"\xEF", b"\xBB", b"\xFF", b"\xE2\x82\xAC", b"\xE2\x82", b"\xAC", b"\xF0\x9F\x98\x80",
+            b"\xF0\x9F", b"\x98\x80", b"\xED\xA0\x80", b"\xC0\xAF", b"Data", b"foo", b"comment", b"x", b"message",
+            b"a value that is longer than sixteen bytes", b"dat", b"even", b"retr", b"i", b"events",
+        ]).prop_map(<[u8]>::to_vec),
+        1 => prop::collection::vec(any::<u8>(), 0..40),
+        1 => (any::<u8>(), 0..300_usize).prop_map(|(byte, len)| vec![byte; len]),
+    ];
+    prop::collection::vec(token, 0..60).prop_map(|tokens| tokens.concat())
+}
+
+fn plan() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![
+        Just(Vec::new()),
+        prop::collection::vec(0..4_usize, 0..200),
+        prop::collection::vec(0..150_usize, 0..20),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn laws_2_3_and_7(stream in stream(), plan in plan(), line in 0..64_usize, event in 0..128_usize) {
+        laws::all(&stream, &plan, line, event);
+    }
+}
+
+/// A seed is what the fuzz target takes: the line limit, the event limit, the number of plan bytes, the plan, the
+/// stream. Here, whatever the seed's own plan, every stream is also cut at every position.
+#[test]
+fn seeds_of_the_fuzz_target() {
+    let mut seen = 0;
+    for file in
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/decode")).unwrap()
+    {
+        let path = file.unwrap().path();
+        let input = std::fs::read(&path).unwrap();
+        let Some((plan, line, event, stream)) = laws::seed(&input) else {
+            panic!("{path:?} is too short for a seed")
+        };
+        laws::all(stream, &plan, line, event);
+        if stream.len() < 300 {
+            for cut in 0..=stream.len() {
+                laws::all(stream, &[cut], line, event);
+                laws::all(stream, &[cut, 0, 1], line, event);
+            }
+        }
+        if stream.len() < 10_000 {
+            laws::all(stream, &vec![1; stream.len()], line, event);
+            laws::all(stream, &[7; 500], line, event);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 20, "the seeds are gone: {seen} found");
+}
+
+/// Law 7 where it hurts: each buffer in turn made as large as the limits allow.
+#[test]
+fn memory_of_large_values_stays_within_the_limits() {
+    const LIMIT: usize = 1 << 20;
+    let line = |field: &str, len: usize| format!("{field}: {}\n", "x".repeat(len));
+    let streams = [
+        line("data", LIMIT - 10) + "\n",
+        line("data", 2 * LIMIT),
+        line("id", LIMIT - 10) + "\n" + &line("id", LIMIT - 10) + "\n",
+        line("data", LIMIT / 2) + &line("event", LIMIT / 4) + &line("id", LIMIT / 5) + "\n",
+        line("event", LIMIT / 2) + &line("id", LIMIT / 4) + &line("data", LIMIT / 5) + "\n",
+        line("id", LIMIT / 2) + &line("id", LIMIT / 3) + "data\n\n" + &line("", LIMIT - 10),
+        line("data", 10).repeat(LIMIT / 10),
+        line("unknown", 4 * LIMIT) + &line("data", 4 * LIMIT),
+        (line("data", 300_000) + "\n").repeat(5),
+    ];
+    for stream in streams {
+        for size in [1460, LIMIT / 3] {
+            let plan = vec![size; stream.len() / size];
+            laws::memory_stays_within_the_limits(stream.as_bytes(), &plan, LIMIT, LIMIT);
+        }
+    }
+}
