@@ -75,6 +75,8 @@ pub(super) struct Block {
     pub(super) most: usize,
     /// A buffer has grown beyond what it keeps.
     pub(super) is_large: bool,
+    /// The capacity of the data buffer that the last event has taken along.
+    pub(super) handed_over: usize,
 }
 
 impl Block {
@@ -91,6 +93,7 @@ impl Block {
             has_id: false,
             most,
             is_large: false,
+            handed_over: 0,
         }
     }
 
