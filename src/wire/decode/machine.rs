@@ -14,7 +14,7 @@ use super::Decoder;
 use super::block::Place;
 use super::chunk::Chunk;
 use super::cut_line::Line;
-use super::field::{DATA, EVENT, Field, Head, ID, Name, front};
+use super::field::{DATA, EVENT, Field, Head, ID, Name, first_byte, front};
 use super::limits::AfterLimit;
 use crate::wire::line::has_nul;
 use crate::wire::line::stream::LineEnd;
@@ -104,7 +104,7 @@ impl Decoder {
                 }
                 self.lent.text = value;
                 end = value.end;
-            } else if matches!(front as u8, b'\n' | b'\r') {
+            } else if matches!(first_byte(front), b'\n' | b'\r') {
                 // > If the line is empty (a blank line), dispatch the event.
                 start = self.end_line(bytes, start);
                 left = self.limits.event();
@@ -139,7 +139,7 @@ impl Decoder {
                     self.lent.id = value;
                 }
                 end = value.end;
-            } else if front as u8 == b':' && !self.comments {
+            } else if first_byte(front) == b':' && !self.comments {
                 // > If the line starts with a U+003A COLON character (:), ignore the line.
                 let Some(comment_end) = chunk.find_line_end(start) else {
                     (chunk.at, self.left) = (start, left);
@@ -209,7 +209,7 @@ impl Decoder {
         if chunk.is_empty() {
             return Some(Step::More);
         }
-        if front as u8 == b':' && !self.comments {
+        if first_byte(front) == b':' && !self.comments {
             chunk.at = chunk.bytes.len();
             return Some(self.leave_line(Line::Ignored, Field::Comment, 0));
         }
