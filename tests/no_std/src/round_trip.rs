@@ -9,8 +9,8 @@ use core::time::Duration;
 use bytes::BytesMut;
 use sse_proto::{
     CloseReason, Decoder, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame,
-    Item, Limits, LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len, last_event_id,
-    lines,
+    Item, Limits, LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len,
+    last_event_id, lines,
 };
 
 const TICK: EventType<'static> = EventType::from_static("tick");
