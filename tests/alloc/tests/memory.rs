@@ -1,7 +1,8 @@
 //! The memory that a target holds follows its limits, whatever the client does.
 //!
-//! `Limits::with_bytes` promises: below the limit and a sixteenth of it, plus 128 KiB, plus 64
-//! bytes for each frame that may be queued.
+//! `Limits::with_bytes` promises: below the limit and a sixteenth of it, plus 128 KiB, plus 96
+//! bytes for each frame that may be queued. The last of these is what the list of frames takes for
+//! the moment in which it grows; what is held is less, and is tested here against 64.
 
 use std::fmt::Write;
 
