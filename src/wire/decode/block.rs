@@ -58,6 +58,10 @@ impl Place {
 }
 
 /// The buffers, and which of them are part of the open block.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three say what is open, one how large it is"
+)]
 pub(super) struct Block {
     /// Every line with its LF, as in the standard. The last one is removed by the reader.
     pub(super) data: TextBuffer,
@@ -75,6 +79,8 @@ pub(super) struct Block {
     pub(super) most: usize,
     /// A buffer has grown beyond what it keeps.
     pub(super) is_large: bool,
+    /// The capacity of the data buffer that the last event has taken along.
+    pub(super) handed_over: usize,
 }
 
 impl Block {
@@ -91,6 +97,7 @@ impl Block {
             has_id: false,
             most,
             is_large: false,
+            handed_over: 0,
         }
     }
 

@@ -17,6 +17,9 @@ const WORTH_CHECKING_ALONE: usize = 512;
 /// A line that has got so long, in input that is so long, is searched for its end with memchr at once.
 const LONG: usize = 256;
 
+/// How much of a long line is taken at a time.
+const BLOCK: usize = 8 << 10;
+
 /// A piece of the byte stream, with what is left of it and what is known to be UTF-8.
 ///
 /// [`Decoder::decode_chunk`](super::Decoder::decode_chunk) takes items from its front. Against a plain slice it saves
@@ -146,6 +149,20 @@ impl<'i> Chunk<'i> {
         } else {
             self.find_line_end(from)
         }
+    }
+
+    /// Does what `find_value_end` does; a long line ends where a block does that the first cache holds, so that it is
+    /// searched, checked and copied block by block.
+    #[inline]
+    pub(super) fn find_value_end_or_block(&mut self, from: usize, line_taken: usize) -> usize {
+        let len = self.bytes.len();
+        let found = if line_taken >= LONG && len - from >= LONG {
+            let end = len.min(from + BLOCK);
+            return find_long_line_end(&self.bytes[..end], from).unwrap_or(end);
+        } else {
+            self.find_line_end(from)
+        };
+        found.unwrap_or(len)
     }
 
     /// The text at a place, if it is checked.

@@ -49,48 +49,58 @@ impl Decoder {
         let bytes = chunk.bytes;
         let mut start = chunk.at;
         loop {
-            let end = chunk.find_value_end(start, line_taken);
             let value = Place {
                 start,
-                end: end.unwrap_or(bytes.len()),
+                end: chunk.find_value_end_or_block(start, line_taken),
             };
             line_taken = line_taken.saturating_add(value.len());
             if line_taken > self.room(Field::Data) {
                 chunk.at = value.end;
                 return Some(self.refuse(Field::Data));
             }
-            let Some(end) = end else {
-                chunk.at = bytes.len();
-                self.block.push_data(chunk, value);
-                return Some(self.leave_line(Line::Data, Field::Data, line_taken));
-            };
-            self.left -= line_taken;
-            if bytes[end] == b'\n' {
-                // The LF that the standard asks for is there already.
-                start = end + 1;
-                self.block.push_data(chunk, Place { end: start, ..value });
-            } else {
-                self.block.push_data(chunk, value);
-                self.block.end_data_line();
-                start = self.end_line(bytes, end);
+            match bytes.get(value.end) {
+                Some(b'\n') => {
+                    // The LF that the standard asks for is there already.
+                    start = value.end + 1;
+                    self.block.push_data(
+                        chunk,
+                        Place {
+                            end: start,
+                            ..value
+                        },
+                    );
+                }
+                Some(b'\r') => {
+                    self.block.push_data(chunk, value);
+                    self.block.end_data_line();
+                    start = self.end_line(bytes, value.end);
+                }
+                // A long line goes on.
+                Some(_) => {
+                    start = value.end;
+                    self.block.push_data(chunk, value);
+                    continue;
+                }
+                None => {
+                    chunk.at = value.end;
+                    self.block.push_data(chunk, value);
+                    return Some(self.leave_line(Line::Data, Field::Data, line_taken));
+                }
             }
-            match bytes.get(start..) {
-                Some([b'd', b'a', b't', b'a', b':', value @ ..]) => {
-                    line_taken = NAME + usize::from(value.first() == Some(&b' '));
-                    start += line_taken;
-                    if value.is_empty() {
-                        chunk.at = start;
-                        if line_taken > self.room(Field::Data) {
-                            return Some(self.refuse(Field::Data));
-                        }
-                        return Some(self.leave_line(Line::Colon, Field::Data, line_taken));
-                    }
+            self.left -= line_taken;
+            let Some([b'd', b'a', b't', b'a', b':', value @ ..]) = bytes.get(start..) else {
+                chunk.at = start;
+                self.line = Line::Start;
+                return None;
+            };
+            line_taken = NAME + usize::from(value.first() == Some(&b' '));
+            start += line_taken;
+            if value.is_empty() {
+                chunk.at = start;
+                if line_taken > self.room(Field::Data) {
+                    return Some(self.refuse(Field::Data));
                 }
-                _ => {
-                    chunk.at = start;
-                    self.line = Line::Start;
-                    return None;
-                }
+                return Some(self.leave_line(Line::Colon, Field::Data, line_taken));
             }
         }
     }

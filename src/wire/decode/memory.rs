@@ -34,8 +34,12 @@ impl Block {
             self.give_back();
             most = self.most_for_one();
         }
-        let doubled = buffer.capacity().saturating_mul(2).max(FIRST);
-        buffer.reserve(doubled.min(most).max(least));
+        let mut wanted = buffer.capacity().saturating_mul(2).max(FIRST);
+        if wanted > KEPT {
+            // Large events come in rows: the successor of a buffer that was handed over need not double its way up.
+            wanted = wanted.max(mem::take(&mut self.handed_over));
+        }
+        buffer.reserve(wanted.min(most).max(least));
         self.is_large |= buffer.capacity() > KEPT;
         *pick(self) = buffer;
     }

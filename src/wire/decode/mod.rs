@@ -268,6 +268,7 @@ impl Decoder {
         let own_id = self.lent.own_id();
         if self.lent.text.is_buffer() {
             if let Some(data) = self.block.data.take_large() {
+                self.block.handed_over = data.capacity();
                 return OwnedMessageEvent::from_data(data, &event_type, &last_event_id, own_id);
             }
         }

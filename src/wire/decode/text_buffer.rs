@@ -132,6 +132,7 @@ impl TextBuffer {
         }
     }
 
+    #[inline(never)]
     fn push_parts(&mut self, chunk: &Chunk<'_>, place: Place) {
         self.start_over_as_text();
         let (head, text, tail) = chunk.parts(place);
