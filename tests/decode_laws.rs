@@ -81,6 +81,12 @@ fn memory_of_large_values_stays_within_the_limits() {
         line("id", LIMIT / 2) + &line("id", LIMIT / 3) + "data\n\n" + &line("", LIMIT - 10),
         line("data", 10).repeat(LIMIT / 10),
         line("unknown", 4 * LIMIT) + &line("data", 4 * LIMIT),
+        // Data reserves ahead, then the others need what it has reserved, and so on.
+        (0..16)
+            .map(|n| line("data", 1000) + &line("event", 30_000 + n) + &line("id", 20_000 + n))
+            .collect(),
+        line("data", LIMIT * 5 / 8) + &line("event", LIMIT / 4) + &line("data", LIMIT / 16) + "\n",
+        line("data", LIMIT / 2) + &line("", LIMIT - 10) + &line("id", LIMIT / 3) + "\n",
         (line("data", 300_000) + "\n").repeat(5),
     ];
     for stream in streams {
