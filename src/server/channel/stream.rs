@@ -115,6 +115,11 @@ impl Stream for EventStream {
         }
         self.poll_queue(cx, now)
     }
+
+    /// Says when it is over, as soon as the last chunk was taken: a response can end along with it.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.is_terminated().then_some(0))
+    }
 }
 
 impl FusedStream for EventStream {
