@@ -66,7 +66,8 @@ impl Task {
     /// Runs it if it was woken, as an executor does, and returns how many bytes came.
     fn run(&mut self) -> usize {
         let mut bytes = 0;
-        if self.woken.0.swap(false, Ordering::Relaxed) {
+        if self.woken.0.load(Ordering::Relaxed) {
+            self.woken.0.store(false, Ordering::Relaxed);
             let mut cx = Context::from_waker(&self.waker);
             while let Poll::Ready(Some(chunk)) = Pin::new(&mut self.subscription).poll_next(&mut cx)
             {
@@ -81,7 +82,9 @@ fn tasks(broadcast: &Broadcast, subscribers: usize, options: &SubscribeOptions) 
     let mut tasks: Vec<_> = (0..subscribers)
         .map(|_| Task::new(broadcast.subscribe_with(None, options).or_live()))
         .collect();
-    tasks.iter_mut().for_each(|task| _ = task.run());
+    for task in &mut tasks {
+        task.run();
+    }
     tasks
 }
 
@@ -122,7 +125,9 @@ fn deliver(subscribers: usize, burst: usize) {
                 Role::Limit,
                 "a clone of Bytes, kept until the next",
                 move || {
-                    bytes.iter_mut().for_each(|one| *one = shared.clone());
+                    for one in &mut bytes {
+                        *one = shared.clone();
+                    }
                 },
             ),
             Candidate::new(
@@ -290,6 +295,6 @@ fn run_two_threads(subscribers: usize, window: u64) {
         "  {:<36}{published:>14}{:>14}{delivered:>20}{:>16.1}",
         format!("{subscribers} subscribers, {how}"),
         spent.as_nanos() / u128::from(published.max(1)),
-        1e9 / delivered.max(1) as f64,
+        second.as_secs_f64() * 1e9 / f64::from(u32::try_from(delivered.max(1)).unwrap_or(u32::MAX)),
     );
 }

@@ -1,11 +1,10 @@
 //! What of a chunk goes to a subscriber that does not take all.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 
 use bytes::{Bytes, BytesMut};
 
-use super::ids::{Assigned, write_id};
+use super::ids::Assigned;
 use super::log::{Chunk, Known};
 use super::options::{Metadata, SubscribeOptions};
 use crate::wire::encode;
@@ -27,11 +26,11 @@ struct Passed {
 }
 
 impl Filter {
-    pub(super) fn new(options: SubscribeOptions) -> Box<Self> {
-        Box::new(Self {
+    pub(super) fn new(options: SubscribeOptions) -> Self {
+        Self {
             options,
             passed: Passed::default(),
-        })
+        }
     }
 
     /// Returns what of a chunk is for this subscriber. Runs the user's predicates; if one panics,
@@ -96,7 +95,8 @@ impl Passed {
                     number,
                     is_place: true,
                 };
-                write_id(place, &mut self.id);
+                self.id.clear();
+                self.id.push_str(place.text().as_str());
             }
         }
     }

@@ -1,13 +1,12 @@
 //! Ids: those that the broadcast assigns, and where an id stands in the log.
 
 use alloc::collections::VecDeque;
-use alloc::string::String;
-use core::fmt::{self, Write};
 use core::hash::{BuildHasher, Hasher};
 use std::collections::HashMap;
 use std::hash::RandomState;
 
 use super::scope::Scope;
+use crate::wire::digits::Digits;
 
 /// An id that is assigned: the epoch and the number of the frame, in decimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +32,46 @@ impl Assigned {
     }
 }
 
-impl fmt::Display for Assigned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = if self.is_place { "~" } else { "" };
-        write!(f, "{}-{}{end}", self.epoch, self.number)
+/// The most bytes an assigned id has: two numbers of 20 digits, `-` and `~`.
+const MOST_LEN: usize = 42;
+
+/// The text of an assigned id.
+pub(super) struct Text {
+    bytes: [u8; MOST_LEN],
+    len: usize,
+}
+
+impl Text {
+    #[inline]
+    pub(super) fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.copy_from_slice(bytes);
+            self.len = end;
+        }
+    }
+}
+
+impl Assigned {
+    /// Without the formatting of `core`, which costs as much as all else of a publication.
+    #[inline]
+    pub(super) fn text(self) -> Text {
+        let mut text = Text {
+            bytes: [0; MOST_LEN],
+            len: 0,
+        };
+        text.put(Digits::of_u64(self.epoch).as_bytes());
+        text.put(b"-");
+        text.put(Digits::of_u64(self.number).as_bytes());
+        if self.is_place {
+            text.put(b"~");
+        }
+        text
     }
 }
 
@@ -46,17 +81,10 @@ fn digits(text: &str) -> Option<u64> {
     canonical.then(|| text.parse().ok())?
 }
 
-/// Writes an id into a text that is used again and again.
-pub(super) fn write_id(id: Assigned, text: &mut String) {
-    text.clear();
-    // Into memory it does not fail.
-    let _ = write!(text, "{id}");
-}
-
 /// Where the ids of the user's stand, by their hashes; and those that are remembered though their
 /// frames are gone.
 pub(super) struct Index {
-    hashes: RandomState,
+    key: u64,
     places: HashMap<u64, u64, AsItIs>,
     gone: VecDeque<Gone>,
     remembered: usize,
@@ -76,7 +104,7 @@ pub(super) const NO_ID: u64 = 0;
 impl Index {
     pub(super) fn new(remembered: usize) -> Self {
         Self {
-            hashes: RandomState::new(),
+            key: RandomState::new().hash_one(0),
             places: HashMap::default(),
             gone: VecDeque::new(),
             remembered,
@@ -84,8 +112,9 @@ impl Index {
         }
     }
 
-    pub(super) fn hash(&self, id: &str) -> u64 {
-        self.hashes.hash_one(id).max(NO_ID + 1)
+    #[inline]
+    pub(super) fn hash(&self, id: &[u8]) -> u64 {
+        hash(self.key, id).max(NO_ID + 1)
     }
 
     /// An id that recurs stands for its last frame.
@@ -127,6 +156,31 @@ impl Index {
         }
     }
 }
+
+/// A hash of short texts: eight bytes at a time, the two halves of a product folded. Its key is
+/// another one in each process.
+///
+/// The ids in the table are the server's. A client who made up texts of equal hashes would find an id
+/// that is retained by its text alone, and one that is gone no sooner than any other text.
+#[inline]
+fn hash(key: u64, text: &[u8]) -> u64 {
+    let fold = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        #[expect(clippy::cast_possible_truncation, reason = "the halves are wanted")]
+        let halves = (product as u64, (product >> 64) as u64);
+        halves.0 ^ halves.1
+    };
+    let mut hash = key ^ text.len() as u64;
+    for chunk in text.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        hash = fold(hash ^ u64::from_le_bytes(word), ODD);
+    }
+    fold(hash, key | 1)
+}
+
+/// 2^64 divided by the golden ratio.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The keys are hashes already.
 #[derive(Clone, Copy, Default)]

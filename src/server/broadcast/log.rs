@@ -141,7 +141,7 @@ impl Log {
         &mut self,
         len: usize,
         write: impl FnOnce(&mut alloc::vec::Vec<u8>),
-        about: About<'_>,
+        about: About,
     ) {
         self.make_room(len);
         self.segments.append(len, write);
@@ -149,7 +149,7 @@ impl Log {
     }
 
     /// As `append`, for bytes that are large.
-    pub(super) fn append_own(&mut self, bytes: Bytes, about: About<'_>) {
+    pub(super) fn append_own(&mut self, bytes: Bytes, about: About) {
         self.make_room(bytes.len());
         self.segments.append_own(bytes);
         self.enter(about);
@@ -166,11 +166,15 @@ impl Log {
     }
 
     #[inline]
-    fn enter(&mut self, about: About<'_>) {
+    fn enter(&mut self, about: About) {
         let number = self.head();
+        let (id, end) = (Place::of(about.places.id), self.segments.end());
         let mut hash = NO_ID;
-        if let Some(id) = about.id.filter(|id| !id.is_empty()) {
-            hash = self.index.hash(id);
+        if about.finds_id && id.len > 0 {
+            let start = self.entries.back().map_or(self.start, |last| last.end);
+            let start = start + u64::from(id.start);
+            let text = self.segments.within_frame(start, start + u64::from(id.len));
+            hash = self.index.hash(text);
             self.index.insert(hash, number);
         }
         if about.scope.is_some() {
@@ -182,12 +186,12 @@ impl Log {
             self.times.push_back((number, self.now));
         }
         self.entries.push_back(Entry {
-            end: self.segments.end(),
+            end,
             hash,
             scope: about.scope,
             readers: mem::take(&mut self.at_head),
             event_type: Place::of(about.places.event_type),
-            id: Place::of(about.places.id),
+            id,
         });
     }
 
@@ -217,7 +221,7 @@ impl Log {
         };
         while let Some(&(_, time)) = self.times.front() {
             let until = self.times.get(1).map_or(self.head(), |&(number, _)| number);
-            if self.now - time <= age && until > self.oldest {
+            if self.now.saturating_sub(time) <= age && until > self.oldest {
                 break;
             }
             while self.oldest < until {
@@ -244,16 +248,12 @@ impl Log {
     /// Counts one less who stands at `cursor`; returns whether it was the last.
     #[inline]
     pub(super) fn leave(&mut self, cursor: u64) -> bool {
-        match self.readers(cursor) {
-            Some(readers) => {
-                *readers -= 1;
-                *readers == 0
-            }
-            None => {
-                self.fallen -= 1;
-                false
-            }
+        if let Some(readers) = self.readers(cursor) {
+            *readers -= 1;
+            return *readers == 0;
         }
+        self.fallen -= 1;
+        false
     }
 
     /// How many stand at `cursor`; `None` in front of the oldest frame.
@@ -411,10 +411,10 @@ impl Log {
 }
 
 /// What is noted of a frame beside its bytes.
-pub(super) struct About<'a> {
+pub(super) struct About {
     pub(super) places: Places,
-    /// An id that is to be found; those that are assigned need not be noted.
-    pub(super) id: Option<&'a str>,
+    /// Whether its id is to be noted; those that are assigned need not be.
+    pub(super) finds_id: bool,
     pub(super) scope: Option<Scope>,
 }
 

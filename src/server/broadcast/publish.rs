@@ -2,7 +2,6 @@
 
 use ::core::error::Error;
 use ::core::fmt;
-use alloc::string::ToString;
 
 use super::core::{Core, State};
 use super::ids::Assigned;
@@ -10,7 +9,6 @@ use super::log::About;
 use super::scope::Scope;
 use crate::wire::encode::{self, Parts, Places};
 use crate::wire::event::Event;
-use crate::wire::field::EventId;
 use crate::wire::frame::Frame;
 
 /// Why an event was not published. Nothing has changed.
@@ -57,25 +55,19 @@ pub(super) fn event(
 ) -> Result<u64, PublishError> {
     let parts = Parts::of(event);
     match core.epoch {
-        None => with_own_id(core, event, &parts, scope),
+        None => with_own_id(core, &parts, scope),
         Some(_) if event.id().is_some() => Err(PublishError::HasId),
         Some(epoch) => with_assigned_id(core, epoch, &parts, scope),
     }
 }
 
 #[inline(never)]
-fn with_own_id(
-    core: &Core,
-    event: &Event<'_>,
-    parts: &Parts<'_>,
-    scope: Option<&Scope>,
-) -> Result<u64, PublishError> {
+fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<u64, PublishError> {
     let measured = parts.measure();
     check(core, measured.len)?;
-    let id = event.id().map(EventId::to_str);
     let about = About {
         places: Places::of(parts),
-        id: id.as_deref(),
+        finds_id: true,
         scope: scope.cloned(),
     };
     let mut state = core.lock();
@@ -109,13 +101,13 @@ fn with_assigned_id(
         number: state.log.head(),
         is_place: false,
     };
-    let text = id.to_string();
-    let parts = parts.with_id(&text);
+    let text = id.text();
+    let parts = parts.with_id(text.as_str());
     let measured = parts.measure();
     check(core, measured.len)?;
     let about = About {
         places: Places::of(&parts),
-        id: None,
+        finds_id: false,
         scope,
     };
     if state.log.is_large(measured.len) {
@@ -140,7 +132,7 @@ pub(super) fn frame(
     check(core, frame.len())?;
     let about = About {
         places: frame.places().clone(),
-        id: frame.id(),
+        finds_id: true,
         scope: scope.cloned(),
     };
     let mut state = core.lock();

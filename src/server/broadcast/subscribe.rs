@@ -1,7 +1,8 @@
 //! Where a subscriber begins: what the client's last event ID says.
 
 use alloc::borrow::Cow;
-use alloc::string::ToString;
+use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -161,7 +162,7 @@ pub(super) fn subscribe(
     let text = last_event_id.map(EventId::to_str);
     let text = text.as_deref().filter(|text| !text.is_empty());
     // Before there is a lock: it is a clone of what the user gave.
-    let filter = (!options.is_plain()).then(|| Filter::new(options.clone()));
+    let filter = (!options.is_plain()).then(|| Box::new(Filter::new(options.clone())));
     let Some(text) = text else {
         let mut state = core.lock();
         let head = state.log.head();
@@ -202,7 +203,7 @@ pub(super) fn subscribe(
 fn find(state: &State, epoch: Option<u64>, text: &str) -> Option<Found> {
     let log = &state.log;
     let Some(epoch) = epoch else {
-        let number = log.index.find(log.index.hash(text))?;
+        let number = log.index.find(log.index.hash(text.as_bytes()))?;
         // The hash of an id that is gone is all there is of it.
         let is_it = number < log.oldest() || log.id(number) == Some(text);
         let scope = log.scope(number).ok()?.cloned();
@@ -233,7 +234,7 @@ fn id_of(state: &State, epoch: Option<u64>, number: u64) -> Option<EventId<'stat
                 number,
                 is_place: false,
             };
-            Cow::Owned(id.to_string())
+            Cow::Owned(String::from(id.text().as_str()))
         }
     };
     // It was an id before.

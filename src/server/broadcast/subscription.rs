@@ -240,7 +240,7 @@ impl Reader {
             drop(waker);
             let filter = self
                 .filter
-                .get_or_insert_with(|| Filter::new(SubscribeOptions::new()));
+                .get_or_insert_with(|| Box::new(Filter::new(SubscribeOptions::new())));
             let picked = filter.pick(&chunk, core.epoch);
             core.lock().log.pass(self.cursor, chunk.next);
             self.move_to(chunk.next);

@@ -71,11 +71,11 @@ impl Waiting {
     }
 
     /// Takes back what `take_all` gave, emptied; returns what is not needed.
-    pub(super) fn give_back(&mut self, emptied: Vec<Place>, used: usize) -> Option<Vec<Place>> {
+    pub(super) fn give_back(&mut self, emptied: Vec<Place>, used: usize) -> Vec<Place> {
         let too_large = emptied.capacity() > 4 * used + 64;
         if too_large || self.spare.capacity() >= emptied.capacity() {
-            return Some(emptied);
+            return emptied;
         }
-        Some(mem::replace(&mut self.spare, emptied))
+        mem::replace(&mut self.spare, emptied)
     }
 }
