@@ -2,6 +2,8 @@
 
 pub mod adapt;
 #[cfg(feature = "std")]
+pub(crate) mod broadcast;
+#[cfg(feature = "std")]
 pub(crate) mod channel;
 #[cfg(feature = "std")]
 pub(crate) mod closed;
