@@ -28,7 +28,10 @@ async fn serve(app: App) -> io::Result<()> {
     app.listens(listener.local_addr()?);
     let graceful = GracefulShutdown::new();
     let accept = || async { listener.accept().await.map(Some) };
-    let shut_down = || async { Ok(app.shutdown().await).map(|()| None) };
+    let shut_down = || async {
+        app.shutdown().await;
+        Ok(None)
+    };
     while let Some((stream, _)) = or(accept(), shut_down()).await? {
         // Or the system holds an event back until the client has acknowledged the one before.
         stream.set_nodelay(true)?;

@@ -25,10 +25,8 @@ async fn main() -> io::Result<()> {
         monoio::spawn(serve(Rc::clone(&app), stream));
     }
     // The streams end by themselves; who reads nothing is cut off.
-    for _ in 0..150 {
-        if Rc::strong_count(&app) > 1 {
-            sleep(Duration::from_millis(20)).await;
-        }
+    for _ in (0..150).take_while(|_| Rc::strong_count(&app) > 1) {
+        sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
@@ -37,33 +35,23 @@ async fn main() -> io::Result<()> {
 async fn serve(app: Rc<App>, mut stream: TcpStream) -> io::Result<()> {
     // Or the system holds an event back until the client has acknowledged the one before.
     stream.set_nodelay(true)?;
-    let mut input = Vec::new();
+    let mut input = http1::Input::default();
     let request = loop {
         let (read, buffer) = stream.read(vec![0; 4096]).await;
-        match read? {
-            0 => return Ok(()),
-            read => input.extend_from_slice(&buffer[..read]),
-        }
-        match http1::read(&input) {
-            Ok(None) => {}
-            Ok(Some(request)) => break request,
-            Err(error) => return Err(io::Error::other(error)),
+        if let Some(request) = input.feed(&buffer[..read?])? {
+            break request;
         }
     };
-    let answer = app.answer(&request, |events| {
-        events.keep_alive(app.keep_alive(), sleep)
-    });
+    let keep_alive = app.keep_alive();
+    let answer = app.answer(&request, |events| events.keep_alive(keep_alive, sleep));
     stream.write_all(http1::head(&answer)).await.0?;
     let mut body = Box::pin(answer.into_body());
-    loop {
-        let frame = monoio::select! {
-            frame = body.frame() => frame,
-            // What a client sends while it is served is the end of its connection.
-            _ = stream.readable(false) => return Ok(()),
-        };
-        let Some(Ok(frame)) = frame else { break };
-        let data = frame.into_data().unwrap_or_default();
-        stream.write_all(http1::chunk(&data)).await.0?;
+    while let Some(Ok(frame)) = monoio::select! {
+        frame = body.frame() => frame,
+        // What a client sends while it is served is the end of its connection.
+        _ = stream.readable(false) => None,
+    } {
+        stream.write_all(http1::chunk(frame)).await.0?;
     }
     stream.write_all(http1::LAST_CHUNK).await.0.map(drop)
 }

@@ -25,8 +25,7 @@ async fn main() -> io::Result<()> {
         .with(AddData::new(app.clone()));
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
-    // Or the system holds an event back until the client has acknowledged the one before. Accepted
-    // connections have it from the socket that listens.
+    // For every connection. Or an event is held back until the client has acknowledged the last.
     socket.set_nodelay(true)?;
     socket.bind(app.address())?;
     let listener = socket.listen(1024)?;
@@ -39,13 +38,12 @@ async fn main() -> io::Result<()> {
 #[handler]
 fn events(app: Data<&App>, version: Version, headers: &HeaderMap) -> Response {
     let answer = match read_request(headers) {
-        Ok(last_event_id) => {
-            let events = app.events(last_event_id.as_ref());
+        Ok(id) => {
+            let events = app.events(id.as_ref());
             response(version, events.keep_alive(app.keep_alive(), sleep))
         }
         Err(error) => error.into_response(),
     };
-    // Poem wants an error of its own type where this body never fails.
     let fails = |never| -> io::Error { match never {} };
     answer.map(|body| body.map_err(fails)).into()
 }

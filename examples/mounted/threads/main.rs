@@ -1,5 +1,4 @@
-//! Server-sent events on std alone: a thread for each connection, and nothing async but the stream,
-//! which a thread can wait for as well.
+//! Server-sent events on std alone: a thread for each connection, which waits for the stream.
 
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
@@ -9,9 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use app::{App, http1, wait};
-use sse_proto::http_body::Body as _;
-
-const COMMENT: &[u8] = b": keep-alive comment\n\n";
+use sse_proto::bytes::Bytes;
+use sse_proto::http_body::{Body as _, Frame};
 
 fn main() -> io::Result<()> {
     let app = App::start();
@@ -39,13 +37,10 @@ fn serve(app: &App, mut stream: &TcpStream) -> io::Result<()> {
     // Who sends or reads nothing for so long is cut off.
     stream.set_read_timeout(Some(Duration::from_secs(3)))?;
     stream.set_write_timeout(Some(Duration::from_secs(3)))?;
-    let (mut input, mut buffer) = (Vec::new(), [0; 4096]);
+    let (mut input, mut buffer) = (http1::Input::default(), [0; 4096]);
     let request = loop {
-        match stream.read(&mut buffer)? {
-            0 => return Ok(()),
-            read => input.extend_from_slice(&buffer[..read]),
-        }
-        if let Some(request) = http1::read(&input).map_err(io::Error::other)? {
+        let read = stream.read(&mut buffer)?;
+        if let Some(request) = input.feed(&buffer[..read])? {
             break request;
         }
     };
@@ -55,10 +50,10 @@ fn serve(app: &App, mut stream: &TcpStream) -> io::Result<()> {
     loop {
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
         let chunk = match wait(frame, app.keep_alive()) {
-            Some(Some(Ok(frame))) => http1::chunk(&frame.into_data().unwrap_or_default()),
-            Some(_) => return stream.write_all(http1::LAST_CHUNK),
-            None => http1::chunk(COMMENT),
+            Some(Some(Ok(frame))) => frame,
+            Some(None) => return stream.write_all(http1::LAST_CHUNK),
+            None => Frame::data(Bytes::from_static(b": keep-alive comment\n\n")),
         };
-        stream.write_all(&chunk)?;
+        stream.write_all(&http1::chunk(chunk))?;
     }
 }

@@ -2,9 +2,11 @@
 //! that faces the internet wants more, such as a time within which the head must have come.
 
 use std::fmt::Write;
+use std::io;
 
 use sse_proto::bytes::Bytes;
 use sse_proto::http::{HeaderName, HeaderValue, Request, Response, Version, header};
+use sse_proto::http_body::Frame;
 
 use crate::answer::ECHO_LIMIT;
 
@@ -14,12 +16,52 @@ const HEAD_LIMIT: usize = 16 * 1024;
 /// What follows the last chunk.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// Reads a request from all that came so far: `Ok(None)` if that is not all of it.
-///
-/// # Errors
-///
-/// When it is none, or too large: close the connection.
-pub fn read(input: &[u8]) -> Result<Option<Request<Bytes>>, &'static str> {
+/// What a client has sent so far.
+#[derive(Debug, Default)]
+pub struct Input {
+    bytes: Vec<u8>,
+}
+
+impl Input {
+    /// Takes what came, and returns the request once it is whole.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, when it is too large, and at the end, which is no byte: close the connection.
+    pub fn feed(&mut self, bytes: &[u8]) -> io::Result<Option<Request<Bytes>>> {
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        read(&self.bytes).map_err(io::Error::other)
+    }
+}
+
+/// Writes the head of a response whose body comes in chunks; the connection ends with it.
+pub fn head<B>(response: &Response<B>) -> Vec<u8> {
+    let mut head = String::new();
+    // Into a string it does not fail.
+    let _ = write!(head, "HTTP/1.1 {}\r\n", response.status());
+    for (name, value) in response.headers() {
+        // All of them are this program's own, and ASCII.
+        if let (Ok(value), true) = (value.to_str(), name != header::CONNECTION) {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+    }
+    head.push_str("transfer-encoding: chunked\r\nconnection: close\r\n\r\n");
+    head.into_bytes()
+}
+
+/// Writes a frame as a chunk. In one buffer, so that it is one write: that is what an event costs.
+pub fn chunk(frame: Frame<Bytes>) -> Vec<u8> {
+    let data = frame.into_data().unwrap_or_default();
+    let mut chunk = format!("{:x}\r\n", data.len()).into_bytes();
+    chunk.extend_from_slice(&data);
+    chunk.extend_from_slice(b"\r\n");
+    chunk
+}
+
+fn read(input: &[u8]) -> Result<Option<Request<Bytes>>, &'static str> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut head = httparse::Request::new(&mut headers);
     let parsed = head.parse(input).map_err(|_| "not a request")?;
@@ -55,27 +97,4 @@ pub fn read(input: &[u8]) -> Result<Option<Request<Bytes>>, &'static str> {
     }
     let body = Bytes::copy_from_slice(&body[..wanted]);
     request.body(body).map(Some).map_err(|_| "not a request")
-}
-
-/// Writes the head of a response whose body comes in chunks; the connection ends with it.
-pub fn head<B>(response: &Response<B>) -> Vec<u8> {
-    let mut head = String::new();
-    // Into a string it does not fail.
-    let _ = write!(head, "HTTP/1.1 {}\r\n", response.status());
-    for (name, value) in response.headers() {
-        // All of them are this program's own, and ASCII.
-        if let (Ok(value), true) = (value.to_str(), name != header::CONNECTION) {
-            let _ = write!(head, "{name}: {value}\r\n");
-        }
-    }
-    head.push_str("transfer-encoding: chunked\r\nconnection: close\r\n\r\n");
-    head.into_bytes()
-}
-
-/// Writes a chunk. One buffer and so one write: what an event costs is mostly that.
-pub fn chunk(data: &[u8]) -> Vec<u8> {
-    let mut chunk = format!("{:x}\r\n", data.len()).into_bytes();
-    chunk.extend_from_slice(data);
-    chunk.extend_from_slice(b"\r\n");
-    chunk
 }

@@ -34,7 +34,7 @@ impl App {
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         let epoch = epoch.unwrap_or_default().as_millis();
         let epoch = u64::try_from(epoch).unwrap_or_default();
-        let (shut_down, shutdown) = oneshot::channel();
+        let (stop, shutdown) = oneshot::channel();
         let app = Self {
             broadcast: Broadcast::assigning_ids(Retention::new(), epoch),
             ends: Arc::default(),
@@ -53,7 +53,7 @@ impl App {
             // All streams end, after what was published, and with when to come back.
             let later = Event::block().with_reconnection_time(Duration::from_secs(1));
             broadcast.close(Some(Frame::new(&later)));
-            let _ = shut_down.send(());
+            let _ = stop.send(());
         });
         app
     }
@@ -96,7 +96,7 @@ fn tick(broadcast: &Broadcast, interval: Duration) {
     for number in 1.. {
         thread::sleep(interval);
         // It is closed: the server shuts down.
-        if broadcast.publish(&Event::new(TICK, &data(number))).is_err() {
+        if broadcast.publish(&Event::new(TICK, data(number))).is_err() {
             return;
         }
     }
