@@ -121,7 +121,7 @@ pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched, MAX_DISPA
 pub use crate::server::ending::{Ending, RemovedListener};
 pub use crate::server::holders::{LocalListener, SharedListener};
 pub use crate::server::listeners::{Listener, ListenerId, On};
-pub use crate::server::outbox::Limits;
+pub use crate::server::outbox::{Limits, Overflow};
 pub use crate::server::pending::{Decided, Pending};
 pub use crate::server::state::CloseReason;
 pub use crate::server::target::Target;

@@ -22,6 +22,6 @@ pub fn encode(data: &[u8]) {
 
 /// Limits, then operations, a byte for each choice.
 pub fn target(data: &[u8]) {
-    let (frames, bytes, operations) = read(data);
-    plays_like_its_model(frames, bytes, &operations);
+    let (rules, operations) = read(data);
+    plays_like_its_model(rules, &operations);
 }

@@ -11,16 +11,20 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use sse_proto::futures_core::Stream;
 use sse_proto::{
-    CloseReason, DispatchError, Dispatched, EventStream, EventType, Frame, Limits, ListenerId,
+    CloseReason, DispatchError, Dispatched, Event, EventStream, EventType, Frame, ListenerId,
     LocalListener, On, Target, TargetHandle, WeakTargetHandle, channel_with,
 };
 
-use super::play::{Action, ENOUGH, Heard, MOST_LISTENERS, Message, Operation, Outcome, When};
+use super::play::{
+    Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,
+};
 
 /// A target of either form.
 pub trait Stage {
     fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError>;
     fn queue(&self, frame: &Frame) -> Result<(), DispatchError>;
+    fn comment(&self, text: &str) -> Result<(), DispatchError>;
+    fn counts(&self) -> (usize, usize, usize);
     fn listen(&self, when: When, once: bool, action: Action);
     fn remove(&self, number: usize) -> bool;
     fn take(&self) -> Option<Vec<u8>>;
@@ -37,6 +41,9 @@ pub trait Stage {
             Operation::Dispatch(message) => Outcome::Dispatched(self.dispatch(message)),
             Operation::Queue(message) => {
                 Outcome::Queued(self.queue(&message.with_event(Frame::new)))
+            }
+            Operation::Comment(len) => {
+                Outcome::Queued(self.comment(&"x".repeat(usize::from(*len))))
             }
             Operation::Listen(when, once, action) => {
                 self.listen(*when, *once, *action);
@@ -130,6 +137,13 @@ macro_rules! add_listener {
     }};
 }
 
+/// The frame that marks gaps in a play.
+fn marker() -> Frame {
+    let marker = Frame::new(&Event::message("gap"));
+    assert_eq!(marker.as_bytes(), MARKER);
+    marker
+}
+
 #[derive(Clone)]
 pub struct Bare(Rc<BareState>);
 
@@ -140,21 +154,33 @@ struct BareState {
 }
 
 impl Bare {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(rules: Rules) -> Self {
+        let mut target = Target::with_limits(rules.limits());
+        target.set_gap_marker(rules.marked.then(marker));
         Self(Rc::new(BareState {
-            target: RefCell::new(Target::with_limits(limits)),
+            target: RefCell::new(target),
             ids: RefCell::default(),
             log: Mutex::default(),
         }))
+    }
+
+    /// Does something that may end the stream, and tells the listeners then.
+    fn told<T>(&self, work: impl FnOnce(&mut Target<LocalListener>) -> T) -> T {
+        let outcome = work(&mut self.0.target.borrow_mut());
+        let ending = self.0.target.borrow_mut().take_ending();
+        if let Some(ending) = ending {
+            ending.run();
+        }
+        outcome
     }
 }
 
 impl Stage for Bare {
     fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError> {
         message.with_event(|event| {
-            let pending = self.0.target.borrow_mut().begin(event)?;
+            let pending = self.told(|target| target.begin(event))?;
             let mut decided = pending.run_listeners();
-            let outcome = self.0.target.borrow_mut().commit(&mut decided);
+            let outcome = self.told(|target| target.commit(&mut decided));
             let again = self.0.target.borrow_mut().commit(&mut decided);
             assert_eq!(outcome, again, "a second commit changes nothing");
             outcome
@@ -162,7 +188,23 @@ impl Stage for Bare {
     }
 
     fn queue(&self, frame: &Frame) -> Result<(), DispatchError> {
-        self.0.target.borrow_mut().dispatch_frame(frame)
+        self.told(|target| target.queue_frame(frame))
+    }
+
+    fn comment(&self, text: &str) -> Result<(), DispatchError> {
+        let block = Event::block().with_comment(text);
+        let pending = self.told(|target| target.begin(&block))?;
+        let mut decided = pending.run_listeners();
+        self.told(|target| target.commit(&mut decided)).map(|_| ())
+    }
+
+    fn counts(&self) -> (usize, usize, usize) {
+        let target = self.0.target.borrow();
+        (
+            target.queued_frames(),
+            target.queued_bytes(),
+            target.dropped_frames(),
+        )
     }
 
     fn listen(&self, when: When, once: bool, action: Action) {
@@ -233,8 +275,9 @@ struct ChannelState {
 }
 
 impl Channel {
-    pub fn new(limits: Limits) -> Self {
-        let (target, stream) = channel_with(limits);
+    pub fn new(rules: Rules) -> Self {
+        let (target, stream) = channel_with(rules.limits());
+        target.set_gap_marker(rules.marked.then(marker));
         let shared = Arc::new(ChannelState {
             stream: Mutex::new(stream),
             wakes: Arc::default(),
@@ -260,6 +303,19 @@ impl Stage for Channel {
 
     fn queue(&self, frame: &Frame) -> Result<(), DispatchError> {
         self.target.dispatch_frame(frame)
+    }
+
+    fn comment(&self, text: &str) -> Result<(), DispatchError> {
+        self.target.dispatch_comment(text)
+    }
+
+    fn counts(&self) -> (usize, usize, usize) {
+        let target = &self.target;
+        (
+            target.queued_frames(),
+            target.queued_bytes(),
+            target.dropped_frames(),
+        )
     }
 
     fn listen(&self, when: When, once: bool, action: Action) {

@@ -44,15 +44,17 @@ impl TargetHandle {
     /// any listener runs. When listeners dispatch within each other more than
     /// [`MAX_DISPATCH_DEPTH`](crate::MAX_DISPATCH_DEPTH) deep.
     pub fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        let mut inner = self.core.lock();
+        let inner = self.core.lock();
         if !inner.target.asks_listeners(event) {
-            return Core::sent(inner, |target| target.send(event));
+            return self.core.sent(inner, |target| target.send(event));
         }
         let depth = nesting::depth(self.core.key());
-        let pending = inner.target.begin_at(event, depth)?;
-        drop(inner);
+        let pending = self
+            .core
+            .sent(inner, |target| target.begin_at(event, depth))?;
         let mut decided = nesting::deeper(self.core.key(), || pending.run_listeners());
-        Core::sent(self.core.lock(), |target| target.commit(&mut decided))
+        self.core
+            .sent(self.core.lock(), |target| target.commit(&mut decided))
     }
 
     /// Dispatches an event without a type.
@@ -70,7 +72,8 @@ impl TargetHandle {
     ///
     /// When the stream is closed, its queue is full, or the comment is larger than the queue.
     pub fn dispatch_comment(&self, text: &str) -> Result<(), DispatchError> {
-        Core::sent(self.core.lock(), |target| target.dispatch_comment(text))
+        self.dispatch(&Event::block().with_comment(text))
+            .map(|_| ())
     }
 
     /// Queues a frame, without encoding it again. Local listeners do not see it.
@@ -79,7 +82,8 @@ impl TargetHandle {
     ///
     /// When the stream is closed, its queue is full, or the frame is larger than the queue.
     pub fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
-        Core::sent(self.core.lock(), |target| target.dispatch_frame(frame))
+        self.core
+            .sent(self.core.lock(), |target| target.queue_frame(frame))
     }
 
     /// Closes the stream. What is queued is still delivered. The close listeners run at once.
@@ -134,6 +138,17 @@ impl TargetHandle {
     /// Returns how many bytes are queued.
     pub fn queued_bytes(&self) -> usize {
         self.core.lock().target.queued_bytes()
+    }
+
+    /// Returns how many frames were dropped to make room for newer ones. See
+    /// [`Overflow`](crate::Overflow).
+    pub fn dropped_frames(&self) -> usize {
+        self.core.lock().target.dropped_frames()
+    }
+
+    /// Sets the frame that goes out where frames were dropped. See [`Target::set_gap_marker`].
+    pub fn set_gap_marker(&self, marker: Option<Frame>) {
+        self.core.lock().target.set_gap_marker(marker);
     }
 
     /// Returns a future that resolves with the reason once the stream is closed.

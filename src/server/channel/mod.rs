@@ -18,6 +18,7 @@ use bytes::Bytes;
 pub use self::handle::{TargetHandle, WeakTargetHandle};
 pub use self::stream::EventStream;
 use super::closed::Waiters;
+use super::dispatch::DispatchError;
 use super::ending::Ending;
 use super::holders::SharedListener;
 use super::outbox::Limits;
@@ -88,10 +89,17 @@ impl Core {
 
     /// Does something that may queue bytes, and wakes the reader if there are any.
     fn sent<T>(
+        &self,
         mut inner: MutexGuard<'_, Inner>,
-        work: impl FnOnce(&mut Target<SharedListener>) -> T,
-    ) -> T {
+        work: impl FnOnce(&mut Target<SharedListener>) -> Result<T, DispatchError>,
+    ) -> Result<T, DispatchError> {
         let result = work(&mut inner.target);
+        if result.is_err() {
+            if let Some(ending) = inner.target.take_ending() {
+                Self::tell(inner, Some(ending));
+                return result;
+            }
+        }
         let reader = if inner.target.queued_frames() > 0 {
             inner.reader.take()
         } else {
@@ -111,8 +119,17 @@ impl Core {
         work: impl FnOnce(&mut Target<SharedListener>) -> Result<Ending<SharedListener>, T>,
     ) {
         let mut inner = self.lock();
-        let ending = work(&mut inner.target);
-        let reader = if ending.is_ok() || inner.target.is_ended() {
+        // Where the target was closed before, what it was to be closed with is dropped without the
+        // lock.
+        let (ending, _late) = match work(&mut inner.target) {
+            Ok(ending) => (Some(ending), None),
+            Err(late) => (None, Some(late)),
+        };
+        Self::tell(inner, ending);
+    }
+
+    fn tell(mut inner: MutexGuard<'_, Inner>, ending: Option<Ending<SharedListener>>) {
+        let reader = if ending.is_some() || inner.target.is_ended() {
             inner.reader.take()
         } else {
             None
@@ -128,7 +145,7 @@ impl Core {
         if let Some(reason) = reason {
             waiters.tell(reason, &mut panics);
         }
-        if let Ok(ending) = ending {
+        if let Some(ending) = ending {
             ending.run_all(&mut panics);
         }
         panics.go_on();

@@ -20,6 +20,9 @@ const RETRY: &[u8] = b"\nretry: ";
 const DATA: &[u8] = b"\ndata: ";
 const BLANK: &[u8] = b"\n\n";
 
+/// The type that an event without one arrives as.
+const MESSAGE: &[u8] = b"message";
+
 /// The fields of an event.
 ///
 /// The public functions take an event apart where they are called, and are inlined there: an event
@@ -58,6 +61,11 @@ impl<'a> Parts<'a> {
             reconnection_time: event.reconnection_time(),
             data: event.data().map(str::as_bytes),
         }
+    }
+
+    /// Returns the type of the event that the block fires at the client, if it fires one.
+    pub(crate) fn fires(&self) -> Option<&'a [u8]> {
+        self.data.and(self.event_type.or(Some(MESSAGE)))
     }
 
     /// Measures exactly.
@@ -133,6 +141,21 @@ pub(crate) fn next_line() -> &'static [u8] {
 /// What ends data and its block.
 pub(crate) fn end_block() -> &'static [u8] {
     BLANK
+}
+
+/// Returns the type of the event that a block fires at the client, read from the bytes that were
+/// written for it; `None` if it fires nothing.
+pub(crate) fn event_type(block: &[u8]) -> Option<&[u8]> {
+    let mut event_type = MESSAGE;
+    for line in block.split(|&byte| byte == b'\n') {
+        if line.starts_with(&DATA[1..]) {
+            return Some(event_type);
+        }
+        if let Some(value) = line.strip_prefix(&EVENT[1..]) {
+            event_type = value;
+        }
+    }
+    None
 }
 
 /// Where the values of a block's head stand in its bytes.
