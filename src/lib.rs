@@ -111,11 +111,12 @@ pub use crate::wire::line::{Lines, lines};
 pub use crate::wire::writer::EventWriter;
 
 // One event stream on the sending side.
-#[cfg(feature = "std")]
 pub use crate::server::channel::{
-    EventStream, TargetHandle, WeakTargetHandle, channel, channel_with,
+    EventStream, Local, LocalEventStream, LocalTargetHandle, Permit, Reserve, Sharing,
+    TargetHandle, WeakTargetHandle, local_channel, local_channel_with,
 };
 #[cfg(feature = "std")]
+pub use crate::server::channel::{Shared, channel, channel_with};
 pub use crate::server::closed::Closed;
 pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
 pub use crate::server::ending::{Ending, RemovedListener};

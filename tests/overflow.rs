@@ -209,7 +209,9 @@ fn a_canceled_event_drops_nothing() {
         for data in ["1", "2", "3"] {
             assert_eq!(target.dispatch_message(data), SENT);
         }
-        let id = target.listen(On::every_event(), |dispatch| dispatch.prevent_default());
+        let id = target.listen(On::every_event(), |dispatch| {
+            dispatch.prevent_default();
+        });
         assert_eq!(target.dispatch_message("4"), Ok(Dispatched::Canceled));
         assert_eq!(target.dropped_frames(), 0);
         target.remove_listener(id.expect("it is open"));

@@ -1,8 +1,6 @@
 //! Sending: the states of one event stream, its local listeners, its queue.
 
-#[cfg(feature = "std")]
 pub(crate) mod channel;
-#[cfg(feature = "std")]
 pub(crate) mod closed;
 pub(crate) mod dispatch;
 pub(crate) mod ending;

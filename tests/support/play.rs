@@ -8,7 +8,7 @@ use sse_proto::{
 
 use super::input::Input;
 use super::model::Model;
-use super::stage::{Bare, Channel, Stage};
+use super::stage::{Bare, Channel, LocalChannel, Stage};
 
 /// What the target of a play is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,7 @@ pub enum Heard {
 pub fn plays_like_its_model(rules: Rules, operations: &[Operation]) {
     play(&Bare::new(rules), rules, operations);
     play(&Channel::new(rules), rules, operations);
+    play(&LocalChannel::new(rules), rules, operations);
 }
 
 fn play(stage: &impl Stage, rules: Rules, operations: &[Operation]) {

@@ -69,6 +69,10 @@ impl Outbox {
         self.marker = marker.map(Box::new);
     }
 
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited
+    }
+
     /// Sets whether somebody waits for room.
     pub(crate) fn set_awaited(&mut self, awaited: bool) {
         self.awaited = awaited;
@@ -175,6 +179,7 @@ impl Outbox {
         let lost = self.frames.len();
         *self = Self {
             dropped: self.dropped,
+            awaited: self.awaited,
             marker: self.marker.take(),
             ..Self::new(self.limits)
         };

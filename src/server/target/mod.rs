@@ -101,7 +101,6 @@ impl<P: Listener> Target<P> {
         self.failure.as_deref()
     }
 
-    #[cfg(feature = "std")]
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.failure.clone()
     }
@@ -169,10 +168,28 @@ impl<P: Listener> Target<P> {
         Ok(Dispatched::Sent)
     }
 
-    /// Queues a frame into room that was promised.
-    pub(crate) fn send_promised(&mut self, frame: &Frame, room: Room) -> Result<(), DispatchError> {
-        self.admit_promised(frame.len(), &room)?;
+    /// Queues an event that no listener is asked about, into room that was promised.
+    pub(crate) fn send_promised(
+        &mut self,
+        event: &Event<'_>,
+        room: Room,
+    ) -> Result<Dispatched, DispatchError> {
+        let parts = Parts::of(event);
+        let measured = parts.measure();
+        self.admit_promised(measured.len, &room)?;
         // The room is free again, and taken at once.
+        drop(room);
+        self.outbox.push_event(&parts, measured);
+        Ok(Dispatched::Sent)
+    }
+
+    /// Queues a frame into room that was promised.
+    pub(crate) fn queue_promised_frame(
+        &mut self,
+        frame: &Frame,
+        room: Room,
+    ) -> Result<(), DispatchError> {
+        self.admit_promised(frame.len(), &room)?;
         drop(room);
         self.outbox.push_bytes(frame.bytes());
         Ok(())
@@ -186,6 +203,11 @@ impl<P: Listener> Target<P> {
         self.outbox.fits_at_all(len)?;
         let has_room = self.outbox.has_room(len, self.held());
         Ok(has_room.then(|| self.reserve(Purpose::Promised, len)))
+    }
+
+    /// Whether somebody waits for a promise.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.outbox.is_awaited()
     }
 
     /// Sets whether somebody waits for a promise: nobody else gets room then.
