@@ -42,8 +42,10 @@ pub struct Limits {
 /// for (event_type, data) in [("cpu", "10 %"), ("disk", "3 GB"), ("cpu", "20 %")] {
 ///     target.dispatch(&Event::new(EventType::from_static(event_type), data))?;
 /// }
-/// assert_eq!(target.next_chunk().unwrap(), "event: disk\ndata: 3 GB\n\n");
-/// assert_eq!(target.next_chunk().unwrap(), "event: cpu\ndata: 20 %\n\n");
+/// assert_eq!(
+///     target.next_chunk().unwrap(),
+///     "event: disk\ndata: 3 GB\n\nevent: cpu\ndata: 20 %\n\n"
+/// );
 /// assert_eq!(target.dropped_frames(), 1);
 /// # Ok::<(), sse_proto::DispatchError>(())
 /// ```
