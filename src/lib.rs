@@ -86,6 +86,7 @@ extern crate std;
 
 mod error;
 mod server;
+mod sync;
 mod wire;
 
 #[cfg(any(doc, doctest))]

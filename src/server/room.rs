@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// Frames, and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The handle: commands and getters.
 
+use crate::sync::Ordering;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt;
-use core::sync::atomic::Ordering;
 
 use super::hub::Core;
 use super::sharing::{Local, Sharing, over_sharing};

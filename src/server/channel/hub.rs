@@ -1,9 +1,9 @@
 //! What handles and stream share, and what is to be done once its lock is released.
 
+use crate::sync::AtomicUsize;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
-use core::sync::atomic::AtomicUsize;
 use core::task::{Poll, Waker};
 
 use bytes::Bytes;

@@ -95,8 +95,8 @@ impl sealed::Share for Local {
 
 #[cfg(feature = "std")]
 mod shared {
+    use crate::sync::{Mutex, MutexGuard, PoisonError};
     use alloc::sync::{Arc, Weak};
-    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use super::super::nesting;
     use super::{Core, Inner, Shared, Sharing, sealed};

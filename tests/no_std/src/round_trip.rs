@@ -4,13 +4,16 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::ffi::c_int;
 use core::fmt::Write;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use bytes::BytesMut;
+use sse_proto::futures_core::Stream;
 use sse_proto::{
     CloseReason, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame, Limits,
     LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len, last_event_id,
-    lines,
+    lines, local_channel,
 };
 
 const TICK: EventType<'static> = EventType::from_static("tick");
@@ -22,7 +25,8 @@ pub(crate) fn run() -> Result<(), c_int> {
     check(3, asks_listeners())?;
     check(4, refuses_what_has_no_room())?;
     check(5, ends_and_tells())?;
-    check(6, reads_a_last_event_id())
+    check(6, reads_a_last_event_id())?;
+    check(7, polls_a_local_channel())
 }
 
 fn check(step: c_int, right: bool) -> Result<(), c_int> {
@@ -101,17 +105,32 @@ fn ends_and_tells() -> bool {
     let mut target = Target::<LocalListener>::new();
     let told = Rc::new(Cell::new(None));
     let at_close = Rc::clone(&told);
-    target.on_close(move |reason| at_close.set(Some(reason)));
+    let listens = target.on_close(move |reason| at_close.set(Some(reason)));
     let queued = target.dispatch_message("last");
     target.close();
 
-    queued.is_ok()
+    listens.is_ok()
+        && queued.is_ok()
         && told.get() == Some(CloseReason::Closed)
         && !target.is_ended()
         && target
             .next_chunk()
             .is_some_and(|chunk| chunk == "data: last\n\n")
         && target.is_drained()
+}
+
+fn polls_a_local_channel() -> bool {
+    let (target, mut stream) = local_channel();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut poll = || Pin::new(&mut stream).poll_next(&mut context);
+    let pending = poll().is_pending();
+    let sent = target.dispatch_message("hi");
+    target.close();
+
+    pending
+        && sent == Ok(Dispatched::Sent)
+        && matches!(poll(), Poll::Ready(Some(chunk)) if chunk == "data: hi\n\n")
+        && matches!(poll(), Poll::Ready(None))
 }
 
 fn reads_a_last_event_id() -> bool {
