@@ -156,32 +156,42 @@ fn behind_a_stalled_client_a_producer_that_never_stops_holds_no_more_than_promis
     {
         let limits = limits.with_overflow(overflow);
         for lens in all {
-            let mut target = Local::with_limits(limits);
-            // Events, so that what is allocated for a moment is the target's.
-            let made = measure(|| stall(&mut target, lens, &text));
-            if made.bytes_max >= most(limits) {
-                broken.push((limits, lens, made.bytes_max, most(limits)));
+            for types in [TURNS, HOLES] {
+                let mut target = Local::with_limits(limits);
+                // Events, so that what is allocated for a moment is the target's.
+                let made = measure(|| stall(&mut target, lens, types, &text));
+                if made.bytes_max >= most(limits) {
+                    broken.push((limits, lens, made.bytes_max, most(limits)));
+                }
+                assert!(target.dropped_frames() > 50 || overflow == Overflow::Disconnect);
             }
-            assert!(target.dropped_frames() > 50 || overflow == Overflow::Disconnect);
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// Sends four times what the queue may hold, of types that come in turns and of some that come
-/// once and stay.
-fn stall(target: &mut Local, lens: &[usize], text: &str) {
-    const TURNS: [&str; 7] = ["a", "b", "c", "a", "d", "a", "message"];
+/// The types of events: until the queue is full, and from then on.
+type Types = [&'static [&'static str]; 2];
+
+/// Types that come in turns.
+const TURNS: Types = [&["a", "b", "c", "a", "d", "a", "message"]; 2];
+/// Every other frame of the full queue is in the way of the newer ones, and the rest stays: where
+/// the newest of each type are kept, this leaves as many holes as there can be.
+const HOLES: Types = [&["stays", "a"], &["a"]];
+
+/// Sends more than the queue may hold, until it has been full for a while.
+fn stall(target: &mut Local, lens: &[usize], types: Types, text: &str) {
     let mut bytes = 0;
     let mut full = 0;
     for number in 0.. {
         let data = &text[..lens[number % lens.len()]];
         bytes += data.len() + 8;
         full += usize::from(target.dropped_frames() > 0);
-        if full > 600 || bytes > 8 * MIB {
+        if full > 900 || bytes > 8 * MIB {
             return;
         }
-        let event_type = TURNS[number % TURNS.len()];
+        let types = types[usize::from(full > 0)];
+        let event_type = types[number % types.len()];
         let event_type = EventType::new(event_type).expect("a valid type");
         match target.dispatch(&Event::new(event_type, data)) {
             Ok(_) | Err(DispatchError::TooLarge { .. }) => {}
@@ -197,7 +207,7 @@ fn dropping_policies_shrink_back_too() {
     for &overflow in DROPPING {
         let mut target = Local::with_limits(Limits::new().with_overflow(overflow));
         let left = held(measure(|| {
-            stall(&mut target, MIXED, &text);
+            stall(&mut target, MIXED, TURNS, &text);
             drain(&mut target);
         }));
         assert!(left < 6 * 1024, "{overflow:?}: {left}");
