@@ -147,15 +147,16 @@ pub(crate) fn end_block() -> &'static [u8] {
 /// written for it; `None` if it fires nothing.
 pub(crate) fn event_type(block: &[u8]) -> Option<&[u8]> {
     let mut event_type = MESSAGE;
-    for line in block.split(|&byte| byte == b'\n') {
-        if line.starts_with(&DATA[1..]) {
-            return Some(event_type);
-        }
+    let mut rest = block;
+    // Data is the last field, and may be long: it is not looked through.
+    while !rest.starts_with(&DATA[1..]) {
+        let (line, behind) = rest.split_at(rest.iter().position(|&byte| byte == line::LF)?);
         if let Some(value) = line.strip_prefix(&EVENT[1..]) {
             event_type = value;
         }
+        rest = &behind[1..];
     }
-    None
+    Some(event_type)
 }
 
 /// Where the values of a block's head stand in its bytes.
