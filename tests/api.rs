@@ -4,10 +4,11 @@
 use sse_proto::{
     BufferTooSmall, CloseReason, Decided, Dispatch, DispatchError, Dispatched, Ending, Event,
     EventId, EventType, EventWriter, Frame, InvalidField, InvalidLastEventId, Limits, Lines,
-    ListenerId, LocalListener, On, Pending, RemovedListener, SharedListener, Target, WriteError,
+    ListenerId, LocalEventStream, LocalListener, LocalTargetHandle, On, Overflow, Pending,
+    RemovedListener, SharedListener, Target, WriteError,
 };
 #[cfg(feature = "std")]
-use sse_proto::{Closed, EventStream, TargetHandle, WeakTargetHandle};
+use sse_proto::{Closed, EventStream, Permit, Reserve, TargetHandle, WeakTargetHandle};
 
 /// Lists which of the auto traits a type has.
 macro_rules! auto_traits {
@@ -53,6 +54,7 @@ fn values_go_everywhere() {
     assert_eq!(auto_traits!(Frame), ALL);
     assert_eq!(auto_traits!(Lines<'static>), ALL);
     assert_eq!(auto_traits!(Limits), ALL);
+    assert_eq!(auto_traits!(Overflow), ALL);
     assert_eq!(auto_traits!(On), ALL);
     assert_eq!(auto_traits!(ListenerId), ALL);
     assert_eq!(auto_traits!(CloseReason), ALL);
@@ -101,6 +103,8 @@ fn the_ends_of_a_channel_move_between_threads_and_outlive_a_panic() {
     assert_eq!(auto_traits!(EventStream), ALL);
     assert!(!has!(EventStream: Clone));
     assert!(has!(EventStream: futures::stream::FusedStream));
+    assert_eq!(auto_traits!(Reserve), ALL);
+    assert_eq!(auto_traits!(Permit), ALL);
     // Not those about a panic: the future has what `oneshot` has.
     assert_eq!(auto_traits!(Closed)[..3], ALL[..3]);
 }
@@ -123,6 +127,12 @@ fn adapters_go_where_what_they_hold_goes() {
     assert!(!has!(KeepAlive<NoStream, Timer>: Send));
     assert!(!has!(Until<Stream, std::marker::PhantomPinned>: Unpin));
     assert!(has!(Linger<Stream, Timer>: futures::stream::FusedStream));
+}
+
+#[test]
+fn the_ends_of_a_local_channel_stay_on_their_thread() {
+    assert_eq!(auto_traits!(LocalTargetHandle), ONE_THREAD);
+    assert_eq!(auto_traits!(LocalEventStream), ONE_THREAD);
 }
 
 #[test]
@@ -149,12 +159,12 @@ fn no_type_grows_unnoticed() {
         ("Frame", size_of::<Frame>(), 80),
         ("InvalidField", size_of::<InvalidField>(), 16),
         ("InvalidLastEventId", size_of::<InvalidLastEventId>(), 16),
-        ("Limits", size_of::<Limits>(), 32),
+        ("Limits", size_of::<Limits>(), 40),
         ("Lines", size_of::<Lines<'_>>(), 16),
         ("ListenerId", size_of::<ListenerId>(), 8),
         ("On", size_of::<On>(), 32),
         ("SharedListener", size_of::<SharedListener>(), 16),
-        ("Target", size_of::<Target>(), 200),
+        ("Target", size_of::<Target>(), 264),
         ("WriteError", size_of::<WriteError>(), 16),
         #[cfg(feature = "std")]
         ("EventStream", size_of::<EventStream>(), 8),
@@ -162,6 +172,10 @@ fn no_type_grows_unnoticed() {
         ("TargetHandle", size_of::<TargetHandle>(), 8),
         #[cfg(feature = "std")]
         ("Closed", size_of::<Closed>(), 16),
+        #[cfg(feature = "std")]
+        ("Reserve", size_of::<Reserve>(), 32),
+        #[cfg(feature = "std")]
+        ("Permit", size_of::<Permit>(), 32),
     ]
     .into_iter()
     .filter(|(_, size, most)| size > most)

@@ -1,9 +1,7 @@
 //! Sending: the states of one event stream, its local listeners, its queue.
 
 pub mod adapt;
-#[cfg(feature = "std")]
 pub(crate) mod channel;
-#[cfg(feature = "std")]
 pub(crate) mod closed;
 pub(crate) mod dispatch;
 pub(crate) mod ending;

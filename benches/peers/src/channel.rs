@@ -5,7 +5,7 @@ use crate::harness::{Candidate, Role};
 use bytes::Bytes;
 use futures_channel::mpsc;
 use futures_util::{FutureExt, Stream, StreamExt};
-use sse_proto::{Dispatched, Event, EventType};
+use sse_proto::{Dispatched, Event, EventStream, EventType, Sharing, TargetHandle};
 use std::hint::black_box;
 use std::mem;
 
@@ -22,8 +22,12 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
     let (target, stream) = sse_proto::channel();
     let dispatched = dispatch(target, stream, event_type.clone(), work, burst);
     let (target, stream) = sse_proto::channel();
-    let mut held = dispatch(target, stream, event_type, work, burst);
+    let mut held = dispatch(target, stream, event_type.clone(), work, burst);
     let mut kept = held();
+    let (target, stream) = sse_proto::local_channel();
+    let local = dispatch(target, stream, event_type.clone(), work, burst);
+    let (target, stream) = sse_proto::channel();
+    let reserved = reserve(target, stream, event_type, work, burst);
     let (unbounded, unbounded_stream) = mpsc::unbounded();
     let (mut bounded, bounded_stream) = mpsc::channel(64);
     let ready_bounded = ready_made.clone();
@@ -37,6 +41,12 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
             Role::Ours,
             "sse-proto channel(), a chunk is kept meanwhile",
             Box::new(move || mem::replace(&mut kept, held())),
+        ),
+        (Role::Ours, "sse-proto local_channel()", Box::new(local)),
+        (
+            Role::Ours,
+            "sse-proto channel(), each event into a permit",
+            Box::new(reserved),
         ),
         (
             Role::Peer,
@@ -66,9 +76,9 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
 /// Puts a burst of events in, takes all bytes out, and returns the last of them.
 type Exchange = Box<dyn FnMut() -> Bytes>;
 
-fn dispatch(
-    target: sse_proto::TargetHandle,
-    mut stream: sse_proto::EventStream,
+fn dispatch<S: Sharing>(
+    target: TargetHandle<S>,
+    mut stream: EventStream<S>,
     event_type: EventType<'static>,
     work: &'static Work,
     burst: usize,
@@ -80,6 +90,25 @@ fn dispatch(
             assert_eq!(dispatched, Ok(Dispatched::Sent), "an open target with room");
         }
         // One poll takes all that is queued.
+        receive(&mut stream)
+    }
+}
+
+fn reserve(
+    target: TargetHandle,
+    mut stream: EventStream,
+    event_type: EventType<'static>,
+    work: &'static Work,
+    burst: usize,
+) -> impl FnMut() -> Bytes {
+    move || {
+        for _ in 0..burst {
+            let event = Event::new(event_type.clone(), black_box(work.data));
+            let permit = target.reserve(work.wire.len()).now_or_never();
+            let permit = permit.and_then(Result::ok).expect("room");
+            let dispatched = permit.dispatch(&event);
+            assert_eq!(dispatched, Ok(Dispatched::Sent), "an open target");
+        }
         receive(&mut stream)
     }
 }

@@ -1,0 +1,209 @@
+//! What handles and stream share, and what is to be done once its lock is released.
+
+use crate::sync::AtomicUsize;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem;
+use core::task::{Poll, Waker};
+
+use bytes::Bytes;
+
+use super::line::Line;
+use super::sharing::sealed::Share;
+use crate::server::closed::Waiters;
+use crate::server::dispatch::{DispatchError, Dispatched};
+use crate::server::ending::Ending;
+use crate::server::outbox::Limits;
+use crate::server::panics::Panics;
+use crate::server::room::Room;
+use crate::server::state::CloseReason;
+use crate::server::target::Target;
+use crate::wire::event::Event;
+
+#[expect(missing_debug_implementations, reason = "nobody else can name it")]
+pub struct Core<S: Share> {
+    pub(super) handles: AtomicUsize,
+    pub(super) depth: S::Depth,
+    inner: S::Lock,
+}
+
+#[expect(missing_debug_implementations, reason = "nobody else can name it")]
+pub struct Inner<S: Share> {
+    pub(super) target: Target<S::Listener>,
+    pub(super) reader: Option<Waker>,
+    pub(super) waiters: Waiters,
+    /// Made for the first who has to wait for room.
+    pub(super) line: Option<Box<Line>>,
+}
+
+impl<S: Share> Core<S> {
+    /// Opens a target, for one handle.
+    pub(super) fn open(limits: Limits) -> S::Strong {
+        S::new(Self {
+            handles: AtomicUsize::new(1),
+            depth: S::Depth::default(),
+            inner: S::behind_lock(Inner {
+                target: Target::with_limits(limits),
+                reader: None,
+                waiters: Waiters::default(),
+                line: None,
+            }),
+        })
+    }
+
+    pub(super) fn lock(&self) -> S::Guard<'_> {
+        S::lock(&self.inner)
+    }
+
+    /// What tells this target from all others that live.
+    #[cfg(feature = "std")]
+    pub(super) fn key(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    /// Dispatches an event, into room that was promised if there is some.
+    pub(super) fn dispatch(
+        &self,
+        event: &Event<'_>,
+        room: Option<Room>,
+    ) -> Result<Dispatched, DispatchError> {
+        let inner = self.lock();
+        if !inner.target.asks_listeners(event) {
+            return Self::sent(inner, |target| match room {
+                None => target.send(event),
+                Some(room) => target.send_promised(event, room),
+            });
+        }
+        let depth = S::depth(self);
+        let pending = Self::sent(inner, |target| match room {
+            None => target.begin_at(event, depth),
+            Some(room) => target.begin_promised(event, depth, room),
+        })?;
+        let unwinds = Serve(self);
+        let mut decided = S::deeper(self, || pending.run_listeners());
+        mem::forget(unwinds);
+        Self::sent(self.lock(), |target| target.commit(&mut decided))
+    }
+
+    /// Does something that may queue bytes or give room back. Wakes the reader if there are bytes,
+    /// and those who waited for room if there is some.
+    pub(super) fn sent<T>(
+        mut inner: S::Guard<'_>,
+        work: impl FnOnce(&mut Target<S::Listener>) -> Result<T, DispatchError>,
+    ) -> Result<T, DispatchError> {
+        let result = work(&mut inner.target);
+        if result.is_err() {
+            if let Some(ending) = inner.target.take_ending() {
+                Self::tell(inner, Some(ending));
+                return result;
+            }
+        }
+        let reader = if inner.target.queued_frames() > 0 {
+            inner.reader.take()
+        } else {
+            None
+        };
+        let served = inner.serve();
+        drop(inner);
+        wake(reader, served);
+        result
+    }
+
+    /// Does something that may close the target, and tells everybody if it did: the reader, the
+    /// tasks that wait, the listeners. Each is told, whatever another one does.
+    pub(super) fn end<T>(
+        &self,
+        work: impl FnOnce(&mut Target<S::Listener>) -> Result<Ending<S::Listener>, T>,
+    ) {
+        let mut inner = self.lock();
+        // Where the target was closed before, what it was to be closed with is dropped without the
+        // lock.
+        let (ending, _late) = match work(&mut inner.target) {
+            Ok(ending) => (Some(ending), None),
+            Err(late) => (None, Some(late)),
+        };
+        Self::tell(inner, ending);
+    }
+
+    pub(super) fn close(&self, reason: CloseReason) {
+        self.end(|target| target.begin_close(reason).ok_or(()));
+    }
+
+    fn tell(mut inner: S::Guard<'_>, ending: Option<Ending<S::Listener>>) {
+        let reader = if ending.is_some() || inner.target.is_ended() {
+            inner.reader.take()
+        } else {
+            None
+        };
+        let waiters = mem::take(&mut inner.waiters);
+        let line = inner.line.take();
+        let reason = inner.target.close_reason();
+        drop(inner);
+
+        let mut panics = Panics::default();
+        if let Some(reader) = reader {
+            panics.catch(|| reader.wake());
+        }
+        if let Some(reason) = reason {
+            waiters.tell(reason, &mut panics);
+        }
+        for waker in line.into_iter().flat_map(|line| line.end()) {
+            panics.catch(|| waker.wake());
+        }
+        if let Some(ending) = ending {
+            ending.run_all(&mut panics);
+        }
+        panics.go_on();
+    }
+
+    /// Gives room that came back to those who wait for it.
+    pub(super) fn serve(&self) {
+        let served = self.lock().serve();
+        wake(None, served);
+    }
+}
+
+impl<S: Share> Inner<S> {
+    /// What a poll gives, before it registers who polls; and who has room now.
+    pub(super) fn poll_chunk(&mut self) -> (Poll<Option<Bytes>>, Vec<Waker>) {
+        let chunk = self.target.next_chunk();
+        if chunk.is_some() || self.target.is_ended() {
+            (Poll::Ready(chunk), self.serve())
+        } else {
+            (Poll::Pending, Vec::new())
+        }
+    }
+
+    #[inline]
+    pub(super) fn serve(&mut self) -> Vec<Waker> {
+        match &mut self.line {
+            None => Vec::new(),
+            Some(line) => line.serve(&mut self.target),
+        }
+    }
+}
+
+/// Wakes the reader and those who were served; all of them, whatever one does.
+#[inline]
+pub(super) fn wake(reader: Option<Waker>, served: Vec<Waker>) {
+    if served.is_empty() {
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        return;
+    }
+    let mut panics = Panics::default();
+    for waker in reader.into_iter().chain(served) {
+        panics.catch(|| waker.wake());
+    }
+    panics.go_on();
+}
+
+/// Gives on the room of a dispatch whose listeners panic.
+struct Serve<'a, S: Share>(&'a Core<S>);
+
+impl<S: Share> Drop for Serve<'_, S> {
+    fn drop(&mut self) {
+        self.0.serve();
+    }
+}
