@@ -48,7 +48,7 @@ impl<S: Sharing> TargetHandle<S> {
     /// any listener runs. When listeners dispatch within each other more than
     /// [`MAX_DISPATCH_DEPTH`](crate::MAX_DISPATCH_DEPTH) deep.
     pub fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        self.core.dispatch(event, None)
+        self.core.dispatch(event)
     }
 
     /// Dispatches an event without a type.

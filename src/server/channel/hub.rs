@@ -51,6 +51,7 @@ impl<S: Share> Core<S> {
         })
     }
 
+    #[inline]
     pub(super) fn lock(&self) -> S::Guard<'_> {
         S::lock(&self.inner)
     }
@@ -61,19 +62,37 @@ impl<S: Share> Core<S> {
         core::ptr::from_ref(self).addr()
     }
 
-    /// Dispatches an event, into room that was promised if there is some.
-    pub(super) fn dispatch(
+    /// Dispatches an event.
+    #[inline]
+    pub(super) fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
+        let inner = self.lock();
+        if inner.target.asks_listeners(event) {
+            return self.ask_listeners(inner, event, None);
+        }
+        Self::sent(inner, |target| target.send(event))
+    }
+
+    /// Dispatches an event into room that was promised.
+    pub(super) fn dispatch_promised(
         &self,
+        event: &Event<'_>,
+        room: Room,
+    ) -> Result<Dispatched, DispatchError> {
+        let inner = self.lock();
+        if inner.target.asks_listeners(event) {
+            return self.ask_listeners(inner, event, Some(room));
+        }
+        Self::sent(inner, |target| target.send_promised(event, room))
+    }
+
+    // Not inlined: without listeners, nothing of it should be in the way.
+    #[inline(never)]
+    fn ask_listeners(
+        &self,
+        inner: S::Guard<'_>,
         event: &Event<'_>,
         room: Option<Room>,
     ) -> Result<Dispatched, DispatchError> {
-        let inner = self.lock();
-        if !inner.target.asks_listeners(event) {
-            return Self::sent(inner, |target| match room {
-                None => target.send(event),
-                Some(room) => target.send_promised(event, room),
-            });
-        }
         let depth = S::depth(self);
         let pending = Self::sent(inner, |target| match room {
             None => target.begin_at(event, depth),
@@ -87,6 +106,7 @@ impl<S: Share> Core<S> {
 
     /// Does something that may queue bytes or give room back. Wakes the reader if there are bytes,
     /// and those who waited for room if there is some.
+    #[inline]
     pub(super) fn sent<T>(
         mut inner: S::Guard<'_>,
         work: impl FnOnce(&mut Target<S::Listener>) -> Result<T, DispatchError>,
@@ -129,6 +149,7 @@ impl<S: Share> Core<S> {
         self.end(|target| target.begin_close(reason).ok_or(()));
     }
 
+    #[cold]
     fn tell(mut inner: S::Guard<'_>, ending: Option<Ending<S::Listener>>) {
         let reader = if ending.is_some() || inner.target.is_ended() {
             inner.reader.take()
@@ -164,16 +185,18 @@ impl<S: Share> Core<S> {
 }
 
 impl<S: Share> Inner<S> {
-    /// What a poll gives, before it registers who polls; and who has room now.
-    pub(super) fn poll_chunk(&mut self) -> (Poll<Option<Bytes>>, Vec<Waker>) {
+    /// What a poll gives, before it registers who polls.
+    #[inline]
+    pub(super) fn poll_chunk(&mut self) -> Poll<Option<Bytes>> {
         let chunk = self.target.next_chunk();
         if chunk.is_some() || self.target.is_ended() {
-            (Poll::Ready(chunk), self.serve())
+            Poll::Ready(chunk)
         } else {
-            (Poll::Pending, Vec::new())
+            Poll::Pending
         }
     }
 
+    /// Gives room that came back to those who wait for it; returns whom to wake.
     #[inline]
     pub(super) fn serve(&mut self) -> Vec<Waker> {
         match &mut self.line {

@@ -98,8 +98,10 @@ impl<S: Sharing> Permit<S> {
     /// the limit in [`DispatchError::TooLarge`]; when listeners dispatch too deep. Never
     /// [`DispatchError::Full`].
     pub fn dispatch(mut self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        let room = self.room.take();
-        self.target.core.dispatch(event, room)
+        match self.room.take() {
+            Some(room) => self.target.core.dispatch_promised(event, room),
+            None => self.target.dispatch(event),
+        }
     }
 
     /// Queues a frame into the room that this holds. See [`TargetHandle::dispatch_frame`].

@@ -72,6 +72,7 @@ impl sealed::Share for Local {
     }
 
     // Nothing of the user's runs while it is borrowed, so it never is twice.
+    #[inline]
     fn lock(lock: &Self::Lock) -> Self::Guard<'_> {
         lock.borrow_mut()
     }
@@ -129,6 +130,7 @@ mod shared {
             Mutex::new(inner)
         }
 
+        #[inline]
         fn lock(lock: &Self::Lock) -> Self::Guard<'_> {
             // Nothing of the user's runs under the lock, so a panic can't have left half a change.
             lock.lock().unwrap_or_else(PoisonError::into_inner)

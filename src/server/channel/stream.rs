@@ -85,9 +85,12 @@ impl<S: Sharing> Stream for EventStream<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut inner = self.core.lock();
-        if let (Poll::Ready(ready), served) = inner.poll_chunk() {
-            drop(inner);
-            hub::wake(None, served);
+        if let Poll::Ready(ready) = inner.poll_chunk() {
+            if inner.line.is_some() {
+                let served = inner.serve();
+                drop(inner);
+                hub::wake(None, served);
+            }
             return Poll::Ready(ready);
         }
         // Who asks only for what is there now, and asks again in any case, is not kept.
@@ -104,9 +107,12 @@ impl<S: Sharing> Stream for EventStream<S> {
         // came meanwhile is looked for again.
         let reader = cx.waker().clone();
         let mut inner = self.core.lock();
-        if let (Poll::Ready(ready), served) = inner.poll_chunk() {
-            drop(inner);
-            hub::wake(None, served);
+        if let Poll::Ready(ready) = inner.poll_chunk() {
+            if inner.line.is_some() {
+                let served = inner.serve();
+                drop(inner);
+                hub::wake(None, served);
+            }
             return Poll::Ready(ready);
         }
         let old = inner.reader.replace(reader);

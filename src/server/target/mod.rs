@@ -63,7 +63,7 @@ pub struct Target<P: Listener = LocalListener> {
     // Made at the first dispatch that has listeners to ask, or the first permit.
     reserved: Option<Arc<Reserved>>,
     /// The stream overflowed and ended, and its listeners have not been told.
-    overflowed: Option<Ending<P>>,
+    untold: Option<Ending<P>>,
 }
 
 /// Construction and getters.
@@ -82,7 +82,7 @@ impl<P: Listener> Target<P> {
             listeners: Listeners::new(),
             outbox: Outbox::new(limits),
             reserved: None,
-            overflowed: None,
+            untold: None,
         }
     }
 
@@ -140,6 +140,7 @@ impl<P: Listener> Target<P> {
     /// `None` means that nothing is queued now; if the target [is ended](Self::is_ended), nothing
     /// ever will be. A chunk is never empty.
     #[must_use = "the bytes are the client's"]
+    #[inline]
     pub fn next_chunk(&mut self) -> Option<Bytes> {
         let chunk = self.outbox.pop_chunk();
         if self.outbox.is_empty() {
@@ -151,6 +152,7 @@ impl<P: Listener> Target<P> {
 
 impl<P: Listener> Target<P> {
     /// Whether local listeners are to be asked before `event` is sent.
+    #[inline]
     pub(crate) fn asks_listeners(&self, event: &Event<'_>) -> bool {
         event.data().is_some() && self.listeners.hears_events()
     }
@@ -158,14 +160,12 @@ impl<P: Listener> Target<P> {
     /// Queues an event that no listener is asked about.
     #[inline]
     pub(crate) fn send(&mut self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        let parts = Parts::of(event);
-        let measured = parts.measure();
-        self.admit(measured.len, event.data().is_some())?;
-        let promised = self.promised();
-        self.outbox
-            .make_way(measured.len, || parts.fires(), promised)?;
-        self.outbox.push_event(&parts, measured);
-        Ok(Dispatched::Sent)
+        if let Some(reason) = self.close_reason() {
+            return Err(DispatchError::Closed(reason));
+        }
+        let (held, promised) = (self.held(), self.promised());
+        let sent = self.outbox.send(event, held, promised);
+        self.overflowed(sent).map(|()| Dispatched::Sent)
     }
 
     /// Queues an event that no listener is asked about, into room that was promised.
@@ -253,10 +253,16 @@ impl<P: Listener> Target<P> {
             return Err(DispatchError::Closed(reason));
         }
         let admitted = self.outbox.admit(len, fires, self.held());
-        if admitted == Err(DispatchError::Full) && self.outbox.disconnects() {
+        self.overflowed(admitted)
+    }
+
+    /// Ends the stream if something was full and that is the policy.
+    #[inline]
+    fn overflowed(&mut self, outcome: Result<(), DispatchError>) -> Result<(), DispatchError> {
+        if outcome == Err(DispatchError::Full) && self.outbox.disconnects() {
             return Err(self.overflow());
         }
-        admitted
+        outcome
     }
 
     /// Refuses what does not fit into the room that it was promised.
@@ -273,7 +279,7 @@ impl<P: Listener> Target<P> {
 
     #[cold]
     fn overflow(&mut self) -> DispatchError {
-        self.overflowed = self.begin_close(CloseReason::Overflow);
+        self.untold = self.begin_close(CloseReason::Overflow);
         DispatchError::Closed(CloseReason::Overflow)
     }
 
@@ -298,6 +304,7 @@ impl<P: Listener> Target<P> {
             .reserve(purpose, bytes)
     }
 
+    #[inline]
     fn emptied(&mut self) {
         (self.state, _) = self.state.next(Input::Emptied);
     }

@@ -188,7 +188,7 @@ impl<P: Listener> Target<P> {
     /// # Ok::<(), DispatchError>(())
     /// ```
     pub fn take_ending(&mut self) -> Option<Ending<P>> {
-        self.overflowed.take()
+        self.untold.take()
     }
 
     /// Begins to close the stream because of an error.
