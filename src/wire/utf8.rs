@@ -2,8 +2,9 @@
 
 /// Checks bytes, as [`core::str::from_utf8`] does.
 ///
-/// In AVX2 the check of 1460 bytes takes a third of core's time in ASCII and an eighth in other texts; below 64 bytes
-/// `simdutf8` leaves it to core. Malformed text is checked twice, since the faster check does not tell where.
+/// With AVX2 events of Chinese text are decoded in less than a third of the time, long ASCII lines in nine tenths to four
+/// fifths. Below 64 bytes `simdutf8` leaves the check to core. Malformed text is checked twice, since the faster check does
+/// not tell where.
 #[inline]
 pub(crate) fn check(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
     match simdutf8::basic::from_utf8(bytes) {

@@ -60,7 +60,7 @@ impl Place {
 /// The buffers, and which of them are part of the open block.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each tells of one buffer whether it is part of the open block"
+    reason = "three say what is open, one how large it is"
 )]
 pub(super) struct Block {
     /// Every line with its LF, as in the standard. The last one is removed by the reader.

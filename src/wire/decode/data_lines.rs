@@ -1,8 +1,8 @@
 //! The reader of data lines that are put together: those of a block with several, and one that the input cuts.
 //!
 //! One loop for both, which stays in it from line to line and takes the rest of a cut line, the lines behind it and the
-//! start of the next cut one in one go. In chunks of 16 bytes the way through the readers of all kinds of lines took
-//! three times as long; in whole lines, each line's place was remembered first and copied after.
+//! start of the next cut one in one go. Against the readers of all kinds of lines, short data lines took a fifth less time
+//! in chunks of 16 and of 1460 bytes.
 
 use super::Decoder;
 use super::block::Place;
@@ -14,7 +14,7 @@ use super::machine::Step;
 impl Decoder {
     /// Takes a short chunk that lies whole within the value of a data line; false if it does not, or needs more thought.
     ///
-    /// In chunks of 16 bytes most are of this kind, and the way through the readers took three times as long.
+    /// In chunks of 16 bytes most are of this kind: half the instructions, and half the time where all are.
     #[inline(never)]
     pub(super) fn take_within_data(&mut self, chunk: &mut Chunk<'_>) -> bool {
         let len = chunk.bytes.len();

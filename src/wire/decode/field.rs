@@ -44,7 +44,7 @@ impl Head {
     /// Whether a space follows the colon.
     #[inline]
     pub(super) const fn has_space(&self, front: u64) -> bool {
-        first_byte(front >> (8 * self.len)) == b' '
+        front.to_le_bytes()[self.len] == b' '
     }
 }
 
@@ -53,12 +53,6 @@ pub(super) const EVENT: Head = Head::new(Field::Event, b"event:");
 pub(super) const ID: Head = Head::new(Field::Id, b"id:");
 
 pub(super) const COMMENT: Head = Head::new(Field::Comment, b":");
-
-/// The byte that a front begins with.
-#[inline]
-pub(super) const fn first_byte(front: u64) -> u8 {
-    front.to_le_bytes()[0]
-}
 
 /// The bytes from `at` on, the first one lowest, with zeros behind the last one.
 #[inline]
@@ -69,15 +63,18 @@ pub(super) fn front(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
+/// The first of these bytes; 0 if there is none.
+#[inline]
+pub(super) const fn first_of(front: u64) -> u8 {
+    front.to_le_bytes()[0]
+}
+
 #[cold]
 #[inline(never)]
 fn short_front(bytes: &[u8], at: usize) -> u64 {
     let rest = bytes.get(at..).unwrap_or_default();
-    if let Some(last) = bytes.last_chunk() {
-        let behind = 8 * (last.len() - rest.len().min(last.len()));
-        return u64::from_le_bytes(*last)
-            .checked_shr(u32::try_from(behind).unwrap_or(u32::MAX))
-            .unwrap_or(0);
+    if let (Some(last), [_, ..]) = (bytes.last_chunk::<8>(), rest) {
+        return u64::from_le_bytes(*last) >> (8 * (last.len() - rest.len()));
     }
     let append = |word, &byte: &u8| word << 8 | u64::from(byte);
     rest.iter().rev().fold(0, append)

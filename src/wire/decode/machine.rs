@@ -14,10 +14,10 @@ use super::Decoder;
 use super::block::Place;
 use super::chunk::Chunk;
 use super::cut_line::Line;
-use super::field::{DATA, EVENT, Field, Head, ID, Name, first_byte, front};
+use super::field::{DATA, EVENT, Field, Head, ID, Name, first_of, front};
 use super::limits::AfterLimit;
 use crate::wire::line::has_nul;
-use crate::wire::line::stream::LineEnd;
+use crate::wire::line::stream::{LineEnd, ends_line};
 
 /// What a step has come to. A plain number, so that it comes back in a register; the values are in [`Lent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,7 @@ impl Decoder {
         self.find_block();
         loop {
             let front = front(bytes, start);
+            let first = first_of(front);
             let end;
             if DATA.begins(front) {
                 let value = match self.take_line(chunk, start, &mut left, front, DATA) {
@@ -104,7 +105,7 @@ impl Decoder {
                 }
                 self.lent.text = value;
                 end = value.end;
-            } else if matches!(first_byte(front), b'\n' | b'\r') {
+            } else if ends_line(first) {
                 // > If the line is empty (a blank line), dispatch the event.
                 start = self.end_line(bytes, start);
                 left = self.limits.event();
@@ -139,7 +140,7 @@ impl Decoder {
                     self.lent.id = value;
                 }
                 end = value.end;
-            } else if first_byte(front) == b':' && !self.comments {
+            } else if first == b':' && !self.comments {
                 // > If the line starts with a U+003A COLON character (:), ignore the line.
                 let Some(comment_end) = chunk.find_line_end(start) else {
                     (chunk.at, self.left) = (start, left);
@@ -209,7 +210,7 @@ impl Decoder {
         if chunk.is_empty() {
             return Some(Step::More);
         }
-        if first_byte(front) == b':' && !self.comments {
+        if first_of(front) == b':' && !self.comments {
             chunk.at = chunk.bytes.len();
             return Some(self.leave_line(Line::Ignored, Field::Comment, 0));
         }

@@ -1,7 +1,7 @@
-//! No allocation per borrowed event in the steady state.
+//! No allocation per borrowed event in the steady state; memory within the limits, whatever the peer does.
 
 use allocation_counter::measure;
-use sse_proto::{Chunk, Decoder, OwnedItem};
+use sse_proto::{Chunk, DecodeLimits, Decoder, OwnedItem};
 
 const KINDS: [&str; 5] = [
     "event: delta\ndata: {\"text\":\"0123456789012345678901234567890123456789\"}\n\n",
@@ -80,4 +80,119 @@ fn a_large_event_is_handed_over_without_a_copy() {
         "{} bytes at most",
         counted.bytes_max
     );
+}
+
+/// What `DecodeLimits` promises beside the limits.
+const CONSTANT: usize = 128 << 10;
+
+const LIMIT: usize = 256 << 10;
+
+/// Peers that would make a decoder hold as much as they can.
+fn greedy() -> Vec<(&'static str, Vec<u8>)> {
+    let line =
+        |field: &str, len: usize| [field.as_bytes(), b": ", &vec![b'x'; len], b"\n"].concat();
+    let without_end = |field: &str| [field.as_bytes(), b":", &vec![b'x'; 4 * LIMIT]].concat();
+    vec![
+        ("data without end", without_end("data")),
+        ("an id without end", without_end("id")),
+        ("a type without end", without_end("event")),
+        ("a comment without end", without_end("")),
+        ("a field without end", without_end("unknown")),
+        ("empty data lines", b"data\n".repeat(LIMIT)),
+        ("short data lines", b"data:x\n".repeat(LIMIT)),
+        (
+            "large ids",
+            [line("id", LIMIT - 10), b"\n".to_vec()].concat().repeat(4),
+        ),
+        (
+            "ids that grow",
+            (1..40).flat_map(|n| line("id", 2_000 * n)).collect(),
+        ),
+        (
+            "types that grow",
+            (1..40).flat_map(|n| line("event", 2_000 * n)).collect(),
+        ),
+        (
+            "data and types in turn",
+            (1..20)
+                .flat_map(|n| [line("data", 24_000), line("event", 26_000 + n)].concat())
+                .collect(),
+        ),
+        (
+            // What data has reserved ahead is needed by another.
+            "a type that takes what data leaves",
+            [line("data", 139_500), line("event", 121_900)].concat(),
+        ),
+        (
+            // Each has just doubled, to what all of them together may not hold.
+            "values that have just doubled",
+            [
+                line("data", 140_000),
+                line("event", 70_000),
+                line("id", 34_500),
+            ]
+            .concat(),
+        ),
+        (
+            "malformed data",
+            [b"data:".to_vec(), vec![0xFF; LIMIT - 100], b"\n".to_vec()].concat(),
+        ),
+    ]
+}
+
+#[test]
+fn memory_stays_within_the_limits_whatever_the_peer_sends() {
+    let limits = DecodeLimits::default().with_event(LIMIT).with_line(LIMIT);
+    for (name, stream) in greedy() {
+        for size in [1, 1460, 1 << 16] {
+            let counted = measure(|| {
+                let mut decoder = Decoder::new().with_limits(limits);
+                for piece in stream.chunks(size) {
+                    let mut input = piece;
+                    while !matches!(decoder.decode(&mut input), Ok(None)) {}
+                    let most = LIMIT + decoder.last_event_id_bytes().len() + CONSTANT;
+                    let held = decoder.memory_held();
+                    assert!(
+                        held <= most,
+                        "{name} in chunks of {size}: {held} held, {most} allowed"
+                    );
+                }
+                // Small events give all back but the last event ID.
+                let mut input = &b"\n\ndata: x\n\ndata: y\n\n"[..];
+                while !matches!(decoder.decode(&mut input), Ok(None)) {}
+                let most = decoder.last_event_id_bytes().len() + CONSTANT;
+                let held = decoder.memory_held();
+                assert!(
+                    held <= most,
+                    "{name} in chunks of {size}: {held} held at the end"
+                );
+            });
+            // While a buffer moves, its old memory stands beside the new, with the last event ID beside both.
+            let most = 3 * LIMIT + CONSTANT;
+            assert!(
+                counted.bytes_max <= most as u64,
+                "{name} in chunks of {size}: {} bytes at most",
+                counted.bytes_max
+            );
+        }
+    }
+}
+
+/// What the decoder says it holds is what it has allocated.
+#[test]
+fn memory_held_is_what_is_allocated() {
+    for (name, stream) in greedy() {
+        let mut decoder = Decoder::new();
+        let counted = measure(|| {
+            for piece in stream.chunks(1460) {
+                let mut input = piece;
+                while !matches!(decoder.decode(&mut input), Ok(None)) {}
+            }
+        });
+        assert_eq!(
+            usize::try_from(counted.bytes_current),
+            Ok(decoder.memory_held()),
+            "{name}"
+        );
+    }
 }

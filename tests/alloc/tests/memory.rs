@@ -2,7 +2,8 @@
 //!
 //! `Limits::with_bytes` promises: below the limit and a sixteenth of it, plus 128 KiB, plus 96
 //! bytes for each frame that may be queued; where the newest of each type are kept, an eighth and
-//! 320 KiB.
+//! 320 KiB. The last of the first three is what the list of frames takes for the moment in which it
+//! grows; what is held is less, and is tested here against 64.
 
 use std::fmt::Write;
 
