@@ -84,8 +84,13 @@ impl<S: Sharing> Stream for EventStream<S> {
     type Item = Bytes;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        // Who asks only for what is there now, and asks again in any case, is not kept.
+        let kept = !NOW.will_wake(cx.waker());
+        if !kept && !self.core.is_ready() {
+            return Poll::Pending;
+        }
         let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = inner.poll_chunk() {
+        if let Poll::Ready(ready) = self.core.poll_chunk(&mut inner) {
             if inner.line.is_some() {
                 let served = inner.serve();
                 drop(inner);
@@ -93,8 +98,7 @@ impl<S: Sharing> Stream for EventStream<S> {
             }
             return Poll::Ready(ready);
         }
-        // Who asks only for what is there now, and asks again in any case, is not kept.
-        if NOW.will_wake(cx.waker()) {
+        if !kept {
             return Poll::Pending;
         }
         if let Some(reader) = &inner.reader {
@@ -107,7 +111,7 @@ impl<S: Sharing> Stream for EventStream<S> {
         // came meanwhile is looked for again.
         let reader = cx.waker().clone();
         let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = inner.poll_chunk() {
+        if let Poll::Ready(ready) = self.core.poll_chunk(&mut inner) {
             if inner.line.is_some() {
                 let served = inner.serve();
                 drop(inner);
