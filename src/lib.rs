@@ -27,7 +27,9 @@
 //! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
 //!   a time out, within [`DecodeLimits`]; **[`DecodeStream`]** and `DecodeRead` yield owned items from
 //!   a stream of chunks and from a reader.
-//! - **[`HEADERS`], [`last_event_id`]** for the two places where HTTP matters.
+//! - **[`HEADERS`], [`last_event_id`], [`accepts_event_stream`]** for the places where HTTP matters, as
+//!   plain data; with the feature `http` whole: `read_request` for a header map, `response` with a
+//!   `Body` for whatever builds on the crate `http`.
 //!
 //! # Local listeners
 //!
@@ -80,6 +82,7 @@
 //!
 //! - `std` (default): [`channel`], `std::io::Write` for [`EventWriter`], `DecodeRead`.
 //! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event; implies `std`.
+//! - `http`: `Body`, `response`, `insert_headers`, `read_request`; implies `std`.
 //!
 //! Without them the crate is `no_std` with `alloc`. Rust 1.85 or later.
 // Where what needs `std` is left out, its links lead to the paragraph that says so.
@@ -120,8 +123,12 @@ pub mod guide {
     }
 }
 
+#[cfg(feature = "http")]
+pub use ::http;
 pub use bytes;
 pub use futures_core;
+#[cfg(feature = "http")]
+pub use http_body;
 
 // Events and their bytes.
 pub use crate::error::{BufferTooSmall, InvalidField, WriteError};
@@ -161,11 +168,21 @@ pub use crate::server::target::Target;
 pub use crate::server::adapt;
 pub use crate::timer::Timer;
 
-// HTTP around it, as data.
-pub use crate::server::http::{
-    HEADERS, HEADERS_HTTP1, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id,
-    last_event_id_in_query,
+// HTTP around it, as data ...
+pub use crate::server::http::accept::accepts_event_stream;
+pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};
+pub use crate::server::http::last_event_id::{
+    InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id, last_event_id_in_query,
 };
+// ... and in the types that servers share.
+#[cfg(feature = "http")]
+pub use crate::server::http::body::Body;
+#[cfg(feature = "http")]
+pub use crate::server::http::headers::insert_headers;
+#[cfg(feature = "http")]
+pub use crate::server::http::request::{RequestError, read_request};
+#[cfg(feature = "http")]
+pub use crate::server::http::response::response;
 
 // The README's examples are tests too.
 #[cfg(doctest)]

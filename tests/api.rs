@@ -171,6 +171,26 @@ fn adapters_go_where_what_they_hold_goes() {
     assert!(has!(Linger<Stream, Timer>: futures::stream::FusedStream));
 }
 
+#[cfg(feature = "http")]
+#[test]
+fn a_body_goes_where_its_stream_goes() {
+    use sse_proto::{Body, RequestError, http_body};
+
+    type NoSend = futures::stream::LocalBoxStream<'static, sse_proto::bytes::Bytes>;
+
+    assert_eq!(auto_traits!(Body<EventStream>), ALL);
+    assert!(has!(Body<EventStream>: http_body::Body));
+    assert!(has!(Body<EventStream>: Default));
+    assert!(!has!(Body<NoSend>: Send));
+    assert!(has!(Body<NoSend>: http_body::Body));
+
+    assert_eq!(auto_traits!(RequestError), ALL);
+    assert!(has!(RequestError: std::error::Error) && has!(RequestError: Copy));
+    assert!(size_of::<RequestError>() <= 16);
+    // Behind a server's own, this is what a connection that is idle takes for its body.
+    assert!(size_of::<Body<EventStream>>() <= 40);
+}
+
 #[test]
 fn the_ends_of_a_local_channel_stay_on_their_thread() {
     assert_eq!(auto_traits!(LocalTargetHandle), ONE_THREAD);
@@ -350,6 +370,25 @@ fn an_invalid_last_event_id_says_why() {
     assert_eq!(
         text(b"4\0 2"),
         "bad last event ID: NUL (U+0000) at byte 1 can't be part of an id"
+    );
+    assert_eq!(
+        InvalidLastEventId::Repeated.to_string(),
+        "the last event ID comes more than once"
+    );
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_refused_request_says_why() {
+    use sse_proto::RequestError;
+
+    assert_eq!(
+        RequestError::from(InvalidLastEventId::Repeated).to_string(),
+        "the last event ID comes more than once"
+    );
+    assert_eq!(
+        RequestError::NotAcceptable.to_string(),
+        "the client does not accept text/event-stream"
     );
 }
 

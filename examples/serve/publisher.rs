@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures_util::Stream;
 use hyper::body::Bytes;
 use serde::Serialize;
 use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::futures_core::Stream;
 use sse_proto::{
     CloseReason, DispatchError, Dispatched, Event, EventId, EventType, Frame, Limits, TargetHandle,
     channel_with,
@@ -29,6 +30,9 @@ const LIMITS: Limits = Limits::new()
     .with_frames(1 << 16);
 
 const RECONNECTION_TIME: Duration = Duration::from_secs(1);
+
+/// What one client is sent.
+pub(crate) type Subscription = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 
 /// All clients, and the number of the next event.
 pub(crate) struct Publisher {
@@ -101,7 +105,7 @@ impl Publisher {
         peer: SocketAddr,
         last_event_id: Option<&EventId<'_>>,
         cut: Arc<Notify>,
-    ) -> impl Stream<Item = Bytes> + Send + use<> {
+    ) -> Subscription {
         let (target, stream) = channel_with(LIMITS);
         let mut state = self.lock();
         let name = format!("client {} at {peer}", state.next_client);
@@ -135,11 +139,12 @@ impl Publisher {
             .with_reconnection_time(RECONNECTION_TIME);
         let mut ended = self.ended.subscribe();
         let bye = Event::new(EventType::from_static("bye"), "the server ends");
-        stream
+        let stream = stream
             .until(async move { ended.wait_for(|&ended| ended).await.is_ok() })
             .with_farewell(Frame::new(&bye))
             .preamble(&preamble)
-            .keep_alive(KEEP_ALIVE_INTERVAL, sleep)
+            .keep_alive(KEEP_ALIVE_INTERVAL, sleep);
+        Box::pin(stream)
     }
 
     /// Ends the stream of every client, as well as those that still come, each with a last event.

@@ -92,6 +92,11 @@ impl<S: Sharing> Stream for EventStream<S> {
         }
         self.poll_reader(reader)
     }
+
+    /// Says when it is over, as soon as the last chunk was taken: a response can end along with it.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.is_terminated().then_some(0))
+    }
 }
 
 impl<S: Sharing> EventStream<S> {
