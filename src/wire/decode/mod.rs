@@ -93,7 +93,7 @@ pub struct Decoder {
     resumes: bool,
     /// The last byte taken was a CR.
     late_line_feed: bool,
-    /// The last item may have left buffers larger than what is kept.
+    /// The last item has left buffers larger than what is kept.
     has_large_buffers: bool,
     /// The `id` line in the making has a NULL.
     null_in_id: bool,
@@ -276,7 +276,7 @@ impl Decoder {
         let own_id = self.lent.own_id();
         if self.lent.text.is_buffer() {
             if let Some(data) = self.block.data.take_large() {
-                self.block.handed_over = data.capacity();
+                self.block.size_before = data.capacity();
                 return OwnedMessageEvent::from_data(data, &event_type, &last_event_id, own_id);
             }
         }
