@@ -270,7 +270,7 @@ fn ids_alone_leave_no_more_than_the_last_one() {
     for told in [false, true] {
         let limits = DecodeLimits::default().with_id(LARGE);
         let id = |len: usize| [b"id: ", &vec![b'7'; len][..], b"\n\n"].concat();
-        let ids: Vec<_> = [10, 100_000, 1_000_000, 50_000, 10].map(id).into();
+        let ids: Vec<_> = [10, 100_000, 1_000_000, 10, 50_000, 10].map(id).into();
         for count in 1..=ids.len() {
             let stream: Vec<&[u8]> = ids[..count].iter().map(|id| &id[..]).collect();
             let decoder = Decoder::new().with_limits(limits).with_last_event_ids(told);
