@@ -6,13 +6,13 @@
 
 mod handle;
 mod hub;
-mod line;
 mod listen;
 #[cfg(feature = "std")]
 mod nesting;
 mod reserve;
 mod sharing;
 mod stream;
+mod turns;
 
 pub use self::handle::{LocalTargetHandle, TargetHandle, WeakTargetHandle};
 use self::hub::{Core, Inner};
