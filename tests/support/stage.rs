@@ -120,6 +120,7 @@ macro_rules! add_listener {
                     }
                     let message = Message {
                         event_type,
+                        letter: b'x',
                         len: event
                             .data()
                             .map_or(0, |data| u8::try_from(data.len()).unwrap()),
