@@ -18,7 +18,7 @@ use super::play::{Message, Rules};
 ///
 /// Then the steps: `d` + text + `|` (a message to a target), `e` (the end), `t` + seconds, `!`, `.`
 /// (poll), `w` (another waker), `D` (drop the stream). And to a target, a message being a type and a
-/// length: `m` + message, `F` + message (a frame), `#` + length (a comment), `r` + slot + bytes
+/// length (fourfold): `m` + message, `F` + message (a frame), `#` + length (a comment), `r` + slot + bytes
 /// (eightfold; reserve), `q` + slot (poll it again), `s` or `S` + slot + message (send the event or
 /// the frame through a permit), `x` + slot (give it up), `g` + 1 or 0 (mark gaps), `n` (a listener
 /// cancels), `E` + reason, `h` or `H` (one handle less or more).
@@ -116,7 +116,7 @@ fn message(input: &mut Input<'_>, letter: u8) -> Message {
     Message {
         event_type: types[usize::from(number(input) % 4)],
         letter,
-        len: input.byte() % 64,
+        len: 4 * number(input),
         cancelable: true,
     }
 }
