@@ -32,7 +32,7 @@
 //! # Local listeners
 //!
 //! Before an event is sent, the target shows it to the listeners that were added with
-//! [`listen`](TargetHandle::listen): of its type or of all types, in the order of registration. One
+//! `listen`: of its type or of all types, in the order of registration. One
 //! of them may cancel it. A listener may use its own target; it runs with no lock held.
 //!
 //! ```
@@ -82,6 +82,17 @@
 //! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event; implies `std`.
 //!
 //! Without them the crate is `no_std` with `alloc`. Rust 1.85 or later.
+// Where what needs `std` is left out, its links lead to the paragraph that says so.
+#![cfg_attr(not(feature = "std"), doc = "")]
+#![cfg_attr(not(feature = "std"), doc = "[`channel`]: #features-and-rust-version")]
+#![cfg_attr(
+    not(feature = "std"),
+    doc = "[`TargetHandle`]: #features-and-rust-version"
+)]
+#![cfg_attr(
+    not(feature = "std"),
+    doc = "[`EventStream`]: #features-and-rust-version"
+)]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

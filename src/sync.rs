@@ -5,7 +5,7 @@
 
 #[cfg(not(sse_proto_shuttle))]
 mod real {
-    pub(crate) use core::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     #[cfg(feature = "std")]
     pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
     #[cfg(feature = "std")]
@@ -14,7 +14,7 @@ mod real {
 
 #[cfg(sse_proto_shuttle)]
 mod real {
-    pub(crate) use shuttle::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     pub(crate) use shuttle::sync::{Mutex, MutexGuard};
     pub(crate) use shuttle::thread_local;
     pub(crate) use std::sync::PoisonError;

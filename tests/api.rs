@@ -2,13 +2,17 @@
 //! the texts of errors. The public API itself is in `api.txt`, which `.ci/api` writes.
 
 use sse_proto::{
+    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
+    OwnedItem, OwnedMessageEvent, ReceiveError, Text,
+};
+use sse_proto::{
     BufferTooSmall, CloseReason, Decided, Dispatch, DispatchError, Dispatched, Ending, Event,
     EventId, EventType, EventWriter, Frame, InvalidField, InvalidLastEventId, Limits, Lines,
     ListenerId, LocalEventStream, LocalListener, LocalTargetHandle, On, Overflow, Pending,
     RemovedListener, SharedListener, Target, WriteError,
 };
 #[cfg(feature = "std")]
-use sse_proto::{Closed, EventStream, Permit, Reserve, TargetHandle, WeakTargetHandle};
+use sse_proto::{Closed, DecodeRead, EventStream, Permit, Reserve, TargetHandle, WeakTargetHandle};
 
 /// Lists which of the auto traits a type has.
 macro_rules! auto_traits {
@@ -69,6 +73,44 @@ fn errors_go_everywhere() {
     assert_eq!(auto_traits!(WriteError), ALL);
     assert_eq!(auto_traits!(DispatchError), ALL);
     assert_eq!(auto_traits!(InvalidLastEventId), ALL);
+}
+
+#[test]
+fn what_is_received_goes_everywhere() {
+    assert_eq!(auto_traits!(Decoder), ALL);
+    assert_eq!(auto_traits!(Chunk<'static>), ALL);
+    assert_eq!(auto_traits!(Item<'static>), ALL);
+    assert_eq!(auto_traits!(MessageEvent<'static>), ALL);
+    assert_eq!(auto_traits!(Text<'static>), ALL);
+    assert_eq!(auto_traits!(OwnedItem), ALL);
+    assert_eq!(auto_traits!(OwnedMessageEvent), ALL);
+    assert_eq!(auto_traits!(DecodeLimits), ALL);
+    assert_eq!(auto_traits!(AfterLimit), ALL);
+    assert_eq!(auto_traits!(DecodeError), ALL);
+    assert_eq!(auto_traits!(ReceiveError<()>), ALL);
+    // What is lent is a copy of a few words; a decoder is not, since it has buffers.
+    assert!(has!(Item<'static>: Copy) && has!(Chunk<'static>: Copy));
+    assert!(!has!(Decoder: Clone) && has!(OwnedItem: Clone));
+}
+
+#[test]
+fn layers_of_the_decoder_go_where_what_they_hold_goes() {
+    type Chunks = futures::stream::Pending<Result<Vec<u8>, ()>>;
+    type LocalChunks = futures::stream::LocalBoxStream<'static, Result<Vec<u8>, ()>>;
+
+    assert_eq!(auto_traits!(DecodeStream<Chunks, Vec<u8>>), ALL);
+    assert!(has!(DecodeStream<Chunks, Vec<u8>>: futures::stream::FusedStream));
+    assert!(!has!(DecodeStream<LocalChunks, Vec<u8>>: Send));
+    assert!(!has!(DecodeStream<Chunks, std::rc::Rc<[u8]>>: Send));
+    // A chunk is read where it lies, and never pinned.
+    assert!(has!(DecodeStream<Chunks, std::marker::PhantomPinned>: Unpin));
+    assert!(!has!(DecodeStream<std::marker::PhantomPinned, Vec<u8>>: Unpin));
+    #[cfg(feature = "std")]
+    {
+        assert_eq!(auto_traits!(DecodeRead<std::io::Empty>), ALL);
+        assert!(has!(DecodeRead<std::io::Empty>: std::iter::FusedIterator));
+        assert!(!has!(DecodeRead<std::rc::Rc<std::fs::File>>: Send));
+    }
 }
 
 #[test]
@@ -142,6 +184,9 @@ fn errors_are_errors_and_copies() {
     assert!(has!(WriteError: std::error::Error) && has!(WriteError: Copy));
     assert!(has!(DispatchError: std::error::Error) && has!(DispatchError: Copy));
     assert!(has!(InvalidLastEventId: std::error::Error) && has!(InvalidLastEventId: Copy));
+    assert!(has!(DecodeError: std::error::Error) && has!(DecodeError: Copy));
+    assert!(has!(ReceiveError<std::io::Error>: std::error::Error));
+    assert!(has!(ReceiveError<std::fmt::Error>: Copy));
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -176,6 +221,20 @@ fn no_type_grows_unnoticed() {
         ("Reserve", size_of::<Reserve>(), 32),
         #[cfg(feature = "std")]
         ("Permit", size_of::<Permit>(), 32),
+        ("AfterLimit", size_of::<AfterLimit>(), 1),
+        ("Chunk", size_of::<Chunk<'_>>(), 72),
+        ("DecodeError", size_of::<DecodeError>(), 16),
+        ("DecodeLimits", size_of::<DecodeLimits>(), 32),
+        ("Decoder", size_of::<Decoder>(), 456),
+        ("Item", size_of::<Item<'_>>(), 80),
+        ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
+        ("OwnedItem", size_of::<OwnedItem>(), 48),
+        ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),
+        ("ReceiveError", size_of::<ReceiveError<()>>(), 16),
+        ("Text", size_of::<Text<'_>>(), 24),
+        #[cfg(feature = "std")]
+        ("DecodeRead", size_of::<DecodeRead<()>>(), 496),
+        ("DecodeStream", size_of::<DecodeStream<(), ()>>(), 472),
     ]
     .into_iter()
     .filter(|(_, size, most)| size > most)
@@ -292,4 +351,38 @@ fn an_invalid_last_event_id_says_why() {
         text(b"4\0 2"),
         "bad last event ID: NUL (U+0000) at byte 1 can't be part of an id"
     );
+}
+
+#[test]
+fn an_event_past_a_limit_says_which() {
+    let limit = 5;
+    let texts = [
+        (
+            DecodeError::LineTooLong { limit },
+            "line is longer than the limit of 5 bytes",
+        ),
+        (
+            DecodeError::IdTooLong { limit },
+            "id line is longer than the limit of 5 bytes",
+        ),
+        (
+            DecodeError::EventTooLong { limit },
+            "event is longer than the limit of 5 bytes",
+        ),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+        let received = ReceiveError::<std::io::Error>::Decode(error);
+        assert_eq!(received.to_string(), text);
+        // It tells the same: who prints a chain of causes reads it once.
+        assert!(std::error::Error::source(&received).is_none());
+    }
+}
+
+#[test]
+fn a_failed_transport_is_the_cause() {
+    let error = ReceiveError::Transport(std::io::Error::other("reset"));
+    assert_eq!(error.to_string(), "the transport failed");
+    let source = std::error::Error::source(&error).expect("the cause");
+    assert_eq!(source.to_string(), "reset");
 }

@@ -1,13 +1,14 @@
-//! `channel()` from dispatch to polled bytes, beside a channel of futures that moves ready-made `Bytes` and encodes nothing.
+//! `channel()` from dispatch to polled bytes, beside channels that move ready-made `Bytes` and encode nothing.
 
 use crate::Work;
 use crate::harness::{Candidate, Role};
 use bytes::Bytes;
 use futures_channel::mpsc;
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use sse_proto::{Dispatched, Event, EventStream, EventType, Sharing, TargetHandle};
 use std::hint::black_box;
 use std::mem;
+use tokio::sync::mpsc as tokio_mpsc;
 
 /// Returns everybody who moves `burst` events of this work and then receives them.
 ///
@@ -31,6 +32,9 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
     let (unbounded, unbounded_stream) = mpsc::unbounded();
     let (mut bounded, bounded_stream) = mpsc::channel(64);
     let ready_bounded = ready_made.clone();
+    let (tokio_unbounded, unbounded_receiver) = tokio_mpsc::unbounded_channel();
+    let (tokio_bounded, bounded_receiver) = tokio_mpsc::channel(64);
+    let (tokio_ready, tokio_ready_bounded) = (ready_made.clone(), ready_made.clone());
     let mut candidates = [
         (
             Role::Ours,
@@ -60,6 +64,20 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
             "futures mpsc::channel(64), Bytes ready-made",
             Box::new(send(bounded_stream, burst, move || {
                 bounded.try_send(ready_bounded.clone()).is_ok()
+            })),
+        ),
+        (
+            Role::Peer,
+            "tokio mpsc::unbounded_channel, Bytes ready-made",
+            Box::new(send(poll_unbounded(unbounded_receiver), burst, move || {
+                tokio_unbounded.send(tokio_ready.clone()).is_ok()
+            })),
+        ),
+        (
+            Role::Peer,
+            "tokio mpsc::channel(64), Bytes ready-made",
+            Box::new(send(poll_bounded(bounded_receiver), burst, move || {
+                tokio_bounded.try_send(tokio_ready_bounded.clone()).is_ok()
             })),
         ),
     ];
@@ -128,6 +146,16 @@ fn send(
         }
         last
     }
+}
+
+fn poll_unbounded(
+    mut receiver: tokio_mpsc::UnboundedReceiver<Bytes>,
+) -> impl Stream<Item = Bytes> + Unpin {
+    stream::poll_fn(move |cx| receiver.poll_recv(cx))
+}
+
+fn poll_bounded(mut receiver: tokio_mpsc::Receiver<Bytes>) -> impl Stream<Item = Bytes> + Unpin {
+    stream::poll_fn(move |cx| receiver.poll_recv(cx))
 }
 
 fn receive(stream: &mut (impl Stream<Item = Bytes> + Unpin)) -> Bytes {

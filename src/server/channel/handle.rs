@@ -6,7 +6,6 @@ use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt;
 
-use super::hub::Core;
 use super::sharing::{Local, Sharing, over_sharing};
 use crate::server::closed::Closed;
 use crate::server::dispatch::{DispatchError, Dispatched};
@@ -76,7 +75,8 @@ impl<S: Sharing> TargetHandle<S> {
     ///
     /// When the stream is closed, its queue is full, or the frame is larger than the queue.
     pub fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
-        Core::<S>::sent(self.core.lock(), |target| target.queue_frame(frame))
+        self.core
+            .sent(self.core.lock(), |target| target.queue_frame(frame))
     }
 
     /// Closes the stream. What is queued is still delivered. The close listeners run at once.

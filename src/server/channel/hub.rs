@@ -1,6 +1,6 @@
 //! What handles and stream share, and what is to be done once its lock is released.
 
-use crate::sync::AtomicUsize;
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
@@ -24,6 +24,9 @@ use crate::wire::event::Event;
 pub struct Core<S: Share> {
     pub(super) handles: AtomicUsize,
     pub(super) depth: S::Depth,
+    /// Whether a poll gives anything: bytes or the end. Changed under the lock alone; without it, it
+    /// tells who asks only for what is there now that the lock is not worth taking.
+    ready: AtomicBool,
     inner: S::Lock,
 }
 
@@ -42,6 +45,7 @@ impl<S: Share> Core<S> {
         S::new(Self {
             handles: AtomicUsize::new(1),
             depth: S::Depth::default(),
+            ready: AtomicBool::new(false),
             inner: S::behind_lock(Inner {
                 target: Target::with_limits(limits),
                 reader: None,
@@ -69,7 +73,7 @@ impl<S: Share> Core<S> {
         if inner.target.asks_listeners(event) {
             return self.ask_listeners(inner, event, None);
         }
-        Self::sent(inner, |target| target.send(event))
+        self.sent(inner, |target| target.send(event))
     }
 
     /// Dispatches an event into room that was promised.
@@ -82,7 +86,7 @@ impl<S: Share> Core<S> {
         if inner.target.asks_listeners(event) {
             return self.ask_listeners(inner, event, Some(room));
         }
-        Self::sent(inner, |target| target.send_promised(event, room))
+        self.sent(inner, |target| target.send_promised(event, room))
     }
 
     // Not inlined: without listeners, nothing of it should be in the way.
@@ -94,31 +98,33 @@ impl<S: Share> Core<S> {
         room: Option<Room>,
     ) -> Result<Dispatched, DispatchError> {
         let depth = S::depth(self);
-        let pending = Self::sent(inner, |target| match room {
+        let pending = self.sent(inner, |target| match room {
             None => target.begin_at(event, depth),
             Some(room) => target.begin_promised(event, depth, room),
         })?;
         let unwinds = Serve(self);
         let mut decided = S::deeper(self, || pending.run_listeners());
         mem::forget(unwinds);
-        Self::sent(self.lock(), |target| target.commit(&mut decided))
+        self.sent(self.lock(), |target| target.commit(&mut decided))
     }
 
     /// Does something that may queue bytes or give room back. Wakes the reader if there are bytes,
     /// and those who waited for room if there is some.
     #[inline]
     pub(super) fn sent<T>(
+        &self,
         mut inner: S::Guard<'_>,
         work: impl FnOnce(&mut Target<S::Listener>) -> Result<T, DispatchError>,
     ) -> Result<T, DispatchError> {
         let result = work(&mut inner.target);
         if result.is_err() {
             if let Some(ending) = inner.target.take_ending() {
-                Self::tell(inner, Some(ending));
+                self.tell(inner, Some(ending));
                 return result;
             }
         }
         let reader = if inner.target.queued_frames() > 0 {
+            self.ready.store(true, Ordering::Relaxed);
             inner.reader.take()
         } else {
             None
@@ -142,7 +148,7 @@ impl<S: Share> Core<S> {
             Ok(ending) => (Some(ending), None),
             Err(late) => (None, Some(late)),
         };
-        Self::tell(inner, ending);
+        self.tell(inner, ending);
     }
 
     pub(super) fn close(&self, reason: CloseReason) {
@@ -150,7 +156,8 @@ impl<S: Share> Core<S> {
     }
 
     #[cold]
-    fn tell(mut inner: S::Guard<'_>, ending: Option<Ending<S::Listener>>) {
+    fn tell(&self, mut inner: S::Guard<'_>, ending: Option<Ending<S::Listener>>) {
+        self.ready.store(true, Ordering::Relaxed);
         let reader = if ending.is_some() || inner.target.is_ended() {
             inner.reader.take()
         } else {
@@ -177,6 +184,26 @@ impl<S: Share> Core<S> {
         panics.go_on();
     }
 
+    /// Whether a poll gives anything now.
+    #[inline]
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// What a poll gives, before it registers who polls.
+    #[inline]
+    pub(super) fn poll_chunk(&self, inner: &mut Inner<S>) -> Poll<Option<Bytes>> {
+        let chunk = inner.target.next_chunk();
+        let closed = inner.target.is_closed();
+        let left = closed || inner.target.queued_frames() > 0;
+        self.ready.store(left, Ordering::Relaxed);
+        if chunk.is_some() || closed {
+            Poll::Ready(chunk)
+        } else {
+            Poll::Pending
+        }
+    }
+
     /// Gives room that came back to those who wait for it.
     pub(super) fn serve(&self) {
         let served = self.lock().serve();
@@ -185,17 +212,6 @@ impl<S: Share> Core<S> {
 }
 
 impl<S: Share> Inner<S> {
-    /// What a poll gives, before it registers who polls.
-    #[inline]
-    pub(super) fn poll_chunk(&mut self) -> Poll<Option<Bytes>> {
-        let chunk = self.target.next_chunk();
-        if chunk.is_some() || self.target.is_ended() {
-            Poll::Ready(chunk)
-        } else {
-            Poll::Pending
-        }
-    }
-
     /// Gives room that came back to those who wait for it; returns whom to wake.
     #[inline]
     pub(super) fn serve(&mut self) -> Vec<Waker> {

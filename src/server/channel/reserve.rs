@@ -7,7 +7,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use super::handle::TargetHandle;
-use super::hub::{Core, Inner};
+use super::hub::Inner;
 use super::line::Ticket;
 use super::sharing::{Sharing, over_sharing};
 use crate::server::dispatch::{DispatchError, Dispatched};
@@ -114,7 +114,7 @@ impl<S: Sharing> Permit<S> {
             return self.target.dispatch_frame(frame);
         };
         let core = &self.target.core;
-        Core::<S>::sent(core.lock(), |target| {
+        core.sent(core.lock(), |target| {
             target.queue_promised_frame(frame, room)
         })
     }

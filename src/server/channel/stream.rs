@@ -5,7 +5,7 @@ use core::error::Error;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
@@ -83,42 +83,57 @@ impl<S: Sharing> EventStream<S> {
 impl<S: Sharing> Stream for EventStream<S> {
     type Item = Bytes;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = inner.poll_chunk() {
-            if inner.line.is_some() {
-                let served = inner.serve();
-                drop(inner);
-                hub::wake(None, served);
-            }
-            return Poll::Ready(ready);
-        }
         // Who asks only for what is there now, and asks again in any case, is not kept.
-        if NOW.will_wake(cx.waker()) {
+        let reader = (!NOW.will_wake(cx.waker())).then_some(cx.waker());
+        if reader.is_none() && !self.core.is_ready() {
             return Poll::Pending;
         }
-        if let Some(reader) = &inner.reader {
-            if reader.will_wake(cx.waker()) {
-                return Poll::Pending;
-            }
-        }
+        self.poll_reader(reader)
+    }
+}
+
+impl<S: Sharing> EventStream<S> {
+    /// Takes a chunk, or remembers whom to wake. Not inlined, so that what stands before it is.
+    #[inline(never)]
+    fn poll_reader(&self, reader: Option<&Waker>) -> Poll<Option<Bytes>> {
+        let inner = match self.take() {
+            Ok(ready) => return Poll::Ready(ready),
+            Err(inner) => inner,
+        };
+        let known =
+            |kept: &Option<Waker>, reader| kept.as_ref().is_some_and(|kept| kept.will_wake(reader));
+        let Some(reader) = reader.filter(|reader| !known(&inner.reader, reader)) else {
+            return Poll::Pending;
+        };
         drop(inner);
         // Cloning a waker runs code of the executor's, so it is done without the lock, and what
         // came meanwhile is looked for again.
-        let reader = cx.waker().clone();
-        let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = inner.poll_chunk() {
-            if inner.line.is_some() {
-                let served = inner.serve();
-                drop(inner);
-                hub::wake(None, served);
-            }
-            return Poll::Ready(ready);
-        }
+        let reader = reader.clone();
+        let mut inner = match self.take() {
+            Ok(ready) => return Poll::Ready(ready),
+            Err(inner) => inner,
+        };
         let old = inner.reader.replace(reader);
         drop(inner);
         drop(old);
         Poll::Pending
+    }
+
+    /// Takes a chunk, or gives the lock on that there is none.
+    #[inline]
+    fn take(&self) -> Result<Option<Bytes>, S::Guard<'_>> {
+        let mut inner = self.core.lock();
+        let Poll::Ready(chunk) = self.core.poll_chunk(&mut inner) else {
+            return Err(inner);
+        };
+        if inner.line.is_some() {
+            let served = inner.serve();
+            drop(inner);
+            hub::wake(None, served);
+        }
+        Ok(chunk)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::wire::frame::Frame;
 /// yields **output** ([`next_chunk`](Self::next_chunk)): bytes for the client, in the order of the
 /// commands. After each command, send what `next_chunk` gives until it gives nothing; when
 /// [`is_ended`](Self::is_ended) is true then, the response is over. With the feature `std`,
-/// [`channel`](crate::channel) does that for you and wakes the reader.
+/// `channel` does that for you and wakes the reader.
 ///
 /// Local listeners run inside the commands, before an event is encoded. A listener that itself
 /// uses the target needs the target not to be borrowed meanwhile: take the two steps
