@@ -235,6 +235,8 @@ impl Layer {
 
 /// Whether the last line of what was sent is blank, and nothing stands behind it.
 pub fn ends_a_block(sent: &[u8]) -> bool {
-    let lines = oracle::lines(&String::from_utf8_lossy(sent));
+    // Two blank lines are in the last few bytes.
+    let last = &sent[sent.len().saturating_sub(16)..];
+    let lines = oracle::lines(&String::from_utf8_lossy(last));
     lines.iter().rev().take(2).all(String::is_empty)
 }
