@@ -1,20 +1,17 @@
 //! The life of a stream in a stack of adapters, poll by poll, held against its model and against
 //! what holds without one. The stream is one that the test feeds, or that of a target.
 
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use sse_proto::adapt::{EventStreamExt, Preamble};
-use sse_proto::bytes::Bytes;
-use sse_proto::futures_core::stream::FusedStream;
-use sse_proto::{CloseReason, Dispatched, Event, Frame};
+use sse_proto::{CloseReason, Dispatched};
 
 use super::fakes::{Clock, Signal, Source, Wakes};
 use super::life_model::{BYE, COMMENT, HELLO, Model, Polled, Within, ends_a_block};
-use super::life_target::{self as target, Command, Outcome, TargetModel};
+use super::life_stack::{self, Stack};
+use super::life_target::{self as target, Command, Outcome};
+use super::life_target_model::TargetModel;
 use super::play::{Message, Rules, comment};
 
 /// An adapter of the stack; times are seconds.
@@ -75,8 +72,6 @@ pub fn lives_like_its_model(origin: Origin, adapters: &[Adapter], steps: &[Step]
     life.check_the_end();
 }
 
-type Stack = Pin<Box<dyn FusedStream<Item = Bytes>>>;
-
 struct Life {
     /// None once it was dropped.
     stack: Option<Stack>,
@@ -117,19 +112,19 @@ impl Life {
             }
             Origin::Shared(rules) => {
                 let (target, stream) = target::shared(rules);
-                let stack = begin_stack!(stream, left, signal);
+                let stack = life_stack::begin(stream, &mut left, &signal);
                 let within = Within::Target(TargetModel::new(rules));
                 (Inner::Target(Box::new(target)), stack, within)
             }
             Origin::Local(rules) => {
                 let (target, stream) = target::local(rules);
-                let stack = begin_stack!(stream, left, signal);
+                let stack = life_stack::begin(stream, &mut left, &signal);
                 let within = Within::Target(TargetModel::new(rules));
                 (Inner::Target(Box::new(target)), stack, within)
             }
         };
         for adapter in left {
-            stack = put_around(stack, *adapter, &clock, &signal);
+            stack = life_stack::put_around(stack, *adapter, &clock, &signal);
         }
         Self {
             stack: Some(stack),
@@ -200,17 +195,16 @@ impl Life {
     }
 
     fn end(&mut self) {
-        match (&self.inner, &mut self.model.world.within) {
-            (Inner::Source(source), Within::Fed { ended, .. }) => {
-                source.end();
-                *ended = true;
-            }
-            _ => {
-                // Where no handle is left, somebody holds a permit.
-                self.ask(&Command::End(CloseReason::Closed));
-                (0..target::SLOTS).for_each(|who| self.ask(&Command::GiveUp(who)));
-            }
+        if let (Inner::Source(source), Within::Fed { ended, .. }) =
+            (&self.inner, &mut self.model.world.within)
+        {
+            source.end();
+            *ended = true;
+            return;
         }
+        // Where no handle is left, somebody holds a permit.
+        self.ask(&Command::End(CloseReason::Closed));
+        (0..target::SLOTS).for_each(|who| self.ask(&Command::GiveUp(who)));
     }
 
     fn ask(&mut self, command: &Command) {
@@ -255,8 +249,8 @@ impl Life {
         self.hints.push((self.chunks, least, most));
 
         let was_closed = self.model.world.within.is_closed();
-        let waker = self.wakes.waker();
-        let polled = match stack.as_mut().poll_next(&mut Context::from_waker(&waker)) {
+        let task = self.wakes.waker();
+        let polled = match stack.as_mut().poll_next(&mut Context::from_waker(&task)) {
             Poll::Ready(Some(chunk)) => Polled::Chunk(chunk.to_vec()),
             Poll::Ready(None) => Polled::End,
             Poll::Pending => Polled::Pending,
@@ -325,56 +319,6 @@ impl Life {
             String::from_utf8_lossy(&self.fed)
         );
     }
-}
-
-/// The stream of a target and what stands right around it: its own `until` is a method of its own.
-macro_rules! begin_stack {
-    ($stream:expr, $adapters:ident, $signal:expr) => {{
-        let stack: Stack = match $adapters.first() {
-            Some(&Adapter::Until { farewell }) => {
-                $adapters = &$adapters[1..];
-                let stream = $stream.until($signal.given());
-                if farewell {
-                    Box::pin(stream.with_farewell(bye()))
-                } else {
-                    Box::pin(stream)
-                }
-            }
-            _ => Box::pin($stream),
-        };
-        stack
-    }};
-}
-use begin_stack;
-
-fn put_around(stack: Stack, adapter: Adapter, clock: &Rc<Clock>, signal: &Rc<Signal>) -> Stack {
-    let seconds = |seconds| Duration::from_secs(u64::from(seconds));
-    match adapter {
-        Adapter::KeepAlive { interval } => {
-            Box::pin(stack.keep_alive(seconds(interval), clock.timer()))
-        }
-        Adapter::Preamble => Box::pin(
-            stack.preamble(
-                &Preamble::new()
-                    .with_comment("hello")
-                    .with_reconnection_time(Duration::from_secs(1)),
-            ),
-        ),
-        Adapter::Until { farewell: false } => Box::pin(stack.until(signal.given())),
-        Adapter::Until { farewell: true } => {
-            Box::pin(stack.until(signal.given()).with_farewell(bye()))
-        }
-        Adapter::Coalesce { max } => Box::pin(stack.coalesce(usize::from(max))),
-        Adapter::Linger { max, duration } => Box::pin(
-            stack
-                .coalesce(usize::from(max))
-                .linger(seconds(duration), clock.timer()),
-        ),
-    }
-}
-
-fn bye() -> Frame {
-    Frame::new(&Event::message("bye"))
 }
 
 /// Whether `out` is `fed` (all of it, or its beginning), and in between, only where a block ends,

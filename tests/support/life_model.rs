@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use sse_proto::CloseReason;
 
 use super::life::Adapter;
-use super::life_target::TargetModel;
+use super::life_target_model::TargetModel;
 use super::oracle;
 
 pub const COMMENT: &str = ": keep-alive comment\n\n";

@@ -1,19 +1,18 @@
 //! A target whose stream is in a stack of adapters: its handles, those who wait for room in it, and
-//! all that they are told; and the same of its model.
+//! all that they are told.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use sse_proto::{
-    CloseReason, Closed, DispatchError, Dispatched, Event, EventType, Frame, Local,
+    CloseReason, Closed, Dispatch, DispatchError, Dispatched, Event, EventType, Frame, Local,
     LocalEventStream, On, Permit, Reserve, Shared, Sharing, TargetHandle, channel_with,
     local_channel_with,
 };
 
 use super::fakes::Wakes;
-use super::model::{Model, Queued};
-use super::play::{Action, Message, Rules, When};
+use super::play::{Message, Rules};
 
 /// How many may wait for room at a time.
 pub const SLOTS: usize = 4;
@@ -104,7 +103,7 @@ pub fn shared(rules: Rules) -> (Open<Shared>, sse_proto::EventStream) {
     target.on_close(move |reason| tell.lock().unwrap().push(reason));
     let listen = |target: &TargetHandle| {
         let on = On::event_type(&EventType::from_static(NEVER));
-        target.listen(on, |dispatch| dispatch.prevent_default());
+        target.listen(on, cancel);
     };
     (Open::new(rules, target, told, listen), stream)
 }
@@ -116,7 +115,7 @@ pub fn local(rules: Rules) -> (Open<Local>, LocalEventStream) {
     target.on_close(move |reason| tell.lock().unwrap().push(reason));
     let listen = |target: &TargetHandle<Local>| {
         let on = On::event_type(&EventType::from_static(NEVER));
-        target.listen(on, |dispatch| dispatch.prevent_default());
+        target.listen(on, cancel);
     };
     (Open::new(rules, target, told, listen), stream)
 }
@@ -150,8 +149,8 @@ impl<S: Sharing> Open<S> {
     /// Asks for room, or again.
     fn ask(&mut self, who: usize, mut reserve: Reserve<S>, wakes: Arc<Wakes>) -> Outcome {
         wakes.take();
-        let waker = wakes.waker();
-        let polled = Pin::new(&mut reserve).poll(&mut Context::from_waker(&waker));
+        let task = wakes.waker();
+        let polled = Pin::new(&mut reserve).poll(&mut Context::from_waker(&task));
         assert_eq!(wakes.take(), 0, "a poll wakes nobody");
         Outcome::Reserved(match polled {
             Poll::Pending => {
@@ -280,103 +279,8 @@ impl<S: Sharing> Origin for Open<S> {
     }
 }
 
-/// The same of the model.
-#[derive(Clone)]
-pub struct TargetModel {
-    pub queue: Model,
-    handles: usize,
-}
-
-impl TargetModel {
-    pub fn new(rules: Rules) -> Self {
-        Self {
-            queue: Model::new(rules),
-            handles: 1,
-        }
-    }
-
-    pub fn obey(&mut self, command: &Command) -> Outcome {
-        let outcome = self.outcome(command);
-        if self.handles + self.queue.line.places() == 0 {
-            self.end(CloseReason::HandlesDropped);
-        }
-        self.queue.serve();
-        outcome
-    }
-
-    /// What one poll of the stream gives: a chunk, or nothing now.
-    pub fn take_chunk(&mut self) -> Option<Vec<u8>> {
-        let chunk = self.queue.take_chunk();
-        self.queue.serve();
-        chunk
-    }
-
-    pub fn end(&mut self, reason: CloseReason) {
-        self.queue.end(reason).expect("no listener panics");
-    }
-
-    pub fn see(&self) -> Seen {
-        let queue = &self.queue;
-        let reason = queue.reason();
-        let says = Says {
-            reason,
-            counts: queue.counts(),
-            is_drained: queue.is_drained(),
-        };
-        Seen {
-            told: reason.into_iter().collect(),
-            closed: reason,
-            closed_wakes: usize::from(reason.is_some()),
-            wakes: std::array::from_fn(|who| queue.wakes(who)),
-            says: (self.handles > 0).then_some(says),
-        }
-    }
-
-    fn outcome(&mut self, command: &Command) -> Outcome {
-        let queue = &mut self.queue;
-        let panics = "no listener panics";
-        match command {
-            Command::Reserved(who) if queue.line.waits(*who) => {
-                return Outcome::Reserved(queue.reserved(*who));
-            }
-            Command::Send(who, message) if queue.line.holds(*who) => {
-                return Outcome::Sent(queue.send_promised(*who, message, true));
-            }
-            Command::SendFrame(who, message) if queue.line.holds(*who) => {
-                return Outcome::Sent(queue.send_promised(*who, message, false));
-            }
-            Command::GiveUp(who) => _ = queue.line.leave(*who),
-            _ => {}
-        }
-        if self.handles == 0 {
-            return Outcome::Nothing;
-        }
-        match command {
-            Command::Dispatch(message) => {
-                return Outcome::Sent(queue.dispatch(message).expect(panics));
-            }
-            Command::Queue(message) => {
-                let sent = queue.queue(&Queued::of(message)).expect(panics);
-                return Outcome::Sent(sent.map(|()| Dispatched::Sent));
-            }
-            Command::Comment(len) => {
-                let sent = queue.queue(&Queued::comment(*len)).expect(panics);
-                return Outcome::Sent(sent.map(|()| Dispatched::Sent));
-            }
-            Command::Reserve(who, len) => {
-                queue.line.leave(*who);
-                queue.serve();
-                return Outcome::Reserved(queue.reserve(*who, *len));
-            }
-            Command::Mark(marked) => queue.rules.marked = *marked,
-            Command::Listen => queue.listen(When::Type(NEVER), false, Action::Cancel),
-            Command::End(reason) => self.end(*reason),
-            Command::Clone => self.handles += 1,
-            Command::DropHandle => self.handles -= 1,
-            _ => {}
-        }
-        Outcome::Nothing
-    }
+fn cancel(dispatch: &Dispatch<'_>) {
+    dispatch.prevent_default();
 }
 
 fn marker() -> Frame {

@@ -2,10 +2,9 @@
 
 use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH, Overflow};
 
-use super::model_line::Line;
+use super::model_line::{Line, Queued};
 use super::play::{
     Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,
-    comment,
 };
 
 #[derive(Clone)]
@@ -26,15 +25,6 @@ pub struct Model {
     /// Those who wait for room, and those who hold some.
     pub line: Line,
     pub log: Vec<(usize, Heard)>,
-}
-
-/// A frame, and the type of the event that it fires.
-#[derive(Clone)]
-pub struct Queued {
-    pub wire: Vec<u8>,
-    pub fires: Option<&'static str>,
-    /// What was queued before it was dropped, and something older was not: no chunk goes on here.
-    pub behind_hole: bool,
 }
 
 #[derive(Clone)]
@@ -339,23 +329,5 @@ impl Model {
             panicked |= self.act(number, action).is_err();
         }
         panicked
-    }
-}
-
-impl Queued {
-    pub fn of(message: &Message) -> Self {
-        Self {
-            wire: message.wire(),
-            fires: Some(message.event_type.unwrap_or("message")),
-            behind_hole: false,
-        }
-    }
-
-    pub fn comment(len: u8) -> Self {
-        Self {
-            wire: comment(len),
-            fires: None,
-            behind_hole: false,
-        }
     }
 }

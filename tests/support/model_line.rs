@@ -1,11 +1,38 @@
-//! Those who wait for room in the model's queue, and those who hold some.
+//! What is in the model's queue, who waits for room in it, and who holds some.
 
 use std::task::Poll;
 
 use sse_proto::{DispatchError, Dispatched};
 
-use super::model::{Model, Queued};
-use super::play::Message;
+use super::model::Model;
+use super::play::{Message, comment};
+
+/// A frame, and the type of the event that it fires.
+#[derive(Clone)]
+pub struct Queued {
+    pub wire: Vec<u8>,
+    pub fires: Option<&'static str>,
+    /// What was queued before it was dropped, and something older was not: no chunk goes on here.
+    pub behind_hole: bool,
+}
+
+impl Queued {
+    pub fn of(message: &Message) -> Self {
+        Self {
+            wire: message.wire(),
+            fires: Some(message.event_type.unwrap_or("message")),
+            behind_hole: false,
+        }
+    }
+
+    pub fn comment(len: u8) -> Self {
+        Self {
+            wire: comment(len),
+            fires: None,
+            behind_hole: false,
+        }
+    }
+}
 
 /// In the order in which they came.
 #[derive(Clone, Default)]
