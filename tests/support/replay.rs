@@ -6,6 +6,7 @@ use super::laws::{
 };
 use super::laws_decode;
 use super::life;
+use super::life_seed;
 use super::play::{plays_like_its_model, read};
 
 /// The first byte is the cut, the rest the text.
@@ -30,10 +31,10 @@ pub fn target(data: &[u8]) {
     plays_like_its_model(rules, &operations);
 }
 
-/// The adapters, `|`, then steps; [`life::read`] has the letters.
+/// Where the stream comes from, the adapters, `|`, then steps; [`life_seed::read`] has the letters.
 pub fn life(data: &[u8]) {
-    let (adapters, steps) = life::read(data);
-    life::lives_like_its_model(&adapters, &steps);
+    let (origin, adapters, steps) = life_seed::read(data);
+    life::lives_like_its_model(origin, &adapters, &steps);
 }
 
 /// Line limit, event limit, number of chunk lengths, chunk lengths, then the stream.
