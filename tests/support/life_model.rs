@@ -90,8 +90,8 @@ struct Layer {
     passed: Vec<u8>,
     due: Option<u64>,
     said_hello: bool,
-    signaled: bool,
-    silent: bool,
+    /// The signal was seen; and whether a farewell may follow.
+    signaled: Option<bool>,
     held: Vec<Vec<u8>>,
     next: Option<Vec<u8>>,
 }
@@ -104,8 +104,7 @@ impl Model {
             passed: Vec::new(),
             due: None,
             said_hello: false,
-            signaled: false,
-            silent: false,
+            signaled: None,
             held: Vec::new(),
             next: None,
         };
@@ -166,24 +165,23 @@ impl Layer {
     }
 
     fn until(&mut self, farewell: bool, within: &mut [Layer], world: &mut World) -> Polled {
-        if world.signal && !self.signaled {
-            self.signaled = true;
-            // Around the stream of a target, this ends the target.
-            if within.is_empty() {
-                let closed = world.within.is_closed();
+        if world.signal && self.signaled.is_none() {
+            // Around the stream of a target, this ends the target; behind another end there is no
+            // farewell.
+            let innermost = within.is_empty();
+            self.signaled = Some(!(innermost && world.within.is_closed()));
+            if innermost {
                 world.within.end(CloseReason::Shutdown);
-                // Behind another end there is no farewell.
-                self.silent = closed;
             }
         }
         let polled = self.pass(within, world);
-        if !self.signaled || matches!(polled, Polled::Chunk(_)) {
+        if self.signaled.is_none() || matches!(polled, Polled::Chunk(_)) {
             return polled;
         }
         self.over = true;
         // With all that is within, the stream goes.
         world.within.end(CloseReason::ClientGone);
-        if farewell && !self.silent && ends_a_block(&self.passed) {
+        if farewell && self.signaled == Some(true) && ends_a_block(&self.passed) {
             Polled::Chunk(BYE.into())
         } else {
             Polled::End
