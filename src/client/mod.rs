@@ -89,6 +89,8 @@
 //! A timeout needs a read that returns at the deadline: in a blocking driver a socket with a read timeout, whose passing is
 //! no error but a reason to look at [`next_deadline`](EventSource::next_deadline).
 //!
+//! On an async runtime, [`EventSourceStream`] is the loop, over a function that opens a connection and a timer.
+//!
 //! # States
 //!
 //! | input | idle | connecting | open | waiting | closed |
@@ -133,6 +135,7 @@ mod redirect;
 mod request;
 mod response;
 mod state;
+mod stream;
 mod url;
 
 pub use event_source::EventSource;
@@ -142,3 +145,4 @@ pub use reason::{ClosedReason, DownReason, Rejected};
 pub use request::{Request, UnsendableId};
 pub use response::Response;
 pub use state::State;
+pub use stream::{EventSourceStream, Update};
