@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod client_model;
+pub mod driver;
 pub mod fakes;
 pub mod input;
 pub mod laws;
