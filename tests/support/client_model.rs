@@ -463,7 +463,7 @@ impl Model {
                 delay.min(plain.longest)
             }
         };
-        let base = self.retry.unwrap_or(plain.base);
+        let base = clamp(self.retry.unwrap_or(plain.base));
         let mut grown = base;
         if let Some(most) = plain.most_backoff {
             for _ in 1..self.failures.min(80) {
