@@ -11,7 +11,7 @@ fn main() {
     println!("{CLIENTS} clients, bytes for each, the struct itself with it:");
     for doing in ALL {
         println!(
-            "    {:<18} {:>7.1}",
+            "    {:<18} {:>6}",
             format!("{doing:?}"),
             bytes_for_each(doing)
         );

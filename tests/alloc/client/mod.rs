@@ -9,7 +9,7 @@ use std::time::Duration;
 use allocation_counter::measure;
 use sse_proto::client::{EventSource, Options, Output, Response};
 
-pub const CLIENTS: usize = 10_000;
+pub const CLIENTS: u32 = 10_000;
 
 /// What a client is doing while it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +37,13 @@ pub const ALL: [Doing; 6] = [
 ];
 
 /// The bytes that a client of so many takes, its own size with them.
-pub fn bytes_for_each(doing: Doing) -> f64 {
+pub fn bytes_for_each(doing: Doing) -> i64 {
     let mut clients = Vec::new();
     let held = measure(|| {
-        clients.reserve_exact(CLIENTS);
-        clients.extend((0..CLIENTS as u64).map(|seed| client(doing, seed)));
+        clients.extend((0..CLIENTS).map(|seed| client(doing, seed.into())));
     });
     drop(clients);
-    held.bytes_current as f64 / CLIENTS as f64
+    held.bytes_current / i64::from(CLIENTS)
 }
 
 fn client(doing: Doing, seed: u64) -> EventSource {

@@ -11,9 +11,9 @@ fn ten_thousand_clients_that_read_nothing_take_less_than_1_kib_each() {
         let bytes = bytes_for_each(doing);
         // What events that come cut leave in the decoder's buffers, which the next ones need again.
         let most = if doing == Doing::SilentAfterCuts {
-            2.5 * 1024.0
+            2560
         } else {
-            1024.0
+            1024
         };
         assert!(bytes < most, "{doing:?}: {bytes} bytes");
     }
