@@ -635,3 +635,32 @@ fn late_bytes_are_passed_over() {
     driver.source.handle_end(driver.now);
     assert_eq!(data(&driver.feed("data: late\n\n")), [""; 0]);
 }
+
+#[test]
+fn to_shrink_loses_nothing_wherever_the_stream_is_cut() {
+    let bytes = "\u{FEFF}id: 1\r\ndata: a\r\ndata: b\r\n\r\n: a comment\nretry: 5\nx: y\nid: 2\n\nevent: e\ndata\n\n";
+    let played = |shrink: bool| {
+        let mut driver = Driver::new(Options::standard().with_comments(true));
+        driver.open();
+        let mut said = Vec::new();
+        for byte in bytes.as_bytes().chunks(1) {
+            said.extend(driver.feed(byte));
+            if shrink {
+                driver.source.shrink_to_fit();
+            }
+        }
+        (
+            said,
+            driver.source.last_event_id().into_owned(),
+            driver.source.memory_held(),
+        )
+    };
+    let (plain, shrunk) = (played(false), played(true));
+    assert_eq!((&shrunk.0, &shrunk.1), (&plain.0, &plain.1));
+    assert!(
+        shrunk.2 < 16 && plain.2 > 256,
+        "{} and {}",
+        shrunk.2,
+        plain.2
+    );
+}

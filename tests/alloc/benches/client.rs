@@ -5,7 +5,9 @@ mod client;
 
 use std::time::Instant;
 
-use client::{ALL, CLIENTS, Year, bytes_for_each};
+use client::{ALL, Year, bytes_for_each};
+
+const CLIENTS: u32 = 10_000;
 
 fn main() {
     println!("{CLIENTS} clients, bytes for each, the struct itself with it:");

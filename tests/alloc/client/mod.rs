@@ -9,8 +9,6 @@ use std::time::Duration;
 use allocation_counter::measure;
 use sse_proto::client::{EventSource, Options, Output, Response};
 
-pub const CLIENTS: u32 = 10_000;
-
 /// What a client is doing while it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
@@ -22,28 +20,31 @@ pub enum Doing {
     Silent,
     /// The same, but they came cut.
     SilentAfterCuts,
+    /// The same, and asked to give back what it does not need.
+    Shrunk,
     /// Waiting for the retry, after events that came cut and a large one.
     Waiting,
     Closed,
 }
 
-pub const ALL: [Doing; 6] = [
+pub const ALL: [Doing; 7] = [
     Doing::Idle,
     Doing::Connecting,
     Doing::Silent,
     Doing::SilentAfterCuts,
+    Doing::Shrunk,
     Doing::Waiting,
     Doing::Closed,
 ];
 
-/// The bytes that a client of so many takes, its own size with them.
-pub fn bytes_for_each(doing: Doing) -> i64 {
-    let mut clients = Vec::new();
+/// The bytes that each of so many clients takes, its own size with them.
+pub fn bytes_for_each(doing: Doing, clients: u32) -> i64 {
+    let mut made = Vec::new();
     let held = measure(|| {
-        clients.extend((0..CLIENTS).map(|seed| client(doing, seed.into())));
+        made.extend((0..clients).map(|seed| client(doing, seed.into())));
     });
-    drop(clients);
-    held.bytes_current / i64::from(CLIENTS)
+    drop(made);
+    held.bytes_current / i64::from(clients)
 }
 
 fn client(doing: Doing, seed: u64) -> EventSource {
@@ -70,6 +71,10 @@ fn client(doing: Doing, seed: u64) -> EventSource {
         feed(&mut source, now, byte);
     }
     if doing == Doing::SilentAfterCuts {
+        return source;
+    }
+    if doing == Doing::Shrunk {
+        source.shrink_to_fit();
         return source;
     }
     let large = format!("data: {}\n\n", "x".repeat(30_000));
