@@ -270,6 +270,25 @@ fn retry_after_is_the_least_within_the_bounds() {
 }
 
 #[test]
+fn clients_that_are_told_the_same_retry_after_come_back_apart() {
+    let delay = |seed| {
+        let options = Options::resilient().with_reconnection_time(at(20));
+        let mut driver = Driver::of(EventSource::new(URL, options, seed));
+        driver.request();
+        driver.respond(Response::new(503).with_retry_after(b"60"));
+        assert!(driver.aborts());
+        driver.down().retry_in.expect("there is a network")
+    };
+    let mut delays: Vec<_> = (0..100).map(delay).collect();
+    delays.sort();
+    assert!(delays[0] >= at(60) && delays[99] <= at(70));
+    assert!(
+        delays[10] < at(62) && delays[90] > at(68),
+        "spread: {delays:?}"
+    );
+}
+
+#[test]
 fn a_limit_of_attempts_is_reached() {
     for retries in [0, 1, 5] {
         let mut driver = Driver::new(Options::resilient().with_max_retries(Some(retries)));
