@@ -40,6 +40,11 @@ fn life() {
 }
 
 #[test]
+fn client() {
+    replay("client", support::replay::client);
+}
+
+#[test]
 fn decode() {
     replay("decode", support::replay::decode);
 }

@@ -84,7 +84,8 @@ impl Reconnect {
     /// Jitter takes a part off, so that clients that were lost together come back apart. What a Retry-After asks for is
     /// the least, so that there the same part is put on top.
     pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
-        let base = self.reconnection_time.unwrap_or(options.reconnection_time);
+        // Bounded before it grows: twice nothing is nothing.
+        let base = options.clamp(self.reconnection_time.unwrap_or(options.reconnection_time));
         let nominal = options.clamp(grown(base, self.failures, options.max_backoff));
         let spread = part(nominal, options.jitter_percent, self.draw());
         let delay = nominal.saturating_sub(spread);

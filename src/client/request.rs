@@ -74,10 +74,10 @@ impl Request {
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let last_event_id = self.last_event_id().map(|id| ("last-event-id", id));
         // > User agents must set (`Accept`, `text/event-stream`) in request's header list.
-        // > Set request's cache mode to "no-store".
+        // > Set request's cache mode to "no-store". (Of which Fetch makes this header.)
         [
             ("accept", "text/event-stream"),
-            ("cache-control", "no-store"),
+            ("cache-control", "no-cache"),
         ]
         .into_iter()
         .chain(last_event_id)

@@ -96,13 +96,13 @@ impl Response {
         self
     }
 
-    /// Sets where a redirect leads: an absolute or a relative URL.
+    /// Sets where a redirect leads: an absolute or a relative URL. An empty one leads nowhere, rather than in a circle.
     #[must_use]
     pub fn with_location(mut self, value: &[u8]) -> Self {
         let text = core::str::from_utf8(value).ok();
         self.location = text
             .map(str::trim_ascii)
-            .filter(|text| text.len() <= MAX_LOCATION)
+            .filter(|text| !text.is_empty() && text.len() <= MAX_LOCATION)
             .map(Box::from);
         self
     }

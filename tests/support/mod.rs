@@ -7,6 +7,9 @@
     reason = "each test and each fuzz target uses a part of it"
 )]
 
+pub mod client;
+pub mod client_model;
+pub mod driver;
 pub mod fakes;
 pub mod input;
 pub mod laws;

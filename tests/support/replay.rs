@@ -1,5 +1,6 @@
 //! What each fuzz target does with its bytes; the stable tests do the same with the seeds.
 
+use super::client;
 use super::input::Input;
 use super::laws::{
     arrives_normalized, comes_back, encodes_exactly, splits_the_same, takes_text_only,
@@ -34,6 +35,12 @@ pub fn target(data: &[u8]) {
 pub fn life(data: &[u8]) {
     let (adapters, steps) = life::read(data);
     life::lives_like_its_model(&adapters, &steps);
+}
+
+/// The setup, `|`, then steps; [`client::read`] has the letters.
+pub fn client(data: &[u8]) {
+    let (setup, steps) = client::read(data);
+    client::reconnects_like_its_model(&setup, &steps);
 }
 
 /// Line limit, event limit, number of chunk lengths, chunk lengths, then the stream.

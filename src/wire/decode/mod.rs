@@ -217,7 +217,7 @@ impl Decoder {
     /// Whether the stream's end, if it came now, would cut a block off: a field of it has come, or a part of one.
     pub(crate) fn is_within_block(&self) -> bool {
         let within_line = match self.line {
-            Line::Name => true,
+            Line::Name => self.name.begins_field(),
             Line::Colon | Line::Data | Line::Value => self.field != Field::Comment,
             // Nothing of these would ever be told; what is past a limit was told.
             Line::StreamStart
