@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: client-ureq URL")?;
     let authorization = std::env::var("AUTHORIZATION").ok();
     let authorization = authorization.map(HeaderValue::try_from).transpose()?;
-    let idle_timeout = Duration::from_secs(60);
+    let idle_timeout = Duration::from_mins(1);
     for update in client_ureq::spawn(&url, Options::resilient(), idle_timeout, authorization) {
         // `{:?}`, since what a stranger sends must not drive a terminal.
         match update {

@@ -9,6 +9,8 @@ use sse_proto::client::{self, EventSource, Options, Output, Update};
 use ureq::http::header::{AUTHORIZATION, HeaderValue};
 use ureq::{Agent, BodyReader, Error};
 
+type Updates = SyncSender<Update<Error>>;
+
 /// How many updates wait for whoever reads them; then the server waits too.
 const QUEUED: usize = 16;
 
@@ -25,21 +27,16 @@ pub fn spawn(
 ) -> Receiver<Update<Error>> {
     let options = options.with_idle_timeout(Some(idle_timeout));
     let source = EventSource::new(url, options, rand::random());
-    let agent = Agent::config_builder()
+    let agent: Agent = Agent::config_builder()
         // Redirects are the machine's, and any status is a response to it.
         .max_redirects(0)
         .http_status_as_error(false)
         // The read that is under way at the deadline returns there.
-        .timeout_per_read(Some(idle_timeout));
+        .timeout_per_read(Some(idle_timeout))
+        .build()
+        .into();
     let (sender, updates) = sync_channel(QUEUED);
-    thread::spawn(move || {
-        follow(
-            source,
-            &agent.build().into(),
-            authorization.as_ref(),
-            &sender,
-        )
-    });
+    thread::spawn(move || follow(source, &agent, authorization.as_ref(), &sender));
     updates
 }
 
@@ -47,7 +44,7 @@ fn follow(
     mut source: EventSource,
     agent: &Agent,
     authorization: Option<&HeaderValue>,
-    updates: &SyncSender<Update<Error>>,
+    updates: &Updates,
 ) {
     let started = Instant::now();
     let now = || started.elapsed();
@@ -69,17 +66,17 @@ fn follow(
                     }
                     continue;
                 }
-                Output::Abort => {
-                    // What is dropped is closed.
-                    body = None;
-                    continue;
-                }
                 Output::Opened => Update::Opened,
                 Output::Down(down) => Update::Down(down),
                 Output::Closed(closed) => {
                     // Nobody may be there to see it.
                     let _ = updates.send(Update::Closed(closed));
                     return;
+                }
+                // What is dropped is closed.
+                Output::Abort => {
+                    body = None;
+                    continue;
                 }
                 // Of a later version: nothing that has to be done.
                 _ => continue,
@@ -112,19 +109,14 @@ fn follow(
 }
 
 /// Closes the client once nobody listens any more.
-fn tell(source: &mut EventSource, update: Update<Error>, updates: &SyncSender<Update<Error>>) {
+fn tell(source: &mut EventSource, update: Update<Error>, updates: &Updates) {
     if updates.send(update).is_err() {
         source.close();
     }
 }
 
 /// A read that took too long is the deadline, if that has come; all else is an error.
-fn lose(
-    source: &mut EventSource,
-    now: Duration,
-    error: Error,
-    updates: &SyncSender<Update<Error>>,
-) {
+fn lose(source: &mut EventSource, now: Duration, error: Error, updates: &Updates) {
     if matches!(error, Error::Timeout(_)) && source.next_deadline() <= Some(now) {
         return source.handle_deadline(now);
     }

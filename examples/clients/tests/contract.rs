@@ -1,13 +1,11 @@
-//! What LaunchDarkly's contract tests for SSE clients ask of a client with a connection, as cases of our own, named as
+//! What `LaunchDarkly`'s contract tests for SSE clients ask of a client with a connection, as cases of our own, named as
 //! theirs are, through every driver. What they ask of the machine alone is in `tests/client_contract.rs` of the crate,
 //! of the parsing in `tests/suites.rs`.
 
-mod support;
-
 use std::time::Duration;
 
+use super::support::{Answer, Case, DRIVERS, OPTIONS, event_stream, in_chunks, redirect, status};
 use sse_proto::client::Options;
-use support::{Answer, Case, DRIVERS, OPTIONS, event_stream, in_chunks, redirect, status};
 
 const ENDED: &str = "down 1, 3ms: the event stream ended";
 const HALTED: &str = "closed: the server answered 204";
@@ -79,7 +77,7 @@ fn errors_that_close_and_errors_that_are_retried() {
         } else {
             &[&closed]
         };
-        let requests = &["/ secret", "/ secret"][..1 + usize::from(is_retried)];
+        let requests = &["/ secret", "/ secret"][..=usize::from(is_retried)];
         check(
             "status",
             vec![status(&format!("{code} Status"), "")],

@@ -122,14 +122,14 @@ fn request(socket: &TcpStream) -> io::Result<Option<String>> {
     let Some(first) = lines.next().transpose()? else {
         return Ok(None);
     };
-    let (mut accept, mut authorization, mut id) = Default::default();
+    let (mut accept, mut authorization, mut id) = <(String, String, String)>::default();
     for line in lines {
         let line = line?;
         let Some((name, value)) = line.split_once(": ") else {
             break;
         };
         match name.to_ascii_lowercase().as_str() {
-            "accept" => accept = value.to_owned(),
+            "accept" => value.clone_into(&mut accept),
             "authorization" => authorization = format!(" {value}"),
             "last-event-id" => id = format!(" #{value}"),
             _ => {}

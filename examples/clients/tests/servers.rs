@@ -1,12 +1,10 @@
 //! What real servers do, and what every driver makes of it.
 
-mod support;
-
 use std::time::Duration;
 
+use super::support::{Case, DRIVERS, Driver, LONGEST, OPTIONS, SHORTEST, Step};
+use super::support::{event_stream, in_chunks, redirect, status};
 use sse_proto::client::Options;
-use support::{Case, DRIVERS, LONGEST, OPTIONS, SHORTEST, Step};
-use support::{event_stream, in_chunks, redirect, status};
 
 #[test]
 fn hyper() {
@@ -23,7 +21,7 @@ fn ureq() {
     check(DRIVERS[2]);
 }
 
-fn check(driver: (&str, support::Driver)) {
+fn check(driver: (&str, Driver)) {
     for case in cases() {
         case.check(driver);
     }
