@@ -26,6 +26,8 @@
 //! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
 //!   a time out, within [`DecodeLimits`]; **[`DecodeStream`]** and `DecodeRead` yield owned items from
 //!   a stream of chunks and from a reader.
+//! - **[`client`]** for a client that reconnects as browsers do: [`EventSource`](client::EventSource), a state machine
+//!   for any HTTP client, and [`EventSourceStream`](client::EventSourceStream) over a function that opens a connection.
 //! - **[`HEADERS`], [`last_event_id`]** for the two places where HTTP matters.
 //!
 //! # Local listeners

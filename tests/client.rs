@@ -270,6 +270,25 @@ fn retry_after_is_the_least_within_the_bounds() {
 }
 
 #[test]
+fn clients_that_are_told_the_same_retry_after_come_back_apart() {
+    let delay = |seed| {
+        let options = Options::resilient().with_reconnection_time(at(20));
+        let mut driver = Driver::of(EventSource::new(URL, options, seed));
+        driver.request();
+        driver.respond(Response::new(503).with_retry_after(b"60"));
+        assert!(driver.aborts());
+        driver.down().retry_in.expect("there is a network")
+    };
+    let mut delays: Vec<_> = (0..100).map(delay).collect();
+    delays.sort();
+    assert!(delays[0] >= at(60) && delays[99] <= at(70));
+    assert!(
+        delays[10] < at(62) && delays[90] > at(68),
+        "spread: {delays:?}"
+    );
+}
+
+#[test]
 fn a_limit_of_attempts_is_reached() {
     for retries in [0, 1, 5] {
         let mut driver = Driver::new(Options::resilient().with_max_retries(Some(retries)));
@@ -634,4 +653,33 @@ fn late_bytes_are_passed_over() {
     driver.open();
     driver.source.handle_end(driver.now);
     assert_eq!(data(&driver.feed("data: late\n\n")), [""; 0]);
+}
+
+#[test]
+fn to_shrink_loses_nothing_wherever_the_stream_is_cut() {
+    let bytes = "\u{FEFF}id: 1\r\ndata: a\r\ndata: b\r\n\r\n: a comment\nretry: 5\nx: y\nid: 2\n\nevent: e\ndata\n\n";
+    let played = |shrink: bool| {
+        let mut driver = Driver::new(Options::standard().with_comments(true));
+        driver.open();
+        let mut said = Vec::new();
+        for byte in bytes.as_bytes().chunks(1) {
+            said.extend(driver.feed(byte));
+            if shrink {
+                driver.source.shrink_to_fit();
+            }
+        }
+        (
+            said,
+            driver.source.last_event_id().into_owned(),
+            driver.source.memory_held(),
+        )
+    };
+    let (plain, shrunk) = (played(false), played(true));
+    assert_eq!((&shrunk.0, &shrunk.1), (&plain.0, &plain.1));
+    assert!(
+        shrunk.2 < 16 && plain.2 > 256,
+        "{} and {}",
+        shrunk.2,
+        plain.2
+    );
 }

@@ -1,4 +1,4 @@
-//! What LaunchDarkly's contract tests for SSE clients ask of a client, as cases of our own, named as theirs are; what they
+//! What `LaunchDarkly`'s contract tests for SSE clients ask of a client, as cases of our own, named as theirs are; what they
 //! ask of the parsing alone is in `suites.rs`.
 
 mod support;

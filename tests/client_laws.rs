@@ -28,7 +28,7 @@ fn letters() -> impl Strategy<Value = Vec<u8>> {
         6 => text().prop_map(|text| format!("d{text}|")),
         4 => prop::sample::select(vec!["e", "x"]).prop_map(String::from),
         3 => (0..10_u8).prop_map(|seconds| format!("t{seconds}")),
-        2 => prop::sample::select(vec!["l", "b", "r", "!"]).prop_map(String::from),
+        2 => prop::sample::select(vec!["l", "b", "r", "z", "!"]).prop_map(String::from),
         1 => Just("c".to_owned()),
     ];
     (

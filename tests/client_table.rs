@@ -83,6 +83,7 @@ const WAITING: State = State::Waiting;
 const CLOSED: State = State::Closed;
 
 /// What a row says: the outputs, in words, and the state behind them.
+#[expect(clippy::match_same_arms, reason = "a table is read row by row")]
 fn row(from: Place, input: Input) -> (&'static str, State) {
     use Input::{
         Busy, Bytes, Close, Deadline, Early, End, Error, Html, NetworkBack, NetworkLost, NoContent,

@@ -24,7 +24,9 @@ use crate::wire::field::EventId;
 ///
 /// # Memory
 ///
-/// Below 1 KiB where nothing is read and URL and last event ID are short; while a stream is open, what
+/// Below 1 KiB where no stream is open and URL and last event ID are short, and on an open stream whose events come whole.
+/// Events that come cut leave buffers for the next ones, a few hundred bytes for small events, until
+/// [`shrink_to_fit`](Self::shrink_to_fit) or the end of the connection; how much at most,
 /// [`DecodeLimits`](crate::DecodeLimits) say.
 ///
 /// # Examples
@@ -125,6 +127,12 @@ impl EventSource {
         self.decoder.memory_held()
     }
 
+    /// Gives back what the decoder has allocated and does not need now; within a block it needs all. Worth a call where
+    /// many clients are open and silent for long.
+    pub fn shrink_to_fit(&mut self) {
+        self.decoder.shrink_to_fit();
+    }
+
     /// Starts it: the first request follows. Only the first start counts.
     pub fn start(&mut self, now: Duration) {
         self.life.start(now);
@@ -154,7 +162,7 @@ impl EventSource {
     /// passed over. Items are those of [`Decoder::decode`]; a block that only sets the last event ID is one of them.
     ///
     /// An error is a [limit](crate::DecodeLimits) passed: the event is lost, and the stream goes on, or with
-    /// [`AfterLimit::End`] the client closes.
+    /// [`AfterLimit::End`](crate::AfterLimit::End) the client closes.
     pub fn handle_bytes<'s, 'i: 's>(
         &'s mut self,
         now: Duration,

@@ -26,6 +26,8 @@ pub enum Step {
     NetworkBack,
     Reconnect,
     Close,
+    /// Gives memory back; changes nothing.
+    Shrink,
     /// Only a lazy driver needs to be told to poll.
     Poll,
 }
@@ -194,7 +196,7 @@ impl Setup {
 /// The setup, then a letter for each step: `s`tart; `o` a stream, `h` an HTML page, `4` 204, `5` 500, `u` and seconds 503
 /// with Retry-After, `m` and `g` redirects to the same and to another origin, `M` and `G` with 303, `n` one to nowhere;
 /// `d` and a text up to `|` bytes; `e`nd, error `x`; `t` and seconds; `.` to the deadline; `l` network lost, `b` back;
-/// `r`econnect; `c`lose; all else polls.
+/// `r`econnect; `c`lose; `z` shrink; all else polls.
 pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
     let mut input = Input(data);
     let setup = Setup::read(&mut input);
@@ -225,6 +227,7 @@ pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
             b'b' => Step::NetworkBack,
             b'r' => Step::Reconnect,
             b'c' => Step::Close,
+            b'z' => Step::Shrink,
             _ => Step::Poll,
         });
     }
@@ -304,6 +307,7 @@ impl Play<'_> {
             Step::NetworkBack => self.source.handle_network_back(now),
             Step::Reconnect => self.source.reconnect(now),
             Step::Close => self.source.close(),
+            Step::Shrink => self.source.shrink_to_fit(),
             Step::Poll => {}
         }
         if self.setup.is_lazy && *step != Step::Poll {
@@ -326,7 +330,7 @@ impl Play<'_> {
             Step::NetworkBack => model.network_back(now, &actual),
             Step::Reconnect => model.reconnect(now),
             Step::Close => model.close_here(),
-            Step::Bytes(_) | Step::Poll => Vec::new(),
+            Step::Bytes(_) | Step::Shrink | Step::Poll => Vec::new(),
         };
         compare(&actual, &told);
         self.model.learn(
@@ -550,6 +554,7 @@ pub fn reasons(setup: &Setup, steps: &[Step]) -> Vec<Why> {
             Step::NetworkBack => source.handle_network_back(now),
             Step::Reconnect => source.reconnect(now),
             Step::Close => source.close(),
+            Step::Shrink => source.shrink_to_fit(),
             Step::Poll => {}
         }
         while let Some(output) = source.poll_output() {

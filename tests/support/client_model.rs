@@ -96,6 +96,10 @@ enum Phase {
     Closed,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a plain model is a list of facts"
+)]
 #[derive(Clone, Debug)]
 pub struct Model {
     plain: Plain,
@@ -502,15 +506,11 @@ fn is_within_block(bytes: &[u8]) -> bool {
         ("id", value) => !value.contains('\0'),
         _ => false,
     };
+    let known = ["data", "event", "id", "retry"];
     let may_become = match unfinished.split_once(':') {
-        Some((name, _)) => ["data", "event", "id", "retry"].contains(&name),
-        None => {
-            let is_start = |name: &&str| name.starts_with(unfinished);
-            !unfinished.is_empty()
-                && ["data", "event", "id", "retry"]
-                    .iter()
-                    .any(|name| is_start(&name))
-        }
+        Some((name, _)) => known.contains(&name),
+        None if unfinished.is_empty() => false,
+        None => known.iter().any(|name| name.starts_with(unfinished)),
     };
     lines.split('\n').any(is_field) || may_become
 }

@@ -233,6 +233,15 @@ impl Decoder {
         within_line || block.has_data || block.has_event_type || block.has_id
     }
 
+    /// Gives all memory back but the last event ID's, if nothing that has begun is in it.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        let within_comment =
+            self.field == Field::Comment && matches!(self.line, Line::Colon | Line::Value);
+        if !self.is_within_block() && !within_comment {
+            self.block.release();
+        }
+    }
+
     /// Does what [`reconnect`](Self::reconnect) does and gives all memory back but the last event ID's.
     pub(crate) fn release(&mut self) {
         self.reconnect();
