@@ -122,7 +122,8 @@ fn request(socket: &TcpStream) -> io::Result<Option<String>> {
     let Some(first) = lines.next().transpose()? else {
         return Ok(None);
     };
-    let (mut accept, mut authorization, mut id) = <(String, String, String)>::default();
+    let (mut accept, mut cache_control) = <(String, String)>::default();
+    let (mut authorization, mut id) = <(String, String)>::default();
     for line in lines {
         let line = line?;
         let Some((name, value)) = line.split_once(": ") else {
@@ -130,13 +131,19 @@ fn request(socket: &TcpStream) -> io::Result<Option<String>> {
         };
         match name.to_ascii_lowercase().as_str() {
             "accept" => value.clone_into(&mut accept),
+            "cache-control" => value.clone_into(&mut cache_control),
             "authorization" => authorization = format!(" {value}"),
             "last-event-id" => id = format!(" #{value}"),
             _ => {}
         }
     }
-    assert_eq!(accept, "text/event-stream", "of every request");
-    let path = first.split(' ').nth(1).unwrap_or_default();
+    let mut first = first.split(' ');
+    assert_eq!(first.next(), Some("GET"));
+    assert_eq!(
+        (&*accept, &*cache_control),
+        ("text/event-stream", "no-cache")
+    );
+    let path = first.next().unwrap_or_default();
     Ok(Some(format!("{path}{authorization}{id}")))
 }
 
