@@ -15,7 +15,7 @@ fn main() {
         println!(
             "    {:<18} {:>6}",
             format!("{doing:?}"),
-            bytes_for_each(doing)
+            bytes_for_each(doing, CLIENTS)
         );
     }
 
