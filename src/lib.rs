@@ -16,6 +16,7 @@
 //!
 //! - **[`channel`]** for a server on any async runtime: a [`TargetHandle`] that takes events from
 //!   anywhere, and an [`EventStream`] that is the body of the response. Needs the feature `std`.
+//!   **[`local_channel`]** is the same for one thread, without `std`.
 //! - **[`Target`]** for everything else: the same as a bare state machine, without a lock and
 //!   without wakers, `&mut self` in and bytes out.
 //! - **[`encode`], [`encode_to_slice`], [`to_bytes`]** for who only wants the bytes of an
@@ -26,6 +27,8 @@
 //! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
 //!   a time out, within [`DecodeLimits`]; **[`DecodeStream`]** and `DecodeRead` yield owned items from
 //!   a stream of chunks and from a reader.
+//! - **[`client`]** for a client that reconnects as browsers do: [`EventSource`](client::EventSource), a state machine
+//!   for any HTTP client, and [`EventSourceStream`](client::EventSourceStream) over a function that opens a connection.
 //! - **[`HEADERS`], [`last_event_id`], [`accepts_event_stream`]** for the places where HTTP matters, as
 //!   plain data; with the feature `http` whole: `read_request` for a header map, `response` with a
 //!   `Body` for whatever builds on the crate `http`.
@@ -33,7 +36,7 @@
 //! # Local listeners
 //!
 //! Before an event is sent, the target shows it to the listeners that were added with
-//! [`listen`](TargetHandle::listen): of its type or of all types, in the order of registration. One
+//! `listen`: of its type or of all types, in the order of registration. One
 //! of them may cancel it. A listener may use its own target; it runs with no lock held.
 //!
 //! ```
@@ -53,21 +56,19 @@
 //!
 //! # Slow clients
 //!
-//! What the client has not read yet is queued, within [`Limits`]. At the limit a dispatch returns
-//! [`DispatchError::Full`]; what to do then is the caller's. To disconnect is often right, since a
-//! client comes back by itself:
+//! What the client has not read yet is queued, within [`Limits`]. What finds no room there is
+//! refused, or pushes older events out, or ends the stream, as [`Overflow`] says; or its sender
+//! [waits](TargetHandle::reserve). To disconnect is often right, since a client comes back by
+//! itself:
 //!
 //! ```
-//! use sse_proto::{CloseReason, DispatchError, Event, Limits, channel_with};
+//! use sse_proto::{CloseReason, DispatchError, Limits, Overflow, channel_with};
 //!
-//! let (target, stream) = channel_with(Limits::new().with_frames(1));
-//! for data in ["1", "2"] {
-//!     match target.dispatch(&Event::message(data)) {
-//!         Err(DispatchError::Full) => target.end(CloseReason::Overflow),
-//!         result => _ = result?,
-//!     }
-//! }
-//! assert_eq!(target.close_reason(), Some(CloseReason::Overflow));
+//! let limits = Limits::new().with_frames(1).with_overflow(Overflow::Disconnect);
+//! let (target, stream) = channel_with(limits);
+//! target.dispatch_message("1")?;
+//! let overflow = DispatchError::Closed(CloseReason::Overflow);
+//! assert_eq!(target.dispatch_message("2"), Err(overflow));
 //! # drop(stream);
 //! # Ok::<(), DispatchError>(())
 //! ```
@@ -75,7 +76,7 @@
 //! # Limits and memory
 //!
 //! A target allocates nothing before its first event. Its queue holds at most 1 MiB and 1024 frames
-//! unless [`Limits`] says otherwise. In the steady state, where the client reads as events come,
+//! unless [`Limits`] says otherwise; [`Limits::with_bytes`] says what memory that is at most. In the steady state, where the client reads as events come,
 //! nothing is allocated for an event. No input panics; a user's listener that panics unwinds to the
 //! caller and leaves the target whole.
 //!
@@ -86,6 +87,17 @@
 //! - `http`: `Body`, `response`, `insert_headers`, `read_request`; implies `std`.
 //!
 //! Without them the crate is `no_std` with `alloc`. Rust 1.85 or later.
+// Where what needs `std` is left out, its links lead to the paragraph that says so.
+#![cfg_attr(not(feature = "std"), doc = "")]
+#![cfg_attr(not(feature = "std"), doc = "[`channel`]: #features-and-rust-version")]
+#![cfg_attr(
+    not(feature = "std"),
+    doc = "[`TargetHandle`]: #features-and-rust-version"
+)]
+#![cfg_attr(
+    not(feature = "std"),
+    doc = "[`EventStream`]: #features-and-rust-version"
+)]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -93,14 +105,21 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod client;
 mod error;
 mod server;
+mod sync;
 mod timer;
 mod wire;
 
 #[cfg(any(doc, doctest))]
 pub mod guide {
     //! Pages on one subject each.
+
+    #[cfg(feature = "std")]
+    pub mod life {
+        #![doc = include_str!("guide/life.md")]
+    }
 
     pub mod security {
         #![doc = include_str!("guide/security.md")]
@@ -132,17 +151,18 @@ pub use crate::wire::decode::{
 };
 
 // One event stream on the sending side.
-#[cfg(feature = "std")]
 pub use crate::server::channel::{
-    EventStream, TargetHandle, WeakTargetHandle, channel, channel_with,
+    EventStream, Local, LocalEventStream, LocalTargetHandle, Permit, Reserve, Sharing,
+    TargetHandle, WeakTargetHandle, local_channel, local_channel_with,
 };
 #[cfg(feature = "std")]
+pub use crate::server::channel::{Shared, channel, channel_with};
 pub use crate::server::closed::Closed;
 pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
 pub use crate::server::ending::{Ending, RemovedListener};
 pub use crate::server::holders::{LocalListener, SharedListener};
 pub use crate::server::listeners::{Listener, ListenerId, On};
-pub use crate::server::outbox::Limits;
+pub use crate::server::outbox::{Limits, Overflow};
 pub use crate::server::pending::{Decided, Pending};
 pub use crate::server::state::CloseReason;
 pub use crate::server::target::Target;

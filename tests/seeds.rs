@@ -39,9 +39,30 @@ fn life() {
     replay("life", support::replay::life);
 }
 
+/// Whatever the seed's own chunks, every stream is also cut at every position.
+#[test]
+fn client() {
+    replay("client", support::replay::client);
+}
+
 #[test]
 fn decode() {
-    replay("decode", support::replay::decode);
+    use support::laws_decode as laws;
+
+    replay("decode", |input| {
+        let (plan, line, event, stream) = laws::seed(input).expect("a seed has a plan");
+        laws::all(stream, &plan, line, event);
+        if stream.len() < 300 {
+            for cut in 0..=stream.len() {
+                laws::all(stream, &[cut], line, event);
+                laws::all(stream, &[cut, 0, 1], line, event);
+            }
+        }
+        if stream.len() < 10_000 {
+            laws::all(stream, &vec![1; stream.len()], line, event);
+            laws::all(stream, &[7; 500], line, event);
+        }
+    });
 }
 
 #[test]

@@ -11,15 +11,15 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use sse_proto::{Body, EventStream, last_event_id_in_query, read_request, response};
+use sse_proto::{Body, last_event_id_in_query, read_request, response};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::log::log;
 use crate::page::PAGE;
-use crate::publisher::Publisher;
+use crate::publisher::{Publisher, Subscription};
 
-type Answer = Response<Body<EventStream>>;
+type Answer = Response<Body<Subscription>>;
 
 /// Serves one connection to its end.
 pub(crate) fn connection(

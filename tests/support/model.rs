@@ -1,13 +1,19 @@
 //! A plain model of a target: vectors, no sharing, no bytes kept but those that a client gets.
 
-use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
+use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH, Overflow};
 
-use super::play::{Action, ENOUGH, Heard, MOST_LISTENERS, Message, Operation, Outcome, When};
+use super::model_line::{Line, Queued};
+use super::play::{
+    Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,
+};
 
+#[derive(Clone)]
 pub struct Model {
-    frames: usize,
-    bytes: usize,
-    queue: Vec<Vec<u8>>,
+    pub rules: Rules,
+    queue: Vec<Queued>,
+    dropped: usize,
+    /// Something was dropped since the last one was taken.
+    gap: bool,
     reason: Option<CloseReason>,
     discarded: usize,
     listeners: Vec<Listener>,
@@ -16,6 +22,8 @@ pub struct Model {
     added: usize,
     /// Lengths of the dispatches under way within each other, outermost first.
     under_way: Vec<usize>,
+    /// Those who wait for room, and those who hold some.
+    pub line: Line,
     pub log: Vec<(usize, Heard)>,
 }
 
@@ -28,20 +36,23 @@ struct Listener {
 }
 
 /// A listener's panic on its way out.
-struct Panicked;
+#[derive(Debug)]
+pub struct Panicked;
 
 impl Model {
-    pub fn new(frames: usize, bytes: usize) -> Self {
+    pub fn new(rules: Rules) -> Self {
         Self {
-            frames,
-            bytes,
+            rules,
             queue: Vec::new(),
+            dropped: 0,
+            gap: false,
             reason: None,
             discarded: 0,
             listeners: Vec::new(),
             ending: Vec::new(),
             added: 0,
             under_way: Vec::new(),
+            line: Line::default(),
             log: Vec::new(),
         }
     }
@@ -49,7 +60,8 @@ impl Model {
     pub fn apply(&mut self, operation: &Operation) -> Outcome {
         let outcome = match operation {
             Operation::Dispatch(message) => self.dispatch(message).map(Outcome::Dispatched),
-            Operation::Queue(message) => Ok(Outcome::Queued(self.queue(message))),
+            Operation::Queue(message) => self.queue(&Queued::of(message)).map(Outcome::Queued),
+            Operation::Comment(len) => self.queue(&Queued::comment(*len)).map(Outcome::Queued),
             Operation::Listen(when, once, action) => {
                 self.listen(*when, *once, *action);
                 Ok(Outcome::Nothing)
@@ -67,6 +79,11 @@ impl Model {
         self.reason
     }
 
+    /// Frames queued, their bytes, and how many were dropped.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.queue.len(), self.queued_bytes(), self.dropped)
+    }
+
     pub fn is_ended(&self) -> bool {
         self.reason.is_some() && self.queue.is_empty()
     }
@@ -75,21 +92,33 @@ impl Model {
         self.is_ended() && self.discarded == 0
     }
 
-    fn dispatch(
+    pub fn dispatch(
         &mut self,
         message: &Message,
     ) -> Result<Result<Dispatched, DispatchError>, Panicked> {
-        let len = message.wire().len();
-        if self.listeners.is_empty() {
-            return Ok(self.check(len).map(|()| self.push(message)));
-        }
-        if let Err(error) = self.check(len) {
+        let frame = Queued::of(message);
+        let len = frame.wire.len();
+        if let Err(error) = self.check(&frame)? {
             return Ok(Err(error));
+        }
+        if self.listeners.is_empty() {
+            return Ok(Ok(self.push(frame)));
         }
         if self.under_way.len() >= MAX_DISPATCH_DEPTH {
             return Ok(Err(DispatchError::TooDeep));
         }
         self.under_way.push(len);
+        let canceled = self.ask(message)?;
+        self.under_way.pop();
+        Ok(match self.reason {
+            Some(reason) => Err(DispatchError::Closed(reason)),
+            None if canceled => Ok(Dispatched::Canceled),
+            None => Ok(self.push(frame)),
+        })
+    }
+
+    /// Calls the listeners of an event; returns whether one of them cancels it.
+    pub fn ask(&mut self, message: &Message) -> Result<bool, Panicked> {
         let mut canceled = false;
         for listener in self.listeners.clone() {
             let hears = match listener.when {
@@ -112,12 +141,7 @@ impl Model {
                 action => self.act(listener.number, action)?,
             }
         }
-        self.under_way.pop();
-        Ok(match self.reason {
-            Some(reason) => Err(DispatchError::Closed(reason)),
-            None if canceled => Ok(Dispatched::Canceled),
-            None => Ok(self.push(message)),
-        })
+        Ok(canceled)
     }
 
     fn act(&mut self, number: usize, action: Action) -> Result<(), Panicked> {
@@ -140,37 +164,90 @@ impl Model {
         Ok(())
     }
 
-    fn queue(&mut self, message: &Message) -> Result<(), DispatchError> {
-        self.check(message.wire().len())?;
-        let _ = self.push(message);
-        Ok(())
+    pub fn queue(&mut self, frame: &Queued) -> Result<Result<(), DispatchError>, Panicked> {
+        let outcome = self.check(frame)?;
+        if outcome.is_ok() {
+            let _ = self.push(frame.clone());
+        }
+        Ok(outcome)
     }
 
-    fn check(&self, len: usize) -> Result<(), DispatchError> {
+    fn check(&mut self, frame: &Queued) -> Result<Result<(), DispatchError>, Panicked> {
         if let Some(reason) = self.reason {
-            return Err(DispatchError::Closed(reason));
+            return Ok(Err(DispatchError::Closed(reason)));
         }
-        if len > self.bytes {
-            return Err(DispatchError::TooLarge {
-                len,
-                limit: self.bytes,
-            });
+        let (len, limit) = (frame.wire.len(), self.rules.bytes);
+        if len > limit {
+            return Ok(Err(DispatchError::TooLarge { len, limit }));
         }
-        let frames = self.queue.len() + self.under_way.len();
-        let queued: usize = self.queue.iter().map(Vec::len).sum();
-        let bytes = queued + self.under_way.iter().sum::<usize>();
-        if frames + 1 > self.frames || bytes + len > self.bytes {
-            return Err(DispatchError::Full);
+        let promised = self.line.promised();
+        let mut frames = promised.0 + self.under_way.len();
+        let mut bytes = promised.1 + self.under_way.iter().sum::<usize>();
+        // For the frame of an event, what is queued may be dropped: but only later.
+        if !self.drops() || frame.fires.is_none() {
+            frames += self.queue.len();
+            bytes += self.queued_bytes();
         }
-        Ok(())
+        let awaited = self.line.is_awaited();
+        if frames < self.rules.frames && bytes + len <= limit && !awaited {
+            return Ok(Ok(()));
+        }
+        // What others hold or wait for is not the client's doing.
+        let no_room = self.queue.len() >= self.rules.frames || self.queued_bytes() + len > limit;
+        if self.rules.overflow == Overflow::Disconnect && no_room {
+            self.end(CloseReason::Overflow)?;
+            return Ok(Err(DispatchError::Closed(CloseReason::Overflow)));
+        }
+        Ok(Err(DispatchError::Full))
     }
 
-    fn push(&mut self, message: &Message) -> Dispatched {
-        self.queue.push(message.wire());
+    pub fn push(&mut self, frame: Queued) -> Dispatched {
+        let len = frame.wire.len();
+        if self.rules.overflow == Overflow::KeepNewest {
+            while !self.fits(len) {
+                let same = |queued: &Queued| queued.fires == frame.fires;
+                let Some(at) = self.queue.iter().position(same) else {
+                    break;
+                };
+                self.drop_at(at);
+            }
+        }
+        while !self.fits(len) {
+            self.drop_at(0);
+        }
+        self.queue.push(frame);
         Dispatched::Sent
     }
 
-    fn listen(&mut self, when: When, once: bool, action: Action) {
+    fn drop_at(&mut self, at: usize) {
+        assert!(self.drops(), "it fits");
+        self.queue.remove(at);
+        if let (true, Some(next)) = (at > 0, self.queue.get_mut(at)) {
+            next.behind_hole = true;
+        }
+        self.dropped += 1;
+        self.gap = true;
+    }
+
+    fn drops(&self) -> bool {
+        matches!(
+            self.rules.overflow,
+            Overflow::DropOldest | Overflow::KeepNewest
+        )
+    }
+
+    /// Whether there is room beside what is queued and what is promised.
+    pub fn fits(&self, len: usize) -> bool {
+        let (frames, bytes) = self.line.promised();
+        self.queue.len() + frames < self.rules.frames
+            && self.queued_bytes() + bytes + len <= self.rules.bytes
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.queue.iter().map(|queued| queued.wire.len()).sum()
+    }
+
+    pub fn listen(&mut self, when: When, once: bool, action: Action) {
         if self.added == MOST_LISTENERS || self.reason.is_some() {
             return;
         }
@@ -199,13 +276,37 @@ impl Model {
         if self.queue.is_empty() {
             return None;
         }
-        Some(self.queue.drain(..).flatten().collect())
+        let mut taken = Vec::new();
+        if std::mem::take(&mut self.gap) && self.rules.marked {
+            taken.extend_from_slice(MARKER);
+        }
+        taken.extend(self.queue.drain(..).flat_map(|queued| queued.wire));
+        Some(taken)
     }
 
-    fn end(&mut self, reason: CloseReason) -> Result<(), Panicked> {
+    /// What one poll takes: the marker alone, or whole frames up to the limit of a chunk.
+    pub fn take_chunk(&mut self) -> Option<Vec<u8>> {
+        if std::mem::take(&mut self.gap) && self.rules.marked {
+            return Some(MARKER.to_vec());
+        }
+        if self.queue.is_empty() {
+            return None;
+        }
+        let mut chunk = self.queue.remove(0).wire;
+        while let Some(next) = self.queue.first() {
+            if next.behind_hole || chunk.len() + next.wire.len() > self.rules.chunk {
+                break;
+            }
+            chunk.extend(self.queue.remove(0).wire);
+        }
+        Some(chunk)
+    }
+
+    pub fn end(&mut self, reason: CloseReason) -> Result<(), Panicked> {
         if !reason.delivers_queue() && !self.is_ended() {
             self.discarded += self.queue.len();
             self.queue.clear();
+            self.gap = false;
         }
         if self.reason.is_some() {
             return Ok(());

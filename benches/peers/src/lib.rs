@@ -22,7 +22,7 @@ mod streams;
 mod work;
 
 pub use channel::channels;
-pub use decode::compare_decoders;
+pub use decode::{Decoders, compare_decoders, decoders};
 pub use work::{Work, works};
 
 use bytes::{Bytes, BytesMut};

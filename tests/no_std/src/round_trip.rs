@@ -4,13 +4,17 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::ffi::c_int;
 use core::fmt::Write;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use bytes::BytesMut;
+use sse_proto::client::{EventSource, Options, Output, Response, State};
+use sse_proto::futures_core::Stream;
 use sse_proto::{
     CloseReason, Decoder, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame,
     Item, Limits, LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len,
-    last_event_id, lines,
+    last_event_id, lines, local_channel,
 };
 
 const TICK: EventType<'static> = EventType::from_static("tick");
@@ -23,7 +27,9 @@ pub(crate) fn run() -> Result<(), c_int> {
     check(4, refuses_what_has_no_room())?;
     check(5, ends_and_tells())?;
     check(6, reads_a_last_event_id())?;
-    check(7, decodes())
+    check(7, decodes())?;
+    check(8, polls_a_local_channel())?;
+    check(9, reconnects())
 }
 
 fn check(step: c_int, right: bool) -> Result<(), c_int> {
@@ -115,6 +121,20 @@ fn ends_and_tells() -> bool {
         && target.is_drained()
 }
 
+fn polls_a_local_channel() -> bool {
+    let (target, mut stream) = local_channel();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut poll = || Pin::new(&mut stream).poll_next(&mut context);
+    let pending = poll().is_pending();
+    let sent = target.dispatch_message("hi");
+    target.close();
+
+    pending
+        && sent == Ok(Dispatched::Sent)
+        && matches!(poll(), Poll::Ready(Some(chunk)) if chunk == "data: hi\n\n")
+        && matches!(poll(), Poll::Ready(None))
+}
+
 fn reads_a_last_event_id() -> bool {
     last_event_id(Some(b"7")) == Ok(Some(EventId::from(7_u8)))
         && last_event_id(Some(b"\0")).is_err()
@@ -147,4 +167,29 @@ fn decodes() -> bool {
         }
     }
     events == 1
+}
+
+fn reconnects() -> bool {
+    let mut source = EventSource::new("http://localhost/", Options::resilient(), 7);
+    source.start(Duration::ZERO);
+    let asked = matches!(source.poll_output(), Some(Output::Request(_)));
+    source.handle_response(
+        Duration::ZERO,
+        Response::new(200).with_content_type(b"text/event-stream"),
+    );
+    let opened = source.poll_output() == Some(Output::Opened);
+    let mut bytes = WIRE.as_bytes();
+    let mut events = 0;
+    while let Some(Ok(item)) = source.handle_bytes(Duration::ZERO, &mut bytes) {
+        events += i32::from(item.is_event());
+    }
+    source.handle_end(Duration::ZERO);
+    let down = matches!(source.poll_output(), Some(Output::Down(_)));
+    source.handle_deadline(source.next_deadline().unwrap_or_default());
+    let resumes = matches!(
+        source.poll_output(),
+        Some(Output::Request(request)) if request.last_event_id() == Some("7")
+    );
+    source.close();
+    asked && opened && events == 1 && down && resumes && source.state() == State::Closed
 }

@@ -1,0 +1,281 @@
+//! What handles and stream share, and what is to be done once its lock is released.
+
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem;
+use core::task::{Poll, Waker};
+
+use bytes::Bytes;
+
+use super::sharing::sealed::Share;
+use super::turns::Turns;
+use crate::server::closed::Waiters;
+use crate::server::dispatch::{DispatchError, Dispatched};
+use crate::server::ending::Ending;
+use crate::server::outbox::Limits;
+use crate::server::panics::Panics;
+use crate::server::room::Room;
+use crate::server::state::CloseReason;
+use crate::server::target::Target;
+use crate::wire::event::Event;
+
+#[expect(missing_debug_implementations, reason = "nobody else can name it")]
+pub struct Core<S: Share> {
+    pub(super) handles: AtomicUsize,
+    pub(super) depth: S::Depth,
+    /// Whether a poll gives anything: bytes or the end. Changed under the lock alone; without it, it
+    /// tells who asks only for what is there now that the lock is not worth taking.
+    ready: AtomicBool,
+    inner: S::Lock,
+}
+
+#[expect(missing_debug_implementations, reason = "nobody else can name it")]
+pub struct Inner<S: Share> {
+    pub(super) target: Target<S::Listener>,
+    pub(super) reader: Option<Waker>,
+    pub(super) waiters: Waiters,
+    /// Made for the first who has to wait for room.
+    pub(super) turns: Option<Box<Turns>>,
+}
+
+impl<S: Share> Core<S> {
+    /// Opens a target, for one handle.
+    pub(super) fn open(limits: Limits) -> S::Strong {
+        S::new(Self {
+            handles: AtomicUsize::new(1),
+            depth: S::Depth::default(),
+            ready: AtomicBool::new(false),
+            inner: S::behind_lock(Inner {
+                target: Target::with_limits(limits),
+                reader: None,
+                waiters: Waiters::default(),
+                turns: None,
+            }),
+        })
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> S::Guard<'_> {
+        S::lock(&self.inner)
+    }
+
+    /// What tells this target from all others that live.
+    #[cfg(feature = "std")]
+    pub(super) fn key(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    /// Dispatches an event.
+    #[inline]
+    pub(super) fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
+        let inner = self.lock();
+        if inner.target.asks_listeners(event) {
+            return self.ask_listeners(inner, event, None);
+        }
+        self.sent(inner, |target| target.send(event))
+    }
+
+    /// Dispatches an event into room that was promised.
+    pub(super) fn dispatch_promised(
+        &self,
+        event: &Event<'_>,
+        room: Room,
+    ) -> Result<Dispatched, DispatchError> {
+        let inner = self.lock();
+        if inner.target.asks_listeners(event) {
+            return self.ask_listeners(inner, event, Some(room));
+        }
+        self.sent(inner, |target| target.send_promised(event, room))
+    }
+
+    // Not inlined: without listeners, nothing of it should be in the way.
+    #[inline(never)]
+    fn ask_listeners(
+        &self,
+        inner: S::Guard<'_>,
+        event: &Event<'_>,
+        room: Option<Room>,
+    ) -> Result<Dispatched, DispatchError> {
+        let depth = S::depth(self);
+        let pending = self.sent(inner, |target| match room {
+            None => target.begin_at(event, depth),
+            Some(room) => target.begin_promised(event, depth, room),
+        })?;
+        let unwinds = Serve(self);
+        let mut decided = S::deeper(self, || pending.run_listeners());
+        mem::forget(unwinds);
+        self.sent(self.lock(), |target| target.commit(&mut decided))
+    }
+
+    /// Does something that may queue bytes or give room back. Wakes the reader if there are bytes,
+    /// and those who waited for room if there is some.
+    #[inline]
+    pub(super) fn sent<T>(
+        &self,
+        mut inner: S::Guard<'_>,
+        work: impl FnOnce(&mut Target<S::Listener>) -> Result<T, DispatchError>,
+    ) -> Result<T, DispatchError> {
+        let result = work(&mut inner.target);
+        if result.is_err() {
+            if let Some(ending) = inner.target.take_ending() {
+                self.tell(inner, Some(ending));
+                return result;
+            }
+        }
+        let reader = if inner.target.queued_frames() > 0 {
+            self.ready.store(true, Ordering::Relaxed);
+            inner.reader.take()
+        } else {
+            None
+        };
+        let served = inner.serve();
+        drop(inner);
+        wake(reader, served);
+        result
+    }
+
+    /// Does something that may close the target, and tells everybody if it did: the reader, the
+    /// tasks that wait, the listeners. Each is told, whatever another one does. Returns whether it
+    /// did.
+    pub(super) fn end<T>(
+        &self,
+        work: impl FnOnce(&mut Target<S::Listener>) -> Result<Ending<S::Listener>, T>,
+    ) -> bool {
+        let mut inner = self.lock();
+        // Where the target was closed before, what it was to be closed with is dropped without the
+        // lock.
+        let (ending, _late) = match work(&mut inner.target) {
+            Ok(ending) => (Some(ending), None),
+            Err(late) => (None, Some(late)),
+        };
+        let closed = ending.is_some();
+        self.tell(inner, ending);
+        closed
+    }
+
+    pub(super) fn close(&self, reason: CloseReason) -> bool {
+        self.end(|target| target.begin_close(reason).ok_or(()))
+    }
+
+    #[cold]
+    fn tell(&self, mut inner: S::Guard<'_>, ending: Option<Ending<S::Listener>>) {
+        self.ready.store(true, Ordering::Relaxed);
+        let reader = if ending.is_some() || inner.target.is_ended() {
+            inner.reader.take()
+        } else {
+            None
+        };
+        let waiters = mem::take(&mut inner.waiters);
+        let turns = inner.turns.take();
+        let reason = inner.target.close_reason();
+        drop(inner);
+
+        let mut panics = Panics::default();
+        if let Some(reader) = reader {
+            panics.catch(|| reader.wake());
+        }
+        if let Some(reason) = reason {
+            waiters.tell(reason, &mut panics);
+        }
+        for waker in turns.into_iter().flat_map(|turns| turns.end()) {
+            panics.catch(|| waker.wake());
+        }
+        if let Some(ending) = ending {
+            ending.run_all(&mut panics);
+        }
+        panics.go_on();
+    }
+
+    /// Whether a poll gives anything now.
+    #[inline]
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// What a poll gives, before it registers who polls.
+    #[inline]
+    pub(super) fn poll_chunk(&self, inner: &mut Inner<S>) -> Poll<Option<Bytes>> {
+        let chunk = inner.target.next_chunk();
+        let closed = inner.target.is_closed();
+        let left = closed || inner.target.queued_frames() > 0;
+        self.ready.store(left, Ordering::Relaxed);
+        if chunk.is_some() || closed {
+            Poll::Ready(chunk)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Gives room that a poll made to those who wait for it. If one of their wakers panics, that
+    /// goes on at the next poll: this one has a chunk to return.
+    #[cold]
+    pub(super) fn serve_polled(&self, mut inner: S::Guard<'_>) {
+        let served = inner.serve();
+        drop(inner);
+        let panics = wake_all(served);
+        if panics.any() {
+            if let Some(turns) = &mut self.lock().turns {
+                turns.late = panics;
+            }
+        }
+    }
+
+    /// Goes on with what panicked in [`serve_polled`](Self::serve_polled).
+    #[cold]
+    pub(super) fn go_on_late(&self) {
+        let late = self
+            .lock()
+            .turns
+            .as_mut()
+            .map(|turns| mem::take(&mut turns.late));
+        late.unwrap_or_default().go_on();
+    }
+
+    /// Gives room that came back to those who wait for it.
+    pub(super) fn serve(&self) {
+        let served = self.lock().serve();
+        wake(None, served);
+    }
+}
+
+impl<S: Share> Inner<S> {
+    /// Gives room that came back to those who wait for it; returns whom to wake.
+    #[inline]
+    pub(super) fn serve(&mut self) -> Vec<Waker> {
+        match &mut self.turns {
+            None => Vec::new(),
+            Some(turns) => turns.serve(&mut self.target),
+        }
+    }
+}
+
+/// Wakes the reader and those who were served; all of them, whatever one does.
+#[inline]
+fn wake(reader: Option<Waker>, served: Vec<Waker>) {
+    if served.is_empty() {
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        return;
+    }
+    wake_all(reader.into_iter().chain(served)).go_on();
+}
+
+/// Wakes all of them, whatever one does.
+fn wake_all(wakers: impl IntoIterator<Item = Waker>) -> Panics {
+    let mut panics = Panics::default();
+    for waker in wakers {
+        panics.catch(|| waker.wake());
+    }
+    panics
+}
+
+/// Gives on the room of a dispatch whose listeners panic.
+struct Serve<'a, S: Share>(&'a Core<S>);
+
+impl<S: Share> Drop for Serve<'_, S> {
+    fn drop(&mut self) {
+        self.0.serve();
+    }
+}
