@@ -10,10 +10,11 @@ use axum::http::{HeaderMap, StatusCode, Version};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
+use futures_util::FutureExt;
 use sse_proto::adapt::EventStreamExt;
 use sse_proto::{read_request, response};
 use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::time::{Duration, sleep};
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
@@ -30,10 +31,13 @@ async fn main() -> io::Result<()> {
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    // The streams end by themselves then, and the server waits for that.
-    axum::serve(listener, router)
-        .with_graceful_shutdown(app.shutdown())
-        .await
+    let server = axum::serve(listener, router).with_graceful_shutdown(app.shutdown());
+    // The streams end by themselves then; who reads nothing is cut off.
+    let late = app.shutdown().then(|()| sleep(Duration::from_secs(3)));
+    tokio::select! {
+        ended = server.into_future() => ended,
+        () = late => Ok(()),
+    }
 }
 
 async fn events(State(app): State<App>, version: Version, headers: HeaderMap) -> impl IntoResponse {

@@ -1,0 +1,12 @@
+//! The mounted examples as processes on loopback: one table of them, and what is promised of each.
+
+mod bare_metal;
+mod gone;
+mod laggard;
+mod many;
+mod prompt;
+mod refused;
+mod resume;
+mod same;
+mod shutdown;
+mod support;
