@@ -5,6 +5,7 @@ mod expected;
 mod follow;
 mod http1;
 mod http2;
+mod page;
 mod proxy;
 mod server;
 
@@ -16,6 +17,7 @@ pub(crate) use expected::{HELLO, RESET, echo, tick, ticks};
 pub(crate) use follow::{Follower, Seen};
 pub(crate) use http1::{EventStream, Request};
 pub(crate) use http2::EventStream2;
+pub(crate) use page::Page;
 pub(crate) use proxy::Proxy;
 pub(crate) use server::Server;
 
