@@ -1,6 +1,7 @@
 //! The mounted examples as processes on loopback: one table of them, and what is promised of each.
 
 mod bare_metal;
+mod behind;
 mod browser;
 mod gone;
 mod laggard;

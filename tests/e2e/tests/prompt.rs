@@ -48,9 +48,10 @@ async fn so_it_is_over_http_2() {
 #[test]
 fn a_silent_stream_is_kept_alive() {
     each(|example| {
+        // For longer than the timeouts of the example `tower-http`.
         let server = Server::start(example, 0, 1);
         let mut stream = EventStream::open(server.address, None);
-        let expected = format!("{HELLO}{}", ": keep-alive comment\n\n".repeat(2));
+        let expected = format!("{HELLO}{}", ": keep-alive comment\n\n".repeat(4));
         assert_eq!(stream.until_bytes(expected.len()), expected);
     });
 }

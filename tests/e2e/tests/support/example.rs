@@ -19,12 +19,14 @@ pub(crate) struct Example {
     pub(crate) gives_up: bool,
 }
 
+pub(crate) const AXUM: Example = example("axum", true);
 pub(crate) const HYPER_TOKIO: Example = example("hyper-tokio", true);
+pub(crate) const TOWER_HTTP: Example = example("tower-http", true);
 
 /// All that speak the protocol of `examples/mounted/app`.
-pub(crate) const EXAMPLES: [Example; 7] = [
+pub(crate) const EXAMPLES: [Example; 8] = [
     example("actix-web", false),
-    example("axum", true),
+    AXUM,
     example("hyper-smol", false),
     HYPER_TOKIO,
     example("monoio", false),
@@ -33,6 +35,7 @@ pub(crate) const EXAMPLES: [Example; 7] = [
         gives_up: true,
         ..example("threads", false)
     },
+    TOWER_HTTP,
 ];
 
 const fn example(name: &'static str, has_http2: bool) -> Example {

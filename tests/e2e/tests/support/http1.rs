@@ -248,14 +248,25 @@ impl EventStream {
         Self::new(request.open(address).expect("a response"))
     }
 
+    /// Opens the stream of a server from behind a proxy.
+    pub(crate) fn through(proxy: SocketAddr) -> Self {
+        Self::of(Request::get("/events").open(proxy).expect("a response"))
+    }
+
+    /// Takes the response of a server.
     pub(crate) fn new(response: Response) -> Self {
+        assert_eq!(response.header("x-accel-buffering"), Some("no"));
+        Self::of(response)
+    }
+
+    /// Takes a response that may have come from a proxy.
+    pub(crate) fn of(response: Response) -> Self {
         assert_eq!(response.status, 200);
         assert_eq!(response.header("content-type"), Some("text/event-stream"));
         assert_eq!(
             response.header("cache-control"),
             Some("no-cache, no-transform")
         );
-        assert_eq!(response.header("x-accel-buffering"), Some("no"));
         Self {
             response,
             decoder: Decoder::new(),
