@@ -22,7 +22,7 @@ async fn main() -> io::Result<()> {
     let router = Router::new()
         .fallback(answer)
         // By default it lets `text/event-stream` be. A predicate of your own says so with `NotForContentType::SSE`, or
-        // events wait in the compressor for more of them.
+        // each open stream holds a compressor: more than two hundred KiB.
         .layer(CompressionLayer::new())
         // How long the head of a response may take, which is not how long a stream may live.
         .layer(TimeoutLayer::with_status_code(
