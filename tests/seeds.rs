@@ -40,6 +40,11 @@ fn life() {
 }
 
 #[test]
+fn broadcast() {
+    replay("broadcast", support::replay::broadcast);
+}
+
+#[test]
 fn decode() {
     replay("decode", support::replay::decode);
 }
