@@ -455,6 +455,8 @@ impl Play {
                 let marker = to_bytes(&lost(oldest - reader.cursor)).to_vec();
                 assert_eq!(polled, Poll::Ready(Some(marker)));
                 reader.cursor = oldest;
+                // What is lost did not go by.
+                reader.last_id_at = oldest - 1;
             } else {
                 assert_eq!(polled, Poll::Ready(None));
                 reader.end = Some(SubscriptionEnd::Lagged);
@@ -462,8 +464,9 @@ impl Play {
             return;
         }
         let first = reader.cursor;
+        let has_ended = reader.subscription.is_terminated();
         let chunk = match polled {
-            Poll::Ready(Some(chunk)) if reader.cursor < head => chunk,
+            Poll::Ready(Some(chunk)) if !has_ended => chunk,
             polled => {
                 // Nothing of theirs was left.
                 let nothing = (first..head).all(|number| !self.is_theirs(reader.kind, number));
@@ -517,7 +520,7 @@ impl Play {
                 from = number + 1;
                 continue;
             }
-            let between = from..next.unwrap_or(head);
+            let between = reader.last_id_at + 1..next.unwrap_or(head);
             let found = between.rev().find_map(|number| {
                 let (id, block) = self.id_block(reader.kind, number)?;
                 rest.starts_with(block.as_bytes())
@@ -529,7 +532,7 @@ impl Play {
             rest = &rest[len..];
             reader.last_id = Some(id);
             reader.last_id_at = number;
-            from = number + 1;
+            from = from.max(number + 1);
         }
     }
 

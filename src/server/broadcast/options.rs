@@ -56,7 +56,7 @@ pub struct SubscribeOptions {
 
 type SeesFn = dyn Fn(&Scope) -> bool + Send + Sync;
 type TakesFn = dyn Fn(&Metadata<'_>) -> bool + Send + Sync;
-type SkippedFn = dyn Fn(u64) -> Event<'static> + Send + Sync;
+pub(super) type SkippedFn = dyn Fn(u64) -> Event<'static> + Send + Sync;
 
 #[derive(Clone)]
 enum Sees {

@@ -201,8 +201,8 @@ impl Reader {
     /// Polls with the next frame gone.
     fn lagged(&mut self, mut state: MutexGuard<'_, State>) -> Poll<Option<Bytes>> {
         state.lagged += 1;
-        let filter = self.filter.as_deref();
-        let Some(skipped) = filter.and_then(|filter| filter.options.skipped()) else {
+        let skipped = self.filter.as_deref_mut().and_then(Filter::skip);
+        let Some(skipped) = skipped else {
             self.finish(&mut state, SubscriptionEnd::Lagged);
             return Poll::Ready(None);
         };
