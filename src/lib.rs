@@ -16,6 +16,7 @@
 //!
 //! - **[`channel`]** for a server on any async runtime: a [`TargetHandle`] that takes events from
 //!   anywhere, and an [`EventStream`] that is the body of the response. Needs the feature `std`.
+//!   **[`local_channel`]** is the same for one thread, without `std`.
 //! - **[`Target`]** for everything else: the same as a bare state machine, without a lock and
 //!   without wakers, `&mut self` in and bytes out.
 //! - **[`encode`], [`encode_to_slice`], [`to_bytes`]** for who only wants the bytes of an
@@ -26,12 +27,14 @@
 //! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
 //!   a time out, within [`DecodeLimits`]; **[`DecodeStream`]** and `DecodeRead` yield owned items from
 //!   a stream of chunks and from a reader.
-//! - **[`HEADERS`], [`last_event_id`]** for the two places where HTTP matters.
+//! - **[`HEADERS`], [`last_event_id`], [`accepts_event_stream`]** for the places where HTTP matters, as
+//!   plain data; with the feature `http` whole: `read_request` for a header map, `response` with a
+//!   `Body` for whatever builds on the crate `http`.
 //!
 //! # Local listeners
 //!
 //! Before an event is sent, the target shows it to the listeners that were added with
-//! [`listen`](TargetHandle::listen): of its type or of all types, in the order of registration. One
+//! `listen`: of its type or of all types, in the order of registration. One
 //! of them may cancel it. A listener may use its own target; it runs with no lock held.
 //!
 //! ```
@@ -51,21 +54,19 @@
 //!
 //! # Slow clients
 //!
-//! What the client has not read yet is queued, within [`Limits`]. At the limit a dispatch returns
-//! [`DispatchError::Full`]; what to do then is the caller's. To disconnect is often right, since a
-//! client comes back by itself:
+//! What the client has not read yet is queued, within [`Limits`]. What finds no room there is
+//! refused, or pushes older events out, or ends the stream, as [`Overflow`] says; or its sender
+//! [waits](TargetHandle::reserve). To disconnect is often right, since a client comes back by
+//! itself:
 //!
 //! ```
-//! use sse_proto::{CloseReason, DispatchError, Event, Limits, channel_with};
+//! use sse_proto::{CloseReason, DispatchError, Limits, Overflow, channel_with};
 //!
-//! let (target, stream) = channel_with(Limits::new().with_frames(1));
-//! for data in ["1", "2"] {
-//!     match target.dispatch(&Event::message(data)) {
-//!         Err(DispatchError::Full) => target.end(CloseReason::Overflow),
-//!         result => _ = result?,
-//!     }
-//! }
-//! assert_eq!(target.close_reason(), Some(CloseReason::Overflow));
+//! let limits = Limits::new().with_frames(1).with_overflow(Overflow::Disconnect);
+//! let (target, stream) = channel_with(limits);
+//! target.dispatch_message("1")?;
+//! let overflow = DispatchError::Closed(CloseReason::Overflow);
+//! assert_eq!(target.dispatch_message("2"), Err(overflow));
 //! # drop(stream);
 //! # Ok::<(), DispatchError>(())
 //! ```
@@ -73,7 +74,7 @@
 //! # Limits and memory
 //!
 //! A target allocates nothing before its first event. Its queue holds at most 1 MiB and 1024 frames
-//! unless [`Limits`] says otherwise. In the steady state, where the client reads as events come,
+//! unless [`Limits`] says otherwise; [`Limits::with_bytes`] says what memory that is at most. In the steady state, where the client reads as events come,
 //! nothing is allocated for an event. No input panics; a user's listener that panics unwinds to the
 //! caller and leaves the target whole.
 //!
@@ -81,8 +82,20 @@
 //!
 //! - `std` (default): [`channel`], `std::io::Write` for [`EventWriter`], `DecodeRead`.
 //! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event; implies `std`.
+//! - `http`: `Body`, `response`, `insert_headers`, `read_request`; implies `std`.
 //!
 //! Without them the crate is `no_std` with `alloc`. Rust 1.85 or later.
+// Where what needs `std` is left out, its links lead to the paragraph that says so.
+#![cfg_attr(not(feature = "std"), doc = "")]
+#![cfg_attr(not(feature = "std"), doc = "[`channel`]: #features-and-rust-version")]
+#![cfg_attr(
+    not(feature = "std"),
+    doc = "[`TargetHandle`]: #features-and-rust-version"
+)]
+#![cfg_attr(
+    not(feature = "std"),
+    doc = "[`EventStream`]: #features-and-rust-version"
+)]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -92,6 +105,7 @@ extern crate std;
 
 mod error;
 mod server;
+mod sync;
 mod timer;
 mod wire;
 
@@ -99,13 +113,22 @@ mod wire;
 pub mod guide {
     //! Pages on one subject each.
 
+    #[cfg(feature = "std")]
+    pub mod life {
+        #![doc = include_str!("guide/life.md")]
+    }
+
     pub mod security {
         #![doc = include_str!("guide/security.md")]
     }
 }
 
+#[cfg(feature = "http")]
+pub use ::http;
 pub use bytes;
 pub use futures_core;
+#[cfg(feature = "http")]
+pub use http_body;
 
 // Events and their bytes.
 pub use crate::error::{BufferTooSmall, InvalidField, WriteError};
@@ -125,17 +148,18 @@ pub use crate::wire::decode::{
 };
 
 // One event stream on the sending side.
-#[cfg(feature = "std")]
 pub use crate::server::channel::{
-    EventStream, TargetHandle, WeakTargetHandle, channel, channel_with,
+    EventStream, Local, LocalEventStream, LocalTargetHandle, Permit, Reserve, Sharing,
+    TargetHandle, WeakTargetHandle, local_channel, local_channel_with,
 };
 #[cfg(feature = "std")]
+pub use crate::server::channel::{Shared, channel, channel_with};
 pub use crate::server::closed::Closed;
 pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
 pub use crate::server::ending::{Ending, RemovedListener};
 pub use crate::server::holders::{LocalListener, SharedListener};
 pub use crate::server::listeners::{Listener, ListenerId, On};
-pub use crate::server::outbox::Limits;
+pub use crate::server::outbox::{Limits, Overflow};
 pub use crate::server::pending::{Decided, Pending};
 pub use crate::server::state::CloseReason;
 pub use crate::server::target::Target;
@@ -143,7 +167,7 @@ pub use crate::server::target::Target;
 // One log of events, many event streams.
 #[cfg(feature = "std")]
 pub use crate::server::broadcast::{
-    Broadcast, BroadcastStatistics, Metadata, PublishError, Restart, Retention, Scope,
+    Broadcast, BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
     SubscribeOptions, Subscribed, Subscription, SubscriptionEnd,
 };
 
@@ -151,11 +175,21 @@ pub use crate::server::broadcast::{
 pub use crate::server::adapt;
 pub use crate::timer::Timer;
 
-// HTTP around it, as data.
-pub use crate::server::http::{
-    HEADERS, HEADERS_HTTP1, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id,
-    last_event_id_in_query,
+// HTTP around it, as data ...
+pub use crate::server::http::accept::accepts_event_stream;
+pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};
+pub use crate::server::http::last_event_id::{
+    InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id, last_event_id_in_query,
 };
+// ... and in the types that servers share.
+#[cfg(feature = "http")]
+pub use crate::server::http::body::Body;
+#[cfg(feature = "http")]
+pub use crate::server::http::headers::insert_headers;
+#[cfg(feature = "http")]
+pub use crate::server::http::request::{RequestError, read_request};
+#[cfg(feature = "http")]
+pub use crate::server::http::response::response;
 
 // The README's examples are tests too.
 #[cfg(doctest)]

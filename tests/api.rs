@@ -2,12 +2,17 @@
 //! the texts of errors. The public API itself is in `api.txt`, which `.ci/api` writes.
 
 use sse_proto::{
+    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
+    OwnedItem, OwnedMessageEvent, ReceiveError, Text,
+};
+use sse_proto::{
     BufferTooSmall, CloseReason, Decided, Dispatch, DispatchError, Dispatched, Ending, Event,
     EventId, EventType, EventWriter, Frame, InvalidField, InvalidLastEventId, Limits, Lines,
-    ListenerId, LocalListener, On, Pending, RemovedListener, SharedListener, Target, WriteError,
+    ListenerId, LocalEventStream, LocalListener, LocalTargetHandle, On, Overflow, Pending,
+    RemovedListener, SharedListener, Target, WriteError,
 };
 #[cfg(feature = "std")]
-use sse_proto::{Closed, EventStream, TargetHandle, WeakTargetHandle};
+use sse_proto::{Closed, DecodeRead, EventStream, Permit, Reserve, TargetHandle, WeakTargetHandle};
 
 /// Lists which of the auto traits a type has.
 macro_rules! auto_traits {
@@ -53,6 +58,7 @@ fn values_go_everywhere() {
     assert_eq!(auto_traits!(Frame), ALL);
     assert_eq!(auto_traits!(Lines<'static>), ALL);
     assert_eq!(auto_traits!(Limits), ALL);
+    assert_eq!(auto_traits!(Overflow), ALL);
     assert_eq!(auto_traits!(On), ALL);
     assert_eq!(auto_traits!(ListenerId), ALL);
     assert_eq!(auto_traits!(CloseReason), ALL);
@@ -67,6 +73,44 @@ fn errors_go_everywhere() {
     assert_eq!(auto_traits!(WriteError), ALL);
     assert_eq!(auto_traits!(DispatchError), ALL);
     assert_eq!(auto_traits!(InvalidLastEventId), ALL);
+}
+
+#[test]
+fn what_is_received_goes_everywhere() {
+    assert_eq!(auto_traits!(Decoder), ALL);
+    assert_eq!(auto_traits!(Chunk<'static>), ALL);
+    assert_eq!(auto_traits!(Item<'static>), ALL);
+    assert_eq!(auto_traits!(MessageEvent<'static>), ALL);
+    assert_eq!(auto_traits!(Text<'static>), ALL);
+    assert_eq!(auto_traits!(OwnedItem), ALL);
+    assert_eq!(auto_traits!(OwnedMessageEvent), ALL);
+    assert_eq!(auto_traits!(DecodeLimits), ALL);
+    assert_eq!(auto_traits!(AfterLimit), ALL);
+    assert_eq!(auto_traits!(DecodeError), ALL);
+    assert_eq!(auto_traits!(ReceiveError<()>), ALL);
+    // What is lent is a copy of a few words; a decoder is not, since it has buffers.
+    assert!(has!(Item<'static>: Copy) && has!(Chunk<'static>: Copy));
+    assert!(!has!(Decoder: Clone) && has!(OwnedItem: Clone));
+}
+
+#[test]
+fn layers_of_the_decoder_go_where_what_they_hold_goes() {
+    type Chunks = futures::stream::Pending<Result<Vec<u8>, ()>>;
+    type LocalChunks = futures::stream::LocalBoxStream<'static, Result<Vec<u8>, ()>>;
+
+    assert_eq!(auto_traits!(DecodeStream<Chunks, Vec<u8>>), ALL);
+    assert!(has!(DecodeStream<Chunks, Vec<u8>>: futures::stream::FusedStream));
+    assert!(!has!(DecodeStream<LocalChunks, Vec<u8>>: Send));
+    assert!(!has!(DecodeStream<Chunks, std::rc::Rc<[u8]>>: Send));
+    // A chunk is read where it lies, and never pinned.
+    assert!(has!(DecodeStream<Chunks, std::marker::PhantomPinned>: Unpin));
+    assert!(!has!(DecodeStream<std::marker::PhantomPinned, Vec<u8>>: Unpin));
+    #[cfg(feature = "std")]
+    {
+        assert_eq!(auto_traits!(DecodeRead<std::io::Empty>), ALL);
+        assert!(has!(DecodeRead<std::io::Empty>: std::iter::FusedIterator));
+        assert!(!has!(DecodeRead<std::rc::Rc<std::fs::File>>: Send));
+    }
 }
 
 #[test]
@@ -101,6 +145,8 @@ fn the_ends_of_a_channel_move_between_threads_and_outlive_a_panic() {
     assert_eq!(auto_traits!(EventStream), ALL);
     assert!(!has!(EventStream: Clone));
     assert!(has!(EventStream: futures::stream::FusedStream));
+    assert_eq!(auto_traits!(Reserve), ALL);
+    assert_eq!(auto_traits!(Permit), ALL);
     // Not those about a panic: the future has what `oneshot` has.
     assert_eq!(auto_traits!(Closed)[..3], ALL[..3]);
 }
@@ -125,6 +171,32 @@ fn adapters_go_where_what_they_hold_goes() {
     assert!(has!(Linger<Stream, Timer>: futures::stream::FusedStream));
 }
 
+#[cfg(feature = "http")]
+#[test]
+fn a_body_goes_where_its_stream_goes() {
+    use sse_proto::{Body, RequestError, http_body};
+
+    type NoSend = futures::stream::LocalBoxStream<'static, sse_proto::bytes::Bytes>;
+
+    assert_eq!(auto_traits!(Body<EventStream>), ALL);
+    assert!(has!(Body<EventStream>: http_body::Body));
+    assert!(has!(Body<EventStream>: Default));
+    assert!(!has!(Body<NoSend>: Send));
+    assert!(has!(Body<NoSend>: http_body::Body));
+
+    assert_eq!(auto_traits!(RequestError), ALL);
+    assert!(has!(RequestError: std::error::Error) && has!(RequestError: Copy));
+    assert!(size_of::<RequestError>() <= 16);
+    // Behind a server's own, this is what a connection that is idle takes for its body.
+    assert!(size_of::<Body<EventStream>>() <= 40);
+}
+
+#[test]
+fn the_ends_of_a_local_channel_stay_on_their_thread() {
+    assert_eq!(auto_traits!(LocalTargetHandle), ONE_THREAD);
+    assert_eq!(auto_traits!(LocalEventStream), ONE_THREAD);
+}
+
 #[test]
 fn errors_are_errors_and_copies() {
     assert!(has!(InvalidField: std::error::Error) && has!(InvalidField: Copy));
@@ -132,6 +204,9 @@ fn errors_are_errors_and_copies() {
     assert!(has!(WriteError: std::error::Error) && has!(WriteError: Copy));
     assert!(has!(DispatchError: std::error::Error) && has!(DispatchError: Copy));
     assert!(has!(InvalidLastEventId: std::error::Error) && has!(InvalidLastEventId: Copy));
+    assert!(has!(DecodeError: std::error::Error) && has!(DecodeError: Copy));
+    assert!(has!(ReceiveError<std::io::Error>: std::error::Error));
+    assert!(has!(ReceiveError<std::fmt::Error>: Copy));
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -149,12 +224,12 @@ fn no_type_grows_unnoticed() {
         ("Frame", size_of::<Frame>(), 80),
         ("InvalidField", size_of::<InvalidField>(), 16),
         ("InvalidLastEventId", size_of::<InvalidLastEventId>(), 16),
-        ("Limits", size_of::<Limits>(), 32),
+        ("Limits", size_of::<Limits>(), 40),
         ("Lines", size_of::<Lines<'_>>(), 16),
         ("ListenerId", size_of::<ListenerId>(), 8),
         ("On", size_of::<On>(), 32),
         ("SharedListener", size_of::<SharedListener>(), 16),
-        ("Target", size_of::<Target>(), 200),
+        ("Target", size_of::<Target>(), 264),
         ("WriteError", size_of::<WriteError>(), 16),
         #[cfg(feature = "std")]
         ("EventStream", size_of::<EventStream>(), 8),
@@ -162,6 +237,24 @@ fn no_type_grows_unnoticed() {
         ("TargetHandle", size_of::<TargetHandle>(), 8),
         #[cfg(feature = "std")]
         ("Closed", size_of::<Closed>(), 16),
+        #[cfg(feature = "std")]
+        ("Reserve", size_of::<Reserve>(), 32),
+        #[cfg(feature = "std")]
+        ("Permit", size_of::<Permit>(), 32),
+        ("AfterLimit", size_of::<AfterLimit>(), 1),
+        ("Chunk", size_of::<Chunk<'_>>(), 72),
+        ("DecodeError", size_of::<DecodeError>(), 16),
+        ("DecodeLimits", size_of::<DecodeLimits>(), 32),
+        ("Decoder", size_of::<Decoder>(), 456),
+        ("Item", size_of::<Item<'_>>(), 80),
+        ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
+        ("OwnedItem", size_of::<OwnedItem>(), 48),
+        ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),
+        ("ReceiveError", size_of::<ReceiveError<()>>(), 16),
+        ("Text", size_of::<Text<'_>>(), 24),
+        #[cfg(feature = "std")]
+        ("DecodeRead", size_of::<DecodeRead<()>>(), 496),
+        ("DecodeStream", size_of::<DecodeStream<(), ()>>(), 472),
     ]
     .into_iter()
     .filter(|(_, size, most)| size > most)
@@ -278,4 +371,57 @@ fn an_invalid_last_event_id_says_why() {
         text(b"4\0 2"),
         "bad last event ID: NUL (U+0000) at byte 1 can't be part of an id"
     );
+    assert_eq!(
+        InvalidLastEventId::Repeated.to_string(),
+        "the last event ID comes more than once"
+    );
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_refused_request_says_why() {
+    use sse_proto::RequestError;
+
+    assert_eq!(
+        RequestError::from(InvalidLastEventId::Repeated).to_string(),
+        "the last event ID comes more than once"
+    );
+    assert_eq!(
+        RequestError::NotAcceptable.to_string(),
+        "the client does not accept text/event-stream"
+    );
+}
+
+#[test]
+fn an_event_past_a_limit_says_which() {
+    let limit = 5;
+    let texts = [
+        (
+            DecodeError::LineTooLong { limit },
+            "line is longer than the limit of 5 bytes",
+        ),
+        (
+            DecodeError::IdTooLong { limit },
+            "id line is longer than the limit of 5 bytes",
+        ),
+        (
+            DecodeError::EventTooLong { limit },
+            "event is longer than the limit of 5 bytes",
+        ),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+        let received = ReceiveError::<std::io::Error>::Decode(error);
+        assert_eq!(received.to_string(), text);
+        // It tells the same: who prints a chain of causes reads it once.
+        assert!(std::error::Error::source(&received).is_none());
+    }
+}
+
+#[test]
+fn a_failed_transport_is_the_cause() {
+    let error = ReceiveError::Transport(std::io::Error::other("reset"));
+    assert_eq!(error.to_string(), "the transport failed");
+    let source = std::error::Error::source(&error).expect("the cause");
+    assert_eq!(source.to_string(), "reset");
 }

@@ -119,28 +119,6 @@ fn sixteen_mebibytes_pass_by_default() {
 }
 
 #[test]
-fn error_texts() {
-    let line = DecodeError::LineTooLong { limit: 5 };
-    assert_eq!(line.to_string(), "line is longer than the limit of 5 bytes");
-    assert_eq!(
-        DecodeError::IdTooLong { limit: 5 }.to_string(),
-        "id line is longer than the limit of 5 bytes"
-    );
-    assert_eq!(
-        DecodeError::EventTooLong { limit: 5 }.to_string(),
-        "event is longer than the limit of 5 bytes"
-    );
-    assert_eq!(
-        ReceiveError::<io::Error>::Decode(line).to_string(),
-        "line is longer than the limit of 5 bytes"
-    );
-    assert_eq!(
-        ReceiveError::Transport("reset").to_string(),
-        "the transport failed"
-    );
-}
-
-#[test]
 fn debug_dumps_no_payload() {
     let mut decoder = Decoder::new();
     let mut input = &b"data: secret\n\n"[..];
@@ -265,18 +243,6 @@ fn the_iterator_delivers_what_was_complete_before_an_error_and_is_fused() {
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     assert!(items.next().is_none());
     assert!(items.next().is_none());
-}
-
-#[test]
-fn auto_traits() {
-    fn check<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
-    check::<Decoder>();
-    check::<Item<'_>>();
-    check::<OwnedItem>();
-    check::<Chunk<'_>>();
-    check::<DecodeError>();
-    check::<DecodeStream<(), Vec<u8>>>();
-    check::<DecodeRead<io::Empty>>();
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! HTTP's side: headers and the last event ID of a request.
 
 use sse_proto::{
-    HEADERS, HEADERS_HTTP1, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id,
-    last_event_id_in_query,
+    HEADERS, HEADERS_HTTP1, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, accepts_event_stream,
+    last_event_id, last_event_id_in_query,
 };
 
 #[test]
@@ -90,4 +90,101 @@ fn a_query_is_decoded_as_a_form() {
     );
     assert_eq!(id("id=%zz%4").as_deref(), Some("%zz%4"));
     assert_eq!(id("id=a=b").as_deref(), Some("a=b"));
+}
+
+/// Whether one line of `Accept` takes an event stream.
+fn accepts(line: &str) -> bool {
+    accepts_event_stream([line])
+}
+
+#[test]
+fn no_accept_takes_everything() {
+    let none: [&str; 0] = [];
+    assert!(accepts_event_stream(none));
+    assert!(accepts(""));
+    assert!(accepts(" , ,"));
+    assert!(accepts_event_stream(["", ""]));
+}
+
+#[test]
+fn a_range_takes_an_event_stream_if_it_matches_it() {
+    for line in [
+        "text/event-stream",
+        "TEXT/Event-Stream",
+        "text/*",
+        "*/*",
+        "*",
+        " text/event-stream\t",
+        "text/html,text/event-stream",
+        "application/json, text/event-stream",
+        "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+        ", text/event-stream,",
+        "text/event-stream;",
+    ] {
+        assert!(accepts(line), "{line}");
+    }
+    for line in [
+        "text/html",
+        "application/*",
+        "text/event-streams",
+        "text/event-strea",
+        "text",
+        "text/",
+        "event-stream",
+        "*/event-stream",
+        "nonsense",
+        "\u{E9}",
+    ] {
+        assert!(!accepts(line), "{line}");
+    }
+}
+
+#[test]
+fn a_quality_of_zero_says_no_and_any_other_yes() {
+    for zero in ["0", "0.", "0.0", "0.00", "0.000"] {
+        assert!(!accepts(&format!("text/event-stream;q={zero}")), "{zero}");
+        assert!(!accepts(&format!("text/event-stream ; Q={zero}")), "{zero}");
+        assert!(!accepts(&format!("*/*;q={zero}")), "{zero}");
+    }
+    for other in ["1", "1.000", "0.001", "0.5", ".2", "", "x", "-0"] {
+        assert!(accepts(&format!("text/event-stream;q={other}")), "{other}");
+    }
+}
+
+#[test]
+fn the_most_precise_range_decides_wherever_it_stands() {
+    assert!(!accepts("text/event-stream;q=0, text/*, */*"));
+    assert!(!accepts("*/*, text/*, text/event-stream;q=0"));
+    assert!(!accepts("*/*, text/*;q=0"));
+    assert!(accepts("*/*;q=0, text/*"));
+    assert!(accepts("text/*;q=0, */*;q=0, text/event-stream;q=0.1"));
+    assert!(accepts("text/event-stream;q=0, text/event-stream"));
+    assert!(!accepts_event_stream(["*/*", "text/event-stream;q=0"]));
+    assert!(accepts_event_stream(["text/html", "*/*"]));
+}
+
+#[test]
+fn parameters_are_part_of_the_type_and_an_event_stream_has_utf8_alone() {
+    assert!(accepts("text/event-stream;charset=utf-8"));
+    assert!(accepts("text/event-stream; Charset=\"UTF-8\""));
+    assert!(accepts("text/event-stream;charset=utf-8;q=1"));
+    assert!(!accepts("text/event-stream;charset=utf-8;q=0"));
+    assert!(!accepts("text/event-stream;charset=latin1"));
+    assert!(!accepts("text/event-stream;version=2"));
+    assert!(!accepts("text/event-stream;flag"));
+    assert!(accepts(
+        "text/event-stream;version=2;q=0, text/event-stream"
+    ));
+    // Behind the weight stands what an older standard allowed there.
+    assert!(accepts("text/event-stream;q=1;ext=2"));
+}
+
+#[test]
+fn separators_within_quotes_are_text() {
+    assert!(!accepts(r#"text/html;a=", text/event-stream""#));
+    assert!(!accepts(r#"text/html;a="\", text/event-stream""#));
+    assert!(accepts(r#"text/html;a="\\", text/event-stream"#));
+    assert!(accepts(r#"text/html;a="b;q=0", text/event-stream"#));
+    assert!(!accepts(r#"text/event-stream;a=";q=1""#));
+    assert!(!accepts(r#"text/html;a="open, text/event-stream"#));
 }

@@ -39,6 +39,7 @@ fn life() {
     replay("life", support::replay::life);
 }
 
+/// Whatever the seed's own chunks, every stream is also cut at every position.
 #[test]
 fn broadcast() {
     replay("broadcast", support::replay::broadcast);
@@ -46,7 +47,22 @@ fn broadcast() {
 
 #[test]
 fn decode() {
-    replay("decode", support::replay::decode);
+    use support::laws_decode as laws;
+
+    replay("decode", |input| {
+        let (plan, line, event, stream) = laws::seed(input).expect("a seed has a plan");
+        laws::all(stream, &plan, line, event);
+        if stream.len() < 300 {
+            for cut in 0..=stream.len() {
+                laws::all(stream, &[cut], line, event);
+                laws::all(stream, &[cut, 0, 1], line, event);
+            }
+        }
+        if stream.len() < 10_000 {
+            laws::all(stream, &vec![1; stream.len()], line, event);
+            laws::all(stream, &[7; 500], line, event);
+        }
+    });
 }
 
 #[test]

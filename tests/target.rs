@@ -10,7 +10,7 @@ proptest! {
 
     #[test]
     fn a_target_plays_like_its_model(data in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let (frames, bytes, operations) = read(&data);
-        plays_like_its_model(frames, bytes, &operations);
+        let (rules, operations) = read(&data);
+        plays_like_its_model(rules, &operations);
     }
 }

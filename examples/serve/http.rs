@@ -4,25 +4,22 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::{Body, Bytes, Frame};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use sse_proto::{HEADERS_HTTP1, last_event_id, last_event_id_in_query};
+use sse_proto::{Body, last_event_id_in_query, read_request, response};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::log::log;
 use crate::page::PAGE;
-use crate::publisher::Publisher;
+use crate::publisher::{Publisher, Subscription};
 
-type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
+type Answer = Response<Body<Subscription>>;
 
 /// Serves one connection to its end.
 pub(crate) fn connection(
@@ -61,7 +58,7 @@ pub(crate) fn connection(
 }
 
 fn answer(
-    request: &Request<impl Body>,
+    request: &Request<Incoming>,
     peer: SocketAddr,
     publisher: &Publisher,
     cut: &Arc<Notify>,
@@ -94,35 +91,24 @@ fn page() -> Answer {
 }
 
 fn events(
-    request: &Request<impl Body>,
+    request: &Request<Incoming>,
     peer: SocketAddr,
     publisher: &Publisher,
     cut: &Arc<Notify>,
 ) -> Answer {
-    let header = request
-        .headers()
-        .get("last-event-id")
-        .map(HeaderValue::as_bytes);
     let query = request.uri().query().map(str::as_bytes);
     // The header is the newer of the two: the query stays what it was when the page connected.
-    let last = match last_event_id(header) {
-        Ok(None) => last_event_id_in_query(query, "last_event_id"),
+    let last = match read_request(request.headers()) {
+        Ok(None) => last_event_id_in_query(query, "last_event_id").map_err(Into::into),
         first => first,
     };
-    let last = match last {
-        Ok(last) => last,
-        Err(error) => return text(StatusCode::BAD_REQUEST, error.to_string()),
-    };
-    let stream = publisher.subscribe(peer, last.as_ref(), Arc::clone(cut));
-    let body = StreamBody::new(stream.map(|bytes| Ok(Frame::data(bytes))));
-    let mut answer = Response::new(body.boxed_unsync());
-    for (name, value) in HEADERS_HTTP1 {
-        answer.headers_mut().insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+    match last {
+        Ok(last) => {
+            let stream = publisher.subscribe(peer, last.as_ref(), Arc::clone(cut));
+            response(request.version(), stream)
+        }
+        Err(error) => error.into_response(),
     }
-    answer
 }
 
 fn not_allowed(methods: &'static str) -> Answer {
@@ -137,7 +123,7 @@ fn not_allowed(methods: &'static str) -> Answer {
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(text.into()).boxed_unsync());
+    let mut answer = Response::new(Body::from(text.into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(
         header::CONTENT_TYPE,

@@ -3,16 +3,21 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use hyper::body::Bytes;
 use serde::Serialize;
+use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::futures_core::Stream;
 use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventId, EventStream, EventType, Frame, Limits,
-    TargetHandle, channel_with,
+    CloseReason, DispatchError, Dispatched, Event, EventId, EventType, Frame, Limits, TargetHandle,
+    channel_with,
 };
 use sysinfo::System;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
 
 use crate::log::log;
 
@@ -26,17 +31,20 @@ const LIMITS: Limits = Limits::new()
 
 const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 
+/// What one client is sent.
+pub(crate) type Subscription = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
 /// All clients, and the number of the next event.
 pub(crate) struct Publisher {
     /// Tells a client that returns whether the server is still the one that it left.
     run: u128,
+    ended: watch::Sender<bool>,
     state: Mutex<State>,
 }
 
 struct State {
     next_id: u64,
     next_client: u64,
-    ended: bool,
     clients: Vec<Client>,
 }
 
@@ -60,10 +68,10 @@ impl Publisher {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             run: since_1970.unwrap_or_default().as_nanos(),
+            ended: watch::Sender::new(false),
             state: Mutex::new(State {
                 next_id: 1,
                 next_client: 1,
-                ended: false,
                 clients: Vec::new(),
             }),
         }
@@ -71,8 +79,9 @@ impl Publisher {
 
     /// Numbers the event, encodes it once, and gives it to every client.
     ///
-    /// All under one lock, so every client sees the events in the order of their ids. A client whose queue is full is cut off: it comes back with its Last-Event-ID and learns how
-    /// much it missed, where a hole in an open stream would go unseen.
+    /// All under one lock, so every client sees the events in the order of their ids. A client whose
+    /// queue is full is cut off: it comes back with its Last-Event-ID and learns how much it missed,
+    /// where a hole in an open stream would go unseen.
     pub(crate) fn publish(&self, event: Event<'_>) {
         let mut state = self.lock();
         let frame = Frame::new(&event.with_id(state.next_id));
@@ -96,7 +105,7 @@ impl Publisher {
         peer: SocketAddr,
         last_event_id: Option<&EventId<'_>>,
         cut: Arc<Notify>,
-    ) -> EventStream {
+    ) -> Subscription {
         let (target, stream) = channel_with(LIMITS);
         let mut state = self.lock();
         let name = format!("client {} at {peer}", state.next_client);
@@ -107,9 +116,12 @@ impl Publisher {
             Some(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
         }
         target.on_close({
-            let name = name.clone();
+            let (name, since) = (name.clone(), Instant::now());
             move |reason| {
-                log(format_args!("{name} disconnected: {reason}"));
+                let lived = since.elapsed().as_secs_f32();
+                log(format_args!(
+                    "{name} disconnected: {reason}, after {lived:.1} s"
+                ));
                 if reason == CloseReason::Overflow {
                     cut.notify_one();
                 }
@@ -118,21 +130,26 @@ impl Publisher {
         if let Err(error) = self.greet(&target, last_event_id, state.next_id) {
             log(format_args!("{name} could not be greeted: {error}"));
         }
-        if state.ended {
-            say_goodbye(&target);
-        } else {
-            state.clients.push(Client { name, target });
-        }
-        stream
+        state.clients.push(Client { name, target });
+        drop(state);
+
+        // Goes out at once and by itself: with the first bytes the browser's `onopen` fires.
+        let preamble = Preamble::new()
+            .with_comment("events follow")
+            .with_reconnection_time(RECONNECTION_TIME);
+        let mut ended = self.ended.subscribe();
+        let bye = Event::new(EventType::from_static("bye"), "the server ends");
+        let stream = stream
+            .until(async move { ended.wait_for(|&ended| ended).await.is_ok() })
+            .with_farewell(Frame::new(&bye))
+            .preamble(&preamble)
+            .keep_alive(KEEP_ALIVE_INTERVAL, sleep);
+        Box::pin(stream)
     }
 
-    /// Gives every client a last event and ends its stream, as well as those that still come.
+    /// Ends the stream of every client, as well as those that still come, each with a last event.
     pub(crate) fn end(&self) {
-        let mut state = self.lock();
-        state.ended = true;
-        for client in state.clients.drain(..) {
-            say_goodbye(&client.target);
-        }
+        self.ended.send_replace(true);
     }
 
     fn greet(
@@ -141,8 +158,6 @@ impl Publisher {
         last_event_id: Option<&EventId<'_>>,
         next_id: u64,
     ) -> Result<Dispatched, Box<dyn Error>> {
-        // Goes out at once and by itself: with the first bytes the browser's `onopen` fires.
-        target.dispatch_comment("events follow")?;
         let hello = Event::json(&Hello {
             run: self.run.to_string(),
             last_event_id: last_event_id.map(EventId::to_str),
@@ -150,9 +165,7 @@ impl Publisher {
             host: System::host_name(),
             system: System::long_os_version(),
         })?;
-        let hello = hello
-            .with_event_type(EventType::from_static("hello"))
-            .with_reconnection_time(RECONNECTION_TIME);
+        let hello = hello.with_event_type(EventType::from_static("hello"));
         Ok(target.dispatch(&hello)?)
     }
 
@@ -160,12 +173,4 @@ impl Publisher {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What is queued is still delivered.
-fn say_goodbye(target: &TargetHandle) {
-    let bye = Event::new(EventType::from_static("bye"), "the server ends");
-    // The stream ends with or without it.
-    let _ = target.dispatch(&bye);
-    target.end(CloseReason::Shutdown);
 }

@@ -81,6 +81,11 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let mut interrupted = pin!(tokio::signal::ctrl_c());
 
+    // Before anything else has something to say: who starts this reads the address off the first line.
+    log(format_args!(
+        "listening on http://{}, until Ctrl-C",
+        listener.local_addr()?
+    ));
     thread::spawn({
         let publisher = Arc::clone(&publisher);
         move || metrics::publish(&publisher)
@@ -89,10 +94,6 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
         let publisher = Arc::clone(&publisher);
         thread::spawn(move || input::publish(&publisher));
     }
-    log(format_args!(
-        "listening on http://{}, until Ctrl-C",
-        listener.local_addr()?
-    ));
 
     loop {
         tokio::select! {

@@ -3,9 +3,7 @@
 pub mod adapt;
 #[cfg(feature = "std")]
 pub(crate) mod broadcast;
-#[cfg(feature = "std")]
 pub(crate) mod channel;
-#[cfg(feature = "std")]
 pub(crate) mod closed;
 pub(crate) mod dispatch;
 pub(crate) mod ending;

@@ -87,6 +87,7 @@ impl State {
     /// - a later end can still drop the queue, such as when the client goes away while it drains;
     /// - nothing leaves `Ended`.
     #[must_use]
+    #[inline]
     pub(crate) fn next(self, input: Input) -> (Self, Effect) {
         use Effect::{Close, CloseAndDiscard, Discard};
         use Input::{Emptied, End};

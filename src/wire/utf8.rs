@@ -7,6 +7,8 @@
 /// not tell where.
 #[inline]
 pub(crate) fn check(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
+    #[cfg(test)]
+    crate::wire::decode::count_checked(bytes.len());
     match simdutf8::basic::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(_) => core::str::from_utf8(bytes),

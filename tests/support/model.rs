@@ -1,13 +1,18 @@
 //! A plain model of a target: vectors, no sharing, no bytes kept but those that a client gets.
 
-use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
+use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH, Overflow};
 
-use super::play::{Action, ENOUGH, Heard, MOST_LISTENERS, Message, Operation, Outcome, When};
+use super::play::{
+    Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,
+    comment,
+};
 
 pub struct Model {
-    frames: usize,
-    bytes: usize,
-    queue: Vec<Vec<u8>>,
+    rules: Rules,
+    queue: Vec<Queued>,
+    dropped: usize,
+    /// Something was dropped since the last one was taken.
+    gap: bool,
     reason: Option<CloseReason>,
     discarded: usize,
     listeners: Vec<Listener>,
@@ -17,6 +22,12 @@ pub struct Model {
     /// Lengths of the dispatches under way within each other, outermost first.
     under_way: Vec<usize>,
     pub log: Vec<(usize, Heard)>,
+}
+
+/// A frame, and the type of the event that it fires.
+struct Queued {
+    wire: Vec<u8>,
+    fires: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -31,11 +42,12 @@ struct Listener {
 struct Panicked;
 
 impl Model {
-    pub fn new(frames: usize, bytes: usize) -> Self {
+    pub fn new(rules: Rules) -> Self {
         Self {
-            frames,
-            bytes,
+            rules,
             queue: Vec::new(),
+            dropped: 0,
+            gap: false,
             reason: None,
             discarded: 0,
             listeners: Vec::new(),
@@ -49,7 +61,11 @@ impl Model {
     pub fn apply(&mut self, operation: &Operation) -> Outcome {
         let outcome = match operation {
             Operation::Dispatch(message) => self.dispatch(message).map(Outcome::Dispatched),
-            Operation::Queue(message) => Ok(Outcome::Queued(self.queue(message))),
+            Operation::Queue(message) => self.queue(&Queued::of(message)).map(Outcome::Queued),
+            Operation::Comment(len) => {
+                let (wire, fires) = (comment(*len), None);
+                self.queue(&Queued { wire, fires }).map(Outcome::Queued)
+            }
             Operation::Listen(when, once, action) => {
                 self.listen(*when, *once, *action);
                 Ok(Outcome::Nothing)
@@ -67,6 +83,11 @@ impl Model {
         self.reason
     }
 
+    /// Frames queued, their bytes, and how many were dropped.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.queue.len(), self.queued_bytes(), self.dropped)
+    }
+
     pub fn is_ended(&self) -> bool {
         self.reason.is_some() && self.queue.is_empty()
     }
@@ -79,12 +100,13 @@ impl Model {
         &mut self,
         message: &Message,
     ) -> Result<Result<Dispatched, DispatchError>, Panicked> {
-        let len = message.wire().len();
-        if self.listeners.is_empty() {
-            return Ok(self.check(len).map(|()| self.push(message)));
-        }
-        if let Err(error) = self.check(len) {
+        let frame = Queued::of(message);
+        let len = frame.wire.len();
+        if let Err(error) = self.check(&frame)? {
             return Ok(Err(error));
+        }
+        if self.listeners.is_empty() {
+            return Ok(Ok(self.push(frame)));
         }
         if self.under_way.len() >= MAX_DISPATCH_DEPTH {
             return Ok(Err(DispatchError::TooDeep));
@@ -116,7 +138,7 @@ impl Model {
         Ok(match self.reason {
             Some(reason) => Err(DispatchError::Closed(reason)),
             None if canceled => Ok(Dispatched::Canceled),
-            None => Ok(self.push(message)),
+            None => Ok(self.push(frame)),
         })
     }
 
@@ -140,34 +162,78 @@ impl Model {
         Ok(())
     }
 
-    fn queue(&mut self, message: &Message) -> Result<(), DispatchError> {
-        self.check(message.wire().len())?;
-        let _ = self.push(message);
-        Ok(())
+    fn queue(&mut self, frame: &Queued) -> Result<Result<(), DispatchError>, Panicked> {
+        let outcome = self.check(frame)?;
+        if outcome.is_ok() {
+            let wire = frame.wire.clone();
+            let _ = self.push(Queued { wire, ..*frame });
+        }
+        Ok(outcome)
     }
 
-    fn check(&self, len: usize) -> Result<(), DispatchError> {
+    fn check(&mut self, frame: &Queued) -> Result<Result<(), DispatchError>, Panicked> {
         if let Some(reason) = self.reason {
-            return Err(DispatchError::Closed(reason));
+            return Ok(Err(DispatchError::Closed(reason)));
         }
-        if len > self.bytes {
-            return Err(DispatchError::TooLarge {
-                len,
-                limit: self.bytes,
-            });
+        let (len, limit) = (frame.wire.len(), self.rules.bytes);
+        if len > limit {
+            return Ok(Err(DispatchError::TooLarge { len, limit }));
         }
-        let frames = self.queue.len() + self.under_way.len();
-        let queued: usize = self.queue.iter().map(Vec::len).sum();
-        let bytes = queued + self.under_way.iter().sum::<usize>();
-        if frames + 1 > self.frames || bytes + len > self.bytes {
-            return Err(DispatchError::Full);
+        let mut frames = self.under_way.len();
+        let mut bytes = self.under_way.iter().sum::<usize>();
+        // For the frame of an event, what is queued may be dropped: but only later.
+        if !self.drops() || frame.fires.is_none() {
+            frames += self.queue.len();
+            bytes += self.queued_bytes();
         }
-        Ok(())
+        if frames < self.rules.frames && bytes + len <= limit {
+            return Ok(Ok(()));
+        }
+        if self.rules.overflow == Overflow::Disconnect {
+            self.end(CloseReason::Overflow)?;
+            return Ok(Err(DispatchError::Closed(CloseReason::Overflow)));
+        }
+        Ok(Err(DispatchError::Full))
     }
 
-    fn push(&mut self, message: &Message) -> Dispatched {
-        self.queue.push(message.wire());
+    fn push(&mut self, frame: Queued) -> Dispatched {
+        let len = frame.wire.len();
+        if self.rules.overflow == Overflow::KeepNewest {
+            while !self.fits(len) {
+                let same = |queued: &Queued| queued.fires == frame.fires;
+                let Some(at) = self.queue.iter().position(same) else {
+                    break;
+                };
+                self.drop_at(at);
+            }
+        }
+        while !self.fits(len) {
+            self.drop_at(0);
+        }
+        self.queue.push(frame);
         Dispatched::Sent
+    }
+
+    fn drop_at(&mut self, at: usize) {
+        assert!(self.drops(), "it fits");
+        self.queue.remove(at);
+        self.dropped += 1;
+        self.gap = true;
+    }
+
+    fn drops(&self) -> bool {
+        matches!(
+            self.rules.overflow,
+            Overflow::DropOldest | Overflow::KeepNewest
+        )
+    }
+
+    fn fits(&self, len: usize) -> bool {
+        self.queue.len() < self.rules.frames && self.queued_bytes() + len <= self.rules.bytes
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.queue.iter().map(|queued| queued.wire.len()).sum()
     }
 
     fn listen(&mut self, when: When, once: bool, action: Action) {
@@ -199,13 +265,19 @@ impl Model {
         if self.queue.is_empty() {
             return None;
         }
-        Some(self.queue.drain(..).flatten().collect())
+        let mut taken = Vec::new();
+        if std::mem::take(&mut self.gap) && self.rules.marked {
+            taken.extend_from_slice(MARKER);
+        }
+        taken.extend(self.queue.drain(..).flat_map(|queued| queued.wire));
+        Some(taken)
     }
 
     fn end(&mut self, reason: CloseReason) -> Result<(), Panicked> {
         if !reason.delivers_queue() && !self.is_ended() {
             self.discarded += self.queue.len();
             self.queue.clear();
+            self.gap = false;
         }
         if self.reason.is_some() {
             return Ok(());
@@ -230,5 +302,14 @@ impl Model {
             panicked |= self.act(number, action).is_err();
         }
         panicked
+    }
+}
+
+impl Queued {
+    fn of(message: &Message) -> Self {
+        Self {
+            wire: message.wire(),
+            fires: Some(message.event_type.unwrap_or("message")),
+        }
     }
 }

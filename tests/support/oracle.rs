@@ -26,7 +26,7 @@ pub struct Settings {
     pub comments: bool,
     pub last_event_ids: bool,
     pub last_event_id: String,
-    /// The limits of a line and of an event. Only for input that is UTF-8, where a text has as many bytes as it came in.
+    /// The limits of a line and of an event.
     pub limits: Option<(usize, usize)>,
     pub end_at_limit: bool,
 }
@@ -51,6 +51,7 @@ impl Default for Settings {
 pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
     // Streams must be decoded using the UTF-8 decode algorithm. (It strips one leading BOM, if any.)
     let stream = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);
+    let lens = wire_lens(stream);
     let stream = String::from_utf8_lossy(stream);
     let (lines, unfinished) = split_lines(&stream);
 
@@ -67,14 +68,15 @@ pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
     let mut skipping = false;
 
     let finished = lines.iter().map(|line| (line.as_str(), true));
-    for (line, is_finished) in finished.chain([(unfinished.as_str(), false)]) {
+    assert_eq!(lens.len(), lines.len() + 1, "malformed bytes end no line");
+    for ((line, is_finished), len) in finished.chain([(unfinished.as_str(), false)]).zip(lens) {
         if skipping {
             if line.is_empty() && is_finished {
                 skipping = false;
             }
             continue;
         }
-        if let Some(error) = over_limit(line, is_finished, taken, settings) {
+        if let Some(error) = over_limit(line, len, is_finished, taken, settings) {
             said.push(error);
             if settings.end_at_limit {
                 break;
@@ -167,7 +169,7 @@ pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
             // Otherwise: The field is ignored.
             _ => continue,
         }
-        taken += line.len();
+        taken += len;
     }
     (said, last_event_id)
 }
@@ -223,8 +225,30 @@ pub fn id_limit(line: usize) -> usize {
     if line % 3 == 0 { line / 2 } else { line + 1 }
 }
 
-/// The limit that a line breaks, if it is one that counts.
-fn over_limit(line: &str, is_finished: bool, taken: usize, settings: &Settings) -> Option<Said> {
+/// How many bytes each line came in, what follows the last end-of-line included: limits count what is on the wire, and
+/// a malformed byte is three in a text.
+fn wire_lens(stream: &[u8]) -> Vec<usize> {
+    let (mut lens, mut len, mut before) = (Vec::new(), 0, None);
+    for &byte in stream {
+        match byte {
+            b'\n' if before == Some(b'\r') => {}
+            b'\n' | b'\r' => lens.push(std::mem::take(&mut len)),
+            _ => len += 1,
+        }
+        before = Some(byte);
+    }
+    lens.push(len);
+    lens
+}
+
+/// The limit that a line of `len` bytes breaks, if it is one that counts.
+fn over_limit(
+    line: &str,
+    len: usize,
+    is_finished: bool,
+    taken: usize,
+    settings: &Settings,
+) -> Option<Said> {
     let (most_line, most_event) = settings.limits?;
     let name = match line.split_once(':') {
         Some((name, _)) => name,
@@ -238,12 +262,12 @@ fn over_limit(line: &str, is_finished: bool, taken: usize, settings: &Settings) 
     }
     let event_room = most_event.saturating_sub(taken);
     let most_id = id_limit(most_line);
-    if name == "id" && most_id < most_line.min(event_room) && line.len() > most_id {
+    if name == "id" && most_id < most_line.min(event_room) && len > most_id {
         return Some(Said::IdTooLong);
     }
-    if !is_comment && event_room < most_line && line.len() > event_room {
+    if !is_comment && event_room < most_line && len > event_room {
         Some(Said::EventTooLong)
-    } else if line.len() > most_line {
+    } else if len > most_line {
         Some(Said::LineTooLong)
     } else {
         None

@@ -2,11 +2,38 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sse_proto::{CloseReason, DispatchError, Dispatched, Event, EventType, Limits, to_bytes};
+use sse_proto::{
+    CloseReason, DispatchError, Dispatched, Event, EventType, Limits, Overflow, to_bytes,
+};
 
 use super::input::Input;
 use super::model::Model;
-use super::stage::{Bare, Channel, Stage};
+use super::stage::{Bare, Channel, LocalChannel, Stage};
+
+/// What the target of a play is opened with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    pub frames: usize,
+    pub bytes: usize,
+    pub overflow: Overflow,
+    /// Whether gaps are marked, with [`MARKER`].
+    pub marked: bool,
+}
+
+/// What goes out where frames were dropped.
+pub const MARKER: &[u8] = b"data: gap\n\n";
+
+impl Rules {
+    pub fn limits(&self) -> Limits {
+        let limits = Limits::new().with_frames(self.frames);
+        limits.with_bytes(self.bytes).with_overflow(self.overflow)
+    }
+}
+
+/// The bytes of a comment of the play.
+pub fn comment(len: u8) -> Vec<u8> {
+    [b": ", &vec![b'x'; usize::from(len)][..], b"\n\n"].concat()
+}
 
 /// An event of the play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +92,8 @@ pub enum Operation {
     Dispatch(Message),
     /// A frame, which no listener hears.
     Queue(Message),
+    /// A comment of that many bytes.
+    Comment(u8),
     Listen(When, bool, Action),
     Remove(usize),
     Take,
@@ -91,20 +120,21 @@ pub enum Heard {
 
 /// Law 1 (the part on panics), 8, 9 and 10, and the contract of the listeners: a target does what its
 /// model does.
-pub fn plays_like_its_model(frames: usize, bytes: usize, operations: &[Operation]) {
-    let limits = Limits::new().with_frames(frames).with_bytes(bytes);
-    play(&Bare::new(limits), frames, bytes, operations);
-    play(&Channel::new(limits), frames, bytes, operations);
+pub fn plays_like_its_model(rules: Rules, operations: &[Operation]) {
+    play(&Bare::new(rules), rules, operations);
+    play(&Channel::new(rules), rules, operations);
+    play(&LocalChannel::new(rules), rules, operations);
 }
 
-fn play(stage: &impl Stage, frames: usize, bytes: usize, operations: &[Operation]) {
-    let mut model = Model::new(frames.max(1), bytes);
+fn play(stage: &impl Stage, rules: Rules, operations: &[Operation]) {
+    let mut model = Model::new(rules);
     for operation in operations {
         let expected = model.apply(operation);
         let seen = catch_unwind(AssertUnwindSafe(|| stage.apply(operation)));
         assert_eq!(seen.unwrap_or(Outcome::Panicked), expected, "{operation:?}");
         assert_eq!(*stage.log().lock().unwrap(), model.log, "{operation:?}");
         assert_eq!(stage.reason(), model.reason());
+        assert_eq!(stage.counts(), model.counts(), "{operation:?}");
         assert_eq!(stage.ends(), (model.is_ended(), model.is_drained()));
         stage.check_wakes();
         model.log.clear();
@@ -112,16 +142,27 @@ fn play(stage: &impl Stage, frames: usize, bytes: usize, operations: &[Operation
     }
 }
 
-/// Reads limits and operations from a fuzzer's bytes: one byte for each choice.
-pub fn read(data: &[u8]) -> (usize, usize, Vec<Operation>) {
+/// Reads rules and operations from a fuzzer's bytes: one byte for each choice.
+pub fn read(data: &[u8]) -> (Rules, Vec<Operation>) {
     let mut input = Input(data);
-    let frames = usize::from(input.byte() % 24);
-    let bytes = usize::from(input.byte()) * 4;
+    let byte = usize::from(input.byte());
+    let overflow = [
+        Overflow::Refuse,
+        Overflow::DropOldest,
+        Overflow::KeepNewest,
+        Overflow::Disconnect,
+    ];
+    let rules = Rules {
+        frames: (byte % 24).max(1),
+        bytes: usize::from(input.byte()) * 4,
+        overflow: overflow[byte / 24 % 4],
+        marked: byte / 96 == 1,
+    };
     let mut operations = Vec::new();
     while !input.is_empty() && operations.len() < 200 {
         operations.push(operation(&mut input));
     }
-    (frames, bytes, operations)
+    (rules, operations)
 }
 
 fn operation(input: &mut Input<'_>) -> Operation {
@@ -132,8 +173,11 @@ fn operation(input: &mut Input<'_>) -> Operation {
             let once = input.byte() % 4 == 0;
             Operation::Listen(when(input), once, action(input))
         }
-        6 if input.byte() % 2 == 0 => Operation::Remove(usize::from(input.byte() % 16)),
-        6 => Operation::Take,
+        6 => match input.byte() % 4 {
+            0 | 2 => Operation::Remove(usize::from(input.byte() % 16)),
+            1 => Operation::Take,
+            _ => Operation::Comment(input.byte()),
+        },
         // Ends are rare, or nothing would happen before them.
         _ => match input.byte() {
             byte @ 0..=31 => Operation::End(reason(byte)),

@@ -27,8 +27,8 @@ pub fn encode(data: &[u8]) {
 
 /// Limits, then operations, a byte for each choice.
 pub fn target(data: &[u8]) {
-    let (frames, bytes, operations) = read(data);
-    plays_like_its_model(frames, bytes, &operations);
+    let (rules, operations) = read(data);
+    plays_like_its_model(rules, &operations);
 }
 
 /// The adapters, `|`, then steps; [`life::read`] has the letters.

@@ -1,5 +1,5 @@
-//! The two forms of a target on which a play is played: bare, through its two steps, and through
-//! `channel()`.
+//! The forms of a target on which a play is played: bare, through its two steps, and through
+//! `channel()` and `local_channel()`.
 
 use std::cell::RefCell;
 use std::panic::resume_unwind;
@@ -11,16 +11,21 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use sse_proto::futures_core::Stream;
 use sse_proto::{
-    CloseReason, DispatchError, Dispatched, EventStream, EventType, Frame, Limits, ListenerId,
-    LocalListener, On, Target, TargetHandle, WeakTargetHandle, channel_with,
+    CloseReason, DispatchError, Dispatched, Event, EventStream, EventType, Frame, ListenerId,
+    Local, LocalEventStream, LocalListener, LocalTargetHandle, On, Target, TargetHandle,
+    WeakTargetHandle, channel_with, local_channel_with,
 };
 
-use super::play::{Action, ENOUGH, Heard, MOST_LISTENERS, Message, Operation, Outcome, When};
+use super::play::{
+    Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,
+};
 
 /// A target of either form.
 pub trait Stage {
     fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError>;
     fn queue(&self, frame: &Frame) -> Result<(), DispatchError>;
+    fn comment(&self, text: &str) -> Result<(), DispatchError>;
+    fn counts(&self) -> (usize, usize, usize);
     fn listen(&self, when: When, once: bool, action: Action);
     fn remove(&self, number: usize) -> bool;
     fn take(&self) -> Option<Vec<u8>>;
@@ -37,6 +42,9 @@ pub trait Stage {
             Operation::Dispatch(message) => Outcome::Dispatched(self.dispatch(message)),
             Operation::Queue(message) => {
                 Outcome::Queued(self.queue(&message.with_event(Frame::new)))
+            }
+            Operation::Comment(len) => {
+                Outcome::Queued(self.comment(&"x".repeat(usize::from(*len))))
             }
             Operation::Listen(when, once, action) => {
                 self.listen(*when, *once, *action);
@@ -130,6 +138,13 @@ macro_rules! add_listener {
     }};
 }
 
+/// The frame that marks gaps in a play.
+fn marker() -> Frame {
+    let marker = Frame::new(&Event::message("gap"));
+    assert_eq!(marker.as_bytes(), MARKER);
+    marker
+}
+
 #[derive(Clone)]
 pub struct Bare(Rc<BareState>);
 
@@ -140,21 +155,33 @@ struct BareState {
 }
 
 impl Bare {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(rules: Rules) -> Self {
+        let mut target = Target::with_limits(rules.limits());
+        target.set_gap_marker(rules.marked.then(marker));
         Self(Rc::new(BareState {
-            target: RefCell::new(Target::with_limits(limits)),
+            target: RefCell::new(target),
             ids: RefCell::default(),
             log: Mutex::default(),
         }))
+    }
+
+    /// Does something that may end the stream, and tells the listeners then.
+    fn told<T>(&self, work: impl FnOnce(&mut Target<LocalListener>) -> T) -> T {
+        let outcome = work(&mut self.0.target.borrow_mut());
+        let ending = self.0.target.borrow_mut().take_ending();
+        if let Some(ending) = ending {
+            ending.run();
+        }
+        outcome
     }
 }
 
 impl Stage for Bare {
     fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError> {
         message.with_event(|event| {
-            let pending = self.0.target.borrow_mut().begin(event)?;
+            let pending = self.told(|target| target.begin(event))?;
             let mut decided = pending.run_listeners();
-            let outcome = self.0.target.borrow_mut().commit(&mut decided);
+            let outcome = self.told(|target| target.commit(&mut decided));
             let again = self.0.target.borrow_mut().commit(&mut decided);
             assert_eq!(outcome, again, "a second commit changes nothing");
             outcome
@@ -162,7 +189,23 @@ impl Stage for Bare {
     }
 
     fn queue(&self, frame: &Frame) -> Result<(), DispatchError> {
-        self.0.target.borrow_mut().dispatch_frame(frame)
+        self.told(|target| target.queue_frame(frame))
+    }
+
+    fn comment(&self, text: &str) -> Result<(), DispatchError> {
+        let block = Event::block().with_comment(text);
+        let pending = self.told(|target| target.begin(&block))?;
+        let mut decided = pending.run_listeners();
+        self.told(|target| target.commit(&mut decided)).map(|_| ())
+    }
+
+    fn counts(&self) -> (usize, usize, usize) {
+        let target = self.0.target.borrow();
+        (
+            target.queued_frames(),
+            target.queued_bytes(),
+            target.dropped_frames(),
+        )
     }
 
     fn listen(&self, when: When, once: bool, action: Action) {
@@ -217,124 +260,160 @@ impl Stage for Bare {
     }
 }
 
-#[derive(Clone)]
-pub struct Channel {
-    target: TargetHandle,
-    shared: Arc<ChannelState>,
-}
-
-struct ChannelState {
-    stream: Mutex<EventStream>,
-    wakes: Arc<Wakes>,
-    /// How many wakes there had been when the stream last said `Pending`.
-    waits_since: Mutex<Option<usize>>,
-    ids: Mutex<Vec<ListenerId>>,
-    log: Mutex<Vec<(usize, Heard)>>,
-}
-
-impl Channel {
-    pub fn new(limits: Limits) -> Self {
-        let (target, stream) = channel_with(limits);
-        let shared = Arc::new(ChannelState {
-            stream: Mutex::new(stream),
-            wakes: Arc::default(),
-            waits_since: Mutex::default(),
-            ids: Mutex::default(),
-            log: Mutex::default(),
-        });
-        Self { target, shared }
-    }
-
-    fn revive(target: &WeakTargetHandle, shared: &std::sync::Weak<ChannelState>) -> Option<Self> {
-        Some(Self {
-            target: target.upgrade()?,
-            shared: shared.upgrade()?,
-        })
-    }
-}
-
-impl Stage for Channel {
-    fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError> {
-        message.with_event(|event| self.target.dispatch(event))
-    }
-
-    fn queue(&self, frame: &Frame) -> Result<(), DispatchError> {
-        self.target.dispatch_frame(frame)
-    }
-
-    fn listen(&self, when: When, once: bool, action: Action) {
-        let closed = self.reason().is_some();
-        let mut ids = self.shared.ids.lock().unwrap();
-        let number = ids.len();
-        if number == MOST_LISTENERS || closed {
-            return;
+/// A stage over a handle and a stream, for each way to share.
+macro_rules! channel {
+    ($Channel:ident, $State:ident, $Handle:ty, $Weak:ty, $Stream:ty, $open:path) => {
+        #[derive(Clone)]
+        pub struct $Channel {
+            target: $Handle,
+            shared: Arc<$State>,
         }
-        let weak = (self.target.downgrade(), Arc::downgrade(&self.shared));
-        let stage = move || Channel::revive(&weak.0, &weak.1);
-        ids.push(add_listener!(
-            self.target,
-            stage,
-            number,
-            when,
-            once,
-            action
-        ));
-    }
 
-    fn remove(&self, number: usize) -> bool {
-        let id = self.shared.ids.lock().unwrap().get(number).copied();
-        id.is_some_and(|id| self.target.remove_listener(id))
-    }
+        struct $State {
+            stream: Mutex<$Stream>,
+            wakes: Arc<Wakes>,
+            /// How many wakes there had been when the stream last said `Pending`.
+            waits_since: Mutex<Option<usize>>,
+            ids: Mutex<Vec<ListenerId>>,
+            log: Mutex<Vec<(usize, Heard)>>,
+        }
 
-    fn take(&self) -> Option<Vec<u8>> {
-        let mut stream = self.shared.stream.lock().unwrap();
-        let waker = Waker::from(Arc::clone(&self.shared.wakes));
-        let mut context = Context::from_waker(&waker);
-        *self.shared.waits_since.lock().unwrap() = None;
-        take_all(|| match Pin::new(&mut *stream).poll_next(&mut context) {
-            Poll::Ready(chunk) => chunk,
-            Poll::Pending => {
-                *self.shared.waits_since.lock().unwrap() = Some(self.shared.wakes.count());
-                None
+        impl $Channel {
+            pub fn new(rules: Rules) -> Self {
+                let (target, stream) = $open(rules.limits());
+                target.set_gap_marker(rules.marked.then(marker));
+                let shared = Arc::new($State {
+                    stream: Mutex::new(stream),
+                    wakes: Arc::default(),
+                    waits_since: Mutex::default(),
+                    ids: Mutex::default(),
+                    log: Mutex::default(),
+                });
+                Self { target, shared }
             }
-        })
-    }
 
-    fn check_wakes(&self) {
-        let Some(before) = *self.shared.waits_since.lock().unwrap() else {
-            return;
-        };
-        let something = self.target.queued_frames() > 0 || self.ends().0;
-        let wakes = self.shared.wakes.count() - before;
-        assert_eq!(wakes, usize::from(something), "wakes");
-    }
-
-    fn end(&self, reason: CloseReason) {
-        if reason == CloseReason::Failed {
-            self.target.fail("failed");
-        } else {
-            self.target.end(reason);
+            fn revive(target: &$Weak, shared: &std::sync::Weak<$State>) -> Option<Self> {
+                Some(Self {
+                    target: target.upgrade()?,
+                    shared: shared.upgrade()?,
+                })
+            }
         }
-    }
 
-    fn reason(&self) -> Option<CloseReason> {
-        assert_eq!(
-            self.target.is_closed(),
-            self.target.close_reason().is_some()
-        );
-        self.target.close_reason()
-    }
+        impl Stage for $Channel {
+            fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError> {
+                message.with_event(|event| self.target.dispatch(event))
+            }
 
-    fn ends(&self) -> (bool, bool) {
-        use sse_proto::futures_core::stream::FusedStream;
-        let stream = self.shared.stream.lock().unwrap();
-        (stream.is_terminated(), self.target.is_drained())
-    }
+            fn queue(&self, frame: &Frame) -> Result<(), DispatchError> {
+                self.target.dispatch_frame(frame)
+            }
 
-    fn log(&self) -> &Mutex<Vec<(usize, Heard)>> {
-        &self.shared.log
-    }
+            fn comment(&self, text: &str) -> Result<(), DispatchError> {
+                self.target.dispatch_comment(text)
+            }
+
+            fn counts(&self) -> (usize, usize, usize) {
+                let target = &self.target;
+                (
+                    target.queued_frames(),
+                    target.queued_bytes(),
+                    target.dropped_frames(),
+                )
+            }
+
+            fn listen(&self, when: When, once: bool, action: Action) {
+                let closed = self.reason().is_some();
+                let mut ids = self.shared.ids.lock().unwrap();
+                let number = ids.len();
+                if number == MOST_LISTENERS || closed {
+                    return;
+                }
+                let weak = (self.target.downgrade(), Arc::downgrade(&self.shared));
+                let stage = move || $Channel::revive(&weak.0, &weak.1);
+                ids.push(add_listener!(
+                    self.target,
+                    stage,
+                    number,
+                    when,
+                    once,
+                    action
+                ));
+            }
+
+            fn remove(&self, number: usize) -> bool {
+                let id = self.shared.ids.lock().unwrap().get(number).copied();
+                id.is_some_and(|id| self.target.remove_listener(id))
+            }
+
+            fn take(&self) -> Option<Vec<u8>> {
+                let mut stream = self.shared.stream.lock().unwrap();
+                let waker = Waker::from(Arc::clone(&self.shared.wakes));
+                let mut context = Context::from_waker(&waker);
+                *self.shared.waits_since.lock().unwrap() = None;
+                take_all(|| match Pin::new(&mut *stream).poll_next(&mut context) {
+                    Poll::Ready(chunk) => chunk,
+                    Poll::Pending => {
+                        *self.shared.waits_since.lock().unwrap() = Some(self.shared.wakes.count());
+                        None
+                    }
+                })
+            }
+
+            fn check_wakes(&self) {
+                let Some(before) = *self.shared.waits_since.lock().unwrap() else {
+                    return;
+                };
+                let something = self.target.queued_frames() > 0 || self.ends().0;
+                let wakes = self.shared.wakes.count() - before;
+                assert_eq!(wakes, usize::from(something), "wakes");
+            }
+
+            fn end(&self, reason: CloseReason) {
+                if reason == CloseReason::Failed {
+                    self.target.fail("failed");
+                } else {
+                    self.target.end(reason);
+                }
+            }
+
+            fn reason(&self) -> Option<CloseReason> {
+                assert_eq!(
+                    self.target.is_closed(),
+                    self.target.close_reason().is_some()
+                );
+                self.target.close_reason()
+            }
+
+            fn ends(&self) -> (bool, bool) {
+                use sse_proto::futures_core::stream::FusedStream;
+                let stream = self.shared.stream.lock().unwrap();
+                (stream.is_terminated(), self.target.is_drained())
+            }
+
+            fn log(&self) -> &Mutex<Vec<(usize, Heard)>> {
+                &self.shared.log
+            }
+        }
+    };
 }
+
+channel!(
+    Channel,
+    ChannelState,
+    TargetHandle,
+    WeakTargetHandle,
+    EventStream,
+    channel_with
+);
+channel!(
+    LocalChannel,
+    LocalChannelState,
+    LocalTargetHandle,
+    WeakTargetHandle<Local>,
+    LocalEventStream,
+    local_channel_with
+);
 
 /// Counts how often it is woken.
 #[derive(Default)]

@@ -1,13 +1,14 @@
-//! `channel()` from dispatch to polled bytes, beside a channel of futures that moves ready-made `Bytes` and encodes nothing.
+//! `channel()` from dispatch to polled bytes, beside channels that move ready-made `Bytes` and encode nothing.
 
 use crate::Work;
 use crate::harness::{Candidate, Role};
 use bytes::Bytes;
 use futures_channel::mpsc;
-use futures_util::{FutureExt, Stream, StreamExt};
-use sse_proto::{Dispatched, Event, EventType};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
+use sse_proto::{Dispatched, Event, EventStream, EventType, Sharing, TargetHandle};
 use std::hint::black_box;
 use std::mem;
+use tokio::sync::mpsc as tokio_mpsc;
 
 /// Returns everybody who moves `burst` events of this work and then receives them.
 ///
@@ -22,11 +23,18 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
     let (target, stream) = sse_proto::channel();
     let dispatched = dispatch(target, stream, event_type.clone(), work, burst);
     let (target, stream) = sse_proto::channel();
-    let mut held = dispatch(target, stream, event_type, work, burst);
+    let mut held = dispatch(target, stream, event_type.clone(), work, burst);
     let mut kept = held();
+    let (target, stream) = sse_proto::local_channel();
+    let local = dispatch(target, stream, event_type.clone(), work, burst);
+    let (target, stream) = sse_proto::channel();
+    let reserved = reserve(target, stream, event_type, work, burst);
     let (unbounded, unbounded_stream) = mpsc::unbounded();
     let (mut bounded, bounded_stream) = mpsc::channel(64);
     let ready_bounded = ready_made.clone();
+    let (tokio_unbounded, unbounded_receiver) = tokio_mpsc::unbounded_channel();
+    let (tokio_bounded, bounded_receiver) = tokio_mpsc::channel(64);
+    let (tokio_ready, tokio_ready_bounded) = (ready_made.clone(), ready_made.clone());
     let mut candidates = [
         (
             Role::Ours,
@@ -37,6 +45,12 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
             Role::Ours,
             "sse-proto channel(), a chunk is kept meanwhile",
             Box::new(move || mem::replace(&mut kept, held())),
+        ),
+        (Role::Ours, "sse-proto local_channel()", Box::new(local)),
+        (
+            Role::Ours,
+            "sse-proto channel(), each event into a permit",
+            Box::new(reserved),
         ),
         (
             Role::Peer,
@@ -50,6 +64,20 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
             "futures mpsc::channel(64), Bytes ready-made",
             Box::new(send(bounded_stream, burst, move || {
                 bounded.try_send(ready_bounded.clone()).is_ok()
+            })),
+        ),
+        (
+            Role::Peer,
+            "tokio mpsc::unbounded_channel, Bytes ready-made",
+            Box::new(send(poll_unbounded(unbounded_receiver), burst, move || {
+                tokio_unbounded.send(tokio_ready.clone()).is_ok()
+            })),
+        ),
+        (
+            Role::Peer,
+            "tokio mpsc::channel(64), Bytes ready-made",
+            Box::new(send(poll_bounded(bounded_receiver), burst, move || {
+                tokio_bounded.try_send(tokio_ready_bounded.clone()).is_ok()
             })),
         ),
     ];
@@ -66,9 +94,9 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
 /// Puts a burst of events in, takes all bytes out, and returns the last of them.
 type Exchange = Box<dyn FnMut() -> Bytes>;
 
-fn dispatch(
-    target: sse_proto::TargetHandle,
-    mut stream: sse_proto::EventStream,
+fn dispatch<S: Sharing>(
+    target: TargetHandle<S>,
+    mut stream: EventStream<S>,
     event_type: EventType<'static>,
     work: &'static Work,
     burst: usize,
@@ -80,6 +108,25 @@ fn dispatch(
             assert_eq!(dispatched, Ok(Dispatched::Sent), "an open target with room");
         }
         // One poll takes all that is queued.
+        receive(&mut stream)
+    }
+}
+
+fn reserve(
+    target: TargetHandle,
+    mut stream: EventStream,
+    event_type: EventType<'static>,
+    work: &'static Work,
+    burst: usize,
+) -> impl FnMut() -> Bytes {
+    move || {
+        for _ in 0..burst {
+            let event = Event::new(event_type.clone(), black_box(work.data));
+            let permit = target.reserve(work.wire.len()).now_or_never();
+            let permit = permit.and_then(Result::ok).expect("room");
+            let dispatched = permit.dispatch(&event);
+            assert_eq!(dispatched, Ok(Dispatched::Sent), "an open target");
+        }
         receive(&mut stream)
     }
 }
@@ -99,6 +146,16 @@ fn send(
         }
         last
     }
+}
+
+fn poll_unbounded(
+    mut receiver: tokio_mpsc::UnboundedReceiver<Bytes>,
+) -> impl Stream<Item = Bytes> + Unpin {
+    stream::poll_fn(move |cx| receiver.poll_recv(cx))
+}
+
+fn poll_bounded(mut receiver: tokio_mpsc::Receiver<Bytes>) -> impl Stream<Item = Bytes> + Unpin {
+    stream::poll_fn(move |cx| receiver.poll_recv(cx))
 }
 
 fn receive(stream: &mut (impl Stream<Item = Bytes> + Unpin)) -> Bytes {

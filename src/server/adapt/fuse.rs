@@ -12,21 +12,36 @@ use crate::server::now::NOW;
 pin_project! {
     /// The stream within an adapter. Once it has ended it is gone, and is never polled again.
     #[derive(Debug)]
-    pub(super) struct Fuse<S> {
+    pub(in crate::server) struct Fuse<S> {
         #[pin]
         stream: Option<S>,
     }
 }
 
+impl<S> Fuse<S> {
+    /// One that is over from the start.
+    #[cfg(feature = "http")]
+    pub(in crate::server) fn ended() -> Self {
+        Self { stream: None }
+    }
+
+    pub(in crate::server) fn has_ended(&self) -> bool {
+        self.stream.is_none()
+    }
+}
+
 impl<S: Stream<Item = Bytes>> Fuse<S> {
-    pub(super) fn new(stream: S) -> Self {
+    pub(in crate::server) fn new(stream: S) -> Self {
         Self {
             stream: Some(stream),
         }
     }
 
     #[inline]
-    pub(super) fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    pub(in crate::server) fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Bytes>> {
         let mut stream = self.project().stream;
         let Some(running) = stream.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
@@ -46,7 +61,7 @@ impl<S: Stream<Item = Bytes>> Fuse<S> {
 
     /// As [`poll_next`](Self::poll_next), without the chunks that have no byte.
     #[inline]
-    pub(super) fn poll_bytes(
+    pub(in crate::server) fn poll_bytes(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Bytes>> {
@@ -63,7 +78,7 @@ impl<S: Stream<Item = Bytes>> Fuse<S> {
     /// Returns what is there now. Only for who has something to return already: the caller will ask
     /// again, so that there is no more need wake nobody.
     #[inline]
-    pub(super) fn poll_now(self: Pin<&mut Self>) -> Option<Bytes> {
+    pub(in crate::server) fn poll_now(self: Pin<&mut Self>) -> Option<Bytes> {
         match self.poll_next(&mut Context::from_waker(NOW)) {
             Poll::Ready(Some(chunk)) => Some(chunk),
             Poll::Ready(None) | Poll::Pending => None,
@@ -71,19 +86,15 @@ impl<S: Stream<Item = Bytes>> Fuse<S> {
     }
 
     /// Ends it here and now.
-    pub(super) fn end(self: Pin<&mut Self>) {
+    pub(in crate::server) fn end(self: Pin<&mut Self>) {
         self.project().stream.set(None);
     }
 
-    pub(super) fn get(&self) -> Option<&S> {
+    pub(in crate::server) fn get(&self) -> Option<&S> {
         self.stream.as_ref()
     }
 
-    pub(super) fn has_ended(&self) -> bool {
-        self.stream.is_none()
-    }
-
-    pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
+    pub(in crate::server) fn size_hint(&self) -> (usize, Option<usize>) {
         self.stream.as_ref().map_or((0, Some(0)), S::size_hint)
     }
 }

@@ -120,10 +120,9 @@ impl<S: Stream<Item = Bytes>, T: Timer> Stream for KeepAlive<S, T> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.inner.has_ended() {
-            return (0, Some(0));
-        }
-        (self.inner.size_hint().0, None)
+        // Comments have no number; but none follows the end, which is the next thing that is polled.
+        let (least, most) = self.inner.size_hint();
+        (least, most.filter(|&most| most == 0))
     }
 }
 

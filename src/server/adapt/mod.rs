@@ -61,7 +61,7 @@
 mod alarm;
 mod batch;
 mod coalesce;
-mod fuse;
+pub(in crate::server) mod fuse;
 mod keep_alive;
 mod linger;
 mod preamble;

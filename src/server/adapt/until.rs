@@ -51,7 +51,6 @@ impl<S: Stream<Item = Bytes>, F: Future> Until<S, F> {
 
     /// As [`new`](Self::new), for a stream that ends by itself once it is told: all of it is
     /// delivered.
-    #[cfg(feature = "std")]
     pub(crate) fn telling(stream: S, future: F, tell: fn(&S)) -> Self {
         Self {
             tell: Some(tell),

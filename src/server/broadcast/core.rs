@@ -1,15 +1,14 @@
 //! What the handle and the subscribers share: the state behind the lock, and the wakes.
 
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::task::Waker;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
 use super::log::Log;
 use super::waiting::{self, Waiting};
 use crate::server::panics::Panics;
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 
 pub(super) struct Core {
     pub(super) handles: AtomicUsize,

@@ -1,40 +1,43 @@
 //! The handle: commands and getters.
 
+use crate::sync::Ordering;
 use alloc::boxed::Box;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt;
-use core::sync::atomic::Ordering;
 
-use super::Core;
-use super::nesting;
+use super::sharing::{Local, Sharing, over_sharing};
 use crate::server::closed::Closed;
-use crate::server::dispatch::{Dispatch, DispatchError, Dispatched};
-use crate::server::holders::SharedListener;
-use crate::server::listeners::sealed::Call;
-use crate::server::listeners::{ListenerId, Occasion, On};
+use crate::server::dispatch::{DispatchError, Dispatched};
+use crate::server::listeners::ListenerId;
 use crate::server::state::CloseReason;
 #[cfg(doc)]
 use crate::server::target::Target;
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
-/// Takes the events of one stream. Every clone is the same target.
-///
-/// When the last clone is dropped, the stream delivers what is queued and ends. A listener that
-/// captures a clone of its own target's handle keeps it open until it is closed: capture a
-/// [`WeakTargetHandle`] to avoid that.
-pub struct TargetHandle {
-    pub(super) core: Arc<Core>,
+over_sharing! {
+    /// Takes the events of one stream. Every clone is the same target.
+    ///
+    /// When the last clone is dropped, the stream delivers what is queued and ends. A listener that
+    /// captures a clone of its own target's handle keeps it open until it is closed: capture a
+    /// [`WeakTargetHandle`] to avoid that.
+    pub struct TargetHandle {
+        core: S::Strong,
+    }
 }
 
-/// Refers to a target without keeping it open.
-#[derive(Clone)]
-pub struct WeakTargetHandle {
-    core: Weak<Core>,
+over_sharing! {
+    /// Refers to a target without keeping it open.
+    pub struct WeakTargetHandle {
+        core: S::Weak,
+    }
 }
 
-impl TargetHandle {
+/// The handle of a target that stays on one thread.
+pub type LocalTargetHandle = TargetHandle<Local>;
+
+impl<S: Sharing> TargetHandle<S> {
     /// Dispatches an event: runs its local listeners, in order, and queues it for the client
     /// unless one of them cancels it. See [`Target::dispatch`].
     ///
@@ -44,16 +47,7 @@ impl TargetHandle {
     /// any listener runs. When listeners dispatch within each other more than
     /// [`MAX_DISPATCH_DEPTH`](crate::MAX_DISPATCH_DEPTH) deep.
     pub fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        let mut inner = self.core.lock();
-        if !inner.target.asks_listeners(event) {
-            return self.core.sent(inner, |target| target.send(event));
-        }
-        let depth = nesting::depth(self.core.key());
-        let pending = inner.target.begin_at(event, depth)?;
-        drop(inner);
-        let mut decided = nesting::deeper(self.core.key(), || pending.run_listeners());
-        self.core
-            .sent(self.core.lock(), |target| target.commit(&mut decided))
+        self.core.dispatch(event)
     }
 
     /// Dispatches an event without a type.
@@ -71,8 +65,8 @@ impl TargetHandle {
     ///
     /// When the stream is closed, its queue is full, or the comment is larger than the queue.
     pub fn dispatch_comment(&self, text: &str) -> Result<(), DispatchError> {
-        self.core
-            .sent(self.core.lock(), |target| target.dispatch_comment(text))
+        self.dispatch(&Event::block().with_comment(text))
+            .map(|_| ())
     }
 
     /// Queues a frame, without encoding it again. Local listeners do not see it.
@@ -81,8 +75,9 @@ impl TargetHandle {
     ///
     /// When the stream is closed, its queue is full, or the frame is larger than the queue.
     pub fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
-        self.core
-            .sent(self.core.lock(), |target| target.dispatch_frame(frame))
+        let inner = self.core.lock();
+        inner.check_id(|| frame.id().is_some())?;
+        self.core.sent(inner, |target| target.queue_frame(frame))
     }
 
     /// Closes the stream. What is queued is still delivered. The close listeners run at once.
@@ -139,6 +134,17 @@ impl TargetHandle {
         self.core.lock().target.queued_bytes()
     }
 
+    /// Returns how many frames were dropped to make room for newer ones. See
+    /// [`Overflow`](crate::Overflow).
+    pub fn dropped_frames(&self) -> usize {
+        self.core.lock().target.dropped_frames()
+    }
+
+    /// Sets the frame that goes out where frames were dropped. See [`Target::set_gap_marker`].
+    pub fn set_gap_marker(&self, marker: Option<Frame>) {
+        self.core.lock().target.set_gap_marker(marker);
+    }
+
     /// Returns a future that resolves with the reason once the stream is closed.
     ///
     /// Costs nothing to who does not call it; dropped before the end, it leaves nothing behind.
@@ -166,52 +172,6 @@ impl TargetHandle {
         closed
     }
 
-    /// Adds a local listener for events. Listeners run in the order in which they were added. Added
-    /// during a dispatch, it does not run in it; added to a closed stream, it never runs.
-    pub fn listen(
-        &self,
-        on: On,
-        listener: impl Fn(&Dispatch<'_>) + Send + Sync + 'static,
-    ) -> ListenerId {
-        let listener = SharedListener::on_event(listener);
-        // Two statements, here and below: what is refused is dropped after the lock is released.
-        let added = self.core.lock().target.add_listener(on, listener);
-        added.unwrap_or_else(|_never_runs| ListenerId::next())
-    }
-
-    /// Adds a listener that runs once, when the stream is closed, whatever the reason: inside the
-    /// call that closes it, or inside the drop of the [`EventStream`](crate::EventStream). If the
-    /// stream is closed already, it runs now.
-    ///
-    /// If one of the listeners panics, the others run all the same, and then the panic goes on to
-    /// who closed the stream.
-    pub fn on_close(&self, listener: impl Fn(CloseReason) + Send + Sync + 'static) -> ListenerId {
-        let listener = SharedListener::on_close(listener);
-        let added = self.core.lock().target.add_listener(On::close(), listener);
-        added.unwrap_or_else(|late| {
-            if let Some(reason) = self.close_reason() {
-                late.call(&Occasion::Close(reason));
-            }
-            ListenerId::next()
-        })
-    }
-
-    /// Adds a listener that runs when the stream fails, after the close listeners. If the stream has
-    /// failed already, it runs now.
-    pub fn on_error(
-        &self,
-        listener: impl Fn(&(dyn Error + Send + Sync + 'static)) + Send + Sync + 'static,
-    ) -> ListenerId {
-        let listener = SharedListener::on_error(listener);
-        let added = self.core.lock().target.add_listener(On::error(), listener);
-        added.unwrap_or_else(|late| {
-            if let Some(error) = self.error() {
-                late.call(&Occasion::Error(&*error));
-            }
-            ListenerId::next()
-        })
-    }
-
     /// Removes a listener; returns whether there was one. One that is removed during a dispatch
     /// does not run any more in it.
     pub fn remove_listener(&self, id: ListenerId) -> bool {
@@ -221,23 +181,31 @@ impl TargetHandle {
     }
 
     /// Returns a handle that does not keep the target open.
-    pub fn downgrade(&self) -> WeakTargetHandle {
+    pub fn downgrade(&self) -> WeakTargetHandle<S> {
         WeakTargetHandle {
-            core: Arc::downgrade(&self.core),
+            core: S::downgrade(&self.core),
         }
     }
 }
 
-impl Clone for TargetHandle {
+impl<S: Sharing> Clone for TargetHandle<S> {
     fn clone(&self) -> Self {
         self.core.handles.fetch_add(1, Ordering::Relaxed);
         Self {
-            core: Arc::clone(&self.core),
+            core: self.core.clone(),
         }
     }
 }
 
-impl Drop for TargetHandle {
+impl<S: Sharing> Clone for WeakTargetHandle<S> {
+    fn clone(&self) -> Self {
+        Self {
+            core: self.core.clone(),
+        }
+    }
+}
+
+impl<S: Sharing> Drop for TargetHandle<S> {
     fn drop(&mut self) {
         // Release and acquire: what other handles did happens before the end.
         if self.core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -246,10 +214,10 @@ impl Drop for TargetHandle {
     }
 }
 
-impl WeakTargetHandle {
+impl<S: Sharing> WeakTargetHandle<S> {
     /// Returns a handle, unless the last one was dropped.
-    pub fn upgrade(&self) -> Option<TargetHandle> {
-        let core = self.core.upgrade()?;
+    pub fn upgrade(&self) -> Option<TargetHandle<S>> {
+        let core = S::upgrade(&self.core)?;
         let more = |handles: usize| (handles > 0).then(|| handles + 1);
         core.handles
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
@@ -258,7 +226,7 @@ impl WeakTargetHandle {
     }
 }
 
-impl fmt::Debug for TargetHandle {
+impl<S: Sharing> fmt::Debug for TargetHandle<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TargetHandle")
             .field("close_reason", &self.close_reason())
@@ -268,7 +236,7 @@ impl fmt::Debug for TargetHandle {
     }
 }
 
-impl fmt::Debug for WeakTargetHandle {
+impl<S: Sharing> fmt::Debug for WeakTargetHandle<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WeakTargetHandle").finish_non_exhaustive()
     }

@@ -1,29 +1,27 @@
-//! A cloneable handle and a stream of bytes over one [`Target`].
+//! Cloneable handles and a stream of bytes over one [`Target`](crate::Target).
 //!
 //! The lock is held for the target's own work alone. Listeners, wakers, and the drop of whatever
-//! captured something of the user's wait until it is released.
+//! captured something of the user's wait until it is released. On a single thread the lock is a
+//! `RefCell`, and all else is the same code.
 
 mod handle;
+mod hub;
+mod line;
+mod listen;
+#[cfg(feature = "std")]
 mod nesting;
+mod reserve;
+mod sharing;
 mod stream;
 
-use alloc::sync::Arc;
-use core::mem;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use core::task::{Poll, Waker};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use bytes::Bytes;
-
-pub use self::handle::{TargetHandle, WeakTargetHandle};
-pub use self::stream::EventStream;
-use super::closed::Waiters;
-use super::ending::Ending;
-use super::holders::SharedListener;
+pub use self::handle::{LocalTargetHandle, TargetHandle, WeakTargetHandle};
+use self::hub::{Core, Inner};
+pub use self::reserve::{Permit, Reserve};
+#[cfg(feature = "std")]
+pub use self::sharing::Shared;
+pub use self::sharing::{Local, Sharing};
+pub use self::stream::{EventStream, LocalEventStream};
 use super::outbox::Limits;
-use super::panics::Panics;
-use super::state::CloseReason;
-use super::target::Target;
 
 /// Opens an event stream: a handle that takes events, and the bytes that a server sends.
 ///
@@ -44,120 +42,49 @@ use super::target::Target;
 /// # })?;
 /// # Ok::<(), sse_proto::DispatchError>(())
 /// ```
+#[cfg(feature = "std")]
 pub fn channel() -> (TargetHandle, EventStream) {
     channel_with(Limits::new())
 }
 
 /// Opens an event stream whose queue has limits of the caller's.
+#[cfg(feature = "std")]
 pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
-    let core = Arc::new(Core {
-        handles: AtomicUsize::new(1),
-        ready: AtomicBool::new(false),
-        inner: Mutex::new(Inner {
-            target: Target::with_limits(limits),
-            reader: None,
-            waiters: Waiters::default(),
-        }),
-    });
+    open(limits)
+}
+
+/// Opens an event stream that stays on one thread: no lock, and listeners need not be `Send`.
+///
+/// It is what [`channel`] is in all else, and needs no `std`.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use sse_proto::{On, local_channel};
+///
+/// let (target, stream) = local_channel();
+/// let heard = Rc::new(Cell::new(0));
+/// let count = Rc::clone(&heard);
+/// target.listen(On::message(), move |_| count.set(count.get() + 1));
+/// target.dispatch_message("hello")?;
+/// assert_eq!(heard.get(), 1);
+/// # drop(stream);
+/// # Ok::<(), sse_proto::DispatchError>(())
+/// ```
+pub fn local_channel() -> (LocalTargetHandle, LocalEventStream) {
+    local_channel_with(Limits::new())
+}
+
+/// Opens an event stream that stays on one thread and whose queue has limits of the caller's.
+pub fn local_channel_with(limits: Limits) -> (LocalTargetHandle, LocalEventStream) {
+    open(limits)
+}
+
+fn open<S: Sharing>(limits: Limits) -> (TargetHandle<S>, EventStream<S>) {
+    let core = Core::<S>::open(limits);
     let stream = EventStream {
-        core: Arc::clone(&core),
+        core: S::Strong::clone(&core),
     };
     (TargetHandle { core }, stream)
-}
-
-struct Core {
-    handles: AtomicUsize,
-    /// False: when this was last changed, under the lock, there was nothing to poll.
-    ///
-    /// Who asks only for what is there now, and will ask again, need not take the lock to hear
-    /// that. It is no more than that, so that no wake depends on it.
-    ready: AtomicBool,
-    inner: Mutex<Inner>,
-}
-
-struct Inner {
-    target: Target<SharedListener>,
-    reader: Option<Waker>,
-    waiters: Waiters,
-}
-
-impl Core {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing of the user's runs under the lock, so a panic can't have left half a change.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What tells this target from all others that live.
-    fn key(&self) -> usize {
-        core::ptr::from_ref(self).addr()
-    }
-
-    /// Does something that may queue bytes, and wakes the reader if there are any.
-    fn sent<T>(
-        &self,
-        mut inner: MutexGuard<'_, Inner>,
-        work: impl FnOnce(&mut Target<SharedListener>) -> T,
-    ) -> T {
-        let result = work(&mut inner.target);
-        let reader = if inner.target.queued_frames() > 0 {
-            self.ready.store(true, Ordering::Relaxed);
-            inner.reader.take()
-        } else {
-            None
-        };
-        drop(inner);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-        result
-    }
-
-    /// Does something that may close the target, and tells everybody if it did: the reader, the
-    /// tasks that wait, the listeners. Each is told, whatever another one does.
-    fn end<T>(
-        &self,
-        work: impl FnOnce(&mut Target<SharedListener>) -> Result<Ending<SharedListener>, T>,
-    ) {
-        let mut inner = self.lock();
-        let ending = work(&mut inner.target);
-        let reader = if ending.is_ok() || inner.target.is_ended() {
-            self.ready.store(true, Ordering::Relaxed);
-            inner.reader.take()
-        } else {
-            None
-        };
-        let waiters = mem::take(&mut inner.waiters);
-        let reason = inner.target.close_reason();
-        drop(inner);
-
-        let mut panics = Panics::default();
-        if let Some(reader) = reader {
-            panics.catch(|| reader.wake());
-        }
-        if let Some(reason) = reason {
-            waiters.tell(reason, &mut panics);
-        }
-        if let Ok(ending) = ending {
-            ending.run_all(&mut panics);
-        }
-        panics.go_on();
-    }
-
-    fn close(&self, reason: CloseReason) {
-        self.end(|target| target.begin_close(reason).ok_or(()));
-    }
-
-    /// What a poll gives, before it registers who polls.
-    fn poll_chunk(&self, inner: &mut Inner) -> Poll<Option<Bytes>> {
-        let chunk = inner.target.next_chunk();
-        let ended = inner.target.is_ended();
-        if inner.target.queued_frames() == 0 && !ended {
-            self.ready.store(false, Ordering::Relaxed);
-        }
-        if chunk.is_some() || ended {
-            Poll::Ready(chunk)
-        } else {
-            Poll::Pending
-        }
-    }
 }

@@ -2,9 +2,9 @@
 //!
 //! Counted for each thread: threads that dispatch at the same time are not within each other.
 
+use crate::sync::thread_local;
 use alloc::vec::Vec;
 use core::cell::RefCell;
-use std::thread_local;
 
 thread_local! {
     /// The keys of the targets whose listeners run now, outermost first.

@@ -1,36 +1,40 @@
 //! The stream: what a server polls.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::sync::atomic::Ordering;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
-use super::Core;
+use super::hub;
+use super::sharing::{Local, Sharing, over_sharing};
 use crate::server::adapt::Until;
 use crate::server::now::NOW;
 use crate::server::state::CloseReason;
 
-/// The bytes of one event stream, for the body of a response.
-///
-/// One poll takes all that is queued, up to the limit of a chunk, as one [`Bytes`], without a copy.
-/// (Shared frames above 4 KiB, and what is queued beyond 64 KiB, are chunks of their own.) Dropping the
-/// stream before its end tells the target that the client is gone.
-///
-/// The end of the stream ends the response, not the connection: a server that is stuck in a write
-/// to a client that reads nothing polls no stream. To cut such a client, drop its connection, from
-/// a close listener for example.
-pub struct EventStream {
-    pub(super) core: Arc<Core>,
+over_sharing! {
+    /// The bytes of one event stream, for the body of a response.
+    ///
+    /// One poll takes all that is queued, up to the limit of a chunk, as one [`Bytes`], without a copy.
+    /// (Shared frames above 4 KiB, and what is queued beyond 64 KiB, are chunks of their own.) Dropping the
+    /// stream before its end tells the target that the client is gone.
+    ///
+    /// The end of the stream ends the response, not the connection: a server that is stuck in a write
+    /// to a client that reads nothing polls no stream. To cut such a client, drop its connection, from
+    /// a close listener for example.
+    pub struct EventStream {
+        core: S::Strong,
+    }
 }
 
-impl EventStream {
+/// The stream of a target that stays on one thread.
+pub type LocalEventStream = EventStream<Local>;
+
+impl<S: Sharing> EventStream<S> {
     /// Ends the stream because what carries it failed: the close listeners run, then the error
     /// listeners. (A client that goes away is no failure: drop the stream.)
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
@@ -74,62 +78,95 @@ impl EventStream {
             stream.core.close(CloseReason::Shutdown);
         })
     }
+}
 
-    /// Polls; who asks only for what is there `now` is not kept.
-    fn poll_queue(&self, cx: &mut Context<'_>, now: bool) -> Poll<Option<Bytes>> {
-        let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = self.core.poll_chunk(&mut inner) {
-            return Poll::Ready(ready);
-        }
-        if now {
+/// What a merge needs.
+#[cfg(feature = "std")]
+impl<S: Sharing> EventStream<S> {
+    pub(crate) fn refuse_ids(&self) {
+        self.core.lock().refuses_ids = true;
+    }
+
+    pub(crate) fn close(&self, reason: CloseReason) {
+        self.core.close(reason);
+    }
+}
+
+impl<S: Sharing> Stream for EventStream<S> {
+    type Item = Bytes;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        // Who asks only for what is there now, and asks again in any case, is not kept.
+        let reader = (!NOW.will_wake(cx.waker())).then_some(cx.waker());
+        if reader.is_none() && !self.core.is_ready() {
             return Poll::Pending;
         }
-        if let Some(reader) = &inner.reader {
-            if reader.will_wake(cx.waker()) {
-                return Poll::Pending;
-            }
-        }
+        self.poll_reader(reader)
+    }
+
+    /// Says when it is over, as soon as the last chunk was taken: a response can end along with it.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.is_terminated().then_some(0))
+    }
+}
+
+impl<S: Sharing> EventStream<S> {
+    /// Takes a chunk, or remembers whom to wake. Not inlined, so that what stands before it is.
+    #[inline(never)]
+    fn poll_reader(&self, reader: Option<&Waker>) -> Poll<Option<Bytes>> {
+        let inner = match self.take() {
+            Ok(ready) => return Poll::Ready(ready),
+            Err(inner) => inner,
+        };
+        let known =
+            |kept: &Option<Waker>, reader| kept.as_ref().is_some_and(|kept| kept.will_wake(reader));
+        let Some(reader) = reader.filter(|reader| !known(&inner.reader, reader)) else {
+            return Poll::Pending;
+        };
         drop(inner);
         // Cloning a waker runs code of the executor's, so it is done without the lock, and what
         // came meanwhile is looked for again.
-        let reader = cx.waker().clone();
-        let mut inner = self.core.lock();
-        if let Poll::Ready(ready) = self.core.poll_chunk(&mut inner) {
-            return Poll::Ready(ready);
-        }
+        let reader = reader.clone();
+        let mut inner = match self.take() {
+            Ok(ready) => return Poll::Ready(ready),
+            Err(inner) => inner,
+        };
         let old = inner.reader.replace(reader);
         drop(inner);
         drop(old);
         Poll::Pending
     }
-}
 
-impl Stream for EventStream {
-    type Item = Bytes;
-
+    /// Takes a chunk, or gives the lock on that there is none.
     #[inline]
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let now = cx.waker().will_wake(NOW);
-        if now && !self.core.ready.load(Ordering::Relaxed) {
-            return Poll::Pending;
+    fn take(&self) -> Result<Option<Bytes>, S::Guard<'_>> {
+        let mut inner = self.core.lock();
+        let Poll::Ready(chunk) = self.core.poll_chunk(&mut inner) else {
+            return Err(inner);
+        };
+        if inner.line.is_some() {
+            let served = inner.serve();
+            drop(inner);
+            hub::wake(None, served);
         }
-        self.poll_queue(cx, now)
+        Ok(chunk)
     }
 }
 
-impl FusedStream for EventStream {
+impl<S: Sharing> FusedStream for EventStream<S> {
     fn is_terminated(&self) -> bool {
         self.core.lock().target.is_ended()
     }
 }
 
-impl Drop for EventStream {
+impl<S: Sharing> Drop for EventStream<S> {
     fn drop(&mut self) {
         self.core.close(CloseReason::ClientGone);
     }
 }
 
-impl fmt::Debug for EventStream {
+impl<S: Sharing> fmt::Debug for EventStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventStream")
             .field("is_terminated", &self.is_terminated())

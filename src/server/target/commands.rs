@@ -21,13 +21,15 @@ impl<P: Listener> Target<P> {
     /// # Errors
     ///
     /// When the stream is closed, its queue is full, or the event is larger than the queue: before
-    /// any listener runs.
+    /// any listener runs. What a full queue does, [`Overflow`](crate::Overflow) says.
     pub fn dispatch(&mut self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        if !self.asks_listeners(event) {
-            return self.send(event);
-        }
-        let mut decided = self.begin(event)?.run_listeners();
-        self.commit(&mut decided)
+        let outcome = if self.asks_listeners(event) {
+            self.begin(event)
+                .and_then(|pending| self.commit(&mut pending.run_listeners()))
+        } else {
+            self.send(event)
+        };
+        self.told(outcome)
     }
 
     /// Dispatches an event without a type.
@@ -45,7 +47,8 @@ impl<P: Listener> Target<P> {
     ///
     /// When the stream is closed, its queue is full, or the comment is larger than the queue.
     pub fn dispatch_comment(&mut self, text: &str) -> Result<(), DispatchError> {
-        self.send(&Event::block().with_comment(text)).map(|_| ())
+        let outcome = self.send(&Event::block().with_comment(text));
+        self.told(outcome).map(|_| ())
     }
 
     /// Queues a frame, without encoding it again. Local listeners do not see it: there is no
@@ -55,9 +58,35 @@ impl<P: Listener> Target<P> {
     ///
     /// When the stream is closed, its queue is full, or the frame is larger than the queue.
     pub fn dispatch_frame(&mut self, frame: &Frame) -> Result<(), DispatchError> {
-        self.check(frame.len())?;
-        self.outbox.push_bytes(frame.bytes());
-        Ok(())
+        let outcome = self.queue_frame(frame);
+        self.told(outcome)
+    }
+
+    /// Sets the frame that goes out where frames were dropped, before the next one that is left:
+    /// once, however many were dropped since the last [chunk](Self::next_chunk). `None`, as at the
+    /// start, for nothing.
+    ///
+    /// It is queued nowhere, so it counts towards no limit. Give it no id: the client would take it
+    /// as its last event ID. See [`Overflow`](crate::Overflow).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::{Event, EventType, Frame, Limits, LocalListener, Overflow, Target};
+    ///
+    /// let limits = Limits::new().with_frames(1).with_overflow(Overflow::DropOldest);
+    /// let mut target = Target::<LocalListener>::with_limits(limits);
+    /// let gap = Event::new(EventType::from_static("gap"), "");
+    /// target.set_gap_marker(Some(Frame::new(&gap)));
+    /// for data in ["1", "2", "3"] {
+    ///     target.dispatch_message(data)?;
+    /// }
+    /// assert_eq!(target.next_chunk().unwrap(), "event: gap\ndata: \n\n");
+    /// assert_eq!(target.next_chunk().unwrap(), "data: 3\n\n");
+    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// ```
+    pub fn set_gap_marker(&mut self, marker: Option<Frame>) {
+        self.outbox.set_marker(marker.map(Frame::into_bytes));
     }
 
     /// Closes the stream. What is queued is still delivered. The close listeners run at once, and
@@ -104,5 +133,15 @@ impl<P: Listener> Target<P> {
     pub fn remove_listener(&mut self, id: ListenerId) -> Option<RemovedListener<P>> {
         let removed = self.listeners.remove(id)?;
         Some(RemovedListener(Held::Removed(removed)))
+    }
+
+    /// Tells the listeners of the end, if that is what a dispatch came to.
+    fn told<T>(&mut self, outcome: Result<T, DispatchError>) -> Result<T, DispatchError> {
+        if outcome.is_err() {
+            if let Some(ending) = self.take_ending() {
+                ending.run();
+            }
+        }
+        outcome
     }
 }

@@ -11,15 +11,16 @@ use core::fmt;
 use bytes::Bytes;
 
 use super::dispatch::{DispatchError, Dispatched};
-use super::ending::Failure;
+use super::ending::{Ending, Failure};
 use super::holders::LocalListener;
 use super::listeners::{Listener, ListenerId, Listeners, On};
 use super::outbox::{Limits, Outbox};
 use super::pending::Decided;
-use super::room::{Reserved, Room};
+use super::room::{Amount, Purpose, Reserved, Room};
 use super::state::{CloseReason, Input, State};
 use crate::wire::encode::Parts;
 use crate::wire::event::Event;
+use crate::wire::frame::Frame;
 
 /// One event stream on the sending side, as a state machine: no I/O, no lock, no clock, no waker.
 ///
@@ -27,12 +28,12 @@ use crate::wire::event::Event;
 /// yields **output** ([`next_chunk`](Self::next_chunk)): bytes for the client, in the order of the
 /// commands. After each command, send what `next_chunk` gives until it gives nothing; when
 /// [`is_ended`](Self::is_ended) is true then, the response is over. With the feature `std`,
-/// [`channel`](crate::channel) does that for you and wakes the reader.
+/// `channel` does that for you and wakes the reader.
 ///
 /// Local listeners run inside the commands, before an event is encoded. A listener that itself
 /// uses the target needs the target not to be borrowed meanwhile: take the two steps
 /// [`begin`](Self::begin) and [`commit`](Self::commit) then, and
-/// [`begin_close`](Self::begin_close).
+/// [`begin_close`](Self::begin_close) and [`take_ending`](Self::take_ending).
 ///
 /// # Examples
 ///
@@ -59,8 +60,10 @@ pub struct Target<P: Listener = LocalListener> {
     discarded: usize,
     listeners: Listeners<P>,
     outbox: Outbox,
-    // Made at the first dispatch that has listeners to ask.
+    // Made at the first dispatch that has listeners to ask, or the first permit.
     reserved: Option<Arc<Reserved>>,
+    /// The stream overflowed and ended, and its listeners have not been told.
+    untold: Option<Ending<P>>,
 }
 
 /// Construction and getters.
@@ -79,6 +82,7 @@ impl<P: Listener> Target<P> {
             listeners: Listeners::new(),
             outbox: Outbox::new(limits),
             reserved: None,
+            untold: None,
         }
     }
 
@@ -97,7 +101,6 @@ impl<P: Listener> Target<P> {
         self.failure.as_deref()
     }
 
-    #[cfg(feature = "std")]
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.failure.clone()
     }
@@ -107,7 +110,8 @@ impl<P: Listener> Target<P> {
         matches!(self.state, State::Ended(_))
     }
 
-    /// Returns whether the stream is over and all that was queued was taken.
+    /// Returns whether the stream is over and all that was queued then was taken. (What newer events
+    /// pushed out before is counted by [`dropped_frames`](Self::dropped_frames).)
     pub fn is_drained(&self) -> bool {
         self.is_ended() && self.discarded == 0
     }
@@ -121,6 +125,12 @@ impl<P: Listener> Target<P> {
     pub fn queued_bytes(&self) -> usize {
         self.outbox.bytes()
     }
+
+    /// Returns how many frames were dropped to make room for newer ones, since the stream was
+    /// opened. See [`Overflow`](crate::Overflow).
+    pub fn dropped_frames(&self) -> usize {
+        self.outbox.dropped()
+    }
 }
 
 /// Output.
@@ -130,6 +140,7 @@ impl<P: Listener> Target<P> {
     /// `None` means that nothing is queued now; if the target [is ended](Self::is_ended), nothing
     /// ever will be. A chunk is never empty.
     #[must_use = "the bytes are the client's"]
+    #[inline]
     pub fn next_chunk(&mut self) -> Option<Bytes> {
         let chunk = self.outbox.pop_chunk();
         if self.outbox.is_empty() {
@@ -141,6 +152,7 @@ impl<P: Listener> Target<P> {
 
 impl<P: Listener> Target<P> {
     /// Whether local listeners are to be asked before `event` is sent.
+    #[inline]
     pub(crate) fn asks_listeners(&self, event: &Event<'_>) -> bool {
         event.data().is_some() && self.listeners.hears_events()
     }
@@ -148,11 +160,59 @@ impl<P: Listener> Target<P> {
     /// Queues an event that no listener is asked about.
     #[inline]
     pub(crate) fn send(&mut self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
+        if let Some(reason) = self.close_reason() {
+            return Err(DispatchError::Closed(reason));
+        }
+        let (held, promised) = (self.held(), self.promised());
+        let sent = self.outbox.send(event, held, promised);
+        self.overflowed(sent).map(|()| Dispatched::Sent)
+    }
+
+    /// Queues an event that no listener is asked about, into room that was promised.
+    pub(crate) fn send_promised(
+        &mut self,
+        event: &Event<'_>,
+        room: Room,
+    ) -> Result<Dispatched, DispatchError> {
         let parts = Parts::of(event);
         let measured = parts.measure();
-        self.check(measured.len)?;
+        self.admit_promised(measured.len, &room)?;
+        // The room is free again, and taken at once.
+        drop(room);
         self.outbox.push_event(&parts, measured);
         Ok(Dispatched::Sent)
+    }
+
+    /// Queues a frame into room that was promised.
+    pub(crate) fn queue_promised_frame(
+        &mut self,
+        frame: &Frame,
+        room: Room,
+    ) -> Result<(), DispatchError> {
+        self.admit_promised(frame.len(), &room)?;
+        drop(room);
+        self.outbox.push_bytes(frame.bytes());
+        Ok(())
+    }
+
+    /// Promises room for a frame of `len` bytes, if there is any; nothing is dropped for it.
+    pub(crate) fn promise(&mut self, len: usize) -> Result<Option<Room>, DispatchError> {
+        if let Some(reason) = self.close_reason() {
+            return Err(DispatchError::Closed(reason));
+        }
+        self.outbox.fits_at_all(len)?;
+        let has_room = self.outbox.has_room(len, self.held());
+        Ok(has_room.then(|| self.reserve(Purpose::Promised, len)))
+    }
+
+    /// Whether somebody waits for a promise.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.outbox.is_awaited()
+    }
+
+    /// Sets whether somebody waits for a promise: nobody else gets room then.
+    pub(crate) fn set_awaited(&mut self, awaited: bool) {
+        self.outbox.set_awaited(awaited);
     }
 
     /// Adds a listener; gives it back if the stream is closed.
@@ -165,6 +225,8 @@ impl<P: Listener> Target<P> {
 
     fn settle(&mut self, decided: &mut Decided<'_, P>) -> Result<Dispatched, DispatchError> {
         decided.swept = self.listeners.sweep();
+        let room = decided.pending.room.take();
+        let admitted = room.is_some_and(|room| room.is_of(self.reserved.as_ref()));
         if let Some(reason) = self.close_reason() {
             return Err(DispatchError::Closed(reason));
         }
@@ -172,28 +234,77 @@ impl<P: Listener> Target<P> {
             return Ok(Dispatched::Canceled);
         }
         let measured = decided.pending.measured;
-        self.check(measured.len)?;
+        let parts = Parts::of(decided.pending.event);
+        if !admitted {
+            // Another target's dispatch is as good as a new one.
+            self.admit(measured.len, parts.fires().is_some())?;
+        }
+        let promised = self.promised();
         self.outbox
-            .push_event(&Parts::of(decided.pending.event), measured);
+            .make_way(measured.len, || parts.fires(), promised)?;
+        self.outbox.push_event(&parts, measured);
         Ok(Dispatched::Sent)
     }
 
+    /// Refuses what is not to be queued now; ends the stream if that is its policy.
     #[inline]
-    fn check(&self, len: usize) -> Result<(), DispatchError> {
+    fn admit(&mut self, len: usize, fires: bool) -> Result<(), DispatchError> {
         if let Some(reason) = self.close_reason() {
             return Err(DispatchError::Closed(reason));
         }
-        let (frames, bytes) = match &self.reserved {
-            None => (0, 0),
-            Some(reserved) => (reserved.frames(), reserved.bytes()),
-        };
-        self.outbox.check(len, frames, bytes)
+        let admitted = self.outbox.admit(len, fires, self.held());
+        self.overflowed(admitted)
     }
 
-    fn reserve(&mut self, bytes: usize) -> Room {
-        self.reserved.get_or_insert_default().reserve(bytes)
+    /// Ends the stream if something was full and that is the policy.
+    #[inline]
+    fn overflowed(&mut self, outcome: Result<(), DispatchError>) -> Result<(), DispatchError> {
+        if outcome == Err(DispatchError::Full) && self.outbox.disconnects() {
+            return Err(self.overflow());
+        }
+        outcome
     }
 
+    /// Refuses what does not fit into the room that it was promised.
+    fn admit_promised(&self, len: usize, room: &Room) -> Result<(), DispatchError> {
+        if let Some(reason) = self.close_reason() {
+            return Err(DispatchError::Closed(reason));
+        }
+        let limit = room.bytes();
+        if len > limit {
+            return Err(DispatchError::TooLarge { len, limit });
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn overflow(&mut self) -> DispatchError {
+        self.untold = self.begin_close(CloseReason::Overflow);
+        DispatchError::Closed(CloseReason::Overflow)
+    }
+
+    /// What is held for dispatches under way and for permits.
+    #[inline]
+    fn held(&self) -> Amount {
+        match &self.reserved {
+            None => Amount::default(),
+            Some(reserved) => reserved.under_way().and(reserved.promised()),
+        }
+    }
+
+    #[inline]
+    fn promised(&self) -> Amount {
+        let reserved = self.reserved.as_ref();
+        reserved.map_or(Amount::default(), |reserved| reserved.promised())
+    }
+
+    fn reserve(&mut self, purpose: Purpose, bytes: usize) -> Room {
+        self.reserved
+            .get_or_insert_default()
+            .reserve(purpose, bytes)
+    }
+
+    #[inline]
     fn emptied(&mut self) {
         (self.state, _) = self.state.next(Input::Emptied);
     }

@@ -9,9 +9,11 @@ use crate::server::dispatch::{DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
 use crate::server::ending::{Ending, Failure};
 use crate::server::listeners::Listener;
 use crate::server::pending::{Decided, Pending};
+use crate::server::room::{Purpose, Room};
 use crate::server::state::{CloseReason, Effect, Input};
-use crate::wire::encode::Parts;
+use crate::wire::encode::{self, Measured, Parts};
 use crate::wire::event::Event;
+use crate::wire::frame::Frame;
 
 /// The two steps of a dispatch and of a close, between which nothing is borrowed.
 impl<P: Listener> Target<P> {
@@ -23,7 +25,8 @@ impl<P: Listener> Target<P> {
     /// # Errors
     ///
     /// As [`dispatch`](Self::dispatch), and [`DispatchError::TooDeep`] when
-    /// [`MAX_DISPATCH_DEPTH`] dispatches are under way.
+    /// [`MAX_DISPATCH_DEPTH`] dispatches are under way. If the stream overflowed and ended, its
+    /// close listeners have not run: see [`take_ending`](Self::take_ending).
     ///
     /// # Examples
     ///
@@ -56,7 +59,8 @@ impl<P: Listener> Target<P> {
     /// # Ok::<(), DispatchError>(())
     /// ```
     pub fn begin<'e>(&mut self, event: &'e Event<'e>) -> Result<Pending<'e, P>, DispatchError> {
-        let depth = self.reserved.as_ref().map_or(0, |room| room.frames());
+        let reserved = self.reserved.as_ref();
+        let depth = reserved.map_or(0, |reserved| reserved.under_way().frames);
         self.begin_at(event, depth)
     }
 
@@ -66,18 +70,39 @@ impl<P: Listener> Target<P> {
         depth: usize,
     ) -> Result<Pending<'e, P>, DispatchError> {
         let measured = Parts::of(event).measure();
-        self.check(measured.len)?;
-        if depth >= MAX_DISPATCH_DEPTH {
-            return Err(DispatchError::TooDeep);
-        }
+        self.admit(measured.len, event.data().is_some())?;
+        not_too_deep(depth)?;
+        let room = self.reserve(Purpose::UnderWay, measured.len);
+        Ok(self.pending(event, measured, room))
+    }
+
+    /// Begins a dispatch into room that was promised.
+    pub(crate) fn begin_promised<'e>(
+        &mut self,
+        event: &'e Event<'e>,
+        depth: usize,
+        room: Room,
+    ) -> Result<Pending<'e, P>, DispatchError> {
+        let measured = Parts::of(event).measure();
+        self.admit_promised(measured.len, &room)?;
+        not_too_deep(depth)?;
+        Ok(self.pending(event, measured, room))
+    }
+
+    fn pending<'e>(
+        &mut self,
+        event: &'e Event<'e>,
+        measured: Measured,
+        room: Room,
+    ) -> Pending<'e, P> {
         let asks = self.asks_listeners(event);
-        Ok(Pending {
+        Pending {
             event,
             measured,
             _swept: self.listeners.sweep(),
             listeners: asks.then(|| self.listeners.snapshot()).flatten(),
-            room: Some(self.reserve(measured.len)),
-        })
+            room: Some(room),
+        }
     }
 
     /// Ends a dispatch: queues the event, or gives its room back if it was canceled.
@@ -86,16 +111,32 @@ impl<P: Listener> Target<P> {
     ///
     /// # Errors
     ///
-    /// When the stream was closed while the listeners ran, by one of them for example.
+    /// When the stream was closed while the listeners ran, by one of them for example. (For a
+    /// [block](Event::block) or for what another target began, also as
+    /// [`dispatch`](Self::dispatch).)
     pub fn commit(&mut self, decided: &mut Decided<'_, P>) -> Result<Dispatched, DispatchError> {
         if let Some(outcome) = decided.outcome {
             return outcome;
         }
-        // The room is ours again, or, for another target's dispatch, is checked as for a new one.
-        decided.pending.room = None;
         let outcome = self.settle(decided);
         decided.outcome = Some(outcome);
         outcome
+    }
+
+    /// Queues a frame as [`dispatch_frame`](Self::dispatch_frame) does, and leaves the end that this
+    /// may bring about to [`take_ending`](Self::take_ending).
+    ///
+    /// # Errors
+    ///
+    /// As [`dispatch_frame`](Self::dispatch_frame).
+    pub fn queue_frame(&mut self, frame: &Frame) -> Result<(), DispatchError> {
+        let fires = || encode::event_type(frame.as_bytes());
+        // What it fires matters only where that may push others out.
+        self.admit(frame.len(), self.outbox.drops() && fires().is_some())?;
+        let promised = self.promised();
+        self.outbox.make_way(frame.len(), fires, promised)?;
+        self.outbox.push_bytes(frame.bytes());
+        Ok(())
     }
 
     /// Begins to close the stream: from here on it is closed. `None` if it was.
@@ -120,6 +161,36 @@ impl<P: Listener> Target<P> {
         }
     }
 
+    /// Returns the end that [`Overflow::Disconnect`](crate::Overflow::Disconnect) brought about in
+    /// [`begin`](Self::begin), [`commit`](Self::commit) or [`queue_frame`](Self::queue_frame), once:
+    /// those who call them call [`Ending::run`] on it, which tells the listeners. All other commands
+    /// do that themselves.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use sse_proto::{CloseReason, DispatchError, Event, Limits, LocalListener, Overflow, Target};
+    ///
+    /// let limits = Limits::new().with_frames(1).with_overflow(Overflow::Disconnect);
+    /// let mut target = Target::<LocalListener>::with_limits(limits);
+    /// let told = Rc::new(Cell::new(false));
+    /// let tell = Rc::clone(&told);
+    /// assert!(target.on_close(move |_| tell.set(true)).is_ok(), "it is open");
+    ///
+    /// target.dispatch_message("1")?;
+    /// let event = Event::message("2");
+    /// let overflow = DispatchError::Closed(CloseReason::Overflow);
+    /// assert_eq!(target.begin(&event).err(), Some(overflow));
+    /// assert!(!told.get());
+    /// target.take_ending().unwrap().run();
+    /// assert!(told.get());
+    /// # Ok::<(), DispatchError>(())
+    /// ```
+    pub fn take_ending(&mut self) -> Option<Ending<P>> {
+        self.untold.take()
+    }
+
     /// Begins to close the stream because of an error.
     ///
     /// # Errors
@@ -137,5 +208,13 @@ impl<P: Listener> Target<P> {
         self.failure = Some(Arc::clone(&error));
         ending.failure = Some(error);
         Ok(ending)
+    }
+}
+
+fn not_too_deep(depth: usize) -> Result<(), DispatchError> {
+    if depth < MAX_DISPATCH_DEPTH {
+        Ok(())
+    } else {
+        Err(DispatchError::TooDeep)
     }
 }

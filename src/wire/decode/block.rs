@@ -60,7 +60,7 @@ impl Place {
 /// The buffers, and which of them are part of the open block.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "three say what is open, one how large it is"
+    reason = "three say what is open, two how large it is"
 )]
 pub(super) struct Block {
     /// Every line with its LF, as in the standard. The last one is removed by the reader.
@@ -79,6 +79,8 @@ pub(super) struct Block {
     pub(super) most: usize,
     /// A buffer has grown beyond what it keeps.
     pub(super) is_large: bool,
+    /// A buffer has made others give back what they had reserved, since the last time that all were shrunk.
+    pub(super) has_given_back: bool,
     /// The capacity of the data buffer that the last event has taken along.
     pub(super) handed_over: usize,
 }
@@ -97,6 +99,7 @@ impl Block {
             has_id: false,
             most,
             is_large: false,
+            has_given_back: false,
             handed_over: 0,
         }
     }

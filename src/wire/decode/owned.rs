@@ -63,6 +63,8 @@ impl OwnedMessageEvent {
     #[inline]
     pub(super) fn new(data: &str, event_type: &str, last_event_id: &str, own_id: bool) -> Self {
         let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
+        #[cfg(test)]
+        super::count_copied(data.len());
         text.push_str(data);
         Self::from_data(text, event_type, last_event_id, own_id)
     }
@@ -78,6 +80,12 @@ impl OwnedMessageEvent {
         let data_len = text.len();
         let event_type_len = event_type.len();
         if event_type_len + last_event_id.len() > 0 {
+            #[cfg(test)]
+            super::count_copied(event_type_len + last_event_id.len());
+            #[cfg(test)]
+            if text.capacity() - data_len < event_type_len + last_event_id.len() {
+                super::count_moved(data_len);
+            }
             text.reserve_exact(event_type_len + last_event_id.len());
             text.push_str(event_type);
             text.push_str(last_event_id);

@@ -4,7 +4,7 @@
 //! byte is found that is not UTF-8, or pieces are too short to be worth a check, the whole is kept as bytes and checked
 //! when somebody reads it. Measured on one event of 16 MiB, a check at the end reads all of it from memory again.
 
-use alloc::string::String;
+use alloc::string::{FromUtf8Error, String};
 use alloc::vec::Vec;
 use core::mem;
 
@@ -75,6 +75,8 @@ impl TextBuffer {
     /// Makes the capacity `capacity`, and what a push may append beyond that.
     pub(super) fn reserve(&mut self, capacity: usize) {
         let more = capacity.saturating_add(BEYOND) - self.len();
+        #[cfg(test)]
+        super::count_moved(self.len());
         match &mut self.content {
             Content::Text(text) => text.reserve_exact(more),
             Content::Raw(bytes) => bytes.reserve_exact(more),
@@ -98,6 +100,10 @@ impl TextBuffer {
 
     /// Gives back what is larger than `kept` and than the content.
     pub(super) fn shrink(&mut self, kept: usize) {
+        #[cfg(test)]
+        if self.capacity() > kept.max(self.len()) {
+            super::count_moved(self.len());
+        }
         match &mut self.content {
             Content::Text(text) => text.shrink_to(kept),
             Content::Raw(bytes) => bytes.shrink_to(kept),
@@ -240,6 +246,8 @@ impl TextBuffer {
             self.reserve(place.end - place.start);
         }
         self.start_over_as_text();
+        #[cfg(test)]
+        super::count_copied(place.end - place.start);
         if let (Content::Text(content), Some(text)) = (&mut self.content, chunk.checked(place)) {
             content.push_str(text);
         } else {
@@ -260,9 +268,9 @@ impl TextBuffer {
     pub(super) fn settle(&mut self) {
         self.finish();
         if let Content::Raw(bytes) = &mut self.content {
-            match String::from_utf8(mem::take(bytes)) {
+            match into_text(mem::take(bytes)) {
                 Ok(text) => self.content = Content::Text(text),
-                Err(error) => *bytes = error.into_bytes(),
+                Err(malformed) => *bytes = malformed,
             }
         }
     }
@@ -275,10 +283,10 @@ impl TextBuffer {
         }
         let mut text = match mem::replace(&mut self.content, Content::Text(String::new())) {
             Content::Text(text) => text,
-            Content::Raw(bytes) => match String::from_utf8(bytes) {
+            Content::Raw(bytes) => match into_text(bytes) {
                 Ok(text) => text,
-                Err(error) => {
-                    self.content = Content::Raw(error.into_bytes());
+                Err(malformed) => {
+                    self.content = Content::Raw(malformed);
                     return None;
                 }
             },
@@ -291,9 +299,9 @@ impl TextBuffer {
     fn start_over_as_text(&mut self) {
         if let Content::Raw(bytes) = &mut self.content {
             if bytes.len() < SHORT {
-                match String::from_utf8(mem::take(bytes)) {
+                match into_text(mem::take(bytes)) {
                     Ok(text) => self.content = Content::Text(text),
-                    Err(error) => *bytes = error.into_bytes(),
+                    Err(malformed) => *bytes = malformed,
                 }
             }
         }
@@ -310,4 +318,11 @@ impl TextBuffer {
             bytes.extend_from_slice(&partial[..len]);
         }
     }
+}
+
+/// The text that the bytes are, or the bytes.
+fn into_text(bytes: Vec<u8>) -> Result<String, Vec<u8>> {
+    #[cfg(test)]
+    super::count_checked(bytes.len());
+    String::from_utf8(bytes).map_err(FromUtf8Error::into_bytes)
 }

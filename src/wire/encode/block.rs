@@ -20,6 +20,9 @@ const RETRY: &[u8] = b"\nretry: ";
 const DATA: &[u8] = b"\ndata: ";
 const BLANK: &[u8] = b"\n\n";
 
+/// The type that an event without one arrives as.
+const MESSAGE: &[u8] = b"message";
+
 /// The fields of an event.
 ///
 /// The public functions take an event apart where they are called, and are inlined there: an event
@@ -68,6 +71,11 @@ impl<'a> Parts<'a> {
             id: Some(Ok(id)),
             ..*self
         }
+    }
+
+    /// Returns the type of the event that the block fires at the client, if it fires one.
+    pub(crate) fn fires(&self) -> Option<&'a [u8]> {
+        self.data.and(self.event_type.or(Some(MESSAGE)))
     }
 
     /// Measures exactly.
@@ -143,6 +151,22 @@ pub(crate) fn next_line() -> &'static [u8] {
 /// What ends data and its block.
 pub(crate) fn end_block() -> &'static [u8] {
     BLANK
+}
+
+/// Returns the type of the event that a block fires at the client, read from the bytes that were
+/// written for it; `None` if it fires nothing.
+pub(crate) fn event_type(block: &[u8]) -> Option<&[u8]> {
+    let mut event_type = MESSAGE;
+    let mut rest = block;
+    // Data is the last field, and may be long: it is not looked through.
+    while !rest.starts_with(&DATA[1..]) {
+        let (line, behind) = rest.split_at(rest.iter().position(|&byte| byte == line::LF)?);
+        if let Some(value) = line.strip_prefix(&EVENT[1..]) {
+            event_type = value;
+        }
+        rest = &behind[1..];
+    }
+    Some(event_type)
 }
 
 /// Where the values of a block's head stand in its bytes.

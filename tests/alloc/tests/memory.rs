@@ -1,13 +1,14 @@
 //! The memory that a target holds follows its limits, whatever the client does.
 //!
 //! `Limits::with_bytes` promises: below the limit and a sixteenth of it, plus 128 KiB, plus 96
-//! bytes for each frame that may be queued. The last of these is what the list of frames takes for
-//! the moment in which it grows; what is held is less, and is tested here against 64.
+//! bytes for each frame that may be queued; where the newest of each type are kept, an eighth and
+//! 320 KiB. The last of the first three is what the list of frames takes for the moment in which it
+//! grows; what is held is less, and is tested here against 64.
 
 use std::fmt::Write;
 
 use allocation_counter::{AllocationInfo, measure};
-use sse_proto::{DispatchError, Event, Frame, Limits, LocalListener, Target};
+use sse_proto::{DispatchError, Event, EventType, Frame, Limits, LocalListener, Overflow, Target};
 
 type Local = Target<LocalListener>;
 
@@ -15,7 +16,13 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 fn most(limits: Limits) -> u64 {
-    let most = limits.bytes() / 16 * 17 + 128 * KIB + 64 * limits.frames();
+    let (part, constant, frame) = match limits.overflow() {
+        Overflow::KeepNewest => (8, 320, 96),
+        // Without a queue that is full and goes on, 64.
+        Overflow::Refuse => (16, 128, 64),
+        _ => (16, 128, 96),
+    };
+    let most = limits.bytes() + limits.bytes() / part + constant * KIB + frame * limits.frames();
     most as u64
 }
 
@@ -130,6 +137,88 @@ fn the_memory_behind_a_client_that_never_reads_stays_below_what_the_limits_promi
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The policies under which a producer never has to stop.
+const DROPPING: &[Overflow] = &[
+    Overflow::DropOldest,
+    Overflow::KeepNewest,
+    Overflow::Disconnect,
+];
+
+#[test]
+fn behind_a_stalled_client_a_producer_that_never_stops_holds_no_more_than_promised() {
+    let text = text();
+    let mut broken = Vec::new();
+    let all = [SMALL, MEDIUM, EDGE, LARGE, MIXED];
+    for (&limits, &overflow) in LIMITS
+        .iter()
+        .flat_map(|limits| DROPPING.iter().map(move |overflow| (limits, overflow)))
+    {
+        let limits = limits.with_overflow(overflow);
+        for lens in all {
+            for types in [TURNS, HOLES] {
+                let mut target = Local::with_limits(limits);
+                // Events, so that what is allocated for a moment is the target's.
+                let made = measure(|| stall(&mut target, lens, types, &text));
+                if made.bytes_max >= most(limits) {
+                    broken.push((limits, lens, made.bytes_max, most(limits)));
+                }
+                assert!(target.dropped_frames() > 50 || overflow == Overflow::Disconnect);
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The types of events: until the queue is full, and from then on.
+type Types = [&'static [&'static str]; 2];
+
+/// Types that come in turns.
+const TURNS: Types = [&["a", "b", "c", "a", "d", "a", "message"]; 2];
+/// Every other frame of the full queue is in the way of the newer ones, and the rest stays: where
+/// the newest of each type are kept, this leaves as many holes as there can be.
+const HOLES: Types = [&["stays", "a"], &["a"]];
+
+/// Sends more than the queue may hold, until it has been full for a while.
+fn stall(target: &mut Local, lens: &[usize], types: Types, text: &str) {
+    let mut bytes = 0;
+    let mut full = 0;
+    for number in 0.. {
+        let data = &text[..lens[number % lens.len()]];
+        bytes += data.len() + 8;
+        full += usize::from(target.dropped_frames() > 0);
+        // Where many frames are queued, each of them is looked at for each event.
+        let enough = if target.queued_frames() > 2_000 {
+            60
+        } else {
+            900
+        };
+        if full > enough || bytes > 8 * MIB {
+            return;
+        }
+        let types = types[usize::from(full > 0)];
+        let event_type = types[number % types.len()];
+        let event_type = EventType::new(event_type).expect("a valid type");
+        match target.dispatch(&Event::new(event_type, data)) {
+            Ok(_) | Err(DispatchError::TooLarge { .. }) => {}
+            Err(DispatchError::Closed(_)) => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn dropping_policies_shrink_back_too() {
+    let text = text();
+    for &overflow in DROPPING {
+        let mut target = Local::with_limits(Limits::new().with_overflow(overflow));
+        let left = held(measure(|| {
+            stall(&mut target, MIXED, TURNS, &text);
+            drain(&mut target);
+        }));
+        assert!(left < 6 * 1024, "{overflow:?}: {left}");
+    }
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Bytes;
-use futures::Stream;
+use futures::{FutureExt, Stream};
 use sse_proto::{
-    Event, EventStream, EventType, Frame, LocalListener, On, SharedListener, Target, channel,
+    Event, EventStream, EventType, Frame, Limits, LocalListener, On, Overflow, SharedListener,
+    Target, channel, channel_with,
 };
 
 /// What a language model's answer is made of: about 150 bytes on the wire.
@@ -139,6 +140,48 @@ fn a_refused_event_allocates_nothing() {
     drop(stream);
     let made = measure(|| assert!(target.dispatch(&delta()).is_err()));
     assert_eq!(made.count_total, 0);
+}
+
+#[test]
+fn a_full_queue_that_drops_the_oldest_allocates_once_in_a_hundred_events_at_most() {
+    const EVENTS: u64 = 20_000;
+    let (target, _stream) = channel_with(Limits::new().with_overflow(Overflow::DropOldest));
+    while target.dropped_frames() == 0 {
+        assert!(target.dispatch(&delta()).is_ok());
+    }
+    let made = measure(|| {
+        for _ in 0..EVENTS {
+            assert!(target.dispatch(&delta()).is_ok());
+        }
+    });
+    assert!(made.count_total <= EVENTS / 100, "{made:?}");
+}
+
+#[test]
+fn a_permit_that_need_not_wait_allocates_nothing() {
+    let (target, mut stream) = channel();
+    let mut send = || {
+        let permit = target.reserve(256).now_or_never();
+        let permit = permit.and_then(Result::ok).expect("there is room");
+        assert!(permit.dispatch(&delta()).is_ok());
+        drop(next(&mut stream));
+    };
+    send();
+    let made = measure(|| (0..1_000).for_each(|_| send()));
+    assert_eq!(made.count_total, 0);
+}
+
+#[test]
+fn a_million_who_waited_for_room_and_left_leave_nothing() {
+    let (target, _stream) = channel_with(Limits::new().with_frames(1));
+    assert!(target.dispatch(&delta()).is_ok());
+    assert!(target.reserve(9).now_or_never().is_none());
+    let made = measure(|| {
+        for _ in 0..1_000_000 {
+            assert!(target.reserve(9).now_or_never().is_none());
+        }
+    });
+    assert!(made.bytes_current <= 0 && made.bytes_max < 4096, "{made:?}");
 }
 
 #[test]

@@ -4,13 +4,16 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::ffi::c_int;
 use core::fmt::Write;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use bytes::BytesMut;
+use sse_proto::futures_core::Stream;
 use sse_proto::{
     CloseReason, Decoder, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame,
     Item, Limits, LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len,
-    last_event_id, lines,
+    last_event_id, lines, local_channel,
 };
 
 const TICK: EventType<'static> = EventType::from_static("tick");
@@ -23,7 +26,8 @@ pub(crate) fn run() -> Result<(), c_int> {
     check(4, refuses_what_has_no_room())?;
     check(5, ends_and_tells())?;
     check(6, reads_a_last_event_id())?;
-    check(7, decodes())
+    check(7, decodes())?;
+    check(8, polls_a_local_channel())
 }
 
 fn check(step: c_int, right: bool) -> Result<(), c_int> {
@@ -113,6 +117,20 @@ fn ends_and_tells() -> bool {
             .next_chunk()
             .is_some_and(|chunk| chunk == "data: last\n\n")
         && target.is_drained()
+}
+
+fn polls_a_local_channel() -> bool {
+    let (target, mut stream) = local_channel();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut poll = || Pin::new(&mut stream).poll_next(&mut context);
+    let pending = poll().is_pending();
+    let sent = target.dispatch_message("hi");
+    target.close();
+
+    pending
+        && sent == Ok(Dispatched::Sent)
+        && matches!(poll(), Poll::Ready(Some(chunk)) if chunk == "data: hi\n\n")
+        && matches!(poll(), Poll::Ready(None))
 }
 
 fn reads_a_last_event_id() -> bool {

@@ -1,4 +1,4 @@
-//! What HTTP has to say around an event stream, as plain data.
+//! Where a client wants to resume: the last event ID of a request.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -7,32 +7,6 @@ use core::fmt;
 
 use crate::error::InvalidField;
 use crate::wire::field::EventId;
-
-/// The headers of a response that carries an event stream, for any version of HTTP.
-///
-/// - `content-type: text/event-stream`: what a client asks for and insists on.
-/// - `cache-control: no-cache, no-transform`: each connection gets a stream of its own, and nothing
-///   on the way compresses it, which would hold events back.
-/// - `x-accel-buffering: no`: nginx and those that learned from it pass each event on at once.
-///
-/// # Examples
-///
-/// ```
-/// assert!(sse_proto::HEADERS.contains(&("content-type", "text/event-stream")));
-/// ```
-pub const HEADERS: [(&str, &str); 3] = [CONTENT_TYPE, CACHE_CONTROL, BUFFERING];
-
-/// The same for HTTP/1 alone: HTTP/2 forbids the `connection` header.
-pub const HEADERS_HTTP1: [(&str, &str); 4] = [
-    CONTENT_TYPE,
-    CACHE_CONTROL,
-    BUFFERING,
-    ("connection", "keep-alive"),
-];
-
-const CONTENT_TYPE: (&str, &str) = ("content-type", "text/event-stream");
-const CACHE_CONTROL: (&str, &str) = ("cache-control", "no-cache, no-transform");
-const BUFFERING: (&str, &str) = ("x-accel-buffering", "no");
 
 /// The longest last event ID that is taken from a request: 1 KiB.
 pub const MAX_LAST_EVENT_ID_LEN: usize = 1024;
@@ -115,6 +89,8 @@ pub enum InvalidLastEventId {
     },
     /// It has a character that no id has.
     Invalid(InvalidField),
+    /// The request has the header more than once, and which one counts is anybody's guess.
+    Repeated,
 }
 
 impl fmt::Display for InvalidLastEventId {
@@ -128,6 +104,7 @@ impl fmt::Display for InvalidLastEventId {
                 write!(f, "the last event ID is not UTF-8 at byte {offset}")
             }
             Self::Invalid(error) => write!(f, "bad last event ID: {error}"),
+            Self::Repeated => f.write_str("the last event ID comes more than once"),
         }
     }
 }
@@ -136,7 +113,7 @@ impl Error for InvalidLastEventId {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Invalid(error) => Some(error),
-            Self::TooLong { .. } | Self::NotUtf8 { .. } => None,
+            Self::TooLong { .. } | Self::NotUtf8 { .. } | Self::Repeated => None,
         }
     }
 }

@@ -1,0 +1,267 @@
+//! What handles and stream share, and what is to be done once its lock is released.
+
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem;
+use core::task::{Poll, Waker};
+
+use bytes::Bytes;
+
+use super::line::Line;
+use super::sharing::sealed::Share;
+use crate::server::closed::Waiters;
+use crate::server::dispatch::{DispatchError, Dispatched};
+use crate::server::ending::Ending;
+use crate::server::outbox::Limits;
+use crate::server::panics::Panics;
+use crate::server::room::Room;
+use crate::server::state::CloseReason;
+use crate::server::target::Target;
+use crate::wire::event::Event;
+
+#[expect(missing_debug_implementations, reason = "nobody else can name it")]
+pub struct Core<S: Share> {
+    pub(super) handles: AtomicUsize,
+    pub(super) depth: S::Depth,
+    /// Whether a poll gives anything: bytes or the end. Changed under the lock alone; without it, it
+    /// tells who asks only for what is there now that the lock is not worth taking.
+    ready: AtomicBool,
+    inner: S::Lock,
+}
+
+#[expect(missing_debug_implementations, reason = "nobody else can name it")]
+pub struct Inner<S: Share> {
+    pub(super) target: Target<S::Listener>,
+    pub(super) reader: Option<Waker>,
+    pub(super) waiters: Waiters,
+    /// Made for the first who has to wait for room.
+    pub(super) line: Option<Box<Line>>,
+    /// The stream is merged into another, whose ids are those to resume at.
+    pub(super) refuses_ids: bool,
+}
+
+impl<S: Share> Core<S> {
+    /// Opens a target, for one handle.
+    pub(super) fn open(limits: Limits) -> S::Strong {
+        S::new(Self {
+            handles: AtomicUsize::new(1),
+            depth: S::Depth::default(),
+            ready: AtomicBool::new(false),
+            inner: S::behind_lock(Inner {
+                target: Target::with_limits(limits),
+                reader: None,
+                waiters: Waiters::default(),
+                line: None,
+                refuses_ids: false,
+            }),
+        })
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> S::Guard<'_> {
+        S::lock(&self.inner)
+    }
+
+    /// What tells this target from all others that live.
+    #[cfg(feature = "std")]
+    pub(super) fn key(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    /// Dispatches an event.
+    #[inline]
+    pub(super) fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
+        let inner = self.lock();
+        inner.check_id(|| event.id().is_some())?;
+        if inner.target.asks_listeners(event) {
+            return self.ask_listeners(inner, event, None);
+        }
+        self.sent(inner, |target| target.send(event))
+    }
+
+    /// Dispatches an event into room that was promised.
+    pub(super) fn dispatch_promised(
+        &self,
+        event: &Event<'_>,
+        room: Room,
+    ) -> Result<Dispatched, DispatchError> {
+        let inner = self.lock();
+        if let Err(error) = inner.check_id(|| event.id().is_some()) {
+            drop(inner);
+            drop(room);
+            self.serve();
+            return Err(error);
+        }
+        if inner.target.asks_listeners(event) {
+            return self.ask_listeners(inner, event, Some(room));
+        }
+        self.sent(inner, |target| target.send_promised(event, room))
+    }
+
+    // Not inlined: without listeners, nothing of it should be in the way.
+    #[inline(never)]
+    fn ask_listeners(
+        &self,
+        inner: S::Guard<'_>,
+        event: &Event<'_>,
+        room: Option<Room>,
+    ) -> Result<Dispatched, DispatchError> {
+        let depth = S::depth(self);
+        let pending = self.sent(inner, |target| match room {
+            None => target.begin_at(event, depth),
+            Some(room) => target.begin_promised(event, depth, room),
+        })?;
+        let unwinds = Serve(self);
+        let mut decided = S::deeper(self, || pending.run_listeners());
+        mem::forget(unwinds);
+        self.sent(self.lock(), |target| target.commit(&mut decided))
+    }
+
+    /// Does something that may queue bytes or give room back. Wakes the reader if there are bytes,
+    /// and those who waited for room if there is some.
+    #[inline]
+    pub(super) fn sent<T>(
+        &self,
+        mut inner: S::Guard<'_>,
+        work: impl FnOnce(&mut Target<S::Listener>) -> Result<T, DispatchError>,
+    ) -> Result<T, DispatchError> {
+        let result = work(&mut inner.target);
+        if result.is_err() {
+            if let Some(ending) = inner.target.take_ending() {
+                self.tell(inner, Some(ending));
+                return result;
+            }
+        }
+        let reader = if inner.target.queued_frames() > 0 {
+            self.ready.store(true, Ordering::Relaxed);
+            inner.reader.take()
+        } else {
+            None
+        };
+        let served = inner.serve();
+        drop(inner);
+        wake(reader, served);
+        result
+    }
+
+    /// Does something that may close the target, and tells everybody if it did: the reader, the
+    /// tasks that wait, the listeners. Each is told, whatever another one does.
+    pub(super) fn end<T>(
+        &self,
+        work: impl FnOnce(&mut Target<S::Listener>) -> Result<Ending<S::Listener>, T>,
+    ) {
+        let mut inner = self.lock();
+        // Where the target was closed before, what it was to be closed with is dropped without the
+        // lock.
+        let (ending, _late) = match work(&mut inner.target) {
+            Ok(ending) => (Some(ending), None),
+            Err(late) => (None, Some(late)),
+        };
+        self.tell(inner, ending);
+    }
+
+    pub(super) fn close(&self, reason: CloseReason) {
+        self.end(|target| target.begin_close(reason).ok_or(()));
+    }
+
+    #[cold]
+    fn tell(&self, mut inner: S::Guard<'_>, ending: Option<Ending<S::Listener>>) {
+        self.ready.store(true, Ordering::Relaxed);
+        let reader = if ending.is_some() || inner.target.is_ended() {
+            inner.reader.take()
+        } else {
+            None
+        };
+        let waiters = mem::take(&mut inner.waiters);
+        let line = inner.line.take();
+        let reason = inner.target.close_reason();
+        drop(inner);
+
+        let mut panics = Panics::default();
+        if let Some(reader) = reader {
+            panics.catch(|| reader.wake());
+        }
+        if let Some(reason) = reason {
+            waiters.tell(reason, &mut panics);
+        }
+        for waker in line.into_iter().flat_map(|line| line.end()) {
+            panics.catch(|| waker.wake());
+        }
+        if let Some(ending) = ending {
+            ending.run_all(&mut panics);
+        }
+        panics.go_on();
+    }
+
+    /// Whether a poll gives anything now.
+    #[inline]
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// What a poll gives, before it registers who polls.
+    #[inline]
+    pub(super) fn poll_chunk(&self, inner: &mut Inner<S>) -> Poll<Option<Bytes>> {
+        let chunk = inner.target.next_chunk();
+        let closed = inner.target.is_closed();
+        let left = closed || inner.target.queued_frames() > 0;
+        self.ready.store(left, Ordering::Relaxed);
+        if chunk.is_some() || closed {
+            Poll::Ready(chunk)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Gives room that came back to those who wait for it.
+    pub(super) fn serve(&self) {
+        let served = self.lock().serve();
+        wake(None, served);
+    }
+}
+
+impl<S: Share> Inner<S> {
+    /// Refuses what has an id if ids are not for this stream. (A closed one says that it is closed.)
+    #[inline]
+    pub(super) fn check_id(&self, has_id: impl FnOnce() -> bool) -> Result<(), DispatchError> {
+        if self.refuses_ids && !self.target.is_closed() && has_id() {
+            return Err(DispatchError::HasId);
+        }
+        Ok(())
+    }
+
+    /// Gives room that came back to those who wait for it; returns whom to wake.
+    #[inline]
+    pub(super) fn serve(&mut self) -> Vec<Waker> {
+        match &mut self.line {
+            None => Vec::new(),
+            Some(line) => line.serve(&mut self.target),
+        }
+    }
+}
+
+/// Wakes the reader and those who were served; all of them, whatever one does.
+#[inline]
+pub(super) fn wake(reader: Option<Waker>, served: Vec<Waker>) {
+    if served.is_empty() {
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        return;
+    }
+    let mut panics = Panics::default();
+    for waker in reader.into_iter().chain(served) {
+        panics.catch(|| waker.wake());
+    }
+    panics.go_on();
+}
+
+/// Gives on the room of a dispatch whose listeners panic.
+struct Serve<'a, S: Share>(&'a Core<S>);
+
+impl<S: Share> Drop for Serve<'_, S> {
+    fn drop(&mut self) {
+        self.0.serve();
+    }
+}

@@ -1,0 +1,99 @@
+//! Whether a client takes an event stream: the `Accept` header of a request.
+
+/// Returns whether the lines of a request's `Accept` header let it be answered with
+/// `text/event-stream` ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
+///
+/// Of the ranges that match, the most precise one decides: `text/event-stream` before `text/*`
+/// before `*/*`. It says no with the quality 0. Where none matches, the answer is no, and yes where
+/// there is no range at all. Several lines count as one list.
+///
+/// The parameter `charset=utf-8` matches, since an event stream is always UTF-8; a range with any
+/// other parameter is of another type. What can't be read as a range matches nothing.
+///
+/// Answer 406 where this is false. A client that follows the standard always sends
+/// `text/event-stream`; this is for the others, such as a browser that opens the address as a page.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::accepts_event_stream;
+///
+/// assert!(accepts_event_stream(["text/event-stream"]));
+/// assert!(accepts_event_stream(["text/html", "*/*;q=0.1"]));
+/// assert!(!accepts_event_stream(["application/json"]));
+/// assert!(!accepts_event_stream(["text/event-stream;q=0, */*"]));
+///
+/// let no_such_header: [&[u8]; 0] = [];
+/// assert!(accepts_event_stream(no_such_header));
+/// ```
+pub fn accepts_event_stream<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) -> bool {
+    let mut asked = false;
+    let mut best = None;
+    for line in lines {
+        for range in split_unquoted(line.as_ref(), b',').map(<[u8]>::trim_ascii) {
+            // An empty element of a list says nothing (RFC 9110, section 5.6.1.2).
+            asked |= !range.is_empty();
+            // Among ranges of one precision, one that says yes is enough.
+            best = best.max(read(range));
+        }
+    }
+    best.map_or(!asked, |(_, accepted)| accepted)
+}
+
+/// How precisely a range says what it matches; a later one counts more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Precision {
+    Everything,
+    Text,
+    EventStream,
+}
+
+/// Reads a range that matches an event stream, and whether it says yes.
+fn read(range: &[u8]) -> Option<(Precision, bool)> {
+    let mut parts = split_unquoted(range, b';').map(<[u8]>::trim_ascii);
+    let precision = match parts.next()? {
+        name if name.eq_ignore_ascii_case(b"text/event-stream") => Precision::EventStream,
+        name if name.eq_ignore_ascii_case(b"text/*") => Precision::Text,
+        // A lone star is what an old client of Java's sends.
+        b"*/*" | b"*" => Precision::Everything,
+        _ => return None,
+    };
+    for part in parts.filter(|part| !part.is_empty()) {
+        let equals = part.iter().position(|&byte| byte == b'=')?;
+        let (name, value) = (part[..equals].trim_ascii(), part[equals + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"q") {
+            // What follows the weight is no parameter of the type.
+            return Some((precision, !is_zero(value)));
+        }
+        if !(name.eq_ignore_ascii_case(b"charset") && is_utf8(value)) {
+            return None;
+        }
+    }
+    Some((precision, true))
+}
+
+/// Whether a quality says "not acceptable": `0`, with up to three zeros behind a point.
+fn is_zero(quality: &[u8]) -> bool {
+    quality.contains(&b'0') && quality.iter().all(|byte| b"0.".contains(byte))
+}
+
+fn is_utf8(charset: &[u8]) -> bool {
+    let unquoted = charset
+        .strip_prefix(b"\"")
+        .and_then(|name| name.strip_suffix(b"\""));
+    unquoted.unwrap_or(charset).eq_ignore_ascii_case(b"utf-8")
+}
+
+/// Splits at a separator, but not within a quoted string (RFC 9110, section 5.6.4).
+fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |&byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => return !quoted && byte == separator,
+        }
+        false
+    })
+}
