@@ -520,8 +520,9 @@ impl Play {
                 from = number + 1;
                 continue;
             }
-            let between = reader.last_id_at + 1..next.unwrap_or(head);
-            let found = between.rev().find_map(|number| {
+            // Of one that recurs, the first: it may have gone out for that.
+            let mut between = reader.last_id_at + 1..next.unwrap_or(head);
+            let found = between.find_map(|number| {
                 let (id, block) = self.id_block(reader.kind, number)?;
                 rest.starts_with(block.as_bytes())
                     .then_some((number, id, block.len()))

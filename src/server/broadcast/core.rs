@@ -79,7 +79,7 @@ impl Core {
         self.version.store(version, Ordering::Release);
         let waits = state.waiting.take_all();
         drop(state);
-        if waits.capacity() > 0 {
+        if let Some(waits) = waits {
             self.wake(waits);
         }
     }
