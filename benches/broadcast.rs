@@ -166,8 +166,9 @@ fn publish_to_nobody() {
         Broadcast::new(Retention::new()),
         Broadcast::new(Retention::new()),
     );
+    let forgetful = Broadcast::new(Retention::new().with_remembered_ids(0));
     let mut buffer = BytesMut::with_capacity(64 * 1024);
-    let mut number = 0_u64;
+    let (mut first, mut number) = (0_u64, 0_u64);
     let wire = Frame::new(&event);
     compare(
         "publish, nobody subscribed",
@@ -188,8 +189,15 @@ fn publish_to_nobody() {
                 assigned.publish(&event)
             }),
             Candidate::new(Role::Ours, "publish, ids of the user's", || {
+                first += 1;
+                own.publish(&delta().with_id(first))
+            }),
+            Candidate::new(Role::Ours, "the same, none remembered", || {
                 number += 1;
-                own.publish(&delta().with_id(number))
+                forgetful.publish(&delta().with_id(number))
+            }),
+            Candidate::new(Role::Ours, "Frame::new with id", || {
+                Frame::new(&delta().with_id(1_000_000_u64))
             }),
             Candidate::new(Role::Ours, "publish_frame", || without.publish_frame(&wire)),
         ],

@@ -171,11 +171,15 @@ fn hash(key: u64, text: &[u8]) -> u64 {
         halves.0 ^ halves.1
     };
     let mut hash = key ^ text.len() as u64;
-    for chunk in text.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        hash = fold(hash ^ u64::from_le_bytes(word), ODD);
+    let mut rest = text;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        hash = fold(hash ^ u64::from_le_bytes(*word), ODD);
+        rest = behind;
     }
+    let last = rest
+        .iter()
+        .fold(0, |last, &byte| last << 8 | u64::from(byte));
+    hash = fold(hash ^ last, ODD);
     fold(hash, key | 1)
 }
 
