@@ -49,7 +49,9 @@ impl fmt::Display for DispatchError {
             Self::TooLarge { len, limit } => {
                 write!(f, "the event takes {len} bytes and the queue holds {limit}")
             }
-            Self::HasId => f.write_str("the event has an id, and resumes in a broadcast"),
+            Self::HasId => {
+                f.write_str("the event has an id, and the stream is merged into a broadcast")
+            }
             Self::TooDeep => write!(
                 f,
                 "listeners dispatched events within each other more than {MAX_DISPATCH_DEPTH} deep"
