@@ -411,7 +411,7 @@ fn what_is_personal_has_no_id() {
     let heard = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&heard);
     target.listen(sse_proto::On::every_event(), move |_| {
-        _ = count.fetch_add(1, Ordering::Relaxed)
+        count.fetch_add(1, Ordering::Relaxed);
     });
     let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
     let event = Event::message("x").with_id(1_u32);
