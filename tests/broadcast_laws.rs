@@ -6,8 +6,9 @@ mod support;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use support::broadcast::{Op, WhichId, plays_like_its_model};
+use support::broadcast::plays_like_its_model;
 use support::broadcast_model::Config;
+use support::broadcast_ops::{Op, WhichId};
 
 fn configs() -> impl Strategy<Value = Config> {
     (

@@ -9,6 +9,7 @@
 
 pub mod broadcast;
 pub mod broadcast_model;
+pub mod broadcast_ops;
 pub mod fakes;
 pub mod input;
 pub mod laws;

@@ -1,6 +1,7 @@
 //! What each fuzz target does with its bytes; the stable tests do the same with the seeds.
 
 use super::broadcast;
+use super::broadcast_ops;
 use super::input::Input;
 use super::laws::{
     arrives_normalized, comes_back, encodes_exactly, splits_the_same, takes_text_only,
@@ -37,9 +38,9 @@ pub fn life(data: &[u8]) {
     life::lives_like_its_model(&adapters, &steps);
 }
 
-/// What is retained, then operations; [`broadcast::read`] has the letters.
+/// What is retained, then operations; [`broadcast_ops::read`] has the letters.
 pub fn broadcast(data: &[u8]) {
-    let (config, ops) = broadcast::read(data);
+    let (config, ops) = broadcast_ops::read(data);
     broadcast::plays_like_its_model(config, &ops);
 }
 

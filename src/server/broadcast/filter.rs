@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::ids::Assigned;
-use super::log::{Chunk, Known};
+use super::join::{Chunk, Known};
 use super::options::{Metadata, SkippedFn, SubscribeOptions};
 use crate::wire::encode;
 use crate::wire::event::Event;

@@ -9,9 +9,11 @@
 mod core;
 mod filter;
 mod ids;
+mod join;
 mod log;
 mod merge;
 mod options;
+mod place;
 mod publish;
 mod retention;
 mod scope;
