@@ -59,6 +59,7 @@ fn an_idle_subscriber_costs_96_bytes_at_most() {
         }
     });
     let each = (held(made) - 4 * KIB) / MANY;
+    println!("{each} bytes");
     assert!(
         each <= 96,
         "{each} bytes, {} of them the type",
