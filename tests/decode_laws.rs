@@ -4,6 +4,7 @@ mod support;
 
 use proptest::prelude::*;
 use support::laws_decode as laws;
+use support::oracle::Settings;
 
 /// Streams made of what matters: names, separators, line ends, malformed UTF-8.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
@@ -35,6 +36,55 @@ proptest! {
     #[test]
     fn laws_2_3_and_7(stream in stream(), plan in plan(), line in 0..64_usize, event in 0..128_usize) {
         laws::all(&stream, &plan, line, event);
+    }
+}
+
+/// Characters that their line's end cuts off, in every field, with the chunk's end at every place.
+#[test]
+fn a_value_that_ends_within_a_character_ends_in_a_replacement_wherever_it_is_cut() {
+    // The long comment makes the chunk worth a check of its own, so that text is taken as text.
+    let head = [&b":"[..], &[b'x'; 65], b"\n"].concat();
+    let fields = [
+        &b"event: a\xE2\x82\n"[..],
+        b"id: b\xF0\x9F\n",
+        b"data: c\xE2\n",
+        b"data: d\xE2\x82\ndata: \xACe\n",
+        b": f\xE2\x82\n",
+    ];
+    let mut streams: Vec<Vec<u8>> = fields
+        .iter()
+        .map(|field| [field, &b"data\n\ndata: next\n\n"[..]].concat())
+        .collect();
+    streams.push([&fields.concat()[..], b"\ndata: next\n\n"].concat());
+    for stream in streams {
+        let stream = [&head[..], &stream].concat();
+        for cut in head.len()..=stream.len() {
+            for plan in [vec![cut], vec![cut, 1], vec![cut, 2, 1]] {
+                laws::decoder_is_the_oracle(&stream, &plan, &Settings::default());
+            }
+        }
+    }
+}
+
+/// The stream ends behind every byte, with every limit: what is refused is refused at the first byte past it, and not at
+/// one behind that.
+#[test]
+fn a_limit_bites_at_its_byte_and_at_no_other() {
+    let stream = b"data:a\ndata: b\ndata:\ndata\r\n: comment\nid: c\0\nid:d\nevent: e\nevent\nretry: 1\nx: y\n\ndata\n\n";
+    for end in 0..=stream.len() {
+        let stream = &stream[..end];
+        for limit in 0..45 {
+            for limits in [(limit, 1000), (1000, limit)] {
+                let settings = Settings {
+                    limits: Some(limits),
+                    comments: limit % 2 == 0,
+                    ..Settings::default()
+                };
+                for plan in [vec![], vec![1; end]] {
+                    laws::decoder_is_the_oracle(stream, &plan, &settings);
+                }
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Decoding: everybody on every stream.
 
 use std::hint::black_box;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
@@ -8,20 +9,50 @@ use crate::harness::{Candidate, Role, Work, compare};
 use crate::readers::{READERS, Visit};
 use crate::streams::rows;
 
-/// Compares all decoders on all streams, in one run. Before anything is measured, all must agree on every type, id and data.
+/// Compares all decoders on all streams, in one run.
 ///
 /// # Panics
 ///
 /// When a decoder reads something else than the others.
 pub fn compare_decoders() {
-    for (title, chunks) in rows() {
+    for stream in decoders() {
+        let Decoders {
+            title,
+            work,
+            mut candidates,
+        } = stream;
+        compare(&title, work, &mut candidates);
+    }
+}
+
+/// All decoders on one stream, each from its beginning to its end in an iteration.
+#[derive(Debug)]
+pub struct Decoders {
+    /// The stream, and how it is cut.
+    pub title: String,
+    /// What an iteration reads.
+    pub work: Work,
+    /// The decoders, behind the limit.
+    pub candidates: Vec<Candidate<'static>>,
+}
+
+/// Returns all decoders on all streams. Before they are handed out, all must agree on every type, id and data.
+///
+/// # Panics
+///
+/// When a decoder reads something else than the others.
+pub fn decoders() -> impl Iterator<Item = Decoders> {
+    rows().into_iter().map(|(title, chunks)| {
+        let chunks: Rc<[Bytes]> = chunks.into();
         let (expected, events) = fingerprint(READERS[0].decode, &chunks);
         let bytes = chunks.iter().map(Bytes::len).sum();
         let is_large = events < 32;
+        let copied = Rc::clone(&chunks);
+        let limit = move || copy(black_box(&copied));
         let mut candidates = vec![Candidate::new(
             Role::Limit,
             "limit: memchr2 + memcpy",
-            || copy(black_box(&chunks)),
+            limit,
         )];
         for reader in READERS
             .iter()
@@ -29,7 +60,8 @@ pub fn compare_decoders() {
         {
             let (found, _) = fingerprint(reader.decode, &chunks);
             assert_eq!(found, expected, "{} differs on {title}", reader.name);
-            candidates.push(Candidate::new(reader.role, reader.name, || {
+            let chunks = Rc::clone(&chunks);
+            candidates.push(Candidate::new(reader.role, reader.name, move || {
                 let mut sum = 0;
                 (reader.decode)(black_box(&chunks), &mut |event_type, id, data| {
                     sum += event_type.len() + id.len() + data.len();
@@ -37,8 +69,12 @@ pub fn compare_decoders() {
                 sum
             }));
         }
-        compare(&title, Work { events, bytes }, &mut candidates);
-    }
+        Decoders {
+            title,
+            work: Work { events, bytes },
+            candidates,
+        }
+    })
 }
 
 /// A walk over the line ends, and a copy of all bytes as they come.

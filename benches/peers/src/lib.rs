@@ -25,7 +25,7 @@ mod work;
 
 pub use broadcast::broadcasts;
 pub use channel::channels;
-pub use decode::compare_decoders;
+pub use decode::{Decoders, compare_decoders, decoders};
 pub use work::{Work, works};
 
 use bytes::{Bytes, BytesMut};

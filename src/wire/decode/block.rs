@@ -81,8 +81,8 @@ pub(super) struct Block {
     pub(super) is_large: bool,
     /// A buffer has made others give back what they had reserved, since the last time that all were shrunk.
     pub(super) has_given_back: bool,
-    /// The capacity of the data buffer that the last event has taken along.
-    pub(super) handed_over: usize,
+    /// The capacity of the data buffer that the last large event has taken along or given back.
+    pub(super) size_before: usize,
 }
 
 impl Block {
@@ -100,7 +100,7 @@ impl Block {
             most,
             is_large: false,
             has_given_back: false,
-            handed_over: 0,
+            size_before: 0,
         }
     }
 

@@ -24,7 +24,8 @@ const BLOCK: usize = 8 << 10;
 ///
 /// [`Decoder::decode_chunk`](super::Decoder::decode_chunk) takes items from its front. Against a plain slice it saves
 /// the check of every field's UTF-8, which is done here for the whole piece at once: worth it for those who read events
-/// as text. A chunk may begin and end anywhere, in the middle of a character too.
+/// as text. A chunk may begin and end anywhere, in the middle of a character too. Go on with the same chunk until it gives
+/// `None`: then all of it is decoded.
 ///
 /// # Examples
 ///

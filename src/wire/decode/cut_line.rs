@@ -53,7 +53,7 @@ impl Decoder {
         let bytes = chunk.bytes;
         if self.has_large_buffers {
             self.has_large_buffers = false;
-            self.block.shrink();
+            self.block.give_back_item();
         }
         if self.late_line_feed && !chunk.is_empty() {
             self.late_line_feed = false;
@@ -279,6 +279,7 @@ impl Decoder {
             }
             Field::Comment => {
                 self.block.comment.finish();
+                self.has_large_buffers = self.block.is_large;
                 return Some(Step::Comment);
             }
         }

@@ -14,8 +14,9 @@ use super::field::Field;
 ///
 /// Whatever the peer sends, the decoder holds at most the event limit, the last event ID (itself an `id` line within
 /// its limit), with [comments](super::Decoder::with_comments) the line limit, and 128 KiB. After a large event the next
-/// item or blank line gives memory back: then the last event ID and 128 KiB. Where an allocator cannot grow memory in
-/// place, old and new stand side by side while the bytes are moved.
+/// call gives memory back, also if it brings no bytes: then the last event ID and 128 KiB. So call until `None`, and an
+/// idle connection holds no more than that. Where an allocator cannot grow memory in place, old and new stand side by
+/// side while the bytes are moved.
 ///
 /// # Examples
 ///

@@ -241,7 +241,8 @@ impl Decoder {
         if self.lent.event_type.is_buffer() {
             self.block.event_type.finish();
         }
-        if self.block.is_large && !(is_buffered && self.block.data.is_well_used()) {
+        if self.block.is_large {
+            self.block.remember_size(is_buffered);
             self.has_large_buffers = true;
             self.resumes = true;
         }

@@ -43,8 +43,8 @@ impl Block {
         }
         let mut wanted = buffer.capacity().saturating_mul(2).max(FIRST);
         if wanted > KEPT {
-            // Large events come in rows: the successor of a buffer that was handed over need not double its way up.
-            wanted = wanted.max(mem::take(&mut self.handed_over));
+            // Large events come in rows: the successor of a buffer that was given away or back need not double its way up.
+            wanted = wanted.max(mem::take(&mut self.size_before));
         }
         buffer.reserve(wanted.min(most_ahead).max(least));
         self.is_large |= buffer.capacity() > KEPT;
@@ -77,6 +77,28 @@ impl Block {
         }
     }
 
+    /// Remembers how large the data of this event made its buffer, for those events that come in rows.
+    #[cold]
+    pub(super) fn remember_size(&mut self, is_buffered: bool) {
+        self.size_before = if is_buffered && self.data.is_well_used() {
+            self.data.capacity()
+        } else {
+            0
+        };
+    }
+
+    /// Gives back what the item that was handed out last had in the buffers. A comment may be handed out within a block;
+    /// what that has stays as it is, since to move it for each comment would cost more than the comment.
+    #[cold]
+    pub(super) fn give_back_item(&mut self) {
+        if self.has_data || self.has_event_type || self.has_id {
+            self.comment.clear();
+            self.comment.shrink(KEPT);
+        } else {
+            self.shrink();
+        }
+    }
+
     /// Gives back what a large event made the buffers grow to. Only between blocks.
     #[cold]
     pub(super) fn shrink(&mut self) {
@@ -86,6 +108,14 @@ impl Block {
             buffer.clear();
             buffer.shrink(KEPT);
         }
+    }
+
+    /// Gives back all that the buffers hold, and what the last event ID does not need. Only between blocks.
+    pub(super) fn release(&mut self) {
+        for buffer in self.buffers() {
+            *buffer = TextBuffer::new();
+        }
+        self.last_event_id.shrink(0);
     }
 
     /// What all buffers have allocated.

@@ -54,6 +54,16 @@ use crate::wire::line;
 /// A block that the stream's end cuts off is discarded, as the standard demands: at the end, just drop the decoder, or
 /// [`reconnect`](Self::reconnect) it.
 ///
+/// # Which call
+///
+/// All give the same items, and may be mixed from one piece to the next:
+///
+/// - [`decode`](Self::decode) lends items of a slice; for those who want bytes, or JSON, which checks its UTF-8 itself.
+/// - [`decode_chunk`](Self::decode_chunk) lends items of a [`Chunk`]; the fastest for those who read text.
+/// - [`decode_owned`](Self::decode_owned) gives items that may be kept or sent elsewhere.
+/// - [`DecodeStream`] is a `Stream` of owned items over a `Stream` of chunks, and `DecodeRead` (feature `std`) an
+///   `Iterator` of them over a `std::io::Read`.
+///
 /// # Complexity
 ///
 /// Linear in the input for any chunking: each byte is searched once and copied at most once, and an event that lies
@@ -93,7 +103,7 @@ pub struct Decoder {
     resumes: bool,
     /// The last byte taken was a CR.
     late_line_feed: bool,
-    /// The last item may have left buffers larger than what is kept.
+    /// The last item has left buffers larger than what is kept.
     has_large_buffers: bool,
     /// The `id` line in the making has a NULL.
     null_in_id: bool,
@@ -205,7 +215,26 @@ impl Decoder {
         self.block.held()
     }
 
-    /// Starts a new stream: the open block is discarded, the last event ID and the settings stay.
+    /// Starts a new stream: the open block is discarded, the last event ID and the settings stay. A decoder that a limit
+    /// has ended takes part again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut input: &[u8] = b"id: 7\ndata: one\n\nid: 8\ndata: cut o";
+    /// while let Some(_) = decoder.decode(&mut input)? {}
+    ///
+    /// // The connection broke. The next request says where it did, and its response starts anew.
+    /// assert_eq!(decoder.last_event_id(), "7");
+    /// decoder.reconnect();
+    /// let mut input: &[u8] = b"data: two\n\n";
+    /// let event = decoder.decode(&mut input)?.and_then(|item| item.event()).unwrap();
+    /// assert_eq!((&*event.data(), &*event.last_event_id()), ("two", "7"));
+    /// # Ok::<(), sse_proto::DecodeError>(())
+    /// ```
     pub fn reconnect(&mut self) {
         self.line = Line::StreamStart;
         self.resumes = true;
@@ -213,6 +242,40 @@ impl Decoder {
         self.left = self.limits.event();
         self.block.discard();
         self.block.shrink();
+    }
+
+    /// Whether the stream's end, if it came now, would cut a block off: a field of it has come, or a part of one.
+    pub(crate) fn is_within_block(&self) -> bool {
+        let within_line = match self.line {
+            Line::Name => self.name.begins_field(),
+            Line::Colon | Line::Data | Line::Value => self.field != Field::Comment,
+            // Nothing of these would ever be told; what is past a limit was told.
+            Line::StreamStart
+            | Line::StreamStart1
+            | Line::StreamStart2
+            | Line::Start
+            | Line::Ignored
+            | Line::SkippedStart
+            | Line::Skipped
+            | Line::Ended => false,
+        };
+        let block = &self.block;
+        within_line || block.has_data || block.has_event_type || block.has_id
+    }
+
+    /// Gives all memory back but the last event ID's, if nothing that has begun is in it.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        let within_comment =
+            self.field == Field::Comment && matches!(self.line, Line::Colon | Line::Value);
+        if !self.is_within_block() && !within_comment {
+            self.block.release();
+        }
+    }
+
+    /// Does what [`reconnect`](Self::reconnect) does and gives all memory back but the last event ID's.
+    pub(crate) fn release(&mut self) {
+        self.reconnect();
+        self.block.release();
     }
 
     /// Takes bytes from the front of `input`, up to and with the first item that they complete.
@@ -276,7 +339,7 @@ impl Decoder {
         let own_id = self.lent.own_id();
         if self.lent.text.is_buffer() {
             if let Some(data) = self.block.data.take_large() {
-                self.block.handed_over = data.capacity();
+                self.block.size_before = data.capacity();
                 return OwnedMessageEvent::from_data(data, &event_type, &last_event_id, own_id);
             }
         }

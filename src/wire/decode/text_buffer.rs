@@ -83,8 +83,7 @@ impl TextBuffer {
         }
     }
 
-    /// Whether the content is what the buffer has grown for: a stream of large events does not pay for growth each time,
-    /// and the next small event or blank line gives the memory back.
+    /// Whether the content is what the buffer has grown for.
     pub(super) fn is_well_used(&self) -> bool {
         self.len() >= self.capacity() / 4
     }

@@ -196,3 +196,90 @@ fn memory_held_is_what_is_allocated() {
         );
     }
 }
+
+const LARGE: usize = 4 << 20;
+
+/// What follows a large item in its stream, a step each: until then a connection may be idle for hours.
+const NEXT: [(&str, &[&str]); 6] = [
+    // Who reads calls until there is no more.
+    ("silence", &[""]),
+    ("keep-alives", &[": keep-alive\n\n", ": keep-alive\n\n"]),
+    ("keep-alives without a blank line", &[":\n", ":\n"]),
+    ("small events", &["data: x\n\n", "data: y\n\n"]),
+    ("ids", &["id: 1\n\n", "id: 2\n\n"]),
+    ("unknown fields", &["x: y\n"]),
+];
+
+/// Decodes all of it, and returns how much is allocated behind it.
+fn held_after(mut decoder: Decoder, stream: &[&[u8]]) -> usize {
+    let counted = measure(|| {
+        for mut piece in stream
+            .iter()
+            .flat_map(|part| part.chunks(1460).chain(part.is_empty().then_some(&b""[..])))
+        {
+            while decoder.decode(&mut piece).unwrap().is_some() {}
+        }
+    });
+    let held = decoder.memory_held();
+    assert_eq!(usize::try_from(counted.bytes_current), Ok(held));
+    held
+}
+
+#[test]
+fn a_large_item_is_given_back_at_the_next_call_whatever_follows() {
+    let large =
+        |head: &str, end: &str| [head.as_bytes(), &vec![b'x'; LARGE], end.as_bytes()].concat();
+    let items = [
+        ("data", large("data: ", "\n\n")),
+        (
+            "data in lines",
+            [b"data: 0123456789\n".repeat(LARGE / 16), b"\n".to_vec()].concat(),
+        ),
+        ("malformed data", large("data: \u{FF}", "\n\n")),
+        ("type", large("event: ", "\ndata\n\n")),
+        ("type without data", large("event: ", "\n\n")),
+        ("comment", large(": ", "\n")),
+        ("comment and a blank line", large(": ", "\n\n")),
+    ];
+    for (item, large) in &items {
+        for (next, steps) in NEXT {
+            for told in [false, true] {
+                let decoder = Decoder::new().with_comments(told).with_last_event_ids(told);
+                let mut stream = vec![&large[..]];
+                stream.extend(steps.iter().map(|step| step.as_bytes()));
+                let held = held_after(decoder, &stream);
+                assert!(
+                    held <= CONSTANT,
+                    "{item}, then {next}, told: {told}: {held} held"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_large_comment_is_given_back_while_its_block_is_open() {
+    let comment = [b": ", &vec![b'x'; LARGE][..], b"\n"].concat();
+    let decoder = Decoder::new().with_comments(true);
+    let held = held_after(decoder, &[b"id: 7\ndata: kept\n", &comment, b""]);
+    assert!(held <= CONSTANT, "{held} held");
+}
+
+#[test]
+fn ids_alone_leave_no_more_than_the_last_one() {
+    for told in [false, true] {
+        let limits = DecodeLimits::default().with_id(LARGE);
+        let id = |len: usize| [b"id: ", &vec![b'7'; len][..], b"\n\n"].concat();
+        let ids: Vec<_> = [10, 100_000, 1_000_000, 10, 50_000, 10].map(id).into();
+        for count in 1..=ids.len() {
+            let stream: Vec<&[u8]> = ids[..count].iter().map(|id| &id[..]).collect();
+            let decoder = Decoder::new().with_limits(limits).with_last_event_ids(told);
+            let held = held_after(decoder, &stream);
+            let last = ids[count - 1].len();
+            assert!(
+                held <= last + CONSTANT,
+                "after an id of {last} bytes: {held} held"
+            );
+        }
+    }
+}
