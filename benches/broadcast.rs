@@ -309,8 +309,9 @@ fn two_threads() {
         "", "published/s", "ns a publish", "delivered/s", "ns a delivery"
     );
     for subscribers in [0, 1, 100, 1_000, 10_000] {
-        for window in [0, 8] {
-            run_two_threads(subscribers, window);
+        run_two_threads(subscribers, 0);
+        if subscribers > 0 {
+            run_two_threads(subscribers, 8);
         }
     }
 }

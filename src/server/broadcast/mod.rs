@@ -2,9 +2,14 @@
 //!
 //! # How it is held
 //!
-//! A plain mutex around the log and the wakers. What was measured before, in `benches/broadcast.rs`:
-//! see the figures there. The lock is held for a copy of some bytes and for no code of the user's:
-//! wakers are cloned before, woken and dropped after; predicates run in between two locks.
+//! A plain mutex around the log and the wakers, and one atomic beside it that says whether anything
+//! has changed. The lock is held to copy at most 64 KiB, mostly to clone a `Bytes`, and for no code of
+//! the user's: wakers are cloned before, woken and dropped after; predicates run in between two locks.
+//!
+//! It is the simplest that is fast enough: with 10 000 subscribers (`benches/broadcast.rs`) a delivery
+//! takes 20 ns one at a time and 2.7 in bursts of 8, of which a clone of `Bytes` and its drop are 8 and
+//! 1, the clone of a waker and its wake about as much. With a publisher on a thread of its own a
+//! publication takes 130 ns with 1 as with 10 000 subscribers that are always behind.
 
 mod core;
 mod filter;
