@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use core::hash::{BuildHasher, Hasher};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::RandomState;
 
 use super::scope::Scope;
@@ -139,8 +140,11 @@ impl Index {
         while self.gone.len() > self.remembered {
             if let Some(first) = self.gone.pop_front() {
                 self.forgot_a_scope |= first.scope.is_some();
-                if self.find(first.hash) == Some(first.number) {
-                    self.places.remove(&first.hash);
+                // One lookup. It may stand for a later frame by now.
+                if let Entry::Occupied(place) = self.places.entry(first.hash) {
+                    if *place.get() == first.number {
+                        place.remove();
+                    }
                 }
             }
         }
