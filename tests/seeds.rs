@@ -41,6 +41,11 @@ fn life() {
 
 /// Whatever the seed's own chunks, every stream is also cut at every position.
 #[test]
+fn broadcast() {
+    replay("broadcast", support::replay::broadcast);
+}
+
+#[test]
 fn decode() {
     use support::laws_decode as laws;
 

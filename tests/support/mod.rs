@@ -7,6 +7,8 @@
     reason = "each test and each fuzz target uses a part of it"
 )]
 
+pub mod broadcast;
+pub mod broadcast_model;
 pub mod fakes;
 pub mod input;
 pub mod laws;

@@ -1,5 +1,6 @@
 //! What each fuzz target does with its bytes; the stable tests do the same with the seeds.
 
+use super::broadcast;
 use super::input::Input;
 use super::laws::{
     arrives_normalized, comes_back, encodes_exactly, splits_the_same, takes_text_only,
@@ -34,6 +35,12 @@ pub fn target(data: &[u8]) {
 pub fn life(data: &[u8]) {
     let (adapters, steps) = life::read(data);
     life::lives_like_its_model(&adapters, &steps);
+}
+
+/// What is retained, then operations; [`broadcast::read`] has the letters.
+pub fn broadcast(data: &[u8]) {
+    let (config, ops) = broadcast::read(data);
+    broadcast::plays_like_its_model(config, &ops);
 }
 
 /// Line limit, event limit, number of chunk lengths, chunk lengths, then the stream.

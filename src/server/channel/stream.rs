@@ -80,6 +80,18 @@ impl<S: Sharing> EventStream<S> {
     }
 }
 
+/// What a merge needs.
+#[cfg(feature = "std")]
+impl<S: Sharing> EventStream<S> {
+    pub(crate) fn refuse_ids(&self) {
+        self.core.lock().refuses_ids = true;
+    }
+
+    pub(crate) fn close(&self, reason: CloseReason) {
+        self.core.close(reason);
+    }
+}
+
 impl<S: Sharing> Stream for EventStream<S> {
     type Item = Bytes;
 

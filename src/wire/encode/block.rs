@@ -63,6 +63,16 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// The same fields with another id, whose text was checked.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn with_id(&self, id: &'a str) -> Self {
+        Self {
+            id: Some(Ok(id)),
+            ..*self
+        }
+    }
+
     /// Returns the type of the event that the block fires at the client, if it fires one.
     pub(crate) fn fires(&self) -> Option<&'a [u8]> {
         self.data.and(self.event_type.or(Some(MESSAGE)))

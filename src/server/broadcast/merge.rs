@@ -1,0 +1,175 @@
+//! Shared and personal events in one stream.
+//!
+//! What the own target has is taken first, and then held until all frames are out that were
+//! published by that moment: each event of its own was dispatched before it, so each stands behind
+//! all frames that were published before its dispatch. The moment stays the same while it is held,
+//! so that however fast frames come, it goes out.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::stream::{FusedStream, Stream};
+
+use super::subscription::{Subscription, SubscriptionEnd};
+use crate::server::channel::{EventStream, Shared, Sharing};
+use crate::server::state::CloseReason;
+
+/// A subscription and a connection's own events in one stream. Made by [`Subscription::merge`].
+pub struct Merged<S: Sharing = Shared> {
+    // Gone once the target has ended.
+    subscription: Option<Subscription>,
+    // Gone once it has ended.
+    own: Option<EventStream<S>>,
+    /// A chunk of its own, and the number of the first frame that may come after it.
+    held: Option<(Bytes, u64)>,
+    farewell: Option<Bytes>,
+}
+
+impl Subscription {
+    /// Merges the events of the connection's own target, such as [`channel`](crate::channel) makes,
+    /// into the frames of the broadcast.
+    ///
+    /// Each personal event comes after all frames that were published before its dispatch. It must
+    /// have no id: the client would come back with it, which no broadcast knows, and miss events.
+    /// From this call on the target refuses it with
+    /// [`DispatchError::HasId`](crate::DispatchError::HasId).
+    ///
+    /// The end of one is the end of both: closing the target ends the stream once its queue is
+    /// delivered; a broadcast that is closed closes the target, whose queue is delivered before the
+    /// farewell; a subscriber that lags ends its target for the reason
+    /// [`CloseReason::Overflow`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use sse_proto::{Broadcast, DispatchError, Event, Retention, channel};
+    ///
+    /// let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
+    /// let (target, stream) = channel();
+    /// let mut body = broadcast.subscribe(None).or_live().merge(stream);
+    ///
+    /// broadcast.publish(&Event::message("to all"))?;
+    /// target.dispatch_message("to you")?;
+    /// let mut next = || body.next().now_or_never().flatten().unwrap();
+    /// assert_eq!(next(), "id: 1-1\ndata: to all\n\n");
+    /// assert_eq!(next(), "data: to you\n\n");
+    ///
+    /// let with_id = Event::message("to you").with_id(7_u32);
+    /// assert_eq!(target.dispatch(&with_id), Err(DispatchError::HasId));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn merge<S: Sharing>(self, own: EventStream<S>) -> Merged<S> {
+        own.refuse_ids();
+        Merged {
+            subscription: Some(self),
+            own: Some(own),
+            held: None,
+            farewell: None,
+        }
+    }
+}
+
+impl<S: Sharing> Merged<S> {
+    /// Returns the subscription, until the stream ends.
+    pub fn subscription(&self) -> Option<&Subscription> {
+        self.subscription.as_ref()
+    }
+
+    /// Takes what the own target has; returns whether that has ended.
+    fn poll_own(&mut self, cx: &mut Context<'_>) -> bool {
+        let (Some(own), None) = (&mut self.own, &self.held) else {
+            return false;
+        };
+        match Pin::new(own).poll_next(cx) {
+            Poll::Ready(Some(chunk)) => {
+                // Read after the chunk was taken: see above.
+                let head = self.subscription.as_ref().map_or(0, Subscription::head);
+                self.held = Some((chunk, head));
+                false
+            }
+            Poll::Ready(None) => true,
+            Poll::Pending => false,
+        }
+    }
+
+    /// What is held, if no frame is to come before it.
+    fn release(&mut self) -> Option<Bytes> {
+        let subscription = self.subscription.as_ref();
+        let read = subscription.map_or(u64::MAX, |subscription| match subscription.end() {
+            None => subscription.cursor(),
+            Some(_) => u64::MAX,
+        });
+        let (chunk, _) = self.held.take_if(|(_, first)| *first <= read)?;
+        Some(chunk)
+    }
+
+    /// Ends the target along with the subscription.
+    fn end_own(&mut self, end: SubscriptionEnd) {
+        if let Some(own) = &self.own {
+            own.close(match end {
+                SubscriptionEnd::Closed => CloseReason::Closed,
+                SubscriptionEnd::Lagged => CloseReason::Overflow,
+            });
+        }
+    }
+}
+
+impl<S: Sharing> Stream for Merged<S> {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let this = self.get_mut();
+        loop {
+            if this.poll_own(cx) {
+                // Its listeners run in here at the latest, so all is set before.
+                this.subscription = None;
+                this.own = None;
+            }
+            if let Some(chunk) = this.release() {
+                return Poll::Ready(Some(chunk));
+            }
+            if this.own.is_none() {
+                return Poll::Ready(this.farewell.take());
+            }
+            let Some(subscription) = &mut this.subscription else {
+                return Poll::Pending;
+            };
+            if subscription.is_terminated() {
+                // The rest of the target's own, up to its end.
+                return Poll::Pending;
+            }
+            match Pin::new(&mut *subscription).poll_next(cx) {
+                Poll::Ready(chunk) => match subscription.end() {
+                    None => return Poll::Ready(chunk),
+                    Some(end) => {
+                        this.farewell = chunk;
+                        this.end_own(end);
+                    }
+                },
+                Poll::Pending => {
+                    return this
+                        .release()
+                        .map_or(Poll::Pending, |chunk| Poll::Ready(Some(chunk)));
+                }
+            }
+        }
+    }
+}
+
+impl<S: Sharing> FusedStream for Merged<S> {
+    fn is_terminated(&self) -> bool {
+        self.own.is_none() && self.held.is_none() && self.farewell.is_none()
+    }
+}
+
+impl<S: Sharing> fmt::Debug for Merged<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merged")
+            .field("subscription", &self.subscription)
+            .field("own", &self.own)
+            .finish_non_exhaustive()
+    }
+}

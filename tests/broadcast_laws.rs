@@ -1,0 +1,77 @@
+//! Random plays on a broadcast, held against its model.
+
+#![cfg(feature = "std")]
+
+mod support;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use support::broadcast::{Op, WhichId, plays_like_its_model};
+use support::broadcast_model::Config;
+
+fn configs() -> impl Strategy<Value = Config> {
+    (
+        any::<bool>(),
+        1..40_usize,
+        prop_oneof![200..2_000_usize, 2_000..100_000_usize],
+        proptest::option::of(1..9_u8),
+        0..20_usize,
+    )
+        .prop_map(|(assigned, frames, bytes, age, remembered)| Config {
+            assigned,
+            frames,
+            bytes,
+            age,
+            remembered,
+        })
+}
+
+fn ids() -> impl Strategy<Value = WhichId> {
+    prop_oneof![
+        1 => Just(WhichId::None),
+        4 => (0..8_u8).prop_map(WhichId::Last),
+        3 => (0..30_u8).prop_map(WhichId::Back),
+        2 => (0..16_u8).prop_map(WhichId::Made),
+    ]
+}
+
+fn publishes() -> impl Strategy<Value = Op> {
+    let lens = prop_oneof![8 => 0..40_u16, 3 => 100..2_000_u16, 1 => 2_000..30_000_u16];
+    (0..3_u8, 0..16_u8, 0..3_u8, lens, any::<bool>()).prop_map(
+        |(event_type, id, scope, len, as_frame)| Op::Publish {
+            event_type,
+            id,
+            scope,
+            len,
+            as_frame,
+        },
+    )
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let subscribe = (0..8_u8, ids(), any::<bool>());
+    let op = prop_oneof![
+        12 => publishes(),
+        4 => subscribe.prop_map(|(kind, id, oldest)| Op::Subscribe { kind, id, oldest }),
+        12 => (0..8_u8).prop_map(Op::Poll),
+        1 => (0..8_u8).prop_map(Op::Move),
+        1 => (0..8_u8).prop_map(Op::Drop),
+        2 => (0..4_u8).prop_map(Op::Advance),
+    ];
+    let close = any::<bool>().prop_map(|farewell| Op::Close { farewell });
+    let closed = (vec(op.clone(), 0..120), close, vec(op, 0..30));
+    closed.prop_map(|(mut ops, close, after)| {
+        ops.push(close);
+        ops.extend(after);
+        ops
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn each_subscriber_gets_what_a_plain_list_says(config in configs(), ops in ops()) {
+        plays_like_its_model(config, &ops);
+    }
+}
