@@ -164,6 +164,13 @@ pub use crate::server::pending::{Decided, Pending};
 pub use crate::server::state::CloseReason;
 pub use crate::server::target::Target;
 
+// One log of events, many event streams.
+#[cfg(feature = "std")]
+pub use crate::server::broadcast::{
+    Broadcast, BroadcastStatistics, Metadata, PublishError, Restart, Retention, Scope,
+    SubscribeOptions, Subscribed, Subscription, SubscriptionEnd,
+};
+
 // Streams around an event stream, and the clock that they wait by.
 pub use crate::server::adapt;
 pub use crate::timer::Timer;

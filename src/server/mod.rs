@@ -1,6 +1,8 @@
 //! Sending: the states of one event stream, its local listeners, its queue.
 
 pub mod adapt;
+#[cfg(feature = "std")]
+pub(crate) mod broadcast;
 pub(crate) mod channel;
 pub(crate) mod closed;
 pub(crate) mod dispatch;

@@ -70,6 +70,11 @@ impl Frame {
         &self.bytes
     }
 
+    #[cfg(feature = "std")]
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
+    }
+
     fn text(&self, place: Option<&Range<usize>>) -> Option<&str> {
         core::str::from_utf8(self.bytes.get(place?.clone())?).ok()
     }

@@ -1,7 +1,7 @@
 //! The `text/event-stream` format. Nothing here knows of connections.
 
 pub(crate) mod decode;
-mod digits;
+pub(crate) mod digits;
 pub(crate) mod encode;
 pub(crate) mod event;
 pub(crate) mod field;

@@ -68,6 +68,16 @@ impl<'a> Parts<'a> {
         self.data.and(self.event_type.or(Some(MESSAGE)))
     }
 
+    /// The same fields with another id, whose text was checked.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn with_id(&self, id: &'a str) -> Self {
+        Self {
+            id: Some(Ok(id)),
+            ..*self
+        }
+    }
+
     /// Measures exactly.
     #[inline]
     pub(crate) fn measure(&self) -> Measured {

@@ -1,0 +1,123 @@
+//! What the handle and the subscribers share: the state behind the lock, and the wakes.
+
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::task::Waker;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::log::Log;
+use super::waiting::{self, Waiting};
+use crate::server::panics::Panics;
+
+pub(super) struct Core {
+    pub(super) handles: AtomicUsize,
+    /// The epoch of the ids, if they are assigned.
+    pub(super) epoch: Option<u64>,
+    /// The most bytes a frame may have.
+    pub(super) limit: usize,
+    /// Changes, under the lock, with all that a subscriber who has read everything waits for: see
+    /// [`version`].
+    version: AtomicU64,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) log: Log,
+    pub(super) waiting: Waiting,
+    pub(super) end: Option<End>,
+    pub(super) subscribers: usize,
+    /// How many were told that they lag.
+    pub(super) lagged: u64,
+}
+
+/// The broadcast is closed.
+pub(super) struct End {
+    pub(super) farewell: Option<Bytes>,
+}
+
+/// What [`Core::version`] is while the next frame has the number `head` and all is open.
+pub(super) const fn version(head: u64) -> u64 {
+    2 * head
+}
+
+impl Core {
+    pub(super) fn new(log: Log, epoch: Option<u64>, limit: usize) -> Self {
+        Self {
+            handles: AtomicUsize::new(1),
+            epoch,
+            limit,
+            version: AtomicU64::new(version(log.head())),
+            state: Mutex::new(State {
+                log,
+                waiting: Waiting::new(),
+                end: None,
+                subscribers: 0,
+                lagged: 0,
+            }),
+        }
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing of the user's runs under the lock, so a panic can't have left half a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who is registered to be woken, and sees no change here, will be woken.
+    #[inline]
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Tells everybody who waits that something has changed. Without the lock, since a waker is
+    /// somebody else's code; each is woken, whatever another one does.
+    #[inline]
+    pub(super) fn tell(&self, mut state: MutexGuard<'_, State>) {
+        let closed = u64::from(state.end.is_some());
+        let version = version(state.log.head()) + closed;
+        self.version.store(version, Ordering::Release);
+        let waits = state.waiting.take_all();
+        drop(state);
+        if waits.capacity() > 0 {
+            self.wake(waits);
+        }
+    }
+
+    fn wake(&self, mut waits: Vec<waiting::Place>) {
+        let mut panics = Panics::default();
+        let used = waits.len();
+        for place in waits.drain(..) {
+            if let waiting::Place::Waits(waker) = place {
+                panics.catch(|| waker.wake());
+            }
+        }
+        let left = self.lock().waiting.give_back(waits, used);
+        drop(left);
+        panics.go_on();
+    }
+
+    /// Closes, unless it is closed.
+    pub(super) fn close(&self, farewell: Option<Bytes>) {
+        let mut state = self.lock();
+        if state.end.is_none() {
+            state.end = Some(End { farewell });
+            self.tell(state);
+        }
+    }
+}
+
+/// What tells a waker from others while it is kept: as `Waker::will_wake`, without keeping it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity(usize, usize);
+
+impl Identity {
+    pub(super) const NOBODY: Self = Self(0, 0);
+
+    #[inline]
+    pub(super) fn of(waker: &Waker) -> Self {
+        let vtable = core::ptr::from_ref(waker.vtable());
+        Self(waker.data().addr(), vtable.addr())
+    }
+}

@@ -1,0 +1,207 @@
+//! Ids: those that the broadcast assigns, and where an id stands in the log.
+
+use alloc::collections::VecDeque;
+use core::hash::{BuildHasher, Hasher};
+use std::collections::HashMap;
+use std::hash::RandomState;
+
+use super::scope::Scope;
+use crate::wire::digits::Digits;
+
+/// An id that is assigned: the epoch and the number of the frame, in decimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Assigned {
+    pub(super) epoch: u64,
+    pub(super) number: u64,
+    /// It names the place behind that frame, and not the frame, which may be another's.
+    pub(super) is_place: bool,
+}
+
+impl Assigned {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (epoch, number) = text.split_once('-')?;
+        let (number, is_place) = match number.strip_suffix('~') {
+            Some(number) => (number, true),
+            None => (number, false),
+        };
+        Some(Self {
+            epoch: digits(epoch)?,
+            number: digits(number)?,
+            is_place,
+        })
+    }
+}
+
+/// The most bytes an assigned id has: two numbers of 20 digits, `-` and `~`.
+const MOST_LEN: usize = 42;
+
+/// The text of an assigned id.
+pub(super) struct Text {
+    bytes: [u8; MOST_LEN],
+    len: usize,
+}
+
+impl Text {
+    #[inline]
+    pub(super) fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.copy_from_slice(bytes);
+            self.len = end;
+        }
+    }
+}
+
+impl Assigned {
+    /// Without the formatting of `core`, which costs as much as all else of a publication.
+    #[inline]
+    pub(super) fn text(self) -> Text {
+        let mut text = Text {
+            bytes: [0; MOST_LEN],
+            len: 0,
+        };
+        text.put(Digits::of_u64(self.epoch).as_bytes());
+        text.put(b"-");
+        text.put(Digits::of_u64(self.number).as_bytes());
+        if self.is_place {
+            text.put(b"~");
+        }
+        text
+    }
+}
+
+/// Only as they are written: no sign, no zero in front.
+fn digits(text: &str) -> Option<u64> {
+    let canonical = text == "0" || text.starts_with(|c: char| matches!(c, '1'..='9'));
+    canonical.then(|| text.parse().ok())?
+}
+
+/// Where the ids of the user's stand, by their hashes; and those that are remembered though their
+/// frames are gone.
+pub(super) struct Index {
+    key: u64,
+    places: HashMap<u64, u64, AsItIs>,
+    gone: VecDeque<Gone>,
+    remembered: usize,
+    /// A frame of somebody's is not remembered any more.
+    forgot_a_scope: bool,
+}
+
+struct Gone {
+    hash: u64,
+    number: u64,
+    scope: Option<Scope>,
+}
+
+/// Stands for no id.
+pub(super) const NO_ID: u64 = 0;
+
+impl Index {
+    pub(super) fn new(remembered: usize) -> Self {
+        Self {
+            key: RandomState::new().hash_one(0),
+            places: HashMap::default(),
+            gone: VecDeque::new(),
+            remembered,
+            forgot_a_scope: false,
+        }
+    }
+
+    #[inline]
+    pub(super) fn hash(&self, id: &[u8]) -> u64 {
+        hash(self.key, id).max(NO_ID + 1)
+    }
+
+    /// An id that recurs stands for its last frame.
+    pub(super) fn insert(&mut self, hash: u64, number: u64) {
+        self.places.insert(hash, number);
+    }
+
+    pub(super) fn find(&self, hash: u64) -> Option<u64> {
+        self.places.get(&hash).copied()
+    }
+
+    /// Takes what is to be remembered of a frame that is gone.
+    pub(super) fn remember(&mut self, hash: u64, number: u64, scope: Option<Scope>) {
+        if hash == NO_ID && scope.is_none() {
+            return;
+        }
+        self.gone.push_back(Gone {
+            hash,
+            number,
+            scope,
+        });
+        while self.gone.len() > self.remembered {
+            if let Some(first) = self.gone.pop_front() {
+                self.forgot_a_scope |= first.scope.is_some();
+                if self.find(first.hash) == Some(first.number) {
+                    self.places.remove(&first.hash);
+                }
+            }
+        }
+    }
+
+    /// Returns whose a frame was that is gone: `Err` if that is forgotten.
+    pub(super) fn scope_of_gone(&self, number: u64) -> Result<Option<&Scope>, ()> {
+        let at = self.gone.partition_point(|one| one.number < number);
+        match self.gone.get(at).filter(|one| one.number == number) {
+            Some(gone) => Ok(gone.scope.as_ref()),
+            None if self.forgot_a_scope => Err(()),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A hash of short texts: eight bytes at a time, the two halves of a product folded. Its key is
+/// another one in each process.
+///
+/// The ids in the table are the server's. A client who made up texts of equal hashes would find an id
+/// that is retained by its text alone, and one that is gone no sooner than any other text.
+#[inline]
+fn hash(key: u64, text: &[u8]) -> u64 {
+    let fold = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        #[expect(clippy::cast_possible_truncation, reason = "the halves are wanted")]
+        let halves = (product as u64, (product >> 64) as u64);
+        halves.0 ^ halves.1
+    };
+    let mut hash = key ^ text.len() as u64;
+    for chunk in text.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        hash = fold(hash ^ u64::from_le_bytes(word), ODD);
+    }
+    fold(hash, key | 1)
+}
+
+/// 2^64 divided by the golden ratio.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The keys are hashes already.
+#[derive(Clone, Copy, Default)]
+struct AsItIs(u64);
+
+impl BuildHasher for AsItIs {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        *self
+    }
+}
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {}
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}

@@ -1,0 +1,447 @@
+//! The log: frames in order, how far each was read, and what goes.
+//!
+//! How many subscribers stand at a frame is counted at the frame, so a subscriber needs no entry in
+//! any list, and who falls off the tail is known at once.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::mem;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::ids::{Index, NO_ID};
+use super::retention::Retention;
+use super::scope::Scope;
+use super::segments::Segments;
+use crate::wire::encode::Places;
+
+/// How many bytes a chunk has at most, unless one frame is larger.
+pub(super) const BUDGET: usize = 64 * 1024;
+
+/// Frames are numbered from 1; a cursor is the number of the next frame to read.
+pub(super) struct Log {
+    retention: Retention,
+    entries: VecDeque<Entry>,
+    /// The number of the first entry.
+    oldest: u64,
+    /// Where the first entry begins.
+    start: u64,
+    segments: Segments,
+    pub(super) index: Index,
+    /// The last join of several frames, for the next at the same place.
+    join: Option<Chunk>,
+    /// How many have read all.
+    at_head: u32,
+    /// How many stand in front of the oldest frame, and do not know yet.
+    pub(super) fallen: usize,
+    /// Since which frame which time was the last one given.
+    times: VecDeque<(u64, Duration)>,
+    now: Duration,
+    /// The number of the last frame that has a scope; 0 if there was none.
+    last_scoped: u64,
+}
+
+struct Entry {
+    end: u64,
+    hash: u64,
+    scope: Option<Scope>,
+    readers: u32,
+    event_type: Place,
+    id: Place,
+}
+
+/// A part of a frame, from its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    start: u32,
+    len: u32,
+}
+
+/// What is known of a frame in a chunk.
+pub(super) struct Known {
+    /// Where it ends in the chunk.
+    pub(super) end: usize,
+    pub(super) event_type: Place,
+    pub(super) id: Place,
+    pub(super) scope: Option<Scope>,
+}
+
+/// Some frames, joined.
+#[derive(Clone)]
+pub(super) struct Chunk {
+    /// The number of the first.
+    pub(super) from: u64,
+    /// The number of the frame behind the last.
+    pub(super) next: u64,
+    pub(super) bytes: Bytes,
+    /// If somebody asked.
+    pub(super) frames: Option<Arc<[Known]>>,
+}
+
+impl Chunk {
+    fn empty(cursor: u64) -> Self {
+        Self {
+            from: cursor,
+            next: cursor,
+            bytes: Bytes::new(),
+            frames: None,
+        }
+    }
+}
+
+impl Log {
+    pub(super) fn new(retention: Retention) -> Self {
+        Self {
+            retention,
+            entries: VecDeque::new(),
+            oldest: 1,
+            start: 0,
+            segments: Segments::new(retention.bytes()),
+            index: Index::new(retention.remembered_ids()),
+            join: None,
+            at_head: 0,
+            fallen: 0,
+            times: VecDeque::new(),
+            now: Duration::ZERO,
+            last_scoped: 0,
+        }
+    }
+
+    pub(super) fn oldest(&self) -> u64 {
+        self.oldest
+    }
+
+    /// The number that the next frame gets.
+    pub(super) fn head(&self) -> u64 {
+        self.oldest + self.entries.len() as u64
+    }
+
+    pub(super) fn frames(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.segments.end() - self.start
+    }
+
+    pub(super) fn is_large(&self, len: usize) -> bool {
+        self.segments.is_large(len)
+    }
+
+    /// Whether a frame from this one on may have a scope.
+    pub(super) fn has_scopes_from(&self, number: u64) -> bool {
+        self.last_scoped >= number
+    }
+
+    /// Makes room for a frame that is within the limits, and returns where it is written, if it is
+    /// not large.
+    #[inline]
+    pub(super) fn append(
+        &mut self,
+        len: usize,
+        write: impl FnOnce(&mut alloc::vec::Vec<u8>),
+        about: About,
+    ) {
+        self.make_room(len);
+        self.segments.append(len, write);
+        self.enter(about);
+    }
+
+    /// As `append`, for bytes that are large.
+    pub(super) fn append_own(&mut self, bytes: Bytes, about: About) {
+        self.make_room(bytes.len());
+        self.segments.append_own(bytes);
+        self.enter(about);
+    }
+
+    fn make_room(&mut self, len: usize) {
+        while self.entries.len() >= self.retention.frames() {
+            self.drop_oldest();
+        }
+        while self.bytes() + len as u64 > self.retention.bytes() as u64 && !self.entries.is_empty()
+        {
+            self.drop_oldest();
+        }
+    }
+
+    #[inline]
+    fn enter(&mut self, about: About) {
+        let number = self.head();
+        let (id, end) = (Place::of(about.places.id), self.segments.end());
+        let mut hash = NO_ID;
+        if about.finds_id && id.len > 0 {
+            let start = self.entries.back().map_or(self.start, |last| last.end);
+            let start = start + u64::from(id.start);
+            let text = self.segments.within_frame(start, start + u64::from(id.len));
+            hash = self.index.hash(text);
+            self.index.insert(hash, number);
+        }
+        if about.scope.is_some() {
+            self.last_scoped = number;
+        }
+        if self.retention.age().is_some()
+            && self.times.back().is_none_or(|&(_, time)| time < self.now)
+        {
+            self.times.push_back((number, self.now));
+        }
+        self.entries.push_back(Entry {
+            end,
+            hash,
+            scope: about.scope,
+            readers: mem::take(&mut self.at_head),
+            event_type: Place::of(about.places.event_type),
+            id,
+        });
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(gone) = self.entries.pop_front() else {
+            return;
+        };
+        self.fallen += gone.readers as usize;
+        if self
+            .join
+            .as_ref()
+            .is_some_and(|join| join.from == self.oldest)
+        {
+            self.join = None;
+        }
+        self.index.remember(gone.hash, self.oldest, gone.scope);
+        self.oldest += 1;
+        self.start = gone.end;
+        self.segments.release(gone.end);
+    }
+
+    /// Takes the time; frames that are older than their age go.
+    pub(super) fn advance(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        let Some(age) = self.retention.age() else {
+            return;
+        };
+        while let Some(&(_, time)) = self.times.front() {
+            let until = self.times.get(1).map_or(self.head(), |&(number, _)| number);
+            if self.now.saturating_sub(time) <= age && until > self.oldest {
+                break;
+            }
+            while self.oldest < until {
+                self.drop_oldest();
+            }
+            self.times.pop_front();
+        }
+        self.times.shrink_to(2 * self.times.len() + 4);
+        let (len, capacity) = (self.entries.len(), self.entries.capacity());
+        if capacity > 64 && capacity / 4 > len {
+            self.entries.shrink_to(2 * len);
+        }
+    }
+
+    /// Counts one more who stands at `cursor`.
+    #[inline]
+    pub(super) fn arrive(&mut self, cursor: u64) {
+        match self.readers(cursor) {
+            Some(readers) => *readers += 1,
+            None => self.fallen += 1,
+        }
+    }
+
+    /// Counts one less who stands at `cursor`; returns whether it was the last.
+    #[inline]
+    pub(super) fn leave(&mut self, cursor: u64) -> bool {
+        if let Some(readers) = self.readers(cursor) {
+            *readers -= 1;
+            return *readers == 0;
+        }
+        self.fallen -= 1;
+        false
+    }
+
+    /// How many stand at `cursor`; `None` in front of the oldest frame.
+    #[inline]
+    fn readers(&mut self, cursor: u64) -> Option<&mut u32> {
+        let at = usize::try_from(cursor.checked_sub(self.oldest)?).ok()?;
+        match self.entries.get_mut(at) {
+            Some(entry) => Some(&mut entry.readers),
+            None => Some(&mut self.at_head),
+        }
+    }
+
+    /// Where the one stands who is farthest behind, of those who still are in the log.
+    pub(super) fn slowest(&self) -> Option<u64> {
+        let at = self.entries.iter().position(|entry| entry.readers > 0);
+        match at {
+            Some(at) => Some(self.oldest + at as u64),
+            None => (self.at_head > 0).then(|| self.head()),
+        }
+    }
+
+    /// Moves one from `cursor` over the next chunk, and returns it and where it ends. There must be
+    /// a frame.
+    #[inline]
+    pub(super) fn take(&mut self, cursor: u64) -> (u64, Bytes) {
+        self.join(cursor);
+        let last = self.leave(cursor);
+        let (next, bytes) = match &self.join {
+            Some(join) if !last => (join.next, join.bytes.clone()),
+            // Nobody is left for the join: its memory is not kept.
+            _ => self
+                .join
+                .take()
+                .map_or((cursor, Bytes::new()), |join| (join.next, join.bytes)),
+        };
+        self.arrive(next);
+        (next, bytes)
+    }
+
+    /// Moves one from a place to another.
+    #[inline]
+    pub(super) fn pass(&mut self, cursor: u64, next: u64) {
+        if self.leave(cursor) {
+            self.forget_join(cursor);
+        }
+        self.arrive(next);
+    }
+
+    /// Nobody is left for the join: its memory is not kept.
+    pub(super) fn forget_join(&mut self, cursor: u64) {
+        if self.join.as_ref().is_some_and(|join| join.from == cursor) {
+            self.join = None;
+        }
+    }
+
+    /// Returns the chunk at `cursor` and what is known of its frames. There must be one.
+    pub(super) fn look(&mut self, cursor: u64) -> Chunk {
+        self.join(cursor);
+        let next = self.join.as_ref().map_or(cursor, |join| join.next);
+        let frames = match &self.join {
+            Some(Chunk {
+                frames: Some(_), ..
+            }) => None,
+            _ => Some(self.known(cursor, next)),
+        };
+        let join = self.join.get_or_insert_with(|| Chunk::empty(cursor));
+        join.frames = join.frames.take().or(frames);
+        join.clone()
+    }
+
+    fn known(&self, from: u64, next: u64) -> Arc<[Known]> {
+        let start = self.offset(from);
+        let range = self.place(from)..self.place(next);
+        let known = self.entries.range(range).map(|entry| Known {
+            end: usize::try_from(entry.end - start).unwrap_or(usize::MAX),
+            event_type: entry.event_type,
+            id: entry.id,
+            scope: entry.scope.clone(),
+        });
+        known.collect()
+    }
+
+    /// Joins what there is at `cursor`, unless the last join is there and most of what there is.
+    #[inline]
+    fn join(&mut self, cursor: u64) {
+        let head = self.head();
+        let fits = self.join.as_ref().is_some_and(|join| {
+            // When events come all the time, a join is made anew only once as much again has come.
+            join.from == cursor && (join.next == head || self.is_most(cursor, join.bytes.len()))
+        });
+        if !fits {
+            self.join = Some(self.make_join(cursor));
+        }
+    }
+
+    fn is_most(&self, cursor: u64, len: usize) -> bool {
+        let behind = self.segments.end() - self.offset(cursor);
+        2 * len as u64 >= behind.min(BUDGET as u64)
+    }
+
+    #[cold]
+    fn make_join(&self, cursor: u64) -> Chunk {
+        let start = self.offset(cursor);
+        let end = self.segments.chunk_end(start, BUDGET as u64);
+        let next = if end == self.segments.end() {
+            self.head()
+        } else {
+            let before = self.entries.partition_point(|entry| entry.end <= end);
+            self.oldest + before as u64
+        };
+        Chunk {
+            from: cursor,
+            next,
+            bytes: self.segments.bytes(start, end),
+            frames: None,
+        }
+    }
+
+    /// Where a frame begins.
+    #[inline]
+    fn offset(&self, number: u64) -> u64 {
+        let before = self.place(number).checked_sub(1);
+        before
+            .and_then(|at| self.entries.get(at))
+            .map_or(self.start, |entry| entry.end)
+    }
+
+    #[inline]
+    fn place(&self, number: u64) -> usize {
+        usize::try_from(number.saturating_sub(self.oldest)).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the id of a frame that is here.
+    pub(super) fn id(&self, number: u64) -> Option<&str> {
+        let at = usize::try_from(number.checked_sub(self.oldest)?).ok()?;
+        let entry = self.entries.get(at)?;
+        let start = self.offset(number);
+        let frame = self.segments.within_frame(start, entry.end);
+        entry.id.text(frame)
+    }
+
+    /// Returns whose a frame is, also one that is gone: `Err` if that is forgotten.
+    pub(super) fn scope(&self, number: u64) -> Result<Option<&Scope>, ()> {
+        let at = number.checked_sub(self.oldest);
+        match at.and_then(|at| self.entries.get(usize::try_from(at).ok()?)) {
+            Some(entry) => Ok(entry.scope.as_ref()),
+            None => self.index.scope_of_gone(number),
+        }
+    }
+
+    /// Returns the numbers of the frames that are here.
+    pub(super) fn numbers(&self) -> core::ops::Range<u64> {
+        self.oldest..self.head()
+    }
+}
+
+/// What is noted of a frame beside its bytes.
+pub(super) struct About {
+    pub(super) places: Places,
+    /// Whether its id is to be noted; those that are assigned need not be.
+    pub(super) finds_id: bool,
+    pub(super) scope: Option<Scope>,
+}
+
+impl Place {
+    const NONE: Self = Self {
+        start: u32::MAX,
+        len: 0,
+    };
+
+    fn of(range: Option<core::ops::Range<usize>>) -> Self {
+        let Some(range) = range else {
+            return Self::NONE;
+        };
+        // Frames are below 4 GiB: see `Retention::with_bytes`.
+        let short = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            start: short(range.start),
+            len: short(range.len()),
+        }
+    }
+
+    pub(super) fn text(self, frame: &[u8]) -> Option<&str> {
+        if self == Self::NONE {
+            return None;
+        }
+        let start = self.start as usize;
+        let text = frame.get(start..start + self.len as usize)?;
+        core::str::from_utf8(text).ok()
+    }
+}

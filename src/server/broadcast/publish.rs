@@ -1,0 +1,170 @@
+//! What goes into the log, and what is refused.
+
+use ::core::error::Error;
+use ::core::fmt;
+
+use super::core::{Core, State};
+use super::ids::Assigned;
+use super::log::About;
+use super::scope::Scope;
+use crate::wire::encode::{self, Parts, Places};
+use crate::wire::event::Event;
+use crate::wire::frame::Frame;
+
+/// Why an event was not published. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The broadcast is closed.
+    Closed,
+    /// The event takes more bytes than are retained.
+    TooLarge {
+        /// The bytes that it takes on the wire.
+        len: usize,
+        /// The bytes that are retained.
+        limit: usize,
+    },
+    /// The event has an id, and ids are assigned.
+    HasId,
+    /// A frame can't be given an id, and ids are assigned: publish the event.
+    IsFrame,
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the broadcast is closed"),
+            Self::TooLarge { len, limit } => {
+                write!(f, "the event takes {len} bytes and the log retains {limit}")
+            }
+            Self::HasId => f.write_str("the event has an id, and the broadcast assigns ids"),
+            Self::IsFrame => {
+                f.write_str("a frame can't be given an id, and the broadcast assigns ids")
+            }
+        }
+    }
+}
+
+impl Error for PublishError {}
+
+#[inline]
+pub(super) fn event(
+    core: &Core,
+    event: &Event<'_>,
+    scope: Option<&Scope>,
+) -> Result<u64, PublishError> {
+    let parts = Parts::of(event);
+    match core.epoch {
+        None => with_own_id(core, &parts, scope),
+        Some(_) if event.id().is_some() => Err(PublishError::HasId),
+        Some(epoch) => with_assigned_id(core, epoch, &parts, scope),
+    }
+}
+
+#[inline(never)]
+fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<u64, PublishError> {
+    let measured = parts.measure();
+    check(core, measured.len)?;
+    let about = About {
+        places: Places::of(parts),
+        finds_id: true,
+        scope: scope.cloned(),
+    };
+    let mut state = core.lock();
+    check_open(&state)?;
+    if state.log.is_large(measured.len) {
+        drop(state);
+        // What takes long is done without the lock.
+        let bytes = encode::parts_to_bytes(parts, measured);
+        state = core.lock();
+        check_open(&state)?;
+        state.log.append_own(bytes, about);
+    } else {
+        let write = |out: &mut alloc::vec::Vec<u8>| encode::write_block(parts, measured.shape, out);
+        state.log.append(measured.len, write, about);
+    }
+    Ok(done(core, state))
+}
+
+#[inline(never)]
+fn with_assigned_id(
+    core: &Core,
+    epoch: u64,
+    parts: &Parts<'_>,
+    scope: Option<&Scope>,
+) -> Result<u64, PublishError> {
+    let scope = scope.cloned();
+    let mut state = core.lock();
+    check_open(&state)?;
+    let id = Assigned {
+        epoch,
+        number: state.log.head(),
+        is_place: false,
+    };
+    let text = id.text();
+    let parts = parts.with_id(text.as_str());
+    let measured = parts.measure();
+    check(core, measured.len)?;
+    let about = About {
+        places: Places::of(&parts),
+        finds_id: false,
+        scope,
+    };
+    if state.log.is_large(measured.len) {
+        let bytes = encode::parts_to_bytes(&parts, measured);
+        state.log.append_own(bytes, about);
+    } else {
+        let write =
+            |out: &mut alloc::vec::Vec<u8>| encode::write_block(&parts, measured.shape, out);
+        state.log.append(measured.len, write, about);
+    }
+    Ok(done(core, state))
+}
+
+pub(super) fn frame(
+    core: &Core,
+    frame: &Frame,
+    scope: Option<&Scope>,
+) -> Result<u64, PublishError> {
+    if core.epoch.is_some() {
+        return Err(PublishError::IsFrame);
+    }
+    check(core, frame.len())?;
+    let about = About {
+        places: frame.places().clone(),
+        finds_id: true,
+        scope: scope.cloned(),
+    };
+    let mut state = core.lock();
+    check_open(&state)?;
+    if state.log.is_large(frame.len()) {
+        state.log.append_own(frame.bytes().clone(), about);
+    } else {
+        let write = |out: &mut alloc::vec::Vec<u8>| out.extend_from_slice(frame.as_bytes());
+        state.log.append(frame.len(), write, about);
+    }
+    Ok(done(core, state))
+}
+
+fn check(core: &Core, len: usize) -> Result<(), PublishError> {
+    let limit = core.limit;
+    if len > limit {
+        return Err(PublishError::TooLarge { len, limit });
+    }
+    Ok(())
+}
+
+fn check_open(state: &State) -> Result<(), PublishError> {
+    match state.end {
+        None => Ok(()),
+        Some(_) => Err(PublishError::Closed),
+    }
+}
+
+/// Returns the number of the frame that was entered, and wakes who waits.
+#[inline]
+fn done(core: &Core, state: std::sync::MutexGuard<'_, State>) -> u64 {
+    let number = state.log.head() - 1;
+    core.tell(state);
+    number
+}

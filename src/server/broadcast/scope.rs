@@ -1,0 +1,33 @@
+//! Whose a frame is.
+
+use alloc::sync::Arc;
+use core::fmt;
+
+/// Whose a frame is: a user, a tenant, a session. A clone shares the text.
+///
+/// # Examples
+///
+/// ```
+/// let scope = sse_proto::Scope::new("tenant-7");
+/// assert_eq!(scope.as_str(), "tenant-7");
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(Arc<str>);
+
+impl Scope {
+    /// Makes a scope. Any text will do; it never goes out to a client.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}

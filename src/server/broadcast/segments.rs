@@ -1,0 +1,204 @@
+//! The bytes of the log, addressed by how many bytes were ever put in before them.
+//!
+//! Frames stand one behind the other in segments, so that a reader far behind is handed a slice of
+//! a full segment: no copy, and nothing is done for each frame. Events are encoded straight into
+//! the last segment, which is still open; what is read of it is copied, once for all readers (see
+//! `log.rs`). Frames that are large become segments of their own, and are never copied.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::mem;
+
+use bytes::{Bytes, BytesMut};
+
+/// The size of a segment, unless the log is small.
+const MOST: usize = 64 * 1024;
+
+/// The smallest size of a segment: below, more goes for what is around the bytes.
+const LEAST: usize = 4 * 1024;
+
+/// An emptied log keeps so much of its buffer.
+const IDLE: usize = 4 * 1024;
+
+pub(super) struct Segments {
+    /// Full ones, oldest first, without gaps.
+    sealed: VecDeque<Segment>,
+    open: Vec<u8>,
+    /// Where `open` begins.
+    open_start: u64,
+    /// No segment of several frames is larger.
+    most: usize,
+}
+
+struct Segment {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl Segment {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+impl Segments {
+    /// Segments of an eighth of `retained`, so that what goes with a whole one only is little.
+    pub(super) fn new(retained: usize) -> Self {
+        Self {
+            sealed: VecDeque::new(),
+            open: Vec::new(),
+            open_start: 0,
+            most: (retained / 8).clamp(LEAST, MOST),
+        }
+    }
+
+    /// Where the next byte goes.
+    pub(super) fn end(&self) -> u64 {
+        self.open_start + self.open.len() as u64
+    }
+
+    /// Whether a frame should be a segment of its own.
+    pub(super) fn is_large(&self, len: usize) -> bool {
+        len > self.most / 4
+    }
+
+    /// Appends `len` bytes that are not large.
+    #[inline]
+    pub(super) fn append(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.open.capacity() - self.open.len() < len || self.open.len() + len > self.most {
+            self.make_room(len);
+        }
+        write(&mut self.open);
+    }
+
+    /// Appends a segment of its own.
+    pub(super) fn append_own(&mut self, bytes: Bytes) {
+        self.seal();
+        let start = self.open_start;
+        self.open_start += bytes.len() as u64;
+        self.sealed.push_back(Segment { start, bytes });
+    }
+
+    #[cold]
+    fn make_room(&mut self, len: usize) {
+        if self.open.len() + len > self.most {
+            self.seal();
+        }
+        // A log of several segments fills this one too.
+        let wanted = if self.sealed.is_empty() {
+            (2 * self.open.capacity()).clamp(512, self.most)
+        } else {
+            self.most
+        };
+        let wanted = wanted.max(self.open.len() + len);
+        self.open.reserve_exact(wanted - self.open.len());
+    }
+
+    fn seal(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        let mut bytes = mem::take(&mut self.open);
+        if bytes.capacity() - bytes.len() > bytes.len() / 16 {
+            bytes.shrink_to_fit();
+        }
+        let start = self.open_start;
+        self.open_start += bytes.len() as u64;
+        let bytes = Bytes::from(bytes);
+        self.sealed.push_back(Segment { start, bytes });
+    }
+
+    /// Lets go of the segments that are wholly in front of `offset`.
+    #[inline]
+    pub(super) fn release(&mut self, offset: u64) {
+        while self
+            .sealed
+            .front()
+            .is_some_and(|first| first.end() <= offset)
+        {
+            self.sealed.pop_front();
+        }
+        if self.sealed.is_empty() && offset == self.end() {
+            self.open_start = offset;
+            self.open.clear();
+            if self.open.capacity() > IDLE {
+                self.open = Vec::new();
+            }
+        }
+        let (len, capacity) = (self.sealed.len(), self.sealed.capacity());
+        if capacity > 32 && capacity / 4 > len {
+            self.sealed.shrink_to(2 * len);
+        }
+    }
+
+    /// Where a chunk ends that begins at `from`: at the end of all if `budget` allows. Otherwise at
+    /// the end of a segment, so that the next chunks are whole segments.
+    pub(super) fn chunk_end(&self, from: u64, budget: u64) -> u64 {
+        let end = self.end();
+        if end - from <= budget {
+            return end;
+        }
+        let first = self.segment_of(from);
+        let mut ends = self.sealed.range(first..).map(Segment::end);
+        // What is open alone is within any budget, so there is a first.
+        let first = ends.next().unwrap_or(end);
+        ends.take_while(|end| end - from <= budget)
+            .last()
+            .unwrap_or(first)
+    }
+
+    /// Returns the bytes from `from` up to `to`: shared if they are one piece of a full segment,
+    /// and not so small a piece that it would keep much else in memory; otherwise copied.
+    pub(super) fn bytes(&self, from: u64, to: u64) -> Bytes {
+        if from >= self.open_start {
+            return Bytes::copy_from_slice(self.in_open(from, to));
+        }
+        let first = self.segment_of(from);
+        if let Some(segment) = self.sealed.get(first).filter(|one| to <= one.end()) {
+            let piece = segment.bytes.slice(span(from, to, segment.start));
+            let small = piece.len() < segment.bytes.len() / 4;
+            return if small {
+                Bytes::copy_from_slice(&piece)
+            } else {
+                piece
+            };
+        }
+        let mut joined = BytesMut::with_capacity(usize::try_from(to - from).unwrap_or(0));
+        for segment in self.sealed.range(first..) {
+            let (start, end) = (from.max(segment.start), to.min(segment.end()));
+            if start >= end {
+                break;
+            }
+            joined.extend_from_slice(&segment.bytes[span(start, end, segment.start)]);
+        }
+        if to > self.open_start {
+            joined.extend_from_slice(self.in_open(self.open_start, to));
+        }
+        joined.freeze()
+    }
+
+    /// Returns the bytes of a part of one frame, which is never in two segments.
+    pub(super) fn within_frame(&self, from: u64, to: u64) -> &[u8] {
+        if from >= self.open_start {
+            return self.in_open(from, to);
+        }
+        let segment = self.sealed.get(self.segment_of(from));
+        segment.map_or(&[], |one| &one.bytes[span(from, to, one.start)])
+    }
+
+    fn in_open(&self, from: u64, to: u64) -> &[u8] {
+        &self.open[span(from, to, self.open_start)]
+    }
+
+    /// The index of the sealed segment that has the byte at `offset`.
+    fn segment_of(&self, offset: u64) -> usize {
+        let after = self.sealed.partition_point(|one| one.start <= offset);
+        after.saturating_sub(1)
+    }
+}
+
+fn span(from: u64, to: u64, start: u64) -> core::ops::Range<usize> {
+    // Within one piece of memory, so it fits.
+    let place = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
+    place(from)..place(to)
+}
