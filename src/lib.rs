@@ -27,6 +27,8 @@
 //! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
 //!   a time out, within [`DecodeLimits`]; **[`DecodeStream`]** and `DecodeRead` yield owned items from
 //!   a stream of chunks and from a reader.
+//! - **[`client`]** for a client that reconnects as browsers do: [`EventSource`](client::EventSource), a state machine
+//!   for any HTTP client, and [`EventSourceStream`](client::EventSourceStream) over a function that opens a connection.
 //! - **[`HEADERS`], [`last_event_id`], [`accepts_event_stream`]** for the places where HTTP matters, as
 //!   plain data; with the feature `http` whole: `read_request` for a header map, `response` with a
 //!   `Body` for whatever builds on the crate `http`.
@@ -103,6 +105,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod client;
 mod error;
 mod server;
 mod sync;

@@ -1,4 +1,5 @@
-//! The lock and the atomics below what is shared between threads.
+//! The lock and the atomics below what handles and stream share between threads. (That a listener was
+//! removed is an atomic of its own in `listeners.rs`, which nothing else hangs on.)
 //!
 //! Named in one place, so that the model checker in `tests/model_check`, which builds these sources
 //! with a `cfg` of its own, can put its own there: it tries the orders in which threads may run.

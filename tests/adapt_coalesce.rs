@@ -5,6 +5,7 @@ mod support;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use sse_proto::adapt::{Coalesce, EventStreamExt, Linger};
 use sse_proto::bytes::Bytes;
 use support::fakes::{Clock, FakeTimer, Reader, Source, SourceStream};
@@ -188,4 +189,17 @@ fn debug_shows_what_is_held_and_no_bytes() {
         text.contains("max_bytes: 64") && text.contains("held: 0"),
         "{text}"
     );
+}
+
+#[test]
+fn chunks_without_a_byte_hold_nobody_up() {
+    // Any number of them, always ready: each poll comes to an end, and asks to be polled again.
+    let endless = || stream::repeat(Bytes::new());
+    let mut reader = Reader::new(endless().coalesce(100));
+    assert!(reader.is_pending());
+    assert_eq!(reader.wakes.take(), 1);
+    let one = stream::iter([Bytes::from_static(b"data: 1\n\n")]).chain(endless());
+    let mut reader = Reader::new(one.coalesce(100));
+    assert_eq!(reader.chunk(), "data: 1\n\n");
+    assert!(reader.is_pending());
 }

@@ -5,7 +5,11 @@
 mod support;
 
 use proptest::prelude::*;
-use support::life::{Adapter, Step, lives_like_its_model};
+use sse_proto::Overflow;
+use support::life::{Adapter, Origin, Step, lives_like_its_model};
+use support::life_seed::reason;
+use support::life_target::{Command, NEVER, SLOTS};
+use support::play::{Message, Rules};
 
 fn adapter() -> impl Strategy<Value = Adapter> {
     prop_oneof![
@@ -41,6 +45,73 @@ fn chunk() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat().into_bytes())
 }
 
+/// A target whose queue is full soon.
+fn target() -> impl Strategy<Value = Origin> {
+    let overflow = prop_oneof![
+        Just(Overflow::Refuse),
+        Just(Overflow::DropOldest),
+        Just(Overflow::KeepNewest),
+        Just(Overflow::Disconnect),
+    ];
+    let chunk = prop_oneof![Just(64 * 1024), 0..100_usize];
+    let rules = (1..8_usize, 20..200_usize, chunk, overflow, any::<bool>());
+    (rules, any::<bool>()).prop_map(|((frames, bytes, chunk, overflow, marked), shared)| {
+        let rules = Rules {
+            frames,
+            bytes,
+            chunk,
+            overflow,
+            marked,
+        };
+        if shared {
+            Origin::Shared(rules)
+        } else {
+            Origin::Local(rules)
+        }
+    })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let types = [None, Some("message"), Some("tick"), Some(NEVER)];
+    let event_type = proptest::sample::select(types.to_vec());
+    (event_type, b'a'..=b'z', 0..40_u8).prop_map(|(event_type, letter, len)| Message {
+        event_type,
+        letter,
+        len,
+        cancelable: true,
+    })
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let slot = || 0..SLOTS;
+    prop_oneof![
+        8 => message().prop_map(Command::Dispatch),
+        3 => message().prop_map(Command::Queue),
+        1 => (0..40_u8).prop_map(Command::Comment),
+        4 => (slot(), 0..60_usize).prop_map(|(slot, len)| Command::Reserve(slot, len)),
+        3 => slot().prop_map(Command::Reserved),
+        3 => (slot(), message()).prop_map(|(slot, message)| Command::Send(slot, message)),
+        2 => (slot(), message()).prop_map(|(slot, message)| Command::SendFrame(slot, message)),
+        2 => slot().prop_map(Command::GiveUp),
+        1 => any::<bool>().prop_map(Command::Mark),
+        1 => Just(Command::Listen),
+        1 => (0..7_u8).prop_map(|number| Command::End(reason(number))),
+        1 => Just(Command::DropHandle),
+        1 => Just(Command::Clone),
+    ]
+}
+
+fn step_of_a_target() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => command().prop_map(Step::Ask),
+        10 => Just(Step::Poll),
+        3 => (0..6_u8).prop_map(Step::Advance),
+        1 => Just(Step::Move),
+        1 => Just(Step::Signal),
+        1 => Just(Step::Drop),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -49,7 +120,16 @@ proptest! {
         adapters in proptest::collection::vec(adapter(), 0..6),
         steps in proptest::collection::vec(step(), 0..60),
     ) {
-        lives_like_its_model(&adapters, &steps);
+        lives_like_its_model(Origin::Fed, &adapters, &steps);
+    }
+
+    #[test]
+    fn a_target_and_its_stream_in_any_stack_of_adapters_live_like_their_models(
+        origin in target(),
+        adapters in proptest::collection::vec(adapter(), 0..6),
+        steps in proptest::collection::vec(step_of_a_target(), 0..80),
+    ) {
+        lives_like_its_model(origin, &adapters, &steps);
     }
 
     #[test]
@@ -66,6 +146,6 @@ proptest! {
         let steps = chunks.into_iter().flat_map(|chunk| {
             [Step::Feed(chunk), Step::Poll, Step::Advance(1), Step::Poll, Step::Poll]
         });
-        lives_like_its_model(&adapters, &steps.collect::<Vec<_>>());
+        lives_like_its_model(Origin::Fed, &adapters, &steps.collect::<Vec<_>>());
     }
 }

@@ -221,12 +221,48 @@ mod of_an_event_stream {
     }
 
     #[test]
-    fn the_first_reason_stays() {
-        let (target, signal, mut reader) = scene();
-        target.close();
-        signal.give();
-        assert_eq!(reader.chunk(), BYE);
-        assert_eq!(target.close_reason(), Some(CloseReason::Closed));
+    fn the_first_reason_stays_and_nothing_follows_it() {
+        for reason in [
+            CloseReason::Closed,
+            CloseReason::Aborted,
+            CloseReason::Overflow,
+        ] {
+            let (target, signal, mut reader) = scene();
+            assert!(target.dispatch_message("1").is_ok());
+            target.end(reason);
+            signal.give();
+            if reason.delivers_queue() {
+                assert_eq!(reader.chunk(), "data: 1\n\n");
+            }
+            assert!(reader.has_ended(), "{reason:?}");
+            assert_eq!(target.close_reason(), Some(reason));
+        }
+    }
+
+    #[test]
+    fn a_future_that_panics_in_its_drop_has_ended_the_stream_all_the_same() {
+        struct Unwinds;
+        impl std::future::Future for Unwinds {
+            type Output = ();
+            fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<()> {
+                Poll::Ready(())
+            }
+        }
+        impl Drop for Unwinds {
+            fn drop(&mut self) {
+                std::panic::resume_unwind(Box::new("a future's panic"));
+            }
+        }
+        let (target, stream) = channel();
+        assert!(target.dispatch_message("1").is_ok());
+        let bye = Frame::new(&Event::message("bye"));
+        let mut reader = Reader::new(stream.until(Unwinds).with_farewell(bye));
+        let poll = std::panic::AssertUnwindSafe(|| reader.poll());
+        assert!(std::panic::catch_unwind(poll).is_err());
+        assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
+        assert_eq!(reader.chunk(), "data: 1\n\n");
+        assert_eq!(reader.chunk(), "data: bye\n\n");
+        assert!(reader.has_ended());
     }
 
     #[test]

@@ -198,6 +198,141 @@ fn the_ends_of_a_local_channel_stay_on_their_thread() {
 }
 
 #[test]
+fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
+    use sse_proto::client::{
+        Closed, ClosedReason, Down, DownReason, EventSource, EventSourceStream, Options, Output,
+        Rejected, Repeat, Request, Response, State, UnsendableId, Update,
+    };
+
+    type Opening<B> = std::future::Ready<Result<(Response, B), std::io::Error>>;
+    type Body = futures::stream::Pending<Result<Vec<u8>, std::io::Error>>;
+    type Local = futures::stream::LocalBoxStream<'static, Result<Vec<u8>, std::io::Error>>;
+    type Timer = fn(std::time::Duration) -> std::future::Pending<()>;
+    type Clock = fn() -> std::time::Duration;
+    type Open<B> = fn(Request) -> Opening<B>;
+    type Stream<B> = EventSourceStream<Open<B>, Opening<B>, B, Vec<u8>, Timer, Clock>;
+
+    assert_eq!(auto_traits!(EventSource), ALL);
+    assert_eq!(auto_traits!(Options), ALL);
+    assert_eq!(auto_traits!(Repeat), ALL);
+    assert_eq!(auto_traits!(Output), ALL);
+    assert_eq!(auto_traits!(Request), ALL);
+    assert_eq!(auto_traits!(Response), ALL);
+    assert_eq!(auto_traits!(State), ALL);
+    assert_eq!(auto_traits!(Down), ALL);
+    assert_eq!(auto_traits!(DownReason), ALL);
+    assert_eq!(auto_traits!(Closed), ALL);
+    assert_eq!(auto_traits!(ClosedReason), ALL);
+    assert_eq!(auto_traits!(Rejected), ALL);
+    assert_eq!(auto_traits!(UnsendableId), ALL);
+    assert_eq!(auto_traits!(Update<std::io::ErrorKind>), ALL);
+    assert!(has!(DownReason: std::error::Error) && has!(ClosedReason: std::error::Error));
+    assert!(has!(Rejected: std::error::Error) && has!(UnsendableId: std::error::Error));
+    assert!(has!(UnsendableId: Copy) && has!(Options: Copy) && !has!(EventSource: Clone));
+
+    assert_eq!(auto_traits!(Stream<Body>)[..3], ALL[..3]);
+    assert!(!has!(Stream<Local>: Send));
+    assert!(has!(Stream<Body>: futures::stream::FusedStream));
+}
+
+#[test]
+fn a_client_says_why_it_goes_down_and_why_it_closes() {
+    use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Output, Response};
+    use std::time::Duration;
+
+    let texts = [
+        (DownReason::Ended, "the event stream ended"),
+        (
+            DownReason::Interrupted,
+            "the event stream ended within a block",
+        ),
+        (DownReason::IoError, "the connection failed"),
+        (DownReason::ConnectTimeout, "no response came in time"),
+        (DownReason::Idle, "the event stream was silent for too long"),
+        (DownReason::NetworkLost, "the network is lost"),
+        (DownReason::Reconnect, "a new connection was asked for"),
+    ];
+    for (reason, text) in texts {
+        assert_eq!(reason.to_string(), text);
+    }
+
+    let last = DownReason::Ended;
+    let elapsed = Duration::from_secs(90);
+    let texts = [
+        (ClosedReason::Here, "closed"),
+        (
+            ClosedReason::AttemptsExhausted {
+                attempts: 3,
+                last: last.clone(),
+            },
+            "gave up after 3 failures in a row: the event stream ended",
+        ),
+        (
+            ClosedReason::TimeExhausted {
+                elapsed,
+                last: Some(last.clone()),
+            },
+            "gave up after 90s without progress: the event stream ended",
+        ),
+        (
+            ClosedReason::TimeExhausted {
+                elapsed,
+                last: None,
+            },
+            "gave up after 90s without progress",
+        ),
+        (
+            ClosedReason::NotRepeatable(last),
+            "the request can't be sent twice: the event stream ended",
+        ),
+        (
+            ClosedReason::TooLarge(sse_proto::DecodeError::EventTooLong { limit: 5 }),
+            "event is longer than the limit of 5 bytes",
+        ),
+    ];
+    for (reason, text) in texts {
+        assert_eq!(reason.to_string(), text);
+    }
+
+    let rejected = |response| {
+        let options = Options::standard().with_max_redirects(0);
+        let mut source = EventSource::new("http://localhost/", options, 0);
+        source.start(Duration::ZERO);
+        assert!(matches!(source.poll_output(), Some(Output::Request(_))));
+        source.handle_response(Duration::ZERO, response);
+        source.closed().expect("it is rejected").reason.to_string()
+    };
+    assert_eq!(rejected(Response::new(204)), "the server answered 204");
+    assert_eq!(
+        rejected(Response::new(200)),
+        "the response has no content type"
+    );
+    assert_eq!(
+        rejected(Response::new(200).with_content_type(b"text/\x1b[31mhtml")),
+        "the content type is \"text/\\u{1b}[31mhtml\" and not text/event-stream"
+    );
+    assert_eq!(
+        rejected(Response::new(302).with_location(b"/")),
+        "too many redirects, the last with 302"
+    );
+    let mut source = EventSource::new("http://localhost/", Options::standard(), 0)
+        .with_last_event_id(&EventId::new("a\u{7f}").expect("valid"));
+    source.start(Duration::ZERO);
+    let Some(Output::Request(request)) = source.poll_output() else {
+        panic!()
+    };
+    assert_eq!(
+        request.left_out().expect("it can't be sent").to_string(),
+        "U+007F at byte 1 of the last event ID can't be part of a header"
+    );
+    source.handle_response(Duration::ZERO, Response::new(302));
+    assert_eq!(
+        source.closed().expect("it is rejected").reason.to_string(),
+        "the redirect with 302 leads nowhere"
+    );
+}
+
+#[test]
 fn errors_are_errors_and_copies() {
     assert!(has!(InvalidField: std::error::Error) && has!(InvalidField: Copy));
     assert!(has!(BufferTooSmall: std::error::Error) && has!(BufferTooSmall: Copy));
@@ -231,6 +366,28 @@ fn no_type_grows_unnoticed() {
         ("SharedListener", size_of::<SharedListener>(), 16),
         ("Target", size_of::<Target>(), 264),
         ("WriteError", size_of::<WriteError>(), 16),
+        (
+            "client::EventSource",
+            size_of::<sse_proto::client::EventSource>(),
+            880,
+        ),
+        (
+            "client::Options",
+            size_of::<sse_proto::client::Options>(),
+            176,
+        ),
+        ("client::Output", size_of::<sse_proto::client::Output>(), 72),
+        (
+            "client::Request",
+            size_of::<sse_proto::client::Request>(),
+            72,
+        ),
+        (
+            "client::Response",
+            size_of::<sse_proto::client::Response>(),
+            72,
+        ),
+        ("client::State", size_of::<sse_proto::client::State>(), 1),
         #[cfg(feature = "std")]
         ("EventStream", size_of::<EventStream>(), 8),
         #[cfg(feature = "std")]

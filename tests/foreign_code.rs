@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::{FutureExt, Stream, StreamExt};
-use sse_proto::{CloseReason, Dispatched, EventStream, On, TargetHandle, channel};
+use sse_proto::bytes::Bytes;
+use sse_proto::{
+    CloseReason, Dispatched, EventStream, Limits, On, TargetHandle, channel, channel_with,
+};
 
 /// Runs `work` on a thread of its own, so that a deadlock is a failure and not a hang.
 fn no_deadlock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -289,4 +292,68 @@ fn targets_do_not_share_their_depth() {
         let _ = own.upgrade().unwrap().dispatch_message("deeper");
     });
     assert_eq!(outer.dispatch_message("x"), Ok(Dispatched::Sent));
+}
+
+#[test]
+fn a_payload_that_panics_in_its_drop_keeps_no_listener_from_being_told() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("a payload's panic"));
+        }
+    }
+    let (target, _stream) = channel();
+    let told = Arc::new(AtomicUsize::new(0));
+    target.on_close(|_| std::panic::resume_unwind(Box::new(1)));
+    target.on_close(|_| std::panic::resume_unwind(Box::new(Bomb)));
+    let tell = Arc::clone(&told);
+    target.on_close(move |_| _ = tell.fetch_add(1, Ordering::Relaxed));
+    let panic = catch_unwind(AssertUnwindSafe(|| target.close())).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&1), "the first one");
+    assert_eq!(told.load(Ordering::Relaxed), 1);
+}
+
+struct Unwinds;
+
+impl Wake for Unwinds {
+    fn wake(self: Arc<Self>) {
+        std::panic::resume_unwind(Box::new("a waker's panic"));
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_from_being_served_and_costs_the_reader_no_chunk() {
+    let (target, mut stream) = channel_with(Limits::new().with_frames(2));
+    for data in ["1", "2"] {
+        target.dispatch_message(data).unwrap();
+    }
+    let waker = Waker::from(Arc::new(Unwinds));
+    let mut first = Box::pin(target.reserve(10));
+    let polled = first.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut second = Box::pin(target.reserve(10));
+    let polled = second.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+
+    let mut poll = || Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()));
+    let chunk = Bytes::from_static(b"data: 1\n\ndata: 2\n\n");
+    assert_eq!(poll(), Poll::Ready(Some(chunk)));
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    // The panic is not lost: it goes on where nothing else is.
+    assert!(catch_unwind(AssertUnwindSafe(&mut poll)).is_err());
+    assert_eq!(poll(), Poll::Pending);
+    target.close();
+    assert_eq!(poll(), Poll::Ready(None));
+    assert!(target.is_drained());
 }

@@ -410,3 +410,28 @@ fn many_threads_wait_and_all_are_served() {
     let read = wait.recv_timeout(Duration::from_secs(120));
     assert_eq!(read, Ok(9 * sent), "no wake is lost");
 }
+
+#[test]
+fn what_others_hold_or_wait_for_disconnects_nobody() {
+    let limits = Limits::new()
+        .with_bytes(100)
+        .with_overflow(Overflow::Disconnect);
+    let (target, _stream) = channel_with(limits);
+    let sixty_eight = "x".repeat(60);
+    target.dispatch_message(&sixty_eight).unwrap();
+    let mut waits = Box::pin(target.reserve(50));
+    let polled = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    assert_eq!(target.dispatch_message("y"), Err(DispatchError::Full));
+    drop(waits);
+    let held = Box::pin(target.reserve(30))
+        .now_or_never()
+        .unwrap()
+        .unwrap();
+    assert_eq!(target.dispatch_message("y"), Err(DispatchError::Full));
+    drop(held);
+    assert_eq!(target.dispatch_message("y"), Ok(Dispatched::Sent));
+    // The client is too slow.
+    let overflow = DispatchError::Closed(CloseReason::Overflow);
+    assert_eq!(target.dispatch_message(&sixty_eight), Err(overflow));
+}

@@ -1,34 +1,89 @@
-//! Shows an event stream as it comes: `curl -sN URL | cargo run --example tail`, `--json` for programs.
+//! Shows an event stream as it comes, and comes back when it is lost: `cargo run --example tail -- URL`, `--json` for
+//! programs. Without a URL, the stream is standard input.
 
+mod follow;
+mod show;
+
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use sse_proto::{DecodeRead, Decoder, OwnedItem, OwnedMessageEvent, ReceiveError};
+use sse_proto::{DecodeRead, Decoder, EventId, OwnedItem, ReceiveError};
+
+use crate::follow::follow;
+use crate::show::show;
 
 const HELP: &str = "\
-Shows an event stream from standard input, each event as it comes.
+Shows an event stream, each event as it comes.
 
-    curl -sN http://127.0.0.1:8000/events | cargo run --example tail [-- --json]
+    cargo run --example tail -- http://127.0.0.1:8000/events [--json] [--last-event-id ID]
+    curl -sN https://example.org/events | cargo run --example tail [-- --json]
 
-    --json    one JSON object a line, for programs
+    --json                one JSON object a line, for programs
+    --last-event-id ID    begin after the event with this id, if the server has it
+
+With a URL it comes back when the stream is lost, with the last event ID, and tells on standard error.
 ";
 
+#[derive(Default)]
+struct Arguments {
+    url: Option<String>,
+    json: bool,
+    last_event_id: Option<EventId<'static>>,
+}
+
 fn main() -> ExitCode {
-    let mut json = false;
-    for argument in std::env::args().skip(1) {
+    let arguments = match arguments() {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            // Whoever reads it may have gone.
+            let _ = io::stdout().write_all(HELP.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(reason) => {
+            note(format_args!("{reason}\n\n{HELP}"));
+            return ExitCode::from(2);
+        }
+    };
+    match &arguments.url {
+        Some(url) => follow(url, arguments.last_event_id.as_ref(), arguments.json),
+        None => read(arguments.json),
+    }
+}
+
+/// `None` if help is wanted.
+fn arguments() -> Result<Option<Arguments>, String> {
+    let mut found = Arguments::default();
+    // Lossy, since `args` panics on what is not Unicode.
+    let mut given = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned());
+    while let Some(argument) = given.next() {
         match argument.as_str() {
-            "--json" => json = true,
-            "--help" | "-h" => {
-                // Whoever reads it may have gone.
-                let _ = io::stdout().write_all(HELP.as_bytes());
-                return ExitCode::SUCCESS;
+            "--json" => found.json = true,
+            "--help" | "-h" => return Ok(None),
+            "--last-event-id" => {
+                let id = given.next().ok_or("--last-event-id needs an id")?;
+                let id = EventId::new(&id).map_err(|error| error.to_string())?;
+                found.last_event_id = Some(id.into_owned());
             }
-            other => {
-                eprintln!("tail: unknown argument {other}\n\n{HELP}");
-                return ExitCode::from(2);
+            url if url.starts_with("http://") && found.url.is_none() => found.url = Some(argument),
+            url if url.starts_with("https://") => {
+                return Err(format!(
+                    "there is no TLS in this example; try curl -sN {url}"
+                ));
             }
+            other => return Err(format!("unknown argument {other}")),
         }
     }
+    if found.last_event_id.is_some() && found.url.is_none() {
+        return Err("--last-event-id needs a URL".into());
+    }
+    Ok(Some(found))
+}
+
+/// Shows the events of standard input.
+fn read(json: bool) -> ExitCode {
     let mut events = 0_usize;
     let decoder = Decoder::new().with_comments(true).with_last_event_ids(true);
     for item in DecodeRead::new(io::stdin().lock(), decoder) {
@@ -39,11 +94,11 @@ fn main() -> ExitCode {
             }
             // A limit costs one event, not the stream.
             Err(ReceiveError::Decode(error)) => {
-                eprintln!("tail: event skipped: {error}");
+                note(format_args!("event skipped: {error}"));
                 continue;
             }
             Err(error) => {
-                eprintln!("tail: {error}");
+                note(format_args!("{error}"));
                 return ExitCode::FAILURE;
             }
         };
@@ -52,100 +107,18 @@ fn main() -> ExitCode {
             // Whoever read us has had enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("tail: {error}");
+                note(format_args!("{error}"));
                 return ExitCode::FAILURE;
             }
         }
     }
     if events == 0 {
-        eprintln!("tail: the input had no event");
+        note(format_args!("the input had no event"));
     }
     ExitCode::SUCCESS
 }
 
-fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if json {
-        writeln!(out, "{}", escaped(&as_json(item).to_string()))?;
-    } else {
-        match item {
-            OwnedItem::Event(event) => show_event(&mut out, event)?,
-            OwnedItem::ReconnectionTime(time) => writeln!(out, "-- reconnection time {time:?}")?,
-            OwnedItem::Comment(text) => writeln!(out, "-- {}", printable(text))?,
-            OwnedItem::LastEventId(id) => writeln!(out, "-- last event ID {}", printable(id))?,
-            other => writeln!(out, "-- {other:?}")?,
-        }
-    }
-    out.flush()
-}
-
-fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()> {
-    // A notice of ours begins with `--`; nothing of the stream's does.
-    let is_like_notice = event.event_type().starts_with("--");
-    let mark = if is_like_notice { "\\" } else { "" };
-    write!(out, "{mark}{}", printable(event.event_type()))?;
-    if event.has_own_id() {
-        write!(out, " #{}", printable(event.last_event_id()))?;
-    }
-    let mut lines = event.data().split('\n').map(printable);
-    if lines.clone().nth(1).is_none() {
-        return writeln!(out, ": {}", lines.next().unwrap_or_default());
-    }
-    writeln!(out, ":")?;
-    lines.try_for_each(|line| writeln!(out, "    {line}"))
-}
-
-/// What a stranger sends must not drive the terminal: neither its control characters nor those that
-/// turn the direction of text or are not seen.
-fn printable(text: &str) -> String {
-    let shown = |c| {
-        if drives_terminal(c) && c != '\t' {
-            '\u{FFFD}'
-        } else {
-            c
-        }
-    };
-    text.chars().map(shown).collect()
-}
-
-/// The same for JSON, which has escapes for them.
-fn escaped(json: &str) -> String {
-    use std::fmt::Write as _;
-    let mut escaped = String::with_capacity(json.len());
-    for c in json.chars() {
-        if drives_terminal(c) {
-            // All of them are below U+10000, so one escape is enough.
-            // A `String` takes all that is written to it.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
-}
-
-fn drives_terminal(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
-        )
-}
-
-fn as_json(item: &OwnedItem) -> serde_json::Value {
-    use serde_json::json;
-    match item {
-        OwnedItem::Event(event) => json!({
-            "type": event.event_type(),
-            "data": event.data(),
-            "last_event_id": event.last_event_id(),
-            "own_id": event.has_own_id(),
-        }),
-        OwnedItem::ReconnectionTime(time) => {
-            json!({ "reconnection_time": u64::try_from(time.as_millis()).unwrap_or(u64::MAX) })
-        }
-        OwnedItem::Comment(text) => json!({ "comment": text }),
-        OwnedItem::LastEventId(id) => json!({ "last_event_id": id }),
-        other => json!({ "other": format!("{other:?}") }),
-    }
+/// Writes a line to standard error; if that is closed, nobody wants it.
+fn note(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "tail: {text}");
 }

@@ -17,7 +17,11 @@ impl Panics {
     pub(crate) fn catch(&mut self, work: impl FnOnce()) {
         // Nothing of ours is borrowed by `work`, so nothing of ours is seen half done.
         if let Err(panic) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(work)) {
-            self.first.get_or_insert(panic);
+            // A payload may panic in its own drop, so what is not passed on is not dropped either.
+            match self.first {
+                None => self.first = Some(panic),
+                Some(_) => core::mem::forget(panic),
+            }
         }
     }
 
@@ -27,6 +31,18 @@ impl Panics {
         work();
     }
 
+    /// Whether there is something to go on.
+    #[cfg_attr(
+        not(feature = "std"),
+        expect(clippy::unused_self, reason = "the same shape as with `std`")
+    )]
+    pub(crate) fn any(&self) -> bool {
+        #[cfg(feature = "std")]
+        return self.first.is_some();
+        #[cfg(not(feature = "std"))]
+        false
+    }
+
     #[cfg_attr(
         not(feature = "std"),
         expect(clippy::unused_self, reason = "the same shape as with `std`")
@@ -34,7 +50,9 @@ impl Panics {
     pub(crate) fn go_on(self) {
         #[cfg(feature = "std")]
         if let Some(panic) = self.first {
-            if !std::thread::panicking() {
+            if std::thread::panicking() {
+                core::mem::forget(panic);
+            } else {
                 std::panic::resume_unwind(panic);
             }
         }

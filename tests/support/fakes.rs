@@ -111,6 +111,10 @@ impl Clock {
         wake.into_iter().for_each(Waker::wake);
     }
 
+    pub fn now(&self) -> Duration {
+        self.now.get()
+    }
+
     /// How many sleeps were ever asked for.
     pub fn asked(&self) -> usize {
         self.asked.get()

@@ -50,7 +50,7 @@ fn pieces<'a>(mut stream: &'a [u8], plan: &[usize]) -> Vec<&'a [u8]> {
     pieces
 }
 
-fn say(item: &Item<'_>) -> Said {
+pub fn say(item: &Item<'_>) -> Said {
     match *item {
         Item::Event(event) => {
             assert_eq!(event.data(), String::from_utf8_lossy(event.data_bytes()));
@@ -76,7 +76,7 @@ fn say(item: &Item<'_>) -> Said {
     }
 }
 
-fn say_owned(item: OwnedItem) -> Said {
+pub fn say_owned(item: OwnedItem) -> Said {
     match item {
         OwnedItem::Event(event) => {
             let len = event.data().len() + event.event_type().len() + event.last_event_id().len();

@@ -1,20 +1,18 @@
 //! The life of a stream in a stack of adapters, poll by poll, held against its model and against
-//! what holds without one.
+//! what holds without one. The stream is one that the test feeds, or that of a target.
 
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use sse_proto::adapt::{EventStreamExt, Preamble};
-use sse_proto::bytes::Bytes;
-use sse_proto::futures_core::stream::FusedStream;
-use sse_proto::{Event, Frame};
+use sse_proto::{CloseReason, Dispatched};
 
 use super::fakes::{Clock, Signal, Source, Wakes};
-use super::input::Input;
-use super::life_model::{BYE, COMMENT, HELLO, Model, Polled, ends_a_block};
+use super::life_model::{BYE, COMMENT, HELLO, Model, Polled, Within, ends_a_block};
+use super::life_stack::{self, Stack};
+use super::life_target::{self as target, Command, Outcome};
+use super::life_target_model::TargetModel;
+use super::play::{Message, Rules, comment};
 
 /// An adapter of the stack; times are seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +24,19 @@ pub enum Adapter {
     Linger { max: u8, duration: u8 },
 }
 
+/// Where the stream in the stack comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From the test, chunk by chunk, of whatever bytes.
+    Fed,
+    Shared(Rules),
+    Local(Rules),
+}
+
 /// What happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// A chunk; to a target, a message of as many bytes.
     Feed(Vec<u8>),
     End,
     Advance(u8),
@@ -37,58 +45,20 @@ pub enum Step {
     Poll,
     /// From the next poll on, another task polls.
     Move,
-}
-
-/// Letters, so that a person can write a seed: `k` + interval, `p`, `u` or `f` (with a farewell),
-/// `c` + bytes, `l` + bytes + duration, innermost first, up to `|`; then the steps: `d` + text + `|`,
-/// `e`, `t` + seconds, `!`, `.` (poll), `w` (another waker). A number is a byte, a digit being its
-/// own value; bytes count eightfold.
-pub fn read(data: &[u8]) -> (Vec<Adapter>, Vec<Step>) {
-    let mut input = Input(data);
-    let mut adapters = Vec::new();
-    while !input.is_empty() && adapters.len() < 6 {
-        adapters.push(match input.byte() {
-            b'|' => break,
-            b'k' => Adapter::KeepAlive {
-                interval: number(&mut input),
-            },
-            b'p' => Adapter::Preamble,
-            b'u' => Adapter::Until { farewell: false },
-            b'c' => Adapter::Coalesce {
-                max: 8 * number(&mut input),
-            },
-            b'l' => Adapter::Linger {
-                max: 8 * number(&mut input),
-                duration: number(&mut input),
-            },
-            _ => Adapter::Until { farewell: true },
-        });
-    }
-    let mut steps = Vec::new();
-    while !input.is_empty() && steps.len() < 200 {
-        steps.push(match input.byte() {
-            b'd' => Step::Feed(input.text().into_bytes()),
-            b'e' => Step::End,
-            b't' => Step::Advance(number(&mut input)),
-            b'!' => Step::Signal,
-            b'w' => Step::Move,
-            _ => Step::Poll,
-        });
-    }
-    (adapters, steps)
-}
-
-fn number(input: &mut Input<'_>) -> u8 {
-    input.byte() % 16
+    /// The client goes away.
+    Drop,
+    /// To a target.
+    Ask(Command),
 }
 
 /// What is polled gives at each poll what its model gives; whoever polled is woken when there is
-/// something for it, and never by a poll; and in the end the laws hold that need no model.
-pub fn lives_like_its_model(adapters: &[Adapter], steps: &[Step]) {
-    if adapters.is_empty() {
+/// something for it, and never by a poll; all that a target tells is what its model tells; and in the
+/// end the laws hold that need no model.
+pub fn lives_like_its_model(origin: Origin, adapters: &[Adapter], steps: &[Step]) {
+    if adapters.is_empty() && origin == Origin::Fed {
         return;
     }
-    let mut life = Life::new(adapters);
+    let mut life = Life::new(origin, adapters);
     for step in steps {
         life.step(step);
     }
@@ -102,19 +72,22 @@ pub fn lives_like_its_model(adapters: &[Adapter], steps: &[Step]) {
     life.check_the_end();
 }
 
-type Stack = Pin<Box<dyn FusedStream<Item = Bytes>>>;
-
 struct Life {
-    stack: Stack,
+    /// None once it was dropped.
+    stack: Option<Stack>,
     model: Model,
-    source: Rc<Source>,
+    inner: Inner,
     clock: Rc<Clock>,
     signal: Rc<Signal>,
     wakes: Arc<Wakes>,
+    /// Some adapter drops what is within it at the signal, and with it what others hold.
+    cuts: bool,
     /// Another task is to poll.
     moved: bool,
     last: Option<Polled>,
     woken: bool,
+    /// How often the target woke who polls since the last poll.
+    told: usize,
     fed: Vec<u8>,
     out: Vec<u8>,
     chunks: usize,
@@ -122,23 +95,49 @@ struct Life {
     hints: Vec<(usize, usize, Option<usize>)>,
 }
 
+enum Inner {
+    Source(Rc<Source>),
+    Target(Box<dyn target::Origin>),
+}
+
 impl Life {
-    fn new(adapters: &[Adapter]) -> Self {
-        let (source, clock, signal) = (Source::new(), Clock::new(), Signal::new());
-        let mut stack: Stack = Box::pin(source.stream());
-        for adapter in adapters {
-            stack = put_around(stack, *adapter, &clock, &signal);
+    fn new(origin: Origin, adapters: &[Adapter]) -> Self {
+        let (clock, signal) = (Clock::new(), Signal::new());
+        let mut left = adapters;
+        let (inner, mut stack, within): (Inner, Stack, Within) = match origin {
+            Origin::Fed => {
+                let source = Source::new();
+                let stream = source.stream();
+                (Inner::Source(source), Box::pin(stream), Within::fed())
+            }
+            Origin::Shared(rules) => {
+                let (target, stream) = target::shared(rules);
+                let stack = life_stack::begin(stream, &mut left, &signal);
+                let within = Within::Target(TargetModel::new(rules));
+                (Inner::Target(Box::new(target)), stack, within)
+            }
+            Origin::Local(rules) => {
+                let (target, stream) = target::local(rules);
+                let stack = life_stack::begin(stream, &mut left, &signal);
+                let within = Within::Target(TargetModel::new(rules));
+                (Inner::Target(Box::new(target)), stack, within)
+            }
+        };
+        for adapter in left {
+            stack = life_stack::put_around(stack, *adapter, &clock, &signal);
         }
         Self {
-            stack,
-            model: Model::new(adapters),
-            source,
+            stack: Some(stack),
+            model: Model::new(adapters, within),
+            inner,
             clock,
             signal,
             wakes: Wakes::new(),
+            cuts: left.iter().any(|a| matches!(a, Adapter::Until { .. })),
             moved: false,
             last: None,
             woken: false,
+            told: 0,
             fed: Vec::new(),
             out: Vec::new(),
             chunks: 0,
@@ -148,17 +147,8 @@ impl Life {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Feed(chunk) => {
-                if !self.model.world.ended {
-                    self.fed.extend_from_slice(chunk);
-                    self.source.feed(chunk.clone());
-                    self.model.world.chunks.push_back(chunk.clone());
-                }
-            }
-            Step::End => {
-                self.source.end();
-                self.model.world.ended = true;
-            }
+            Step::Feed(chunk) => self.feed(chunk),
+            Step::End => self.end(),
             Step::Advance(seconds) => {
                 self.clock.advance(u64::from(*seconds));
                 self.model.world.now += u64::from(*seconds);
@@ -169,35 +159,107 @@ impl Life {
             }
             Step::Poll => _ = self.poll(),
             Step::Move => self.moved = true,
+            Step::Drop => self.drop_stack(),
+            Step::Ask(command) => {
+                self.ask(command);
+                let wakes = self.wakes.take();
+                self.told += wakes;
+                assert!(self.told <= 1, "woken again without a poll");
+                self.woken |= wakes > 0;
+            }
         }
         self.woken |= self.wakes.take() > 0;
-        if self.last == Some(Polled::Pending) && !self.woken {
+        if self.last == Some(Polled::Pending) && !self.woken && self.stack.is_some() {
             let now = self.model.clone().poll();
             assert_eq!(now, Polled::Pending, "nobody was woken for it");
+        }
+        self.see();
+    }
+
+    fn feed(&mut self, chunk: &[u8]) {
+        match (&self.inner, &mut self.model.world.within) {
+            (Inner::Source(source), Within::Fed { chunks, ended }) => {
+                if !*ended {
+                    self.fed.extend_from_slice(chunk);
+                    source.feed(chunk.to_vec());
+                    chunks.push_back(chunk.to_vec());
+                }
+            }
+            _ => self.ask(&Command::Dispatch(Message {
+                event_type: None,
+                letter: b'd',
+                len: u8::try_from(chunk.len()).unwrap_or(u8::MAX),
+                cancelable: true,
+            })),
+        }
+    }
+
+    fn end(&mut self) {
+        if let (Inner::Source(source), Within::Fed { ended, .. }) =
+            (&self.inner, &mut self.model.world.within)
+        {
+            source.end();
+            *ended = true;
+            return;
+        }
+        // Where no handle is left, somebody holds a permit.
+        self.ask(&Command::End(CloseReason::Closed));
+        (0..target::SLOTS).for_each(|who| self.ask(&Command::GiveUp(who)));
+    }
+
+    fn ask(&mut self, command: &Command) {
+        let (Inner::Target(target), Within::Target(model)) =
+            (&mut self.inner, &mut self.model.world.within)
+        else {
+            return;
+        };
+        let outcome = target.obey(command);
+        assert_eq!(outcome, model.obey(command), "{command:?}");
+        model.queue.log.clear();
+        if outcome == Outcome::Sent(Ok(Dispatched::Sent)) {
+            self.fed.extend(match command {
+                Command::Dispatch(message)
+                | Command::Queue(message)
+                | Command::Send(_, message)
+                | Command::SendFrame(_, message) => message.wire(),
+                Command::Comment(len) => comment(*len),
+                _ => unreachable!("sends nothing"),
+            });
+        }
+    }
+
+    fn see(&mut self) {
+        if let (Inner::Target(target), Within::Target(model)) =
+            (&mut self.inner, &self.model.world.within)
+        {
+            assert_eq!(target.see(), model.see());
         }
     }
 
     fn poll(&mut self) -> Polled {
-        self.woken = false;
+        let Some(stack) = &mut self.stack else {
+            return Polled::End;
+        };
+        (self.woken, self.told) = (false, 0);
         if std::mem::take(&mut self.moved) {
             self.wakes = Wakes::new();
         }
-        let terminated = self.stack.is_terminated();
-        let (least, most) = self.stack.size_hint();
+        let terminated = stack.is_terminated();
+        let (least, most) = stack.size_hint();
         self.hints.push((self.chunks, least, most));
 
-        let waker = self.wakes.waker();
-        let polled = match self
-            .stack
-            .as_mut()
-            .poll_next(&mut Context::from_waker(&waker))
-        {
+        let was_closed = self.model.world.within.is_closed();
+        let task = self.wakes.waker();
+        let polled = match stack.as_mut().poll_next(&mut Context::from_waker(&task)) {
             Poll::Ready(Some(chunk)) => Polled::Chunk(chunk.to_vec()),
             Poll::Ready(None) => Polled::End,
             Poll::Pending => Polled::Pending,
         };
-        assert_eq!(self.wakes.take(), 0, "a poll wakes nobody");
         assert_eq!(polled, self.model.poll());
+        // A poll in which `until` ends the target wakes whoever waited for it, also itself.
+        let ended_it = self.model.world.within.is_closed() && !was_closed;
+        let wakes = self.wakes.take();
+        assert!(wakes <= usize::from(ended_it), "a poll wakes nobody");
         match &polled {
             Polled::Chunk(chunk) => {
                 self.chunks += 1;
@@ -210,55 +272,52 @@ impl Life {
             assert_eq!(polled, Polled::End, "an ended stream stays ended");
         }
         self.last = Some(polled.clone());
+        self.see();
         polled
     }
 
+    fn drop_stack(&mut self) {
+        if self.stack.take().is_some() {
+            self.model.world.within.end(CloseReason::ClientGone);
+        }
+        assert_eq!((self.clock.timers(), self.clock.sleeps()), (0, 0));
+    }
+
     fn check_that_all_is_dropped(&self) {
-        assert!(self.stack.is_terminated() && self.source.is_dropped());
-        assert_eq!(self.stack.size_hint(), (0, Some(0)));
+        let stack = self.stack.as_ref().expect("it was polled");
+        assert!(stack.is_terminated());
+        if let Inner::Source(source) = &self.inner {
+            assert!(source.is_dropped());
+            assert_eq!(stack.size_hint(), (0, Some(0)));
+        }
         assert_eq!((self.clock.timers(), self.clock.sleeps()), (0, 0));
     }
 
     /// What holds of any stack, whatever its model says.
     fn check_the_end(&self) {
-        for &(chunks, least, most) in &self.hints {
-            let came = self.chunks - chunks;
-            assert!(least <= came && most.is_none_or(|most| came <= most));
+        let mut all = !(self.cuts && self.model.world.signal);
+        if let Within::Target(model) = &self.model.world.within {
+            if model.queue.counts().2 > 0 {
+                // What is missing only the model knows.
+                return;
+            }
+            all &= model.queue.is_drained();
         }
-        let all = !self.model.world.signal;
+        if self.stack.is_none() {
+            // What is held in the stack went with it.
+            all = false;
+        } else {
+            for &(chunks, least, most) in &self.hints {
+                let came = self.chunks - chunks;
+                assert!(least <= came && most.is_none_or(|most| came <= most));
+            }
+        }
         assert!(
             is_fed_with_blocks_between(&self.out, &self.fed, all),
             "{:?} is no {:?} with blocks in between",
             String::from_utf8_lossy(&self.out),
             String::from_utf8_lossy(&self.fed)
         );
-    }
-}
-
-fn put_around(stack: Stack, adapter: Adapter, clock: &Rc<Clock>, signal: &Rc<Signal>) -> Stack {
-    let seconds = |seconds| Duration::from_secs(u64::from(seconds));
-    match adapter {
-        Adapter::KeepAlive { interval } => {
-            Box::pin(stack.keep_alive(seconds(interval), clock.timer()))
-        }
-        Adapter::Preamble => Box::pin(
-            stack.preamble(
-                &Preamble::new()
-                    .with_comment("hello")
-                    .with_reconnection_time(Duration::from_secs(1)),
-            ),
-        ),
-        Adapter::Until { farewell: false } => Box::pin(stack.until(signal.given())),
-        Adapter::Until { farewell: true } => {
-            let bye = Frame::new(&Event::message("bye"));
-            Box::pin(stack.until(signal.given()).with_farewell(bye))
-        }
-        Adapter::Coalesce { max } => Box::pin(stack.coalesce(usize::from(max))),
-        Adapter::Linger { max, duration } => Box::pin(
-            stack
-                .coalesce(usize::from(max))
-                .linger(seconds(duration), clock.timer()),
-        ),
     }
 }
 

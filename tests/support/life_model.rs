@@ -3,7 +3,10 @@
 
 use std::collections::VecDeque;
 
+use sse_proto::CloseReason;
+
 use super::life::Adapter;
+use super::life_target_model::TargetModel;
 use super::oracle;
 
 pub const COMMENT: &str = ": keep-alive comment\n\n";
@@ -26,12 +29,57 @@ pub struct Model {
     pub world: World,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct World {
-    pub chunks: VecDeque<Vec<u8>>,
-    pub ended: bool,
+    pub within: Within,
     pub now: u64,
     pub signal: bool,
+}
+
+/// The stream in the stack.
+#[derive(Clone)]
+pub enum Within {
+    Fed {
+        chunks: VecDeque<Vec<u8>>,
+        ended: bool,
+    },
+    Target(TargetModel),
+}
+
+impl Within {
+    pub fn fed() -> Self {
+        Self::Fed {
+            chunks: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    /// Whether it is the stream of a target that is closed.
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Fed { .. } => false,
+            Self::Target(target) => target.queue.reason().is_some(),
+        }
+    }
+
+    fn poll(&mut self) -> Polled {
+        let (chunk, ended) = match self {
+            Self::Fed { chunks, ended } => (chunks.pop_front(), *ended),
+            Self::Target(target) => (target.take_chunk(), target.queue.is_ended()),
+        };
+        match chunk {
+            Some(chunk) => Polled::Chunk(chunk),
+            None if ended => Polled::End,
+            None => Polled::Pending,
+        }
+    }
+
+    /// What ends with the stream.
+    pub fn end(&mut self, reason: CloseReason) {
+        if let Self::Target(target) = self {
+            target.end(reason);
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -42,26 +90,31 @@ struct Layer {
     passed: Vec<u8>,
     due: Option<u64>,
     said_hello: bool,
-    signaled: bool,
+    /// The signal was seen; and whether a farewell may follow.
+    signaled: Option<bool>,
     held: Vec<Vec<u8>>,
     next: Option<Vec<u8>>,
 }
 
 impl Model {
-    pub fn new(adapters: &[Adapter]) -> Self {
+    pub fn new(adapters: &[Adapter], within: Within) -> Self {
         let layer = |&adapter: &Adapter| Layer {
             adapter,
             over: false,
             passed: Vec::new(),
             due: None,
             said_hello: false,
-            signaled: false,
+            signaled: None,
             held: Vec::new(),
             next: None,
         };
         Self {
             stack: adapters.iter().map(layer).collect(),
-            world: World::default(),
+            world: World {
+                within,
+                now: 0,
+                signal: false,
+            },
         }
     }
 
@@ -72,11 +125,7 @@ impl Model {
 
 fn poll(stack: &mut [Layer], world: &mut World) -> Polled {
     let Some((outer, within)) = stack.split_last_mut() else {
-        return match world.chunks.pop_front() {
-            Some(chunk) => Polled::Chunk(chunk),
-            None if world.ended => Polled::End,
-            None => Polled::Pending,
-        };
+        return world.within.poll();
     };
     if outer.over {
         return Polled::End;
@@ -116,13 +165,23 @@ impl Layer {
     }
 
     fn until(&mut self, farewell: bool, within: &mut [Layer], world: &mut World) -> Polled {
-        self.signaled |= world.signal;
+        if world.signal && self.signaled.is_none() {
+            // Around the stream of a target, this ends the target; behind another end there is no
+            // farewell.
+            let innermost = within.is_empty();
+            self.signaled = Some(!(innermost && world.within.is_closed()));
+            if innermost {
+                world.within.end(CloseReason::Shutdown);
+            }
+        }
         let polled = self.pass(within, world);
-        if !self.signaled || matches!(polled, Polled::Chunk(_)) {
+        if self.signaled.is_none() || matches!(polled, Polled::Chunk(_)) {
             return polled;
         }
         self.over = true;
-        if farewell && ends_a_block(&self.passed) {
+        // With all that is within, the stream goes.
+        world.within.end(CloseReason::ClientGone);
+        if farewell && self.signaled == Some(true) && ends_a_block(&self.passed) {
             Polled::Chunk(BYE.into())
         } else {
             Polled::End
@@ -179,6 +238,8 @@ impl Layer {
 
 /// Whether the last line of what was sent is blank, and nothing stands behind it.
 pub fn ends_a_block(sent: &[u8]) -> bool {
-    let lines = oracle::lines(&String::from_utf8_lossy(sent));
+    // Two blank lines are in the last few bytes.
+    let last = &sent[sent.len().saturating_sub(16)..];
+    let lines = oracle::lines(&String::from_utf8_lossy(last));
     lines.iter().rev().take(2).all(String::is_empty)
 }

@@ -9,13 +9,21 @@
 
 pub mod broadcast;
 pub mod broadcast_model;
+pub mod client;
+pub mod client_model;
+pub mod driver;
 pub mod fakes;
 pub mod input;
 pub mod laws;
 pub mod laws_decode;
 pub mod life;
 pub mod life_model;
+pub mod life_seed;
+pub mod life_stack;
+pub mod life_target;
+pub mod life_target_model;
 pub mod model;
+pub mod model_line;
 pub mod oracle;
 pub mod play;
 pub mod replay;

@@ -2,13 +2,14 @@
 
 use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH, Overflow};
 
+use super::model_line::{Line, Queued};
 use super::play::{
     Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,
-    comment,
 };
 
+#[derive(Clone)]
 pub struct Model {
-    rules: Rules,
+    pub rules: Rules,
     queue: Vec<Queued>,
     dropped: usize,
     /// Something was dropped since the last one was taken.
@@ -21,13 +22,9 @@ pub struct Model {
     added: usize,
     /// Lengths of the dispatches under way within each other, outermost first.
     under_way: Vec<usize>,
+    /// Those who wait for room, and those who hold some.
+    pub line: Line,
     pub log: Vec<(usize, Heard)>,
-}
-
-/// A frame, and the type of the event that it fires.
-struct Queued {
-    wire: Vec<u8>,
-    fires: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -39,7 +36,8 @@ struct Listener {
 }
 
 /// A listener's panic on its way out.
-struct Panicked;
+#[derive(Debug)]
+pub struct Panicked;
 
 impl Model {
     pub fn new(rules: Rules) -> Self {
@@ -54,6 +52,7 @@ impl Model {
             ending: Vec::new(),
             added: 0,
             under_way: Vec::new(),
+            line: Line::default(),
             log: Vec::new(),
         }
     }
@@ -62,10 +61,7 @@ impl Model {
         let outcome = match operation {
             Operation::Dispatch(message) => self.dispatch(message).map(Outcome::Dispatched),
             Operation::Queue(message) => self.queue(&Queued::of(message)).map(Outcome::Queued),
-            Operation::Comment(len) => {
-                let (wire, fires) = (comment(*len), None);
-                self.queue(&Queued { wire, fires }).map(Outcome::Queued)
-            }
+            Operation::Comment(len) => self.queue(&Queued::comment(*len)).map(Outcome::Queued),
             Operation::Listen(when, once, action) => {
                 self.listen(*when, *once, *action);
                 Ok(Outcome::Nothing)
@@ -96,7 +92,7 @@ impl Model {
         self.is_ended() && self.discarded == 0
     }
 
-    fn dispatch(
+    pub fn dispatch(
         &mut self,
         message: &Message,
     ) -> Result<Result<Dispatched, DispatchError>, Panicked> {
@@ -112,6 +108,17 @@ impl Model {
             return Ok(Err(DispatchError::TooDeep));
         }
         self.under_way.push(len);
+        let canceled = self.ask(message)?;
+        self.under_way.pop();
+        Ok(match self.reason {
+            Some(reason) => Err(DispatchError::Closed(reason)),
+            None if canceled => Ok(Dispatched::Canceled),
+            None => Ok(self.push(frame)),
+        })
+    }
+
+    /// Calls the listeners of an event; returns whether one of them cancels it.
+    pub fn ask(&mut self, message: &Message) -> Result<bool, Panicked> {
         let mut canceled = false;
         for listener in self.listeners.clone() {
             let hears = match listener.when {
@@ -134,12 +141,7 @@ impl Model {
                 action => self.act(listener.number, action)?,
             }
         }
-        self.under_way.pop();
-        Ok(match self.reason {
-            Some(reason) => Err(DispatchError::Closed(reason)),
-            None if canceled => Ok(Dispatched::Canceled),
-            None => Ok(self.push(frame)),
-        })
+        Ok(canceled)
     }
 
     fn act(&mut self, number: usize, action: Action) -> Result<(), Panicked> {
@@ -162,11 +164,10 @@ impl Model {
         Ok(())
     }
 
-    fn queue(&mut self, frame: &Queued) -> Result<Result<(), DispatchError>, Panicked> {
+    pub fn queue(&mut self, frame: &Queued) -> Result<Result<(), DispatchError>, Panicked> {
         let outcome = self.check(frame)?;
         if outcome.is_ok() {
-            let wire = frame.wire.clone();
-            let _ = self.push(Queued { wire, ..*frame });
+            let _ = self.push(frame.clone());
         }
         Ok(outcome)
     }
@@ -179,24 +180,28 @@ impl Model {
         if len > limit {
             return Ok(Err(DispatchError::TooLarge { len, limit }));
         }
-        let mut frames = self.under_way.len();
-        let mut bytes = self.under_way.iter().sum::<usize>();
+        let promised = self.line.promised();
+        let mut frames = promised.0 + self.under_way.len();
+        let mut bytes = promised.1 + self.under_way.iter().sum::<usize>();
         // For the frame of an event, what is queued may be dropped: but only later.
         if !self.drops() || frame.fires.is_none() {
             frames += self.queue.len();
             bytes += self.queued_bytes();
         }
-        if frames < self.rules.frames && bytes + len <= limit {
+        let awaited = self.line.is_awaited();
+        if frames < self.rules.frames && bytes + len <= limit && !awaited {
             return Ok(Ok(()));
         }
-        if self.rules.overflow == Overflow::Disconnect {
+        // What others hold or wait for is not the client's doing.
+        let no_room = self.queue.len() >= self.rules.frames || self.queued_bytes() + len > limit;
+        if self.rules.overflow == Overflow::Disconnect && no_room {
             self.end(CloseReason::Overflow)?;
             return Ok(Err(DispatchError::Closed(CloseReason::Overflow)));
         }
         Ok(Err(DispatchError::Full))
     }
 
-    fn push(&mut self, frame: Queued) -> Dispatched {
+    pub fn push(&mut self, frame: Queued) -> Dispatched {
         let len = frame.wire.len();
         if self.rules.overflow == Overflow::KeepNewest {
             while !self.fits(len) {
@@ -217,6 +222,9 @@ impl Model {
     fn drop_at(&mut self, at: usize) {
         assert!(self.drops(), "it fits");
         self.queue.remove(at);
+        if let (true, Some(next)) = (at > 0, self.queue.get_mut(at)) {
+            next.behind_hole = true;
+        }
         self.dropped += 1;
         self.gap = true;
     }
@@ -228,15 +236,18 @@ impl Model {
         )
     }
 
-    fn fits(&self, len: usize) -> bool {
-        self.queue.len() < self.rules.frames && self.queued_bytes() + len <= self.rules.bytes
+    /// Whether there is room beside what is queued and what is promised.
+    pub fn fits(&self, len: usize) -> bool {
+        let (frames, bytes) = self.line.promised();
+        self.queue.len() + frames < self.rules.frames
+            && self.queued_bytes() + bytes + len <= self.rules.bytes
     }
 
     fn queued_bytes(&self) -> usize {
         self.queue.iter().map(|queued| queued.wire.len()).sum()
     }
 
-    fn listen(&mut self, when: When, once: bool, action: Action) {
+    pub fn listen(&mut self, when: When, once: bool, action: Action) {
         if self.added == MOST_LISTENERS || self.reason.is_some() {
             return;
         }
@@ -273,7 +284,25 @@ impl Model {
         Some(taken)
     }
 
-    fn end(&mut self, reason: CloseReason) -> Result<(), Panicked> {
+    /// What one poll takes: the marker alone, or whole frames up to the limit of a chunk.
+    pub fn take_chunk(&mut self) -> Option<Vec<u8>> {
+        if std::mem::take(&mut self.gap) && self.rules.marked {
+            return Some(MARKER.to_vec());
+        }
+        if self.queue.is_empty() {
+            return None;
+        }
+        let mut chunk = self.queue.remove(0).wire;
+        while let Some(next) = self.queue.first() {
+            if next.behind_hole || chunk.len() + next.wire.len() > self.rules.chunk {
+                break;
+            }
+            chunk.extend(self.queue.remove(0).wire);
+        }
+        Some(chunk)
+    }
+
+    pub fn end(&mut self, reason: CloseReason) -> Result<(), Panicked> {
         if !reason.delivers_queue() && !self.is_ended() {
             self.discarded += self.queue.len();
             self.queue.clear();
@@ -302,14 +331,5 @@ impl Model {
             panicked |= self.act(number, action).is_err();
         }
         panicked
-    }
-}
-
-impl Queued {
-    fn of(message: &Message) -> Self {
-        Self {
-            wire: message.wire(),
-            fires: Some(message.event_type.unwrap_or("message")),
-        }
     }
 }

@@ -15,6 +15,8 @@ use super::stage::{Bare, Channel, LocalChannel, Stage};
 pub struct Rules {
     pub frames: usize,
     pub bytes: usize,
+    /// How many bytes a poll takes at most.
+    pub chunk: usize,
     pub overflow: Overflow,
     /// Whether gaps are marked, with [`MARKER`].
     pub marked: bool,
@@ -26,7 +28,8 @@ pub const MARKER: &[u8] = b"data: gap\n\n";
 impl Rules {
     pub fn limits(&self) -> Limits {
         let limits = Limits::new().with_frames(self.frames);
-        limits.with_bytes(self.bytes).with_overflow(self.overflow)
+        let limits = limits.with_bytes(self.bytes).with_chunk(self.chunk);
+        limits.with_overflow(self.overflow)
     }
 }
 
@@ -39,13 +42,16 @@ pub fn comment(len: u8) -> Vec<u8> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
     pub event_type: Option<&'static str>,
+    /// What its data is made of.
+    pub letter: u8,
     pub len: u8,
     pub cancelable: bool,
 }
 
 impl Message {
     pub fn with_event<T>(&self, work: impl FnOnce(&Event<'_>) -> T) -> T {
-        let data = "x".repeat(usize::from(self.len));
+        let data = vec![self.letter; usize::from(self.len)];
+        let data = String::from_utf8(data).expect("a letter");
         let mut event = Event::message(data).with_cancelable(self.cancelable);
         if let Some(event_type) = self.event_type {
             event = event.with_event_type(EventType::from_static(event_type));
@@ -155,6 +161,7 @@ pub fn read(data: &[u8]) -> (Rules, Vec<Operation>) {
     let rules = Rules {
         frames: (byte % 24).max(1),
         bytes: usize::from(input.byte()) * 4,
+        chunk: Limits::new().chunk(),
         overflow: overflow[byte / 24 % 4],
         marked: byte / 96 == 1,
     };
@@ -191,6 +198,7 @@ fn message(input: &mut Input<'_>) -> Message {
     Message {
         event_type: [None, Some("message"), Some("tick"), Some("close")][usize::from(byte % 4)],
         cancelable: byte % 16 < 12,
+        letter: b'x',
         len: input.byte(),
     }
 }

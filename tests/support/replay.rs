@@ -1,12 +1,14 @@
 //! What each fuzz target does with its bytes; the stable tests do the same with the seeds.
 
 use super::broadcast;
+use super::client;
 use super::input::Input;
 use super::laws::{
     arrives_normalized, comes_back, encodes_exactly, splits_the_same, takes_text_only,
 };
 use super::laws_decode;
 use super::life;
+use super::life_seed;
 use super::play::{plays_like_its_model, read};
 
 /// The first byte is the cut, the rest the text.
@@ -31,10 +33,16 @@ pub fn target(data: &[u8]) {
     plays_like_its_model(rules, &operations);
 }
 
-/// The adapters, `|`, then steps; [`life::read`] has the letters.
+/// Where the stream comes from, the adapters, `|`, then steps; [`life_seed::read`] has the letters.
 pub fn life(data: &[u8]) {
-    let (adapters, steps) = life::read(data);
-    life::lives_like_its_model(&adapters, &steps);
+    let (origin, adapters, steps) = life_seed::read(data);
+    life::lives_like_its_model(origin, &adapters, &steps);
+}
+
+/// The setup, `|`, then steps; [`client::read`] has the letters.
+pub fn client(data: &[u8]) {
+    let (setup, steps) = client::read(data);
+    client::reconnects_like_its_model(&setup, &steps);
 }
 
 /// What is retained, then operations; [`broadcast::read`] has the letters.

@@ -120,6 +120,7 @@ macro_rules! add_listener {
                     }
                     let message = Message {
                         event_type,
+                        letter: b'x',
                         len: event
                             .data()
                             .map_or(0, |data| u8::try_from(data.len()).unwrap()),
@@ -435,6 +436,7 @@ fn take_all<B: AsRef<[u8]>>(mut next: impl FnMut() -> Option<B>) -> Option<Vec<u
     let mut all = Vec::new();
     while let Some(chunk) = next() {
         assert!(!chunk.as_ref().is_empty(), "a chunk is never empty");
+        assert!(all.len() < 1 << 20, "more than was ever queued");
         all.extend_from_slice(chunk.as_ref());
     }
     (!all.is_empty()).then_some(all)

@@ -1,24 +1,11 @@
-//! The built example on real input: files of bytes, closed pipes, and the stream of `serve`.
+//! The built example on standard input: files of bytes, and closed pipes.
 
-use std::env;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+mod support;
 
-/// A built example of the workspace: it lies beside the folder of this test.
-fn example(name: &str) -> Command {
-    let mut path: PathBuf = env::current_exe().expect("a test has a path");
-    path.pop();
-    path.pop();
-    path.push("examples");
-    path.push(name);
-    assert!(
-        path.exists(),
-        "run `cargo build --example {name}` before this test alone"
-    );
-    Command::new(path)
-}
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use support::example;
 
 fn tail(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = example("tail")
@@ -116,71 +103,4 @@ fn a_reader_that_goes_away_is_no_failure() {
         drop(stdin);
         assert!(child.wait().expect("it ends").success());
     }
-}
-
-/// Ends a process whatever the test does.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn it_shows_the_stream_of_serve_as_it_comes() {
-    let serve = example("serve")
-        .arg("127.0.0.1:0")
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the server runs");
-    let mut serve = Running(serve);
-    let mut log = BufReader::new(serve.0.stderr.take().expect("it is piped")).lines();
-    let line = log
-        .next()
-        .expect("it says where it listens")
-        .expect("a line");
-    let address = line.trim_start_matches("listening on http://");
-    let address = address.split(',').next().expect("an address").to_owned();
-
-    let tail = example("tail")
-        .arg("--json")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the example runs");
-    let mut tail = Running(tail);
-    let mut stdin = tail.0.stdin.take().expect("it is piped");
-    std::thread::spawn(move || {
-        let mut socket = BufReader::new(TcpStream::connect(&address)?);
-        // HTTP/1.0: the body is not in chunks, and ends with the connection.
-        write!(
-            socket.get_mut(),
-            "GET /events HTTP/1.0\r\nHost: {address}\r\n\r\n"
-        )?;
-        let mut line = String::new();
-        while socket.read_line(&mut line)? > 2 {
-            line.clear();
-        }
-        let mut bytes = [0; 4096];
-        loop {
-            let len = socket.read(&mut bytes)?;
-            stdin.write_all(&bytes[..len])?;
-            if len == 0 {
-                return std::io::Result::Ok(());
-            }
-        }
-    });
-    let shown = BufReader::new(tail.0.stdout.take().expect("it is piped")).lines();
-    let mut wanted = vec!["hello", "cpu", "memory", "load"];
-    for line in shown {
-        let value: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
-        wanted.retain(|event_type| value["type"] != *event_type);
-        if wanted.is_empty() {
-            return;
-        }
-    }
-    panic!("the stream ended without {wanted:?}");
 }

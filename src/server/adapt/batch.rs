@@ -7,7 +7,7 @@ use core::pin::Pin;
 use bytes::{Bytes, BytesMut};
 use futures_core::stream::Stream;
 
-use super::fuse::Fuse;
+use super::fuse::{Fuse, MOST_EMPTY};
 
 /// How many bytes the last batch may have had for its buffer to be kept.
 const IDLE: usize = 4 * 1024;
@@ -91,11 +91,16 @@ impl Batch {
         self.take()
     }
 
-    /// Puts in what is ready.
+    /// Puts in what is ready. Of chunks without a byte there may be any number, so only so many are
+    /// passed over.
     pub(super) fn fill<S: Stream<Item = Bytes>>(&mut self, mut stream: Pin<&mut Fuse<S>>) {
-        while !self.is_full() {
+        let mut empty = 0;
+        while !self.is_full() && empty < MOST_EMPTY {
             match stream.as_mut().poll_now() {
-                Some(next) => self.push(next),
+                Some(next) => {
+                    empty += usize::from(next.is_empty());
+                    self.push(next);
+                }
                 None => break,
             }
         }

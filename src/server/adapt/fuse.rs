@@ -9,6 +9,9 @@ use pin_project_lite::pin_project;
 
 use crate::server::now::NOW;
 
+/// How many chunks without a byte are passed over in one poll.
+pub(super) const MOST_EMPTY: usize = 128;
+
 pin_project! {
     /// The stream within an adapter. Once it has ended it is gone, and is never polled again.
     #[derive(Debug)]
@@ -59,13 +62,14 @@ impl<S: Stream<Item = Bytes>> Fuse<S> {
         }
     }
 
-    /// As [`poll_next`](Self::poll_next), without the chunks that have no byte.
+    /// As [`poll_next`](Self::poll_next), without the chunks that have no byte. There may be any
+    /// number of them, so after some of them others have their turn.
     #[inline]
     pub(in crate::server) fn poll_bytes(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Bytes>> {
-        loop {
+        for _ in 0..MOST_EMPTY {
             match self.as_mut().poll_next(cx) {
                 Poll::Ready(Some(chunk)) if chunk.is_empty() => {}
                 Poll::Ready(Some(chunk)) => return Poll::Ready(Some(chunk)),
@@ -73,6 +77,8 @@ impl<S: Stream<Item = Bytes>> Fuse<S> {
                 Poll::Pending => return Poll::Pending,
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Returns what is there now. Only for who has something to return already: the caller will ask

@@ -42,7 +42,7 @@ impl<S: Stream<Item = Bytes>, T: Timer> Linger<S, T> {
     fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut this = self.project();
         while !this.batch.is_full() {
-            match this.inner.as_mut().poll_next(cx) {
+            match this.inner.as_mut().poll_bytes(cx) {
                 Poll::Ready(Some(chunk)) => this.batch.push(chunk),
                 Poll::Ready(None) => {
                     this.alarm.as_mut().end();

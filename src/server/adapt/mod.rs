@@ -48,6 +48,7 @@
 //!   block, and stands only where a block has ended or nothing was sent yet, however the chunks of
 //!   the stream are cut, and whichever of LF, CR and CRLF ends its lines.
 //! - An ended stream stays ended. The stream within and its timer are dropped then, not later.
+//! - A timer's or a future's own drop may panic; the chunk of that poll is lost then, and no other.
 //! - [`Poll::Pending`](core::task::Poll::Pending) is returned only when the stream within, the
 //!   timer or the future has the waker.
 //! - Nothing is allocated for an event; [`Coalesce`] allocates where it joins several.

@@ -25,11 +25,13 @@ pin_project! {
     pub struct Until<S, F> {
         #[pin]
         inner: Fuse<S>,
-        // Gone once it has resolved or the stream has ended.
+        // Gone once it is not polled any more.
         #[pin]
         future: Option<F>,
-        // Tells the stream itself. It then ends by itself.
-        tell: Option<fn(&S)>,
+        // The future has resolved, or the stream has ended.
+        resolved: bool,
+        // Tells the stream itself, which then ends by itself; gives whether that is what ends it.
+        tell: Option<fn(&S) -> bool>,
         // How many bytes are still asked for once the future has resolved.
         left: usize,
         farewell: Option<Bytes>,
@@ -42,6 +44,7 @@ impl<S: Stream<Item = Bytes>, F: Future> Until<S, F> {
         Self {
             inner: Fuse::new(stream),
             future: Some(future),
+            resolved: false,
             tell: None,
             left: MOST_AFTER,
             farewell: None,
@@ -51,7 +54,7 @@ impl<S: Stream<Item = Bytes>, F: Future> Until<S, F> {
 
     /// As [`new`](Self::new), for a stream that ends by itself once it is told: all of it is
     /// delivered.
-    pub(crate) fn telling(stream: S, future: F, tell: fn(&S)) -> Self {
+    pub(crate) fn telling(stream: S, future: F, tell: fn(&S) -> bool) -> Self {
         Self {
             tell: Some(tell),
             left: usize::MAX,
@@ -61,7 +64,7 @@ impl<S: Stream<Item = Bytes>, F: Future> Until<S, F> {
 
     /// Sets the last frame, which is sent when the future has ended the stream.
     ///
-    /// Not sent when the stream ends by itself before, nor behind a block that is not complete,
+    /// Not sent when the stream ends by itself before, or its target was closed before, nor behind a block that is not complete,
     /// which a client drops.
     ///
     /// # Examples
@@ -95,8 +98,9 @@ impl<S: Stream<Item = Bytes>, F: Future> Until<S, F> {
                 Poll::Ready(Some(chunk))
             }
             Poll::Ready(None) => {
-                this.future.set(None);
+                *this.resolved = true;
                 *this.farewell = None;
+                this.future.set(None);
                 Poll::Ready(None)
             }
             Poll::Pending => Poll::Pending,
@@ -107,6 +111,9 @@ impl<S: Stream<Item = Bytes>, F: Future> Until<S, F> {
     #[inline(never)]
     fn finish(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut this = self.project();
+        if this.future.is_some() {
+            this.future.set(None);
+        }
         if *this.left > 0 {
             if let Poll::Ready(Some(chunk)) = this.inner.as_mut().poll_next(cx) {
                 // A chunk without a byte counts too: there must not be any number of them.
@@ -127,14 +134,18 @@ impl<S: Stream<Item = Bytes>, F: Future> Stream for Until<S, F> {
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut this = self.as_mut().project();
-        if let Some(future) = this.future.as_mut().as_pin_mut() {
-            if future.poll(cx).is_pending() {
+        if !*this.resolved {
+            let future = this.future.as_mut().as_pin_mut();
+            if future.is_some_and(|future| future.poll(cx).is_pending()) {
                 return self.go_on(cx);
             }
-            this.future.set(None);
-            // Last, since it may run code of the user's.
+            // First, since what follows may run code of the user's, as may the drop of the future.
+            *this.resolved = true;
             if let (Some(tell), Some(stream)) = (this.tell, this.inner.get()) {
-                tell(stream);
+                if !tell(stream) {
+                    // Closed before, for another reason: nothing follows that.
+                    *this.farewell = None;
+                }
             }
         }
         self.finish(cx)
@@ -149,7 +160,7 @@ impl<S: Stream<Item = Bytes>, F: Future> Stream for Until<S, F> {
 
 impl<S: Stream<Item = Bytes>, F: Future> FusedStream for Until<S, F> {
     fn is_terminated(&self) -> bool {
-        self.inner.has_ended() && self.future.is_none() && self.farewell.is_none()
+        self.inner.has_ended() && self.resolved && self.farewell.is_none()
     }
 }
 
@@ -157,7 +168,7 @@ impl<S: fmt::Debug, F> fmt::Debug for Until<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Until")
             .field("inner", &self.inner)
-            .field("resolved", &self.future.is_none())
+            .field("resolved", &self.resolved)
             .finish_non_exhaustive()
     }
 }

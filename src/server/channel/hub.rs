@@ -8,8 +8,8 @@ use core::task::{Poll, Waker};
 
 use bytes::Bytes;
 
-use super::line::Line;
 use super::sharing::sealed::Share;
+use super::turns::Turns;
 use crate::server::closed::Waiters;
 use crate::server::dispatch::{DispatchError, Dispatched};
 use crate::server::ending::Ending;
@@ -36,7 +36,7 @@ pub struct Inner<S: Share> {
     pub(super) reader: Option<Waker>,
     pub(super) waiters: Waiters,
     /// Made for the first who has to wait for room.
-    pub(super) line: Option<Box<Line>>,
+    pub(super) turns: Option<Box<Turns>>,
     /// The stream is merged into another, whose ids are those to resume at.
     pub(super) refuses_ids: bool,
 }
@@ -52,7 +52,7 @@ impl<S: Share> Core<S> {
                 target: Target::with_limits(limits),
                 reader: None,
                 waiters: Waiters::default(),
-                line: None,
+                turns: None,
                 refuses_ids: false,
             }),
         })
@@ -146,11 +146,12 @@ impl<S: Share> Core<S> {
     }
 
     /// Does something that may close the target, and tells everybody if it did: the reader, the
-    /// tasks that wait, the listeners. Each is told, whatever another one does.
+    /// tasks that wait, the listeners. Each is told, whatever another one does. Returns whether it
+    /// did.
     pub(super) fn end<T>(
         &self,
         work: impl FnOnce(&mut Target<S::Listener>) -> Result<Ending<S::Listener>, T>,
-    ) {
+    ) -> bool {
         let mut inner = self.lock();
         // Where the target was closed before, what it was to be closed with is dropped without the
         // lock.
@@ -158,11 +159,13 @@ impl<S: Share> Core<S> {
             Ok(ending) => (Some(ending), None),
             Err(late) => (None, Some(late)),
         };
+        let closed = ending.is_some();
         self.tell(inner, ending);
+        closed
     }
 
-    pub(super) fn close(&self, reason: CloseReason) {
-        self.end(|target| target.begin_close(reason).ok_or(()));
+    pub(super) fn close(&self, reason: CloseReason) -> bool {
+        self.end(|target| target.begin_close(reason).ok_or(()))
     }
 
     #[cold]
@@ -174,7 +177,7 @@ impl<S: Share> Core<S> {
             None
         };
         let waiters = mem::take(&mut inner.waiters);
-        let line = inner.line.take();
+        let turns = inner.turns.take();
         let reason = inner.target.close_reason();
         drop(inner);
 
@@ -185,7 +188,7 @@ impl<S: Share> Core<S> {
         if let Some(reason) = reason {
             waiters.tell(reason, &mut panics);
         }
-        for waker in line.into_iter().flat_map(|line| line.end()) {
+        for waker in turns.into_iter().flat_map(|turns| turns.end()) {
             panics.catch(|| waker.wake());
         }
         if let Some(ending) = ending {
@@ -214,6 +217,31 @@ impl<S: Share> Core<S> {
         }
     }
 
+    /// Gives room that a poll made to those who wait for it. If one of their wakers panics, that
+    /// goes on at the next poll: this one has a chunk to return.
+    #[cold]
+    pub(super) fn serve_polled(&self, mut inner: S::Guard<'_>) {
+        let served = inner.serve();
+        drop(inner);
+        let panics = wake_all(served);
+        if panics.any() {
+            if let Some(turns) = &mut self.lock().turns {
+                turns.late = panics;
+            }
+        }
+    }
+
+    /// Goes on with what panicked in [`serve_polled`](Self::serve_polled).
+    #[cold]
+    pub(super) fn go_on_late(&self) {
+        let late = self
+            .lock()
+            .turns
+            .as_mut()
+            .map(|turns| mem::take(&mut turns.late));
+        late.unwrap_or_default().go_on();
+    }
+
     /// Gives room that came back to those who wait for it.
     pub(super) fn serve(&self) {
         let served = self.lock().serve();
@@ -234,27 +262,32 @@ impl<S: Share> Inner<S> {
     /// Gives room that came back to those who wait for it; returns whom to wake.
     #[inline]
     pub(super) fn serve(&mut self) -> Vec<Waker> {
-        match &mut self.line {
+        match &mut self.turns {
             None => Vec::new(),
-            Some(line) => line.serve(&mut self.target),
+            Some(turns) => turns.serve(&mut self.target),
         }
     }
 }
 
 /// Wakes the reader and those who were served; all of them, whatever one does.
 #[inline]
-pub(super) fn wake(reader: Option<Waker>, served: Vec<Waker>) {
+fn wake(reader: Option<Waker>, served: Vec<Waker>) {
     if served.is_empty() {
         if let Some(reader) = reader {
             reader.wake();
         }
         return;
     }
+    wake_all(reader.into_iter().chain(served)).go_on();
+}
+
+/// Wakes all of them, whatever one does.
+fn wake_all(wakers: impl IntoIterator<Item = Waker>) -> Panics {
     let mut panics = Panics::default();
-    for waker in reader.into_iter().chain(served) {
+    for waker in wakers {
         panics.catch(|| waker.wake());
     }
-    panics.go_on();
+    panics
 }
 
 /// Gives on the room of a dispatch whose listeners panic.

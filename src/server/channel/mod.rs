@@ -6,13 +6,13 @@
 
 mod handle;
 mod hub;
-mod line;
 mod listen;
 #[cfg(feature = "std")]
 mod nesting;
 mod reserve;
 mod sharing;
 mod stream;
+mod turns;
 
 pub use self::handle::{LocalTargetHandle, TargetHandle, WeakTargetHandle};
 use self::hub::{Core, Inner};
@@ -24,6 +24,14 @@ pub use self::stream::{EventStream, LocalEventStream};
 use super::outbox::Limits;
 
 /// Opens an event stream: a handle that takes events, and the bytes that a server sends.
+///
+/// # Memory
+///
+/// Counted with the allocator on a 64-bit machine, handle and stream included: 368 bytes before the
+/// first event; 4632 once what was sent is delivered, of which 4096 are the buffer that is kept for
+/// the next event, so 496 with an [idle capacity](Limits::with_idle_capacity) of 0. (Of
+/// [`local_channel`]: 376, 4640 and 504.) What is queued comes on top of that, up to the
+/// [limits](Limits::with_bytes). The bench `memory` of the package `alloc-tests` prints it.
 ///
 /// # Examples
 ///

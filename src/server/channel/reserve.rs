@@ -8,8 +8,8 @@ use core::task::{Context, Poll, Waker};
 
 use super::handle::TargetHandle;
 use super::hub::Inner;
-use super::line::Ticket;
 use super::sharing::{Sharing, over_sharing};
+use super::turns::Ticket;
 use crate::server::dispatch::{DispatchError, Dispatched};
 use crate::server::room::Room;
 use crate::wire::event::Event;
@@ -154,7 +154,7 @@ impl<S: Sharing> Reserve<S> {
             self.ticket = None;
             return Poll::Ready(Err(DispatchError::Closed(reason)));
         }
-        match inner.line.as_mut().and_then(|line| line.fetch(ticket)) {
+        match inner.turns.as_mut().and_then(|turns| turns.fetch(ticket)) {
             Some(room) => {
                 self.ticket = None;
                 Poll::Ready(Ok(room))
@@ -165,7 +165,7 @@ impl<S: Sharing> Reserve<S> {
 
     /// Whom this has told to wake it.
     fn registered<'i>(&self, inner: &'i mut Inner<S>) -> Option<&'i mut Waker> {
-        inner.line.as_mut()?.waker(self.ticket?)
+        inner.turns.as_mut()?.waker(self.ticket?)
     }
 
     fn permit(&self, room: Result<Room, DispatchError>) -> Result<Permit<S>, DispatchError> {
@@ -206,8 +206,8 @@ impl<S: Sharing> Future for Reserve<S> {
             drop(inner);
             drop(waker);
         } else {
-            let Inner { target, line, .. } = &mut *inner;
-            this.ticket = Some(line.get_or_insert_default().wait(this.len, waker, target));
+            let Inner { target, turns, .. } = &mut *inner;
+            this.ticket = Some(turns.get_or_insert_default().wait(this.len, waker, target));
         }
         Poll::Pending
     }
@@ -219,7 +219,7 @@ impl<S: Sharing> Drop for Reserve<S> {
             return;
         };
         let mut inner = self.target.core.lock();
-        let place = inner.line.as_mut().and_then(|line| line.leave(ticket));
+        let place = inner.turns.as_mut().and_then(|turns| turns.leave(ticket));
         drop(inner);
         // May hold room, which the next one gets then.
         drop(place);

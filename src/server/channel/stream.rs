@@ -10,7 +10,6 @@ use core::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
-use super::hub;
 use super::sharing::{Local, Sharing, over_sharing};
 use crate::server::adapt::Until;
 use crate::server::now::NOW;
@@ -75,7 +74,7 @@ impl<S: Sharing> EventStream<S> {
     /// ```
     pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
         Until::telling(self, future, |stream| {
-            stream.core.close(CloseReason::Shutdown);
+            stream.core.close(CloseReason::Shutdown)
         })
     }
 }
@@ -142,13 +141,16 @@ impl<S: Sharing> EventStream<S> {
     #[inline]
     fn take(&self) -> Result<Option<Bytes>, S::Guard<'_>> {
         let mut inner = self.core.lock();
+        if inner.turns.as_ref().is_some_and(|turns| turns.late.any()) {
+            drop(inner);
+            self.core.go_on_late();
+            inner = self.core.lock();
+        }
         let Poll::Ready(chunk) = self.core.poll_chunk(&mut inner) else {
             return Err(inner);
         };
-        if inner.line.is_some() {
-            let served = inner.serve();
-            drop(inner);
-            hub::wake(None, served);
+        if inner.turns.is_some() {
+            self.core.serve_polled(inner);
         }
         Ok(chunk)
     }

@@ -58,7 +58,8 @@ pub enum Overflow {
     /// The oldest frames are dropped until it fits.
     ///
     /// Comments and other [blocks](crate::Event::block) that are no events never push anything out:
-    /// they are refused.
+    /// they are refused. So is everything while somebody [waits for
+    /// room](crate::TargetHandle::reserve).
     DropOldest,
     /// The frames of its own event type are dropped, oldest first, until it fits; where that is not
     /// enough, the oldest of any type. It goes to the end of the queue.
@@ -70,7 +71,9 @@ pub enum Overflow {
     /// since their types are looked at: 1024 small ones take some microseconds.
     KeepNewest,
     /// The stream ends, for the reason [`Overflow`](crate::CloseReason::Overflow), and the queue
-    /// is dropped.
+    /// is dropped: for an event, a frame or a comment that finds no room beside what is queued. What
+    /// only finds the room held by others, or is behind somebody who [waits for
+    /// it](crate::TargetHandle::reserve), is refused.
     ///
     /// An [`EventSource`](https://html.spec.whatwg.org/multipage/server-sent-events.html) comes back
     /// by itself, with the last event ID that it got.

@@ -60,12 +60,16 @@ impl Outbox {
     #[cold]
     fn drop_for(&mut self, len: usize, event_type: &[u8], promised: Amount) {
         self.gap = true;
-        if self.limits.overflow() == Overflow::KeepNewest {
+        let by_type = self.limits.overflow() == Overflow::KeepNewest;
+        if by_type {
             self.drop_type(len, event_type, promised);
         }
         while !self.has_room(len, promised) && self.drop_oldest() {}
-        self.buffers
-            .compact(&mut self.frames, self.limits.idle_capacity());
+        if by_type {
+            // Only what goes in the middle leaves holes.
+            self.buffers
+                .compact(&mut self.frames, self.limits.idle_capacity());
+        }
     }
 
     /// Drops frames of one type, oldest first, until there is room.

@@ -165,7 +165,8 @@ impl<P: Listener> Target<P> {
         }
         let (held, promised) = (self.held(), self.promised());
         let sent = self.outbox.send(event, held, promised);
-        self.overflowed(sent).map(|()| Dispatched::Sent)
+        self.overflowed(sent, || Parts::of(event).measure().len)
+            .map(|()| Dispatched::Sent)
     }
 
     /// Queues an event that no listener is asked about, into room that was promised.
@@ -253,13 +254,21 @@ impl<P: Listener> Target<P> {
             return Err(DispatchError::Closed(reason));
         }
         let admitted = self.outbox.admit(len, fires, self.held());
-        self.overflowed(admitted)
+        self.overflowed(admitted, || len)
     }
 
-    /// Ends the stream if something was full and that is the policy.
+    /// Ends the stream if that is the policy and what is queued left no room. Where others hold it or
+    /// wait for it, that is not the client's doing.
     #[inline]
-    fn overflowed(&mut self, outcome: Result<(), DispatchError>) -> Result<(), DispatchError> {
-        if outcome == Err(DispatchError::Full) && self.outbox.disconnects() {
+    fn overflowed(
+        &mut self,
+        outcome: Result<(), DispatchError>,
+        len: impl FnOnce() -> usize,
+    ) -> Result<(), DispatchError> {
+        if outcome == Err(DispatchError::Full)
+            && self.outbox.disconnects()
+            && !self.outbox.has_room(len(), Amount::default())
+        {
             return Err(self.overflow());
         }
         outcome

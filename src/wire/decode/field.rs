@@ -81,7 +81,7 @@ fn short_front(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// The start of a line whose field is not known yet: its bytes, below a one that tells how many there are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Name(u64);
 
 impl Name {
@@ -97,27 +97,39 @@ impl Name {
         }
     }
 
+    const DATA: Self = Self::of(b"data");
+    const EVENT: Self = Self::of(b"event");
+    const ID: Self = Self::of(b"id");
+    const RETRY: Self = Self::of(b"retry");
+
+    const fn of(text: &[u8]) -> Self {
+        let (mut name, mut at) = (1, 0);
+        while at < text.len() {
+            name = name << 8 | text[at] as u64;
+            at += 1;
+        }
+        Self(name)
+    }
+
     /// > Field names must be compared literally, with no case folding performed.
     pub(super) fn field(self) -> Option<Field> {
-        const fn name(text: &[u8]) -> u64 {
-            let (mut name, mut at) = (1, 0);
-            while at < text.len() {
-                name = name << 8 | text[at] as u64;
-                at += 1;
-            }
-            name
-        }
-        const DATA: u64 = name(b"data");
-        const EVENT: u64 = name(b"event");
-        const ID: u64 = name(b"id");
-        const RETRY: u64 = name(b"retry");
-        match self.0 {
-            DATA => Some(Field::Data),
-            EVENT => Some(Field::Event),
-            ID => Some(Field::Id),
-            RETRY => Some(Field::Retry),
+        match self {
+            Self::DATA => Some(Field::Data),
+            Self::EVENT => Some(Field::Event),
+            Self::ID => Some(Field::Id),
+            Self::RETRY => Some(Field::Retry),
             _ => None,
         }
+    }
+
+    /// Whether a field's name begins so.
+    pub(super) fn begins_field(self) -> bool {
+        [Self::DATA, Self::EVENT, Self::ID, Self::RETRY]
+            .into_iter()
+            .any(|known| {
+                let rest = known.len().checked_sub(self.len());
+                rest.is_some_and(|rest| known.0 >> (8 * rest) == self.0)
+            })
     }
 
     #[inline]

@@ -110,6 +110,14 @@ impl Block {
         }
     }
 
+    /// Gives back all that the buffers hold, and what the last event ID does not need. Only between blocks.
+    pub(super) fn release(&mut self) {
+        for buffer in self.buffers() {
+            *buffer = TextBuffer::new();
+        }
+        self.last_event_id.shrink(0);
+    }
+
     /// What all buffers have allocated.
     pub(super) fn held(&self) -> usize {
         self.data.capacity()

@@ -244,6 +244,40 @@ impl Decoder {
         self.block.shrink();
     }
 
+    /// Whether the stream's end, if it came now, would cut a block off: a field of it has come, or a part of one.
+    pub(crate) fn is_within_block(&self) -> bool {
+        let within_line = match self.line {
+            Line::Name => self.name.begins_field(),
+            Line::Colon | Line::Data | Line::Value => self.field != Field::Comment,
+            // Nothing of these would ever be told; what is past a limit was told.
+            Line::StreamStart
+            | Line::StreamStart1
+            | Line::StreamStart2
+            | Line::Start
+            | Line::Ignored
+            | Line::SkippedStart
+            | Line::Skipped
+            | Line::Ended => false,
+        };
+        let block = &self.block;
+        within_line || block.has_data || block.has_event_type || block.has_id
+    }
+
+    /// Gives all memory back but the last event ID's, if nothing that has begun is in it.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        let within_comment =
+            self.field == Field::Comment && matches!(self.line, Line::Colon | Line::Value);
+        if !self.is_within_block() && !within_comment {
+            self.block.release();
+        }
+    }
+
+    /// Does what [`reconnect`](Self::reconnect) does and gives all memory back but the last event ID's.
+    pub(crate) fn release(&mut self) {
+        self.reconnect();
+        self.block.release();
+    }
+
     /// Takes bytes from the front of `input`, up to and with the first item that they complete.
     ///
     /// Keep the slice in a variable: it is moved on, and a new one at each call would give the same item for ever.

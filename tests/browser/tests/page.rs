@@ -1,11 +1,9 @@
 //! What a user sees of the example, in Chromium.
 
-mod support;
-
 use std::env;
 use std::path::Path;
 
-use support::{Browser, Row, Scheme, Seen, Server};
+use crate::support::{Browser, Row, Scheme, Seen, Server};
 
 /// Names a folder; the page is saved there as it looks in light and in dark.
 const SCREENSHOTS: &str = "SSE_PROTO_SCREENSHOTS";

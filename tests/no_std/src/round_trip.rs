@@ -9,6 +9,7 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use bytes::BytesMut;
+use sse_proto::client::{EventSource, Options, Output, Response, State};
 use sse_proto::futures_core::Stream;
 use sse_proto::{
     CloseReason, Decoder, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame,
@@ -27,7 +28,8 @@ pub(crate) fn run() -> Result<(), c_int> {
     check(5, ends_and_tells())?;
     check(6, reads_a_last_event_id())?;
     check(7, decodes())?;
-    check(8, polls_a_local_channel())
+    check(8, polls_a_local_channel())?;
+    check(9, reconnects())
 }
 
 fn check(step: c_int, right: bool) -> Result<(), c_int> {
@@ -165,4 +167,29 @@ fn decodes() -> bool {
         }
     }
     events == 1
+}
+
+fn reconnects() -> bool {
+    let mut source = EventSource::new("http://localhost/", Options::resilient(), 7);
+    source.start(Duration::ZERO);
+    let asked = matches!(source.poll_output(), Some(Output::Request(_)));
+    source.handle_response(
+        Duration::ZERO,
+        Response::new(200).with_content_type(b"text/event-stream"),
+    );
+    let opened = source.poll_output() == Some(Output::Opened);
+    let mut bytes = WIRE.as_bytes();
+    let mut events = 0;
+    while let Some(Ok(item)) = source.handle_bytes(Duration::ZERO, &mut bytes) {
+        events += i32::from(item.is_event());
+    }
+    source.handle_end(Duration::ZERO);
+    let down = matches!(source.poll_output(), Some(Output::Down(_)));
+    source.handle_deadline(source.next_deadline().unwrap_or_default());
+    let resumes = matches!(
+        source.poll_output(),
+        Some(Output::Request(request)) if request.last_event_id() == Some("7")
+    );
+    source.close();
+    asked && opened && events == 1 && down && resumes && source.state() == State::Closed
 }

@@ -12,7 +12,7 @@ use thirtyfour::common::log::LoggingPrefsLogLevel;
 use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
 use super::process::Process;
-use super::seen::{SCRIPT, Seen};
+use super::seen::{Event, RECORD, SCRIPT, Seen};
 use super::{PATIENCE, Server};
 
 const FLAGS: [&str; 10] = [
@@ -100,6 +100,22 @@ impl Browser {
                 start.elapsed() < PATIENCE,
                 "the page does not come to this: {wanted}; it shows {seen:#?}"
             );
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until these events have come to an `EventSource` that is not the page's, and returns all events so far. It
+    /// connects at the first call.
+    pub(crate) async fn recorded(&self, has_come: impl Fn(&[Event]) -> bool) -> Vec<Event> {
+        let start = Instant::now();
+        loop {
+            let recorded = self.client.execute(RECORD, Vec::new()).await;
+            let recorded = recorded.expect("the page runs a script").convert();
+            let recorded: Vec<Event> = recorded.expect("what the script returns");
+            if has_come(&recorded) {
+                return recorded;
+            }
+            assert!(start.elapsed() < PATIENCE, "not all came: {recorded:#?}");
             tokio::time::sleep(PAUSE).await;
         }
     }

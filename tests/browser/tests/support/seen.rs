@@ -5,6 +5,17 @@ use serde::Deserialize;
 /// Runs in the page, and returns a [`Seen`].
 pub(super) const SCRIPT: &str = include_str!("seen.js");
 
+/// Runs in the page, and returns the [`Event`]s that an `EventSource` of its own has received since the first run.
+pub(super) const RECORD: &str = include_str!("record.js");
+
+/// One event, as a listener is given it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) event_type: String,
+    pub(crate) last_event_id: String,
+    pub(crate) data: String,
+}
+
 /// What the page shows at one moment.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Seen {

@@ -1,14 +1,11 @@
 //! The built example as a process.
 
-use std::env;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
 
-use serde_json::Value;
-
-use super::process::Process;
+use super::process::{Process, built};
 
 /// A running example. Dropped, it is killed.
 #[derive(Debug)]
@@ -90,21 +87,4 @@ impl Killed {
     }
 }
 
-/// Built here, and not merely looked for: the page is in the program, and an old one would be tested.
-static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let built = Command::new(env!("CARGO"))
-        .current_dir(root)
-        .args(["build", "--quiet", "--package=serve", "--example=serve"])
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(built.status.success(), "the example does not build");
-    built
-        .stdout
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo tells where the example is")
-});
+static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| built("serve"));

@@ -6,6 +6,7 @@ use core::mem;
 use core::task::Waker;
 
 use crate::server::listeners::Listener;
+use crate::server::panics::Panics;
 use crate::server::room::Room;
 use crate::server::target::Target;
 
@@ -15,9 +16,11 @@ pub(super) struct Ticket(u64);
 
 /// First those who were given room and have not come for it, then those who have none yet.
 #[derive(Default)]
-pub(super) struct Line {
+pub(super) struct Turns {
     places: VecDeque<Place>,
     next: u64,
+    /// What a waker panicked with while a poll had a chunk to return: for the next poll.
+    pub(super) late: Panics,
 }
 
 /// A place in the line. To be dropped without the lock.
@@ -30,11 +33,9 @@ pub(super) struct Place {
 enum State {
     Waits(Waker),
     Given(Room),
-    /// The room was fetched; the place goes.
-    Fetched,
 }
 
-impl Line {
+impl Turns {
     /// Adds one who waits for `len` bytes.
     pub(super) fn wait<P: Listener>(
         &mut self,
@@ -69,16 +70,15 @@ impl Line {
     /// Fetches the room of one who was served, who leaves the line with it.
     pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Room> {
         let at = self.find(ticket)?;
-        let state = &mut self.places[at].state;
-        if !matches!(state, State::Given(_)) {
+        if !self.places[at].is_given() {
             return None;
         }
-        let State::Given(room) = mem::replace(state, State::Fetched) else {
-            return None;
-        };
-        self.places.remove(at);
+        let place = self.places.remove(at)?;
         self.shrink();
-        Some(room)
+        match place.state {
+            State::Given(room) => Some(room),
+            State::Waits(_) => None,
+        }
     }
 
     /// Takes one out of the line who waits no more. Then [serve](Self::serve): who stands behind may
@@ -94,7 +94,7 @@ impl Line {
         let at = self.find(ticket)?;
         match &mut self.places[at].state {
             State::Waits(waker) => Some(waker),
-            State::Given(_) | State::Fetched => None,
+            State::Given(_) => None,
         }
     }
 
@@ -105,7 +105,7 @@ impl Line {
             .filter_map(|place| match place.state {
                 State::Waits(waker) => Some(waker),
                 // Woken before.
-                State::Given(_) | State::Fetched => None,
+                State::Given(_) => None,
             })
     }
 

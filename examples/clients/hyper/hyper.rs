@@ -1,0 +1,122 @@
+//! An event stream that comes back, over hyper: the driver's loop, written out.
+//!
+//! `client-reqwest` has the same as a stream, in fewer lines.
+
+use std::future::{Future, pending};
+use std::time::Instant;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use sse_proto::client::{self, Closed, EventSource, Output, Update};
+
+/// What a connection can fail with.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+type Http = Client<HttpConnector, Empty<Bytes>>;
+
+/// Follows an event stream until it is closed for good, and hands over all that comes and happens.
+///
+/// `authorization` goes to the origin of the first URL, and to no other that a redirect leads to. Dropped, the future
+/// closes the connection.
+pub async fn follow(
+    mut source: EventSource,
+    authorization: Option<HeaderValue>,
+    mut see: impl FnMut(Update<Error>),
+) -> Closed {
+    // Follows no redirects, has no timeouts: those are the machine's.
+    let http: Http = Client::builder(TokioExecutor::new()).build_http();
+    let started = Instant::now();
+    let now = || started.elapsed();
+    let mut opening = None;
+    let mut body: Option<Incoming> = None;
+
+    source.start(now());
+    loop {
+        while let Some(output) = source.poll_output() {
+            match output {
+                Output::Request(request) => {
+                    opening = Some(Box::pin(open(&http, request, authorization.clone())));
+                }
+                // What is dropped is closed.
+                Output::Abort => (opening, body) = (None, None),
+                Output::Opened => see(Update::Opened),
+                Output::Down(down) => see(Update::Down(down)),
+                Output::Closed(closed) => return closed,
+                // Of a later version: nothing that has to be done.
+                _ => {}
+            }
+        }
+        let deadline = source.next_deadline();
+        tokio::select! {
+            response = some(&mut opening) => {
+                opening = None;
+                match response {
+                    Ok((head, incoming)) => {
+                        body = Some(incoming);
+                        source.handle_response(now(), head);
+                    }
+                    Err(error) => {
+                        see(Update::Error(error));
+                        source.handle_error(now());
+                    }
+                }
+            }
+            frame = async { body.as_mut()?.frame().await }, if body.is_some() => match frame {
+                Some(Ok(frame)) => {
+                    // Trailers are nothing to an event stream.
+                    let chunk = frame.into_data().unwrap_or_default();
+                    let mut input = &chunk[..];
+                    while let Some(step) = source.handle_bytes_owned(now(), &mut input) {
+                        see(step.map_or_else(Update::TooLarge, Update::Item));
+                    }
+                }
+                Some(Err(error)) => {
+                    body = None;
+                    see(Update::Error(error.into()));
+                    source.handle_error(now());
+                }
+                None => {
+                    body = None;
+                    source.handle_end(now());
+                }
+            },
+            () = tokio::time::sleep(deadline.unwrap_or_default().saturating_sub(now())), if deadline.is_some() => {
+                source.handle_deadline(now());
+            }
+        }
+    }
+}
+
+async fn open(
+    http: &Http,
+    request: client::Request,
+    authorization: Option<HeaderValue>,
+) -> Result<(client::Response, Incoming), Error> {
+    if let Some(reason) = request.left_out() {
+        eprintln!("the server can't resume: {reason}");
+    }
+    let mut builder = Request::get(request.url());
+    for (name, value) in request.headers() {
+        builder = builder.header(name, value.as_bytes());
+    }
+    if let Some(authorization) = authorization.filter(|_| request.may_have_credentials()) {
+        builder = builder.header(AUTHORIZATION, authorization);
+    }
+    let response = http.request(builder.body(Empty::new())?).await?;
+    let head = client::Response::from_headers(response.status().as_u16(), |name| {
+        response.headers().get(name).map(HeaderValue::as_bytes)
+    });
+    Ok((head, response.into_body()))
+}
+
+/// Resolves with the future, if there is one.
+async fn some<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,28 @@
+//! Prints an event stream: `cargo run -p client-hyper -- URL`; with `AUTHORIZATION` in the environment, that header.
+
+use std::process::ExitCode;
+
+use hyper::header::HeaderValue;
+use sse_proto::client::{EventSource, Options, Update};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Some(url) = std::env::args().nth(1) else {
+        eprintln!("usage: client-hyper URL");
+        return ExitCode::from(2);
+    };
+    let authorization = std::env::var("AUTHORIZATION").ok();
+    let authorization = authorization.map(|text| HeaderValue::try_from(text).expect("a header"));
+    let source = EventSource::new(&url, Options::resilient(), rand::random());
+    // `{:?}`, since what a stranger sends must not drive a terminal.
+    let closed = client_hyper::follow(source, authorization, |update| match update {
+        Update::Opened => eprintln!("up"),
+        Update::Item(item) => println!("{item:?}"),
+        Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
+        Update::Error(error) => eprintln!("{error}"),
+        Update::Down(down) => eprintln!("down: {}, again in {:?}", down.reason, down.retry_in),
+        _ => {}
+    });
+    eprintln!("closed: {}", closed.await.reason);
+    ExitCode::FAILURE
+}

@@ -1,0 +1,30 @@
+//! Prints an event stream: `cargo run -p client-reqwest -- URL`; with `AUTHORIZATION` in the environment, that header.
+
+use std::error::Error;
+use std::pin::pin;
+
+use futures_util::StreamExt;
+use reqwest::header::HeaderValue;
+use sse_proto::client::{EventSource, Options, Update};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let url = std::env::args().nth(1).ok_or("usage: client-reqwest URL")?;
+    let authorization = std::env::var("AUTHORIZATION").ok();
+    let authorization = authorization.map(HeaderValue::try_from).transpose()?;
+    let source = EventSource::new(&url, Options::resilient(), rand::random());
+    let mut updates = pin!(client_reqwest::follow(source, authorization)?);
+    while let Some(update) = updates.next().await {
+        // `{:?}`, since what a stranger sends must not drive a terminal.
+        match update {
+            Update::Opened => eprintln!("up"),
+            Update::Item(item) => println!("{item:?}"),
+            Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
+            Update::Error(error) => eprintln!("{error}"),
+            Update::Down(down) => eprintln!("down: {}, again in {:?}", down.reason, down.retry_in),
+            Update::Closed(closed) => return Err(closed.reason.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The drivers against a scripted server.
+
+mod contract;
+mod servers;
+mod support;

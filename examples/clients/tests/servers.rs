@@ -1,0 +1,336 @@
+//! What real servers do, and what every driver makes of it.
+
+use std::time::Duration;
+
+use super::support::{Case, DRIVERS, Driver, LONGEST, OPTIONS, SHORTEST, Step};
+use super::support::{event_stream, in_chunks, redirect, status};
+use sse_proto::client::Options;
+
+#[test]
+fn hyper() {
+    check(DRIVERS[0]);
+}
+
+#[test]
+fn reqwest() {
+    check(DRIVERS[1]);
+}
+
+#[test]
+fn ureq() {
+    check(DRIVERS[2]);
+}
+
+fn check(driver: (&str, Driver)) {
+    for case in cases() {
+        case.check(driver);
+    }
+}
+
+/// Has a client close itself.
+const STAY_AWAY: &str = "204 No Content";
+
+fn no_more() -> Vec<Step> {
+    status(STAY_AWAY, "")
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = ends();
+    cases.extend(statuses());
+    cases.extend(redirects());
+    cases.extend(fields());
+    cases.extend(silences());
+    cases
+}
+
+fn ends() -> Vec<Case> {
+    let half = "data: whole\n\ndata: ha";
+    vec![
+        Case::new("200, then a hang-up for ever", vec![event_stream(""); 5])
+            .gives(&[
+                "open",
+                "down 1, 3ms: the event stream ended",
+                "open",
+                "down 2, 6ms: the event stream ended",
+                "open",
+                "down 3, 10ms: the event stream ended",
+                "open",
+                "down 4, 10ms: the event stream ended",
+                "open",
+                "closed: gave up after 5 failures in a row: the event stream ended",
+            ])
+            .asks(&["/ secret", "/ secret", "/ secret", "/ secret", "/ secret"]),
+        Case::new("an event, then a hang-up: failures do not add up", {
+            let mut script = vec![event_stream("data: a\n\n"); 6];
+            script.push(no_more());
+            script
+        })
+        .gives(&[
+            "open",
+            "message : a",
+            "down 1, 3ms: the event stream ended",
+            "open",
+            "message : a",
+            "down 1, 3ms: the event stream ended",
+            "open",
+            "message : a",
+            "down 1, 3ms: the event stream ended",
+            "open",
+            "message : a",
+            "down 1, 3ms: the event stream ended",
+            "open",
+            "message : a",
+            "down 1, 3ms: the event stream ended",
+            "open",
+            "message : a",
+            "down 1, 3ms: the event stream ended",
+            "closed: the server answered 204",
+        ])
+        .asks(&[
+            "/ secret", "/ secret", "/ secret", "/ secret", "/ secret", "/ secret", "/ secret",
+        ]),
+        // In chunks: where the end of the connection is that of the body, ureq takes a reset for it.
+        Case::new(
+            "half a block, then a reset",
+            vec![
+                [in_chunks(half, 7, false), vec![Step::Reset]].concat(),
+                no_more(),
+            ],
+        )
+        .gives(&[
+            "open",
+            "message : whole",
+            "error",
+            "down 1, cut, 3ms: the connection failed",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret"]),
+        Case::new(
+            "half a block, then the end",
+            vec![event_stream(half), no_more()],
+        )
+        .gives(&[
+            "open",
+            "message : whole",
+            "down 1, cut, 3ms: the event stream ended within a block",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret"]),
+        Case::new(
+            "an end without the last chunk",
+            vec![in_chunks(half, 7, false), no_more()],
+        )
+        .gives(&[
+            "open",
+            "message : whole",
+            "error",
+            "down 1, cut, 3ms: the connection failed",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret"]),
+        Case::new(
+            "a reset before the head",
+            vec![vec![Step::Reset], no_more()],
+        )
+        .gives(&[
+            "error",
+            "down 1, 3ms: the connection failed",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret"]),
+    ]
+}
+
+fn statuses() -> Vec<Case> {
+    vec![
+        Case::new("204", vec![no_more()])
+            .gives(&["closed: the server answered 204"])
+            .asks(&["/ secret"]),
+        Case::new("500 without Retry-After", vec![
+            status("500 Internal Server Error", ""), status("500 Internal Server Error", ""), no_more(),
+        ])
+            .gives(&[
+                "down 1, 3ms: the server answered 500", "down 2, 6ms: the server answered 500",
+                "closed: the server answered 204",
+            ])
+            .asks(&["/ secret", "/ secret", "/ secret"]),
+        // It asks for more than the bounds of a delay allow.
+        Case::new("500 with Retry-After, honoured once", vec![
+            status("500 Internal Server Error", "Retry-After: 3600\r\n"),
+            status("500 Internal Server Error", ""), no_more(),
+        ])
+            .gives(&[
+                &format!("down 1, {LONGEST:?}: the server answered 500"),
+                "down 2, 6ms: the server answered 500", "closed: the server answered 204",
+            ])
+            .asks(&["/ secret", "/ secret", "/ secret"]),
+        Case::new("500 for the standard", vec![status("500 Internal Server Error", "")])
+            .with_options(Options::standard())
+            .gives(&["closed: the server answered 500"])
+            .asks(&["/ secret"]),
+        Case::new("200 with text/html", vec![vec![Step::Send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\ndata: none\n\n".into(),
+        )]])
+            .gives(&["closed: the content type is \"text/html\" and not text/event-stream"])
+            .asks(&["/ secret"]),
+        Case::new("200 without a type", vec![status("200 OK", "")])
+            .gives(&["closed: the response has no content type"])
+            .asks(&["/ secret"]),
+    ]
+}
+
+fn redirects() -> Vec<Case> {
+    let there = "http://{elsewhere}/there";
+    vec![
+        Case::new(
+            "301 across origins: no credentials there, and the first URL again",
+            vec![redirect(301, there), no_more()],
+        )
+        .with_elsewhere(vec![event_stream("id: 7\ndata: a\n\n")], &["/there"])
+        .gives(&[
+            "open",
+            "message #7: a",
+            "down 1, 3ms: the event stream ended",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret #7"]),
+        Case::new(
+            "credentials do not come back over another origin",
+            vec![redirect(307, there), no_more()],
+        )
+        .with_elsewhere(vec![redirect(307, "http://{elsewhere}/back")], &["/there"])
+        .gives(&["closed: the server answered 204"])
+        .asks(&["/ secret", "/back"]),
+        Case::new(
+            "302 within the origin: with credentials, relative, with the last event ID",
+            vec![
+                event_stream("id: 7\n\n"),
+                redirect(302, "moved?by=302"),
+                no_more(),
+            ],
+        )
+        .gives(&[
+            "open",
+            "id 7",
+            "down 1, 3ms: the event stream ended",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret #7", "/moved?by=302 secret #7"]),
+        Case::new("redirects for ever", vec![redirect(308, "/again"); 3])
+            .with_options(OPTIONS.with_max_redirects(2))
+            .gives(&["closed: too many redirects, the last with 308"])
+            .asks(&["/ secret", "/again secret", "/again secret"]),
+        Case::new(
+            "301 to a file of ours",
+            vec![redirect(301, "file:///etc/passwd")],
+        )
+        .gives(&["closed: the redirect with 301 leads nowhere"])
+        .asks(&["/ secret"]),
+    ]
+}
+
+fn fields() -> Vec<Case> {
+    vec![
+        Case::new(
+            "retry: 0 is no storm",
+            vec![event_stream("retry: 0\ndata: a\n\n"), no_more()],
+        )
+        .gives(&[
+            "open",
+            "retry 0ns",
+            "message : a",
+            &format!("down 1, {SHORTEST:?}: the event stream ended"),
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret"]),
+        Case::new(
+            "retry: 3000000000 overflows no timer",
+            vec![event_stream("retry: 3000000000\n\n"), no_more()],
+        )
+        .gives(&[
+            "open",
+            "retry 3000000s",
+            &format!("down 1, {LONGEST:?}: the event stream ended"),
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret"]),
+        Case::new(
+            "an id with a control character is not sent, and the next one is",
+            vec![
+                event_stream("id: 4\u{1}2\ndata: a\n\n"),
+                event_stream("data: b\n\nid: 4é2\n\n"),
+                no_more(),
+            ],
+        )
+        .gives(&[
+            "open",
+            "message #4\u{1}2: a",
+            "down 1, 3ms: the event stream ended",
+            "open",
+            "message 4\u{1}2: b",
+            "id 4é2",
+            "down 1, 3ms: the event stream ended",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret", "/ secret #4é2"]),
+    ]
+}
+
+fn silences() -> Vec<Case> {
+    let short = Duration::from_millis(300);
+    vec![
+        Case::new(
+            "silence",
+            vec![
+                [
+                    event_stream("id: 1\ndata: a\n\ndata: never"),
+                    vec![Step::Silence],
+                ]
+                .concat(),
+                no_more(),
+            ],
+        )
+        .with_idle_timeout(short)
+        .gives(&[
+            "open",
+            "message #1: a",
+            "down 1, cut, 3ms: the event stream was silent for too long",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret #1"]),
+        Case::new(
+            "silence before the head",
+            vec![vec![Step::Silence], no_more()],
+        )
+        .with_options(OPTIONS.with_connect_timeout(Some(short)))
+        .gives(&[
+            "down 1, 3ms: no response came in time",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret"]),
+        // For longer than the idle timeout as a whole, with each pause well below it.
+        Case::new(
+            "one byte after the other, of a comment",
+            vec![
+                [
+                    event_stream("data: a\n\n:"),
+                    vec![
+                        Step::Drip(b".", Duration::from_millis(100), 25),
+                        Step::Send(b"\ndata: b\n\n".into()),
+                    ],
+                ]
+                .concat(),
+                no_more(),
+            ],
+        )
+        .with_idle_timeout(Duration::from_secs(2))
+        .gives(&[
+            "open",
+            "message : a",
+            "message : b",
+            "down 1, 3ms: the event stream ended",
+            "closed: the server answered 204",
+        ])
+        .asks(&["/ secret", "/ secret"]),
+    ]
+}

@@ -1,0 +1,97 @@
+//! The drivers as functions, and what they hand over as text.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use sse_proto::OwnedItem;
+use sse_proto::client::{EventSource, Options, Update};
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+
+use super::PATIENCE;
+
+/// Follows a URL to the end, and tells what came.
+pub(crate) type Driver = fn(&str, Options, Duration) -> Vec<String>;
+
+/// All drivers by name.
+pub(crate) const DRIVERS: [(&str, Driver); 3] =
+    [("hyper", hyper), ("reqwest", reqwest), ("ureq", ureq)];
+
+/// Goes to the first origin, and nowhere else.
+const CREDENTIALS: &str = "secret";
+
+fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
+    let source = EventSource::new(url, options.with_idle_timeout(Some(idle_timeout)), 0);
+    let credentials = CREDENTIALS.try_into().expect("a header");
+    let mut told = Vec::new();
+    let closed = run(client_hyper::follow(source, Some(credentials), |update| {
+        told.push(tell(&update));
+    }));
+    told.push(tell(&Update::<String>::Closed(closed)));
+    told
+}
+
+fn reqwest(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
+    let source = EventSource::new(url, options.with_idle_timeout(Some(idle_timeout)), 0);
+    let credentials = CREDENTIALS.try_into().expect("a header");
+    run(async {
+        let updates = client_reqwest::follow(source, Some(credentials)).expect("a client");
+        pin!(updates).map(|update| tell(&update)).collect().await
+    })
+}
+
+fn ureq(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
+    let credentials = CREDENTIALS.try_into().expect("a header");
+    let updates = client_ureq::spawn(url, options, idle_timeout, Some(credentials));
+    let mut told = Vec::new();
+    loop {
+        let update = updates
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|error| panic!("{error}: {told:#?}"));
+        told.push(tell(&update));
+        if matches!(update, Update::Closed(_)) {
+            return told;
+        }
+    }
+}
+
+fn run<F: Future>(future: F) -> F::Output {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let output = runtime.block_on(async { timeout(PATIENCE, future).await });
+    output.expect("the client closes in time")
+}
+
+fn tell<E>(update: &Update<E>) -> String {
+    match update {
+        Update::Opened => "open".into(),
+        Update::Item(OwnedItem::Event(event)) => {
+            let own = if event.has_own_id() { "#" } else { "" };
+            let (event_type, id) = (event.event_type(), event.last_event_id());
+            format!("{event_type} {own}{id}: {}", short(event.data()))
+        }
+        Update::Item(OwnedItem::Comment(text)) => format!("comment {text}"),
+        Update::Item(OwnedItem::LastEventId(id)) => format!("id {id}"),
+        Update::Item(OwnedItem::ReconnectionTime(time)) => format!("retry {time:?}"),
+        // Its text is the HTTP client's.
+        Update::Error(_) => "error".into(),
+        Update::Down(down) => {
+            let cut = if down.is_interrupted { ", cut" } else { "" };
+            let wait = down.retry_in.expect("there is a network");
+            format!("down {}{cut}, {wait:?}: {}", down.attempt, down.reason)
+        }
+        Update::Closed(closed) => format!("closed: {}", closed.reason),
+        _ => panic!("nothing else is expected"),
+    }
+}
+
+/// Data, escaped; what is long and one letter is told by its length.
+fn short(data: &str) -> String {
+    let first = data.chars().next().unwrap_or_default();
+    if data.len() > 64 && data.chars().all(|one| one == first) {
+        format!("{} {first}", data.len())
+    } else {
+        data.escape_debug().to_string()
+    }
+}

@@ -1,0 +1,177 @@
+//! A server that does what its script says, one connection after the other.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::PATIENCE;
+
+/// What a server does on one connection, once it has read the request. Then it closes it.
+pub(crate) type Answer = Vec<Step>;
+
+/// One thing that a server does.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Sends bytes. `{elsewhere}` in them is the address of the other server.
+    Send(Vec<u8>),
+    /// Sends these bytes again and again, with a pause before each time.
+    Drip(&'static [u8], Duration, u32),
+    /// Sends nothing, and waits until the client closes the connection.
+    Silence,
+    /// Waits for the client to read, and then resets the connection.
+    Reset,
+}
+
+/// A status line and headers, without a body.
+pub(crate) fn status(status: &str, headers: &str) -> Answer {
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n{headers}Connection: close\r\n\r\n");
+    vec![Step::Send(head.into_bytes())]
+}
+
+/// A redirect.
+pub(crate) fn redirect(code: u16, location: &str) -> Answer {
+    status(
+        &format!("{code} Redirect"),
+        &format!("Location: {location}\r\n"),
+    )
+}
+
+/// An event stream, which ends with the connection.
+pub(crate) fn event_stream(body: impl AsRef<[u8]>) -> Answer {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+    vec![Step::Send([head.as_bytes(), body.as_ref()].concat())]
+}
+
+/// An event stream in chunks of this size, with their end or without it.
+pub(crate) fn in_chunks(body: impl AsRef<[u8]>, size: usize, is_whole: bool) -> Answer {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\n\
+                Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    let mut bytes = head.as_bytes().to_vec();
+    for chunk in body.as_ref().chunks(size) {
+        bytes.extend(format!("{:x}\r\n", chunk.len()).as_bytes());
+        bytes.extend(chunk);
+        bytes.extend(b"\r\n");
+    }
+    if is_whole {
+        bytes.extend(b"0\r\n\r\n");
+    }
+    vec![Step::Send(bytes)]
+}
+
+/// A server whose address is known, and that does not run yet.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// Host and port.
+    pub(crate) address: String,
+    listener: TcpListener,
+}
+
+impl Listener {
+    pub(crate) fn bind() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        Self { address, listener }
+    }
+
+    /// Runs an answer for each connection, and refuses those that come afterwards.
+    pub(crate) fn play(self, script: Vec<Answer>, elsewhere: String) -> Server {
+        let Self { address, listener } = self;
+        let thread = thread::spawn(move || {
+            let mut requests = Vec::new();
+            for answer in &script {
+                let (mut socket, _) = listener.accept().expect("a connection");
+                let Some(request) = request(&socket).expect("a request") else {
+                    // It is the end: see below.
+                    break;
+                };
+                requests.push(request);
+                // What the client has had enough of, it does not read to the end.
+                let _ = play(&mut socket, answer, &elsewhere);
+            }
+            requests
+        });
+        Server { address, thread }
+    }
+}
+
+/// A server on a thread of its own.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: String,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Server {
+    /// Ends the server, and returns what it was asked: `/path`, ` secret` with credentials, ` #7` with a last event ID.
+    pub(crate) fn requests(self) -> Vec<String> {
+        // A connection without a request; refused, if the script was played to its end.
+        drop(TcpStream::connect(&self.address));
+        self.thread.join().expect("the server does not panic")
+    }
+}
+
+/// Reads a request and tells it; `None` if the connection is closed without one.
+fn request(socket: &TcpStream) -> io::Result<Option<String>> {
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_nodelay(true)?;
+    let mut lines = BufReader::new(socket).lines();
+    let Some(first) = lines.next().transpose()? else {
+        return Ok(None);
+    };
+    let (mut accept, mut cache_control) = <(String, String)>::default();
+    let (mut authorization, mut id) = <(String, String)>::default();
+    for line in lines {
+        let line = line?;
+        let Some((name, value)) = line.split_once(": ") else {
+            break;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "accept" => value.clone_into(&mut accept),
+            "cache-control" => value.clone_into(&mut cache_control),
+            "authorization" => authorization = format!(" {value}"),
+            "last-event-id" => id = format!(" #{value}"),
+            _ => {}
+        }
+    }
+    let mut first = first.split(' ');
+    assert_eq!(first.next(), Some("GET"));
+    assert_eq!(
+        (&*accept, &*cache_control),
+        ("text/event-stream", "no-cache")
+    );
+    let path = first.next().unwrap_or_default();
+    Ok(Some(format!("{path}{authorization}{id}")))
+}
+
+fn play(socket: &mut TcpStream, answer: &Answer, elsewhere: &str) -> io::Result<()> {
+    for step in answer {
+        match step {
+            Step::Send(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => socket.write_all(text.replace("{elsewhere}", elsewhere).as_bytes())?,
+                Err(_) => socket.write_all(bytes)?,
+            },
+            Step::Drip(bytes, pause, times) => {
+                for _ in 0..*times {
+                    thread::sleep(*pause);
+                    socket.write_all(bytes)?;
+                }
+            }
+            Step::Silence => {
+                // No bytes, whether by an end or by a reset: a client that stays is found by the time limit.
+                let read = socket.read(&mut [0]);
+                let stays = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+                assert!(!read.as_ref().is_err_and(stays), "the client stays");
+            }
+            Step::Reset => {
+                // What was sent and is not read yet, a reset may take away.
+                thread::sleep(Duration::from_millis(200));
+                SockRef::from(&*socket).set_linger(Some(Duration::ZERO))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! An event stream that comes back, over ureq: blocking, on a thread of its own.
+
+use std::io::Read;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sse_proto::client::{self, EventSource, Options, Output, Update};
+use ureq::http::header::{AUTHORIZATION, HeaderValue};
+use ureq::{Agent, BodyReader, Error};
+
+type Updates = SyncSender<Update<Error>>;
+
+/// How many updates wait for whoever reads them; then the server waits too.
+const QUEUED: usize = 16;
+
+/// Follows an event stream on a thread of its own, which ends with the stream: at [`Update::Closed`], or once the
+/// receiver is dropped and something comes.
+///
+/// `idle_timeout` is that of the options, and bounds the wait for a response too; `authorization` goes to the origin of
+/// the URL, and to no other that a redirect leads to.
+pub fn spawn(
+    url: &str,
+    options: Options,
+    idle_timeout: Duration,
+    authorization: Option<HeaderValue>,
+) -> Receiver<Update<Error>> {
+    let options = options.with_idle_timeout(Some(idle_timeout));
+    let source = EventSource::new(url, options, rand::random());
+    let agent: Agent = Agent::config_builder()
+        // Redirects are the machine's, and any status is a response to it.
+        .max_redirects(0)
+        .http_status_as_error(false)
+        // The read that is under way at the deadline returns there.
+        .timeout_per_read(Some(idle_timeout))
+        .build()
+        .into();
+    let (sender, updates) = sync_channel(QUEUED);
+    thread::spawn(move || follow(source, &agent, authorization.as_ref(), &sender));
+    updates
+}
+
+fn follow(
+    mut source: EventSource,
+    agent: &Agent,
+    authorization: Option<&HeaderValue>,
+    updates: &Updates,
+) {
+    let started = Instant::now();
+    let now = || started.elapsed();
+    let mut body: Option<BodyReader<'static>> = None;
+    let mut buffer = vec![0; 16 << 10];
+
+    source.start(now());
+    loop {
+        while let Some(output) = source.poll_output() {
+            let update = match output {
+                Output::Request(request) => {
+                    let patience = source.next_deadline().map(|at| at.saturating_sub(now()));
+                    match open(agent, &request, authorization, patience) {
+                        Ok((head, reader)) => {
+                            body = Some(reader);
+                            source.handle_response(now(), head);
+                        }
+                        Err(error) => lose(&mut source, now(), error, updates),
+                    }
+                    continue;
+                }
+                Output::Opened => Update::Opened,
+                Output::Down(down) => Update::Down(down),
+                Output::Closed(closed) => {
+                    // Nobody may be there to see it.
+                    let _ = updates.send(Update::Closed(closed));
+                    return;
+                }
+                // What is dropped is closed.
+                Output::Abort => {
+                    body = None;
+                    continue;
+                }
+                // Of a later version: nothing that has to be done.
+                _ => continue,
+            };
+            tell(&mut source, update, updates);
+        }
+        match body.as_mut().map(|body| body.read(&mut buffer)) {
+            Some(Ok(0)) => {
+                body = None;
+                source.handle_end(now());
+            }
+            Some(Ok(len)) => {
+                let mut input = &buffer[..len];
+                while let Some(step) = source.handle_bytes_owned(now(), &mut input) {
+                    let update = step.map_or_else(Update::TooLarge, Update::Item);
+                    tell(&mut source, update, updates);
+                }
+            }
+            Some(Err(error)) => {
+                body = None;
+                lose(&mut source, now(), error.into(), updates);
+            }
+            None => {
+                let deadline = source.next_deadline().unwrap_or_default();
+                thread::sleep(deadline.saturating_sub(now()));
+                source.handle_deadline(now());
+            }
+        }
+    }
+}
+
+/// Closes the client once nobody listens any more.
+fn tell(source: &mut EventSource, update: Update<Error>, updates: &Updates) {
+    if updates.send(update).is_err() {
+        source.close();
+    }
+}
+
+/// A read that took too long is the deadline, if that has come; all else is an error.
+fn lose(source: &mut EventSource, now: Duration, error: Error, updates: &Updates) {
+    if matches!(error, Error::Timeout(_)) && source.next_deadline() <= Some(now) {
+        return source.handle_deadline(now);
+    }
+    source.handle_error(now);
+    tell(source, Update::Error(error), updates);
+}
+
+fn open(
+    agent: &Agent,
+    request: &client::Request,
+    authorization: Option<&HeaderValue>,
+    patience: Option<Duration>,
+) -> Result<(client::Response, BodyReader<'static>), Error> {
+    if let Some(reason) = request.left_out() {
+        eprintln!("the server can't resume: {reason}");
+    }
+    let mut builder = agent.get(request.url());
+    for (name, value) in request.headers() {
+        builder = builder.header(name, value.as_bytes());
+    }
+    if let Some(authorization) = authorization.filter(|_| request.may_have_credentials()) {
+        builder = builder.header(AUTHORIZATION, authorization);
+    }
+    let config = builder.config().timeout_connect(patience);
+    let response = config.timeout_recv_response(patience).build().call()?;
+    let head = client::Response::from_headers(response.status().as_u16(), |name| {
+        response.headers().get(name).map(HeaderValue::as_bytes)
+    });
+    Ok((head, response.into_body().into_reader()))
+}

@@ -1,0 +1,125 @@
+//! An event stream at a URL, that comes back by itself.
+
+use std::error::Error;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use http_body_util::{BodyDataStream, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::HeaderValue;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use sse_proto::EventId;
+use sse_proto::client::{
+    self, Closed, ClosedReason, EventSource, EventSourceStream, Options, Update,
+};
+
+use crate::note;
+use crate::show::{printable, show};
+
+type Http = Client<HttpConnector, Empty<Bytes>>;
+
+/// Shows the events at a URL until the server wants no more clients, or whoever reads them has gone.
+#[tokio::main(flavor = "current_thread")]
+pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json: bool) -> ExitCode {
+    // Each of these states has keys of its own, and without any input that is the number here.
+    let seed = RandomState::new().build_hasher().finish();
+    let mut source = EventSource::new(url, Options::resilient().with_comments(true), seed);
+    if let Some(id) = last_event_id {
+        source = source.with_last_event_id(id);
+    }
+    // Follows no redirects, has no timeouts: those are the source's.
+    let http: Http = Client::builder(TokioExecutor::new()).build_http();
+    let started = Instant::now();
+    let mut updates = pin!(EventSourceStream::new(
+        source,
+        |request| open(&http, request),
+        tokio::time::sleep,
+        || started.elapsed(),
+    ));
+    while let Some(update) = updates.next().await {
+        match update {
+            Update::Opened => note(format_args!("up")),
+            Update::Item(item) => match show(&item, json) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                Err(error) => {
+                    note(format_args!("{error}"));
+                    return ExitCode::FAILURE;
+                }
+            },
+            // A limit costs one event, not the stream.
+            Update::TooLarge(error) => note(format_args!("event skipped: {error}")),
+            Update::Error(error) => note(format_args!("{}", printable(&with_sources(&*error)))),
+            Update::Down(down) => {
+                let cut = if down.is_interrupted {
+                    ", an event was cut off"
+                } else {
+                    ""
+                };
+                let (reason, wait) = (down.reason, down.retry_in.unwrap_or_default());
+                let reason = printable(&reason.to_string());
+                note(format_args!("down: {reason}{cut}; again in {wait:.1?}"));
+            }
+            Update::Closed(closed) => return ended(&closed),
+            _ => {}
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+async fn open(
+    http: &Http,
+    request: client::Request,
+) -> Result<
+    (
+        client::Response,
+        impl Stream<Item = Result<Bytes, Box<dyn Error>>>,
+    ),
+    Box<dyn Error>,
+> {
+    if let Some(reason) = request.left_out() {
+        note(format_args!("the server can't resume: {reason}"));
+    }
+    let mut builder = Request::get(request.url());
+    for (name, value) in request.headers() {
+        builder = builder.header(name, value.as_bytes());
+    }
+    let response = http.request(builder.body(Empty::new())?).await?;
+    let head = client::Response::from_headers(response.status().as_u16(), |name| {
+        let value = response.headers().get(name);
+        value.map(HeaderValue::as_bytes)
+    });
+    Ok((
+        head,
+        BodyDataStream::new(response.into_body()).map_err(Into::into),
+    ))
+}
+
+/// 204 is how a server says that there is nothing more to come.
+fn ended(closed: &Closed) -> ExitCode {
+    note(format_args!(
+        "closed: {}",
+        printable(&closed.reason.to_string())
+    ));
+    match &closed.reason {
+        ClosedReason::Rejected(rejected) if rejected.status() == 204 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// The client's own text says little: what it failed with lies below.
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

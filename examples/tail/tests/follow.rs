@@ -1,0 +1,269 @@
+//! The built example at a URL: the stream of `serve`, through its restart, and servers that say no.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use support::example;
+
+/// Nothing is expected to take this long: a test that waits for it has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running program and the lines that it writes. Dropped, it is killed.
+struct Process {
+    child: Child,
+    out: Option<Receiver<String>>,
+    errors: Receiver<String>,
+}
+
+impl Process {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the example runs");
+        let out = lines(child.stdout.take().expect("it is piped"));
+        let errors = lines(child.stderr.take().expect("it is piped"));
+        Self {
+            child,
+            out: Some(out),
+            errors,
+        }
+    }
+
+    /// Waits for a line on standard error with this text.
+    fn says(&self, text: &str) -> String {
+        let mut all = Vec::new();
+        loop {
+            let line = self.errors.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("no {text:?}, {error}: {all:#?}"));
+            if line.contains(text) {
+                return line;
+            }
+            all.push(line);
+        }
+    }
+
+    /// Waits for an event of this type on standard output, and returns all items up to it.
+    fn until(&self, event_type: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        loop {
+            let line = self
+                .out
+                .as_ref()
+                .expect("it is read")
+                .recv_timeout(PATIENCE);
+            let line =
+                line.unwrap_or_else(|error| panic!("no {event_type:?}, {error}: {items:#?}"));
+            items.push(value(&line));
+            if items.last().is_some_and(|item| item["type"] == event_type) {
+                return items;
+            }
+        }
+    }
+
+    fn event(&self, event_type: &str) -> Value {
+        self.until(event_type).pop().expect("the event")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn value(line: &str) -> Value {
+    serde_json::from_str(line).expect("each line is JSON")
+}
+
+fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    // Ends, and so closes the pipe, once nobody listens any more.
+    thread::spawn(move || {
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        lines.try_for_each(|line| sender.send(line))
+    });
+    lines
+}
+
+/// Starts `serve` and returns its address with it.
+fn serve(address: &str) -> (Process, String) {
+    let mut command = example("serve");
+    command.arg(address);
+    let server = Process::start(command);
+    let line = server.says("listening on http://");
+    let address = line.trim_start_matches("listening on http://");
+    let address = address.split(',').next().expect("an address").to_owned();
+    (server, address)
+}
+
+fn tail(arguments: &[&str]) -> Process {
+    let mut command = example("tail");
+    command.args(arguments);
+    Process::start(command)
+}
+
+/// Runs it to its end.
+fn tailed(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = example("tail");
+    let output: Output = command.args(arguments).output().expect("the example runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    let errors = String::from_utf8(output.stderr).expect("it writes text");
+    (output.status.code(), errors)
+}
+
+/// Answers one request with this head, and returns the URL.
+fn answer(head: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().expect("a connection");
+        let mut line = String::new();
+        let mut request = BufReader::new(&socket);
+        while request.read_line(&mut line).is_ok_and(|len| len > 2) {
+            line.clear();
+        }
+        write!(socket, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n")
+    });
+    format!("http://{address}/")
+}
+
+#[test]
+fn it_shows_the_stream_of_serve_and_goes_on_after_a_restart() {
+    let (server, address) = serve("127.0.0.1:0");
+    let tail = tail(&[&format!("http://{address}/events"), "--json"]);
+    tail.says("tail: up");
+    let hello = tail.event("hello");
+    assert_eq!(
+        value(hello["data"].as_str().unwrap())["last_event_id"],
+        Value::Null
+    );
+    for event_type in ["cpu", "memory", "load"] {
+        assert_eq!(tail.event(event_type)["own_id"], true);
+    }
+
+    // At least one more, of which nobody knows here how many they are.
+    let mut before = tail.until("cpu");
+    drop(server);
+    tail.says("tail: down: ");
+    let (server, _) = serve(&address);
+    let connected = server.says("connected, Last-Event-ID ");
+    tail.says("tail: up");
+    before.extend(tail.until("hello"));
+    let hello = before.pop().expect("the event");
+    let mut shown = before.iter().rev();
+    let last = shown.find(|item| item["own_id"] == true).expect("an event");
+    let last = &last["last_event_id"];
+    assert!(
+        connected.ends_with(&last.to_string()),
+        "{connected}: {last}"
+    );
+    let greeted = value(hello["data"].as_str().unwrap());
+    assert_eq!(greeted["last_event_id"], *last);
+    // It has none of its own.
+    assert_eq!(hello["last_event_id"], *last);
+    for event_type in ["cpu", "memory", "load"] {
+        assert_eq!(tail.event(event_type)["own_id"], true);
+    }
+}
+
+#[test]
+fn it_begins_after_the_last_event_id_that_it_is_given() {
+    let (server, address) = serve("127.0.0.1:0");
+    let url = format!("http://{address}/events");
+    let tail = tail(&["--last-event-id", "4é2", &url, "--json"]);
+    server.says("connected, Last-Event-ID \"4é2\"");
+    assert_eq!(tail.event("hello")["last_event_id"], "4é2");
+}
+
+#[test]
+fn an_id_that_no_header_can_hold_is_told_and_is_no_failure() {
+    let (server, address) = serve("127.0.0.1:0");
+    let url = format!("http://{address}/events");
+    let tail = tail(&["--last-event-id", "4\u{1}2", &url, "--json"]);
+    tail.says("tail: the server can't resume: U+0001 at byte 1");
+    let connected = server.says(" connected");
+    assert!(!connected.contains("Last-Event-ID"), "{connected}");
+    assert_eq!(tail.event("hello")["last_event_id"], "4\u{1}2");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let (_server, address) = serve("127.0.0.1:0");
+    let mut tail = tail(&[&format!("http://{address}/events")]);
+    tail.says("tail: up");
+    tail.out = None;
+    assert!(tail.child.wait().expect("it ends").success());
+}
+
+#[test]
+fn what_is_no_event_stream_is_told_in_text_that_drives_no_terminal() {
+    let (status, errors) = tailed(&[&answer("404 Not Found\r\nContent-Length: 0")]);
+    assert_eq!(
+        (status, &*errors),
+        (Some(1), "tail: closed: the server answered 404\n")
+    );
+
+    let hostile = answer("200 OK\r\nContent-Type: text/\u{202E}html");
+    let (status, errors) = tailed(&[&hostile]);
+    assert_eq!(status, Some(1));
+    assert!(errors.contains("and not text/event-stream"), "{errors}");
+    assert!(!errors.contains('\u{202E}'), "{errors:?}");
+}
+
+#[test]
+fn a_server_that_has_no_more_is_no_failure() {
+    let (status, errors) = tailed(&[&answer("204 No Content")]);
+    assert_eq!(
+        (status, &*errors),
+        (Some(0), "tail: closed: the server answered 204\n")
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_and_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    drop(listener);
+    let tail = tail(&[&url]);
+    assert!(tail.says("Connect").contains("refused"));
+    tail.says("tail: down: the connection failed; again in ");
+    tail.says("tail: down: the connection failed; again in ");
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_refused() {
+    for (arguments, reason) in [
+        (
+            &["https://example.org/"][..],
+            "there is no TLS in this example",
+        ),
+        (&["--last-event-id", "7"], "--last-event-id needs a URL"),
+        (
+            &["http://127.0.0.1/", "--last-event-id"],
+            "--last-event-id needs an id",
+        ),
+        (&["http://127.0.0.1/", "--last-event-id", "4\n2"], "U+000A"),
+        (
+            &["http://127.0.0.1/", "http://127.0.0.1/"],
+            "unknown argument",
+        ),
+        (&["--jsn"], "unknown argument --jsn"),
+    ] {
+        let (status, errors) = tailed(arguments);
+        assert_eq!(status, Some(2), "{arguments:?}");
+        let first = errors.lines().next().expect("a line");
+        assert!(first.contains(reason), "{first}");
+        assert!(errors.contains("--last-event-id ID"), "the help: {errors}");
+    }
+}

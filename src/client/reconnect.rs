@@ -1,0 +1,127 @@
+//! How long to wait before the next request, and when to send none any more.
+
+use core::time::Duration;
+
+use super::options::Options;
+
+/// The reconnection time, and what is known of the failures in a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reconnect {
+    /// What the server's last `retry` field said. Survives reconnects.
+    pub(super) reconnection_time: Option<Duration>,
+    /// Requests and connections lost since there was progress.
+    failures: u32,
+    /// When the first of them began.
+    since: Option<Duration>,
+    random: u64,
+}
+
+/// A limit that is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exhausted {
+    Attempts(u32),
+    Time(Duration),
+}
+
+impl Reconnect {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self {
+            reconnection_time: None,
+            failures: 0,
+            since: None,
+            random: seed,
+        }
+    }
+
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// The time counts from here, unless it does already.
+    pub(super) fn begin(&mut self, now: Duration) {
+        self.since.get_or_insert(now);
+    }
+
+    /// Forgets the failures: there was progress, or a stable while.
+    pub(super) fn succeed(&mut self) {
+        self.failures = 0;
+        self.since = None;
+    }
+
+    /// Counts a failure, and says how long to wait.
+    ///
+    /// The limit of time is reached where the next request would come after it: nobody waits for a request that is never
+    /// sent.
+    pub(super) fn fail(
+        &mut self,
+        now: Duration,
+        retry_after: Option<Duration>,
+        options: &Options,
+    ) -> Result<Duration, Exhausted> {
+        self.begin(now);
+        self.failures = self.failures.saturating_add(1);
+        if options.max_retries.is_some_and(|max| self.failures > max) {
+            return Err(Exhausted::Attempts(self.failures));
+        }
+        let delay = self.delay(retry_after, options);
+        match self.end(options) {
+            Some(end) if now.saturating_add(delay) > end => Err(Exhausted::Time(self.elapsed(now))),
+            _ => Ok(delay),
+        }
+    }
+
+    /// When the limit of elapsed time is reached.
+    pub(super) fn end(&self, options: &Options) -> Option<Duration> {
+        Some(self.since?.saturating_add(options.max_elapsed?))
+    }
+
+    pub(super) fn elapsed(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.since.unwrap_or(now))
+    }
+
+    /// The delay before the next request, within its bounds.
+    ///
+    /// Jitter takes a part off, so that clients that were lost together come back apart. What a Retry-After asks for is
+    /// the least, so that there the same part is put on top.
+    pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
+        // Bounded before it grows: twice nothing is nothing.
+        let base = options.clamp(self.reconnection_time.unwrap_or(options.reconnection_time));
+        let nominal = options.clamp(grown(base, self.failures, options.max_backoff));
+        let spread = part(nominal, options.jitter_percent, self.draw());
+        let delay = nominal.saturating_sub(spread);
+        options.clamp(match retry_after {
+            Some(least) if least > delay => least.saturating_add(spread),
+            _ => delay,
+        })
+    }
+
+    /// The next number of a `SplitMix64` sequence, whose seed the caller has drawn.
+    fn draw(&mut self) -> u32 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        // The upper half.
+        u32::try_from((mixed ^ (mixed >> 31)) >> 32).unwrap_or_default()
+    }
+}
+
+/// Doubles `base` with each failure after the first, up to `most`. A base beyond that, which the server asked for, stays.
+fn grown(base: Duration, failures: u32, most: Option<Duration>) -> Duration {
+    let Some(most) = most else { return base };
+    let factor = 1_u32
+        .checked_shl(failures.saturating_sub(1))
+        .unwrap_or(u32::MAX);
+    base.saturating_mul(factor).min(most).max(base)
+}
+
+/// A random part of `percent` of `whole`: from nothing to just below all of it.
+fn part(whole: Duration, percent: u8, random: u32) -> Duration {
+    // At most 2^95 nanoseconds: neither product overflows.
+    let most = whole.as_nanos() * u128::from(percent) / 100;
+    let nanos = (most * u128::from(random)) >> 32;
+    Duration::new(
+        u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX),
+        u32::try_from(nanos % 1_000_000_000).unwrap_or_default(),
+    )
+}

@@ -1,0 +1,277 @@
+//! A client as a stream: the driver's loop, over any function that opens a connection, and any timer.
+
+use core::fmt;
+use core::future::Future;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+use super::event_source::EventSource;
+use super::output::{Closed, Down, Output};
+use super::request::Request;
+use super::response::Response;
+use crate::timer::Timer;
+use crate::wire::decode::{DecodeError, OwnedItem};
+
+/// What an [`EventSourceStream`] yields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Update<E> {
+    /// The stream is open.
+    Opened,
+    /// An event, or what else the server said.
+    Item(OwnedItem),
+    /// An event passed a limit and is lost; the stream goes on, unless its limits say to end there.
+    TooLarge(DecodeError),
+    /// What the connection failed with. What follows from it comes next.
+    Error(E),
+    /// The connection is lost; another one follows by itself.
+    Down(Down),
+    /// It has ended for good; the stream ends here.
+    Closed(Closed),
+}
+
+pin_project! {
+    /// Yields events, reconnecting by itself: an [`EventSource`] with its driver.
+    ///
+    /// It takes a function from a [`Request`] to a future of the [`Response`] and the body, a stream of chunks; a
+    /// [`Timer`]; and a clock, which tells the time since any fixed moment. It starts at the first poll, opens one
+    /// connection at a time, holds one chunk of its body, and drops all of it as it goes down. Poll it where the runtime
+    /// of these futures runs; it brings none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::pin::pin;
+    /// use std::time::{Duration, Instant};
+    /// use futures::StreamExt;
+    /// use sse_proto::client::{EventSource, EventSourceStream, Options, Request, Response, Update};
+    ///
+    /// // Stands for an HTTP client: one event, then none any more.
+    /// let open = async |request: Request| {
+    ///     let body: &[u8] = b"id: 1\ndata: hello\n\n";
+    ///     let (status, body) = if request.last_event_id() == Some("1") { (204, &[][..]) } else { (200, body) };
+    ///     let response = Response::new(status).with_content_type(b"text/event-stream");
+    ///     Ok::<_, std::io::Error>((response, futures::stream::iter([Ok(body)])))
+    /// };
+    /// // `tokio::time::sleep`, in earnest.
+    /// let timer = |duration| async move { std::thread::sleep(duration) };
+    /// let started = Instant::now();
+    ///
+    /// let options = Options::standard().with_delay_bounds(Duration::ZERO, Duration::from_millis(1));
+    /// let source = EventSource::new("http://127.0.0.1:8000/events", options, 0);
+    /// let updates = pin!(EventSourceStream::new(source, open, timer, move || started.elapsed()));
+    /// let updates: Vec<_> = futures::executor::block_on(updates.collect());
+    /// let [Update::Opened, Update::Item(_), Update::Down(_), Update::Closed(closed)] = &updates[..] else {
+    ///     panic!("{updates:?}");
+    /// };
+    /// assert_eq!(closed.reason.to_string(), "the server answered 204");
+    /// ```
+    pub struct EventSourceStream<O, F, S, B, T: Timer, C> {
+        source: EventSource,
+        open: O,
+        timer: T,
+        clock: C,
+        #[pin]
+        opening: Option<F>,
+        #[pin]
+        body: Option<S>,
+        chunk: Option<B>,
+        // How much of the chunk is decoded.
+        at: usize,
+        #[pin]
+        sleep: Option<T::Sleep>,
+        // When the sleep is over, on the clock.
+        wakes_at: Duration,
+        has_ended: bool,
+    }
+}
+
+impl<O, F, S, B, E, T, C> EventSourceStream<O, F, S, B, T, C>
+where
+    O: FnMut(Request) -> F,
+    F: Future<Output = Result<(Response, S), E>>,
+    S: Stream<Item = Result<B, E>>,
+    B: AsRef<[u8]>,
+    T: Timer,
+    C: FnMut() -> Duration,
+{
+    /// Drives `source`, which is not started yet.
+    pub fn new(source: EventSource, open: O, timer: T, clock: C) -> Self {
+        Self {
+            source,
+            open,
+            timer,
+            clock,
+            opening: None,
+            body: None,
+            chunk: None,
+            at: 0,
+            sleep: None,
+            wakes_at: Duration::ZERO,
+            has_ended: false,
+        }
+    }
+}
+
+impl<O, F, S, B, T: Timer, C> EventSourceStream<O, F, S, B, T, C> {
+    /// Returns the client, to look at its state and to save its last event ID.
+    pub fn source(&self) -> &EventSource {
+        &self.source
+    }
+
+    /// Returns the client, to close it, to reconnect it, or to tell of the network. Poll the stream afterwards: that takes
+    /// effect there, and nobody is woken for it.
+    pub fn source_mut(self: Pin<&mut Self>) -> &mut EventSource {
+        self.project().source
+    }
+}
+
+impl<O, F, S, B, E, T, C> Stream for EventSourceStream<O, F, S, B, T, C>
+where
+    O: FnMut(Request) -> F,
+    F: Future<Output = Result<(Response, S), E>>,
+    S: Stream<Item = Result<B, E>>,
+    B: AsRef<[u8]>,
+    T: Timer,
+    C: FnMut() -> Duration,
+{
+    type Item = Update<E>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Update<E>>> {
+        let mut this = self.project();
+        if *this.has_ended {
+            return Poll::Ready(None);
+        }
+        this.source.start((this.clock)());
+        loop {
+            // What is to be told and done, before anything new comes in.
+            while let Some(output) = this.source.poll_output() {
+                let update = match output {
+                    Output::Request(request) => {
+                        this.opening.set(Some((this.open)(request)));
+                        continue;
+                    }
+                    Output::Abort => {
+                        this.opening.set(None);
+                        this.body.set(None);
+                        *this.chunk = None;
+                        continue;
+                    }
+                    Output::Opened => Update::Opened,
+                    Output::Down(down) => Update::Down(down),
+                    Output::Closed(closed) => {
+                        *this.has_ended = true;
+                        this.sleep.set(None);
+                        Update::Closed(closed)
+                    }
+                };
+                return Poll::Ready(Some(update));
+            }
+
+            // What is left of the last chunk.
+            if let Some(chunk) = this.chunk.take() {
+                let bytes = chunk.as_ref();
+                // A chunk that changes its length between two looks is no reason to panic.
+                let mut input = bytes.get(mem::take(this.at)..).unwrap_or_default();
+                let step = this.source.handle_bytes_owned((this.clock)(), &mut input);
+                if let Some(step) = step {
+                    if !input.is_empty() {
+                        *this.at = bytes.len() - input.len();
+                        *this.chunk = Some(chunk);
+                    }
+                    return Poll::Ready(Some(match step {
+                        Ok(item) => Update::Item(item),
+                        Err(error) => Update::TooLarge(error),
+                    }));
+                }
+            }
+
+            // The connection.
+            if let Some(opening) = this.opening.as_mut().as_pin_mut() {
+                if let Poll::Ready(opened) = opening.poll(context) {
+                    this.opening.set(None);
+                    match opened {
+                        Ok((response, body)) => {
+                            this.body.set(Some(body));
+                            this.source.handle_response((this.clock)(), response);
+                            continue;
+                        }
+                        Err(error) => {
+                            this.source.handle_error((this.clock)());
+                            return Poll::Ready(Some(Update::Error(error)));
+                        }
+                    }
+                }
+            }
+            if let Some(body) = this.body.as_mut().as_pin_mut() {
+                match body.poll_next(context) {
+                    Poll::Ready(Some(Ok(chunk))) => {
+                        *this.at = 0;
+                        *this.chunk = Some(chunk);
+                        continue;
+                    }
+                    Poll::Ready(Some(Err(error))) => {
+                        this.body.set(None);
+                        this.source.handle_error((this.clock)());
+                        return Poll::Ready(Some(Update::Error(error)));
+                    }
+                    Poll::Ready(None) => {
+                        this.body.set(None);
+                        this.source.handle_end((this.clock)());
+                        continue;
+                    }
+                    Poll::Pending => {}
+                }
+            }
+
+            // The time.
+            let Some(deadline) = this.source.next_deadline() else {
+                this.sleep.set(None);
+                return Poll::Pending;
+            };
+            let now = (this.clock)();
+            if deadline <= now {
+                this.source.handle_deadline(now);
+                continue;
+            }
+            // A deadline that moves on with every byte need not make a new sleep each time: the old one rings too early.
+            if this.sleep.is_none() || deadline < *this.wakes_at {
+                *this.wakes_at = deadline;
+                let sleep = this.timer.sleep(deadline.saturating_sub(now));
+                this.sleep.set(Some(sleep));
+            }
+            let sleep = this.sleep.as_mut().as_pin_mut();
+            if sleep.is_none_or(|sleep| sleep.poll(context).is_pending()) {
+                return Poll::Pending;
+            }
+            this.sleep.set(None);
+        }
+    }
+}
+
+impl<O, F, S, B, E, T, C> FusedStream for EventSourceStream<O, F, S, B, T, C>
+where
+    O: FnMut(Request) -> F,
+    F: Future<Output = Result<(Response, S), E>>,
+    S: Stream<Item = Result<B, E>>,
+    B: AsRef<[u8]>,
+    T: Timer,
+    C: FnMut() -> Duration,
+{
+    fn is_terminated(&self) -> bool {
+        self.has_ended
+    }
+}
+
+impl<O, F, S, B, T: Timer, C> fmt::Debug for EventSourceStream<O, F, S, B, T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventSourceStream")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

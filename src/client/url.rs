@@ -1,0 +1,179 @@
+//! As much of URLs as a redirect needs: where it leads, and whether that is the same origin.
+//!
+//! Stricter than browsers: what two parsers may read differently (control characters, backslashes, user names) is
+//! refused, since a URL that is one origin here and another in the HTTP client would send credentials astray.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+/// The longest URL that a redirect may lead to.
+const MAX_LEN: usize = 8 << 10;
+
+/// Resolves a `Location` against the URL that answered with it (RFC 3986, 5.2), without a fragment. `None` if that is no
+/// `http` or `https` URL.
+pub(super) fn resolve(base: &str, location: &str) -> Option<String> {
+    let is_refused = |byte: u8| byte <= b' ' || byte == 0x7F || byte == b'\\';
+    if location.len() > MAX_LEN || location.bytes().any(is_refused) {
+        return None;
+    }
+    let location = without_fragment(location);
+    let resolved = if scheme(location).is_some() {
+        Parts::of(location)?.join(None)
+    } else {
+        let base = Parts::of(without_fragment(base))?;
+        if let Some(rest) = location.strip_prefix("//") {
+            let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            Parts {
+                authority,
+                path,
+                ..base
+            }
+            .join(None)
+        } else {
+            base.join(Some(location))
+        }
+    };
+    Parts::of(&resolved)?.origin()?;
+    (resolved.len() <= MAX_LEN).then_some(resolved)
+}
+
+/// Whether two URLs have the same scheme, host and port. A URL that is not understood has no origin.
+pub(super) fn is_same_origin(one: &str, other: &str) -> bool {
+    let origin = |url| Parts::of(url).and_then(|parts| parts.origin());
+    match (origin(one), origin(other)) {
+        (Some(one), Some(other)) => {
+            one.0 == other.0 && one.1.eq_ignore_ascii_case(other.1) && one.2 == other.2
+        }
+        _ => false,
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    is_secure: bool,
+    authority: &'a str,
+    /// With the query.
+    path: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> Option<Self> {
+        let scheme = scheme(url)?;
+        let is_secure = scheme.eq_ignore_ascii_case("https");
+        if !is_secure && !scheme.eq_ignore_ascii_case("http") {
+            return None;
+        }
+        let rest = url[scheme.len() + 1..].strip_prefix("//")?;
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        Some(Self {
+            is_secure,
+            authority,
+            path,
+        })
+    }
+
+    /// Scheme, host and port; `None` where the authority is odd.
+    fn origin(&self) -> Option<(bool, &'a str, u16)> {
+        let authority = self.authority;
+        if authority.contains(['@', '\\', '%']) || !authority.is_ascii() {
+            return None;
+        }
+        let default = if self.is_secure { 443 } else { 80 };
+        let port_at = match authority.strip_prefix('[') {
+            Some(rest) => rest.find(']')? + 2,
+            None => authority.find(':').unwrap_or(authority.len()),
+        };
+        let (host, port) = authority.split_at_checked(port_at)?;
+        let port = match port.strip_prefix(':') {
+            None if port.is_empty() => default,
+            Some("") => default,
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().ok()?
+            }
+            _ => return None,
+        };
+        (!host.is_empty()).then_some((self.is_secure, host, port))
+    }
+
+    /// The URL as a text, with another path, if one is given.
+    fn join(&self, relative: Option<&str>) -> String {
+        let (base_path, base_query) = split_query(self.path);
+        let (path, query) = match relative.map(split_query) {
+            None => (remove_dots(base_path), base_query),
+            // > if (R.path == "") then T.path = Base.path
+            Some(("", query)) => (
+                remove_dots(base_path),
+                if query.is_empty() { base_query } else { query },
+            ),
+            Some((path, query)) if path.starts_with('/') => (remove_dots(path), query),
+            Some((path, query)) => {
+                let folder = base_path
+                    .rfind('/')
+                    .map_or("/", |slash| &base_path[..=slash]);
+                let mut merged = String::from(folder);
+                merged.push_str(path);
+                (remove_dots(&merged), query)
+            }
+        };
+        let mut url = String::from(if self.is_secure {
+            "https://"
+        } else {
+            "http://"
+        });
+        url.push_str(self.authority);
+        for character in path.chars().chain(query.chars()) {
+            if character.is_ascii() {
+                url.push(character);
+            } else {
+                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                    // A `String` takes all that is written to it.
+                    let _ = write!(url, "%{byte:02X}");
+                }
+            }
+        }
+        url
+    }
+}
+
+fn scheme(url: &str) -> Option<&str> {
+    let scheme = &url[..url.find(':')?];
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_scheme.then_some(scheme)
+}
+
+fn without_fragment(url: &str) -> &str {
+    url.split_once('#').map_or(url, |(before, _)| before)
+}
+
+/// The query with its question mark.
+fn split_query(path: &str) -> (&str, &str) {
+    path.split_at(path.find('?').unwrap_or(path.len()))
+}
+
+/// RFC 3986, 5.2.4, of a path that is absolute or empty.
+fn remove_dots(path: &str) -> String {
+    let mut kept = Vec::new();
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        if segment == ".." {
+            kept.pop();
+        } else if segment != "." {
+            kept.push(segment);
+            continue;
+        }
+        if is_last {
+            kept.push("");
+        }
+    }
+    let mut path = String::new();
+    for segment in kept {
+        path.push('/');
+        path.push_str(segment);
+    }
+    path
+}

@@ -1,0 +1,176 @@
+//! Reconnecting clients on a fake clock, for the test and for the bench.
+#![allow(
+    unreachable_pub,
+    reason = "a test and a bench each have it as a module"
+)]
+
+use std::time::Duration;
+
+use allocation_counter::measure;
+use sse_proto::client::{EventSource, Options, Output, Response};
+
+/// What a client is doing while it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Not started.
+    Idle,
+    /// Its request is under way.
+    Connecting,
+    /// The stream is open, and silent since events that came whole.
+    Silent,
+    /// The same, but they came cut.
+    SilentAfterCuts,
+    /// The same, and asked to give back what it does not need.
+    Shrunk,
+    /// Waiting for the retry, after events that came cut and a large one.
+    Waiting,
+    Closed,
+}
+
+pub const ALL: [Doing; 7] = [
+    Doing::Idle,
+    Doing::Connecting,
+    Doing::Silent,
+    Doing::SilentAfterCuts,
+    Doing::Shrunk,
+    Doing::Waiting,
+    Doing::Closed,
+];
+
+/// The bytes that each of so many clients takes, its own size with them.
+pub fn bytes_for_each(doing: Doing, clients: u32) -> i64 {
+    let mut made = Vec::new();
+    let held = measure(|| {
+        made.extend((0..clients).map(|seed| client(doing, seed.into())));
+    });
+    drop(made);
+    held.bytes_current / i64::from(clients)
+}
+
+fn client(doing: Doing, seed: u64) -> EventSource {
+    let url = "https://api.example.org/v1/accounts/0123456789/events";
+    let mut source = EventSource::new(url, Options::resilient(), seed);
+    if doing == Doing::Idle {
+        return source;
+    }
+    let now = Duration::ZERO;
+    source.start(now);
+    while source.poll_output().is_some() {}
+    if doing == Doing::Connecting {
+        return source;
+    }
+    open(&mut source, now);
+    let events =
+        "id: 1700000042-0\nevent: delta\ndata: {\"text\":\"the quick brown fox jumps over\"}\n\n"
+            .repeat(10);
+    if doing == Doing::Silent {
+        feed(&mut source, now, events.as_bytes());
+        return source;
+    }
+    for byte in events.as_bytes().chunks(50) {
+        feed(&mut source, now, byte);
+    }
+    if doing == Doing::SilentAfterCuts {
+        return source;
+    }
+    if doing == Doing::Shrunk {
+        source.shrink_to_fit();
+        return source;
+    }
+    let large = format!("data: {}\n\n", "x".repeat(30_000));
+    for piece in large.as_bytes().chunks(1460) {
+        feed(&mut source, now, piece);
+    }
+    if doing == Doing::Waiting {
+        source.handle_error(now);
+    } else {
+        source.close();
+    }
+    while source.poll_output().is_some() {}
+    source
+}
+
+/// A year of reconnects: each minute the server hangs up, refuses or goes silent.
+pub struct Year {
+    source: EventSource,
+    now: Duration,
+    pub requests: u64,
+    pub events: u64,
+}
+
+impl Year {
+    pub const MONTHS: u32 = 12;
+    const MONTH: Duration = Duration::from_secs(365 * 24 * 60 * 60 / 12);
+
+    pub fn new() -> Self {
+        let mut source = EventSource::new("https://example.org/events", Options::resilient(), 1);
+        source.start(Duration::ZERO);
+        Self {
+            source,
+            now: Duration::ZERO,
+            requests: 0,
+            events: 0,
+        }
+    }
+
+    /// Lets a month go by; returns by how many bytes memory has grown.
+    pub fn month(&mut self) -> i64 {
+        let end = self.now + Self::MONTH;
+        let held = measure(|| {
+            while self.now < end {
+                self.step();
+            }
+        });
+        held.bytes_current
+    }
+
+    fn step(&mut self) {
+        let mut is_asked = false;
+        while let Some(output) = self.source.poll_output() {
+            is_asked |= matches!(output, Output::Request(_));
+        }
+        if is_asked {
+            self.requests += 1;
+            match self.requests % 5 {
+                0 => self
+                    .source
+                    .handle_response(self.now, Response::new(503).with_retry_after(b"60")),
+                1 => self.source.handle_error(self.now),
+                // Silence, until the idle timeout.
+                2 => open(&mut self.source, self.now),
+                rest => {
+                    open(&mut self.source, self.now);
+                    // Ids of a fixed length, so that only growth is growth.
+                    let event = format!(
+                        "id: {:020}\nretry: 30000\ndata: {rest}\n\ndata: cut",
+                        self.requests
+                    );
+                    for piece in event.as_bytes().chunks(16) {
+                        self.events += feed(&mut self.source, self.now, piece);
+                    }
+                    self.now += Duration::from_secs(30);
+                    self.source.handle_end(self.now);
+                }
+            }
+        } else {
+            self.now = self.source.next_deadline().expect("it never gives up");
+            self.source.handle_deadline(self.now);
+        }
+    }
+}
+
+fn open(source: &mut EventSource, now: Duration) {
+    source.handle_response(
+        now,
+        Response::new(200).with_content_type(b"text/event-stream"),
+    );
+    while source.poll_output().is_some() {}
+}
+
+fn feed(source: &mut EventSource, now: Duration, mut bytes: &[u8]) -> u64 {
+    let mut events = 0;
+    while let Some(item) = source.handle_bytes(now, &mut bytes) {
+        events += u64::from(item.is_ok_and(|item| item.is_event()));
+    }
+    events
+}

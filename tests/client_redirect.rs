@@ -1,0 +1,227 @@
+//! Redirects are followed by the machine, and credentials stay within the origin that they are for.
+
+mod support;
+
+use sse_proto::client::{ClosedReason, EventSource, Options, Output, Response};
+use support::driver::Driver;
+
+/// Where a redirect leads, and whether credentials may go along; `None` if it is rejected.
+fn follow(url: &str, location: &str) -> Option<(String, bool)> {
+    let mut driver = Driver::of(EventSource::new(url, Options::standard(), 0));
+    assert!(driver.request().may_have_credentials());
+    driver.respond(Response::new(307).with_location(location.as_bytes()));
+    assert!(driver.aborts(), "the redirect's own body is not wanted");
+    match driver.source.poll_output() {
+        Some(Output::Request(request)) => {
+            Some((request.url().to_owned(), request.may_have_credentials()))
+        }
+        Some(Output::Closed(closed)) => {
+            let ClosedReason::Rejected(rejected) = closed.reason else {
+                panic!("{closed:?}")
+            };
+            assert!(rejected.is_redirect());
+            None
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_location_is_resolved_as_rfc_3986_says() {
+    let base = "http://a/b/c/d;p?q";
+    // Section 5.4.1 and 5.4.2, of what leads to HTTP; fragments are not sent.
+    for (location, expected) in [
+        ("g", "http://a/b/c/g"),
+        ("./g", "http://a/b/c/g"),
+        ("g/", "http://a/b/c/g/"),
+        ("/g", "http://a/g"),
+        ("//g", "http://g/"),
+        ("?y", "http://a/b/c/d;p?y"),
+        ("g?y", "http://a/b/c/g?y"),
+        ("#s", "http://a/b/c/d;p?q"),
+        ("g#s", "http://a/b/c/g"),
+        ("g?y#s", "http://a/b/c/g?y"),
+        (";x", "http://a/b/c/;x"),
+        (".", "http://a/b/c/"),
+        ("./", "http://a/b/c/"),
+        ("..", "http://a/b/"),
+        ("../g", "http://a/b/g"),
+        ("../..", "http://a/"),
+        ("../../g", "http://a/g"),
+        ("../../../g", "http://a/g"),
+        ("/./g", "http://a/g"),
+        ("/../g", "http://a/g"),
+        ("g.", "http://a/b/c/g."),
+        ("..g", "http://a/b/c/..g"),
+        ("./../g", "http://a/b/g"),
+        ("./g/.", "http://a/b/c/g/"),
+        ("g/./h", "http://a/b/c/g/h"),
+        ("g/../h", "http://a/b/c/h"),
+        ("g;x=1/../y", "http://a/b/c/y"),
+        ("g?y/../x", "http://a/b/c/g?y/../x"),
+        ("http://a/\u{E4}?\u{20AC}", "http://a/%C3%A4?%E2%82%AC"),
+        ("HTTPS://B:8443/x/../y", "https://B:8443/y"),
+    ] {
+        assert_eq!(
+            follow(base, location).map(|to| to.0).as_deref(),
+            Some(expected),
+            "{location:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_http_url_or_may_be_read_in_two_ways_is_rejected() {
+    for location in [
+        "",
+        "mailto:a@b",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "http:",
+        "http:/b",
+        "http:b",
+        "http://",
+        "http://:80/",
+        "http://a b/",
+        "http://a/\u{1}",
+        "http://a\\@b/",
+        "\\\\b\\c",
+        "/a\\b",
+        "http://user@b/",
+        "http://user:pass@a/",
+        "//user@b/",
+        "http://b:x/",
+        "http://b:99999/",
+        "http://b:1:2/",
+        "http://[::1/",
+        "http://%61/",
+        "http://\u{E4}/",
+    ] {
+        assert_eq!(follow("http://a/b", location), None, "{location:?}");
+    }
+    assert_eq!(
+        follow("http://a/b", &format!("/{}", "x".repeat(9000))),
+        None,
+        "a location without end"
+    );
+}
+
+#[test]
+fn credentials_stay_within_the_origin() {
+    let url = "https://a.example/events";
+    for location in [
+        "/b",
+        "https://a.example/b",
+        "https://A.EXAMPLE:443/b",
+        "//a.example/b",
+        "https://a.example:/b",
+    ] {
+        assert_eq!(
+            follow(url, location).map(|to| to.1),
+            Some(true),
+            "{location:?}"
+        );
+    }
+    for location in [
+        "https://b.example/events",
+        "http://a.example/events",
+        "https://a.example:8443/events",
+        "https://sub.a.example/events",
+        "https://a.example.evil/events",
+        "//evil/events",
+        "https://[::1]/",
+    ] {
+        assert_eq!(
+            follow(url, location).map(|to| to.1),
+            Some(false),
+            "{location:?}"
+        );
+    }
+    // Without an origin that is known, there is none to stay within.
+    assert_eq!(
+        follow("/relative", "http://a/"),
+        Some(("http://a/".into(), false))
+    );
+    assert_eq!(
+        follow("http://[::1]:80/a", "//[::1]/b").map(|to| to.1),
+        Some(true)
+    );
+}
+
+#[test]
+fn behind_another_origin_credentials_do_not_come_back_until_the_next_connection() {
+    let mut driver = Driver::of(EventSource::new("http://a/events", Options::standard(), 0));
+    driver.request();
+    for (location, may) in [
+        ("http://a/1", true),
+        ("http://b/2", false),
+        ("http://a/3", false),
+    ] {
+        driver.respond(Response::new(301).with_location(location.as_bytes()));
+        assert!(driver.aborts());
+        let request = driver.request();
+        assert_eq!(
+            (request.url(), request.may_have_credentials()),
+            (location, may)
+        );
+        assert_eq!(driver.source.url(), location);
+    }
+    driver.source.handle_error(driver.now);
+    driver.down();
+    driver.due();
+    // Also after a permanent redirect.
+    let request = driver.request();
+    assert_eq!(
+        (request.url(), request.may_have_credentials()),
+        ("http://a/events", true)
+    );
+}
+
+#[test]
+fn a_301_302_or_303_turns_into_get_and_a_307_or_308_does_not() {
+    for (status, is_get) in [
+        (301, true),
+        (302, true),
+        (303, true),
+        (307, false),
+        (308, false),
+    ] {
+        let mut driver = Driver::new(Options::standard());
+        assert!(!driver.request().is_get());
+        driver.respond(Response::new(status).with_location(b"/b"));
+        assert!(driver.aborts());
+        assert_eq!(driver.request().is_get(), is_get);
+        driver.respond(Response::new(307).with_location(b"/c"));
+        assert!(driver.aborts());
+        assert_eq!(driver.request().is_get(), is_get, "for the rest of the way");
+    }
+}
+
+#[test]
+fn redirects_are_limited() {
+    for most in [0, 1, 20] {
+        let mut driver = Driver::new(Options::resilient().with_max_redirects(most));
+        driver.request();
+        for _ in 0..most {
+            driver.respond(Response::new(302).with_location(b"/again"));
+            assert!(driver.aborts());
+            driver.request();
+        }
+        driver.respond(Response::new(302).with_location(b"/again"));
+        assert!(driver.aborts());
+        assert!(
+            matches!(driver.closed().reason, ClosedReason::Rejected(rejected) if rejected.is_redirect())
+        );
+    }
+}
+
+#[test]
+fn a_client_that_follows_by_itself_tells_where_it_came() {
+    let mut driver = Driver::new(Options::standard());
+    driver.request();
+    let response = Response::new(200).with_content_type(b"text/event-stream");
+    driver.respond(response.with_url("https://elsewhere.example/stream"));
+    assert_eq!(driver.source.poll_output(), Some(Output::Opened));
+    assert_eq!(driver.source.url(), "https://elsewhere.example/stream");
+    assert_eq!(driver.reopen().url(), support::driver::URL);
+}

@@ -1,0 +1,541 @@
+//! What a reconnecting client is to do, written plainly: whole numbers of nanoseconds, the bytes of a connection kept and
+//! decoded by the oracle from the start each time. Shares no code with the crate.
+
+use sse_proto::client::{ClosedReason, DownReason, Output};
+
+use super::oracle::{self, Said, Settings};
+
+pub const SECOND: u128 = 1_000_000_000;
+
+pub const FIRST: &str = "http://one.example/events";
+/// Where the fake server's redirects lead: the same origin and another one.
+pub const SAME: &str = "http://one.example/moved";
+pub const OTHER: &str = "http://two.example/events";
+
+/// The options, as plain numbers; times are nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    pub base: u128,
+    pub most_backoff: Option<u128>,
+    pub shortest: u128,
+    pub longest: u128,
+    pub jitter: u128,
+    pub connect: Option<u128>,
+    pub idle: Option<u128>,
+    pub stable: u128,
+    pub elapsed: Option<u128>,
+    pub retries: Option<u32>,
+    pub redirects: u8,
+    pub retries_statuses: bool,
+    pub needs_id: bool,
+    pub comments: bool,
+}
+
+/// A response of the fake server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Stream,
+    Html,
+    Status(u16),
+    /// 503 with a Retry-After in seconds.
+    Busy(u8),
+    RedirectSame(u16),
+    RedirectOther(u16),
+    /// Without a `Location`.
+    RedirectNowhere,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    Here,
+    Rejected,
+    Ended,
+    Interrupted,
+    IoError,
+    ConnectTimeout,
+    Idle,
+    NetworkLost,
+    Reconnect,
+    Attempts,
+    Time,
+    NotRepeatable,
+}
+
+/// An output as the model sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    Opened,
+    Abort,
+    Request {
+        url: &'static str,
+        id: Option<String>,
+        left_out: bool,
+        attempt: u32,
+        credentials: bool,
+        get: bool,
+    },
+    /// The shortest and the longest delay that it may have.
+    Down {
+        why: Why,
+        interrupted: bool,
+        delay: Option<(u128, u128)>,
+        attempt: u32,
+    },
+    Closed {
+        why: Why,
+        interrupted: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Connecting,
+    Open,
+    Waiting,
+    Closed,
+}
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a plain model is a list of facts"
+)]
+#[derive(Clone, Debug)]
+pub struct Model {
+    plain: Plain,
+    phase: Phase,
+    online: bool,
+    sent: bool,
+    /// When the wait is over: the earliest and the latest.
+    until: Option<(u128, u128)>,
+    since: Option<u128>,
+    failures: u32,
+    retry: Option<u128>,
+    pub id: String,
+    known_id: String,
+    opened_at: u128,
+    /// All bytes of this connection, and how many items they were.
+    bytes: Vec<u8>,
+    said: usize,
+    /// The redirects of this connection.
+    url: &'static str,
+    hops: u8,
+    credentials: bool,
+    get: bool,
+}
+
+impl Model {
+    pub fn new(plain: Plain, id: &str, retry: Option<u128>) -> Self {
+        Self {
+            plain,
+            phase: Phase::Idle,
+            online: true,
+            sent: false,
+            until: None,
+            since: None,
+            failures: 0,
+            retry,
+            id: id.into(),
+            known_id: String::new(),
+            opened_at: 0,
+            bytes: Vec::new(),
+            said: 0,
+            url: FIRST,
+            hops: 0,
+            credentials: true,
+            get: false,
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// The earliest and the latest that the next deadline may be.
+    pub fn deadline(&self) -> Option<(u128, u128)> {
+        let end = self.end().map(|end| (end, end));
+        match self.phase {
+            Phase::Idle | Phase::Closed => None,
+            Phase::Connecting => self.until.into_iter().chain(end).min(),
+            Phase::Open => self.until,
+            Phase::Waiting if self.online => self.until,
+            Phase::Waiting => end,
+        }
+    }
+
+    fn end(&self) -> Option<u128> {
+        Some(self.since? + self.plain.elapsed?)
+    }
+
+    /// The real delay is random within its bounds: this is what it was.
+    pub fn learn(&mut self, deadline: Option<u128>) {
+        if let (Phase::Waiting, true, Some(deadline)) = (&self.phase, self.online, deadline) {
+            self.until = Some((deadline, deadline));
+        }
+    }
+
+    pub fn start(&mut self, now: u128) -> Vec<Told> {
+        if self.phase != Phase::Idle {
+            return Vec::new();
+        }
+        self.since = Some(now);
+        if self.online {
+            return vec![self.send(now)];
+        }
+        self.phase = Phase::Waiting;
+        self.until = Some((now, now));
+        Vec::new()
+    }
+
+    fn send(&mut self, now: u128) -> Told {
+        self.phase = Phase::Connecting;
+        (self.url, self.hops, self.credentials, self.get) = (FIRST, 0, true, false);
+        self.until = self
+            .plain
+            .connect
+            .map(|timeout| (now + timeout, now + timeout));
+        self.request()
+    }
+
+    fn request(&mut self) -> Told {
+        self.sent = true;
+        self.known_id = self.id.clone();
+        let sendable = can_be_header(&self.id);
+        Told::Request {
+            url: self.url,
+            id: (sendable && !self.id.is_empty()).then(|| self.id.clone()),
+            left_out: !sendable,
+            attempt: self.failures,
+            credentials: self.credentials,
+            get: self.get,
+        }
+    }
+
+    pub fn answer(&mut self, now: u128, answer: Answer, actual: &[Output]) -> Vec<Told> {
+        if self.phase != Phase::Connecting {
+            return Vec::new();
+        }
+        let reject = |model: &mut Self| model.close(Why::Rejected, false, true);
+        match answer {
+            Answer::Stream => {
+                self.phase = Phase::Open;
+                self.opened_at = now;
+                self.bytes.clear();
+                self.said = 0;
+                self.rearm(now);
+                vec![Told::Opened]
+            }
+            Answer::RedirectSame(status) | Answer::RedirectOther(status)
+                if self.hops < self.plain.redirects =>
+            {
+                self.hops += 1;
+                let same = matches!(answer, Answer::RedirectSame(_));
+                // Relative to where the redirect comes from.
+                self.url = match (same, self.url) {
+                    (true, FIRST | SAME) => SAME,
+                    (true, _) => "http://two.example/moved",
+                    (false, _) => OTHER,
+                };
+                self.credentials &= same;
+                self.get |= matches!(status, 301..=303);
+                vec![Told::Abort, self.request()]
+            }
+            Answer::Busy(seconds) if self.plain.retries_statuses => self.lose(
+                now,
+                Why::Rejected,
+                Some(u128::from(seconds) * SECOND),
+                true,
+                actual,
+            ),
+            Answer::Status(408 | 425 | 429 | 500..=599) if self.plain.retries_statuses => {
+                self.lose(now, Why::Rejected, None, true, actual)
+            }
+            _ => reject(self),
+        }
+    }
+
+    /// The items that these bytes complete.
+    pub fn bytes(&mut self, now: u128, bytes: &[u8]) -> Vec<Said> {
+        if self.phase != Phase::Open {
+            return Vec::new();
+        }
+        if !bytes.is_empty() {
+            self.rearm(now);
+        }
+        self.bytes.extend_from_slice(bytes);
+        let settings = Settings {
+            comments: self.plain.comments,
+            last_event_id: self.known_id.clone(),
+            ..Settings::default()
+        };
+        let (said, id) = oracle::decode(&self.bytes, &settings);
+        self.id = id;
+        let new = said[self.said..].to_vec();
+        self.said = said.len();
+        for said in &new {
+            match said {
+                Said::Event { .. } => self.forgive(),
+                Said::LastEventId(id) if *id != self.known_id => self.forgive(),
+                Said::ReconnectionTime(time) => {
+                    self.retry = Some(time.as_nanos());
+                }
+                _ => {}
+            }
+        }
+        new
+    }
+
+    fn rearm(&mut self, now: u128) {
+        self.until = self.plain.idle.map(|idle| (now + idle, now + idle));
+    }
+
+    fn forgive(&mut self) {
+        (self.failures, self.since) = (0, None);
+    }
+
+    pub fn end_of_body(&mut self, now: u128, actual: &[Output]) -> Vec<Told> {
+        let why = match self.phase {
+            Phase::Connecting => Why::IoError,
+            Phase::Open if is_within_block(&self.bytes) => Why::Interrupted,
+            Phase::Open => Why::Ended,
+            _ => return Vec::new(),
+        };
+        self.lose(now, why, None, false, actual)
+    }
+
+    pub fn error(&mut self, now: u128, actual: &[Output]) -> Vec<Told> {
+        if !matches!(self.phase, Phase::Connecting | Phase::Open) {
+            return Vec::new();
+        }
+        self.lose(now, Why::IoError, None, false, actual)
+    }
+
+    pub fn time(&mut self, now: u128, actual: &[Output]) -> Vec<Told> {
+        match self.deadline() {
+            Some((earliest, _)) if now >= earliest => {}
+            _ => return Vec::new(),
+        }
+        let is_over = self.end().is_some_and(|end| end <= now);
+        match self.phase {
+            Phase::Open => self.lose(now, Why::Idle, None, true, actual),
+            Phase::Connecting if is_over => self.close(Why::Time, false, true),
+            Phase::Connecting => self.lose(now, Why::ConnectTimeout, None, true, actual),
+            Phase::Waiting if self.online => vec![self.send(now)],
+            Phase::Waiting => self.close(Why::Time, false, false),
+            Phase::Idle | Phase::Closed => unreachable!("no deadline"),
+        }
+    }
+
+    pub fn network_lost(&mut self, now: u128) -> Vec<Told> {
+        self.online = false;
+        if !matches!(self.phase, Phase::Connecting | Phase::Open) {
+            return Vec::new();
+        }
+        let interrupted = self.is_interrupted();
+        if !self.may_repeat() {
+            return self.close(Why::NotRepeatable, interrupted, true);
+        }
+        self.since.get_or_insert(now);
+        let (least, most) = self.delay(None);
+        self.phase = Phase::Waiting;
+        self.until = Some((now + least, now + most));
+        let attempt = self.failures;
+        vec![
+            Told::Abort,
+            Told::Down {
+                why: Why::NetworkLost,
+                interrupted,
+                delay: None,
+                attempt,
+            },
+        ]
+    }
+
+    pub fn network_back(&mut self, now: u128, actual: &[Output]) -> Vec<Told> {
+        self.online = true;
+        let (Phase::Waiting, Some((least, most))) = (&self.phase, self.until) else {
+            return Vec::new();
+        };
+        // Where it is a matter of chance, it is what it was.
+        if now >= most || (now >= least && !actual.is_empty()) {
+            return vec![self.send(now)];
+        }
+        Vec::new()
+    }
+
+    pub fn reconnect(&mut self, now: u128) -> Vec<Told> {
+        let told = match self.phase {
+            Phase::Open => {
+                let interrupted = self.is_interrupted();
+                let down = Told::Down {
+                    why: Why::Reconnect,
+                    interrupted,
+                    delay: Some((0, 0)),
+                    attempt: 0,
+                };
+                vec![Told::Abort, down]
+            }
+            Phase::Waiting => Vec::new(),
+            _ => return Vec::new(),
+        };
+        self.online = true;
+        (self.failures, self.since) = (0, Some(now));
+        told.into_iter().chain([self.send(now)]).collect()
+    }
+
+    pub fn close_here(&mut self) -> Vec<Told> {
+        if self.phase == Phase::Closed {
+            return Vec::new();
+        }
+        let in_flight = matches!(self.phase, Phase::Connecting | Phase::Open);
+        let interrupted = self.is_interrupted();
+        self.close(Why::Here, interrupted, in_flight)
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.phase == Phase::Open && is_within_block(&self.bytes)
+    }
+
+    fn may_repeat(&self) -> bool {
+        !self.plain.needs_id || (!self.id.is_empty() && can_be_header(&self.id))
+    }
+
+    fn lose(
+        &mut self,
+        now: u128,
+        why: Why,
+        retry_after: Option<u128>,
+        abort: bool,
+        actual: &[Output],
+    ) -> Vec<Told> {
+        let interrupted = self.is_interrupted();
+        if !self.may_repeat() {
+            return self.close(Why::NotRepeatable, interrupted, abort);
+        }
+        if self.phase == Phase::Open && now - self.opened_at >= self.plain.stable {
+            self.forgive();
+        }
+        self.since.get_or_insert(now);
+        self.failures += 1;
+        if self.plain.retries.is_some_and(|most| self.failures > most) {
+            return self.close(Why::Attempts, interrupted, abort);
+        }
+        let (least, most) = self.delay(retry_after);
+        if let Some(end) = self.end() {
+            let is_closed = matches!(actual.last(), Some(Output::Closed(_)));
+            // Where it is a matter of chance, it is what it was.
+            if now + least > end || (now + most > end && is_closed) {
+                return self.close(Why::Time, interrupted, abort);
+            }
+        }
+        self.phase = Phase::Waiting;
+        self.until = Some((now + least, now + most));
+        let down = Told::Down {
+            why,
+            interrupted,
+            delay: self.online.then_some((least, most)),
+            attempt: self.failures,
+        };
+        abort
+            .then_some(Told::Abort)
+            .into_iter()
+            .chain([down])
+            .collect()
+    }
+
+    fn close(&mut self, why: Why, interrupted: bool, abort: bool) -> Vec<Told> {
+        self.phase = Phase::Closed;
+        let closed = Told::Closed { why, interrupted };
+        abort
+            .then_some(Told::Abort)
+            .into_iter()
+            .chain([closed])
+            .collect()
+    }
+
+    /// The shortest and the longest that the next delay may be.
+    fn delay(&self, retry_after: Option<u128>) -> (u128, u128) {
+        let plain = &self.plain;
+        let clamp = |delay: u128| {
+            if delay < plain.shortest || plain.longest < plain.shortest {
+                plain.shortest
+            } else {
+                delay.min(plain.longest)
+            }
+        };
+        let base = clamp(self.retry.unwrap_or(plain.base));
+        let mut grown = base;
+        if let Some(most) = plain.most_backoff {
+            for _ in 1..self.failures.min(80) {
+                grown = grown.saturating_mul(2);
+            }
+            grown = grown.min(most).max(base);
+        }
+        let nominal = clamp(grown);
+        let spread = nominal * plain.jitter / 100 + 1;
+        let spread = if plain.jitter == 0 { 0 } else { spread };
+        let (mut least, mut most) = (nominal.saturating_sub(spread), nominal);
+        if let Some(after) = retry_after {
+            least = least.max(after);
+            most = most.max(after + spread);
+        }
+        (clamp(least), clamp(most))
+    }
+}
+
+fn can_be_header(id: &str) -> bool {
+    id.chars().all(|c| c == '\t' || (c >= ' ' && c != '\u{7F}'))
+}
+
+/// Whether something of a block is left at the end: a field with a meaning, or a line that may have become one.
+fn is_within_block(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = String::from_utf8_lossy(bytes)
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
+    let block = text
+        .rfind("\n\n")
+        .map_or(text.trim_start_matches('\n'), |at| &text[at + 2..]);
+    let (lines, unfinished) = block.rsplit_once('\n').unwrap_or(("", block));
+    let is_field = |line: &str| match line.split_once(':').unwrap_or((line, "")) {
+        ("data" | "event", _) => true,
+        ("id", value) => !value.contains('\0'),
+        _ => false,
+    };
+    let known = ["data", "event", "id", "retry"];
+    let may_become = match unfinished.split_once(':') {
+        Some((name, _)) => known.contains(&name),
+        None if unfinished.is_empty() => false,
+        None => known.iter().any(|name| name.starts_with(unfinished)),
+    };
+    lines.split('\n').any(is_field) || may_become
+}
+
+pub fn why_down(reason: &DownReason) -> Why {
+    match reason {
+        DownReason::Rejected(_) => Why::Rejected,
+        DownReason::Ended => Why::Ended,
+        DownReason::Interrupted => Why::Interrupted,
+        DownReason::IoError => Why::IoError,
+        DownReason::ConnectTimeout => Why::ConnectTimeout,
+        DownReason::Idle => Why::Idle,
+        DownReason::NetworkLost => Why::NetworkLost,
+        DownReason::Reconnect => Why::Reconnect,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+pub fn why_closed(reason: &ClosedReason) -> Why {
+    match reason {
+        ClosedReason::Here => Why::Here,
+        ClosedReason::Rejected(_) => Why::Rejected,
+        ClosedReason::AttemptsExhausted { .. } => Why::Attempts,
+        ClosedReason::TimeExhausted { .. } => Why::Time,
+        ClosedReason::NotRepeatable(_) => Why::NotRepeatable,
+        other => unreachable!("{other:?}"),
+    }
+}
