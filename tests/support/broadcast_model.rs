@@ -102,7 +102,9 @@ impl Model {
             return;
         };
         let age = Duration::from_secs(u64::from(age));
-        let young = self.retained().position(|frame| self.now.saturating_sub(frame.at) <= age);
+        let young = self
+            .retained()
+            .position(|frame| self.now.saturating_sub(frame.at) <= age);
         self.oldest += young.map_or(self.head() - self.oldest, |young| young as u64);
     }
 
