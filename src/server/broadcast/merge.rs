@@ -6,6 +6,7 @@
 //! so that however fast frames come, it goes out.
 
 use core::fmt;
+use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
 use super::subscription::{Subscription, SubscriptionEnd};
+use crate::server::adapt::Until;
 use crate::server::channel::{EventStream, Shared, Sharing};
 use crate::server::state::CloseReason;
 
@@ -24,6 +26,8 @@ pub struct Merged<S: Sharing = Shared> {
     own: Option<EventStream<S>>,
     /// A chunk of its own, and the number of the first frame that may come after it.
     held: Option<(Bytes, u64)>,
+    /// The number of the first frame that does not come any more, once the target has ended.
+    last: u64,
     farewell: Option<Bytes>,
 }
 
@@ -36,10 +40,10 @@ impl Subscription {
     /// From this call on the target refuses it with
     /// [`DispatchError::HasId`](crate::DispatchError::HasId).
     ///
-    /// The end of one is the end of both: closing the target ends the stream once its queue is
-    /// delivered; a broadcast that is closed closes the target, whose queue is delivered before the
-    /// farewell; a subscriber that lags ends its target for the reason
-    /// [`CloseReason::Overflow`].
+    /// The end of one is the end of both: closing the target ends the stream once its queue and all
+    /// frames that were published before are delivered; a broadcast that is closed closes the target,
+    /// whose queue is delivered before the farewell; a subscriber that lags ends its target for the
+    /// reason [`CloseReason::Overflow`].
     ///
     /// # Examples
     ///
@@ -67,6 +71,7 @@ impl Subscription {
             subscription: Some(self),
             own: Some(own),
             held: None,
+            last: 0,
             farewell: None,
         }
     }
@@ -76,6 +81,37 @@ impl<S: Sharing> Merged<S> {
     /// Returns the subscription, until the stream ends.
     pub fn subscription(&self) -> Option<&Subscription> {
         self.subscription.as_ref()
+    }
+
+    /// Ends the stream once a future resolves: its target, for the reason
+    /// [`CloseReason::Shutdown`], as [`EventStream::until`] does. All that was published and
+    /// dispatched by then is delivered; then comes the [farewell](Until::with_farewell), if there is
+    /// one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::ready;
+    /// use futures::{StreamExt, executor::block_on};
+    /// use sse_proto::{Broadcast, CloseReason, Event, Frame, Retention, channel};
+    ///
+    /// let broadcast = Broadcast::new(Retention::new());
+    /// let (target, stream) = channel();
+    /// let bye = Frame::new(&Event::message("bye"));
+    /// let body = broadcast.subscribe(None).or_live().merge(stream);
+    /// let body = body.until(ready("the server shuts down")).with_farewell(bye);
+    ///
+    /// broadcast.publish(&Event::message("to all"))?;
+    /// let chunks = block_on(body.collect::<Vec<_>>());
+    /// assert_eq!(chunks, ["data: to all\n\n", "data: bye\n\n"]);
+    /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
+    /// # Ok::<(), sse_proto::PublishError>(())
+    /// ```
+    pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
+        Until::telling(self, future, |merged| {
+            let own = merged.own.as_ref();
+            own.is_some_and(|own| own.close(CloseReason::Shutdown))
+        })
     }
 
     /// Takes what the own target has; returns whether that has ended.
@@ -95,13 +131,32 @@ impl<S: Sharing> Merged<S> {
         }
     }
 
-    /// What is held, if no frame is to come before it.
-    fn release(&mut self) -> Option<Bytes> {
+    /// Sees to what is still to come of the broadcast.
+    fn own_ended(&mut self) {
+        let own = self.own.take();
+        let reason = own.as_ref().and_then(EventStream::close_reason);
+        self.last = match &self.subscription {
+            Some(subscription) if reason.is_some_and(CloseReason::delivers_queue) => {
+                subscription.head()
+            }
+            _ => 0,
+        };
+        // What it holds may run code of the user's when it is dropped.
+        drop(own);
+    }
+
+    /// The number of the next frame; larger than all if no frame comes any more.
+    fn read(&self) -> u64 {
         let subscription = self.subscription.as_ref();
-        let read = subscription.map_or(u64::MAX, |subscription| match subscription.end() {
+        subscription.map_or(u64::MAX, |subscription| match subscription.end() {
             None => subscription.cursor(),
             Some(_) => u64::MAX,
-        });
+        })
+    }
+
+    /// What is held, if no frame is to come before it.
+    fn release(&mut self) -> Option<Bytes> {
+        let read = self.read();
         let (chunk, _) = self.held.take_if(|(_, first)| *first <= read)?;
         Some(chunk)
     }
@@ -124,14 +179,13 @@ impl<S: Sharing> Stream for Merged<S> {
         let this = self.get_mut();
         loop {
             if this.poll_own(cx) {
-                // Its listeners run in here at the latest, so all is set before.
-                this.subscription = None;
-                this.own = None;
+                this.own_ended();
             }
             if let Some(chunk) = this.release() {
                 return Poll::Ready(Some(chunk));
             }
-            if this.own.is_none() {
+            if this.own.is_none() && this.read() >= this.last {
+                this.subscription = None;
                 return Poll::Ready(this.farewell.take());
             }
             let Some(subscription) = &mut this.subscription else {

@@ -86,8 +86,13 @@ impl<S: Sharing> EventStream<S> {
         self.core.lock().refuses_ids = true;
     }
 
-    pub(crate) fn close(&self, reason: CloseReason) {
-        self.core.close(reason);
+    /// Returns whether it was open.
+    pub(crate) fn close(&self, reason: CloseReason) -> bool {
+        self.core.close(reason)
+    }
+
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.core.lock().target.close_reason()
     }
 }
 

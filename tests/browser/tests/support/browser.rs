@@ -61,6 +61,11 @@ impl Scheme {
 impl Browser {
     /// Starts a browser and opens the page of this server.
     pub(crate) async fn open(server: &Server) -> Self {
+        Self::open_at(&server.address).await
+    }
+
+    /// Opens the page at a host and port.
+    pub(crate) async fn open_at(address: &str) -> Self {
         let (driver, port) = start_driver();
         let profile = TempDir::new().expect("a folder for the profile");
         let mut capabilities = DesiredCapabilities::chrome();
@@ -77,7 +82,7 @@ impl Browser {
                 panic!("Chromium does not start (apt-get install chromium): {error}")
             });
         client
-            .goto(format!("http://{}/", server.address))
+            .goto(format!("http://{address}/"))
             .await
             .expect("the page loads");
         Self {

@@ -2,6 +2,7 @@
 
 mod browser;
 mod process;
+mod proxy;
 mod seen;
 mod server;
 mod tail;
@@ -9,6 +10,7 @@ mod tail;
 use std::time::Duration;
 
 pub(crate) use browser::{Browser, Scheme};
+pub(crate) use proxy::Proxy;
 pub(crate) use seen::{Event, Row, Seen};
 pub(crate) use server::Server;
 pub(crate) use tail::Tail;
