@@ -31,6 +31,7 @@ fn main() {
     }
     publish_to_nobody();
     catch_up();
+    find_ids();
     two_threads();
 }
 
@@ -166,8 +167,9 @@ fn publish_to_nobody() {
         Broadcast::new(Retention::new()),
         Broadcast::new(Retention::new()),
     );
+    let forgetful = Broadcast::new(Retention::new().with_remembered_ids(0));
     let mut buffer = BytesMut::with_capacity(64 * 1024);
-    let mut number = 0_u64;
+    let (mut first, mut number) = (0_u64, 0_u64);
     let wire = Frame::new(&event);
     compare(
         "publish, nobody subscribed",
@@ -188,8 +190,15 @@ fn publish_to_nobody() {
                 assigned.publish(&event)
             }),
             Candidate::new(Role::Ours, "publish, ids of the user's", || {
+                first += 1;
+                own.publish(&delta().with_id(first))
+            }),
+            Candidate::new(Role::Ours, "the same, none remembered", || {
                 number += 1;
-                own.publish(&delta().with_id(number))
+                forgetful.publish(&delta().with_id(number))
+            }),
+            Candidate::new(Role::Ours, "Frame::new with id", || {
+                Frame::new(&delta().with_id(1_000_000_u64))
             }),
             Candidate::new(Role::Ours, "publish_frame", || without.publish_frame(&wire)),
         ],
@@ -234,7 +243,58 @@ fn catch_up() {
     );
 }
 
-/// Not interleaved, since each run has two threads: one publishes as fast as it can or with pauses, one runs the tasks.
+/// Coming back with an id, assigned or the user's, in logs of different lengths: it should not matter.
+fn find_ids() {
+    let logs = [1_000_u32, 10_000, 100_000].map(|frames| {
+        let retention = Retention::new()
+            .with_frames(frames as usize)
+            .with_bytes(64 * 1024 * 1024);
+        let (assigning, own) = (
+            Broadcast::assigning_ids(retention, 1),
+            Broadcast::new(retention),
+        );
+        for number in 1..=frames {
+            assigning.publish(&delta()).expect("it is open");
+            own.publish(&delta().with_id(number)).expect("it is open");
+        }
+        (frames, assigning, own)
+    });
+    let mut candidates = Vec::new();
+    for (frames, assigning, own) in &logs {
+        let mut ask = |name, broadcast: &Broadcast, ids: [String; 8]| {
+            let ids = ids.map(|id| EventId::try_from(id).expect("digits"));
+            let broadcast = broadcast.clone();
+            let mut next = 0;
+            let ask = move || {
+                next = (next + 1) % 8;
+                let subscribed = broadcast.subscribe(Some(&ids[next]));
+                assert!(matches!(subscribed, sse_proto::Subscribed::Resumed { .. }));
+            };
+            let name = format!("{frames} frames, ids {name}");
+            candidates.push(Candidate::new(Role::Ours, name, ask));
+        };
+        // Spread over the log.
+        let number = |part: usize| *frames as usize / 8 * part + 1;
+        ask(
+            "assigned",
+            assigning,
+            std::array::from_fn(|part| format!("1-{}", number(part))),
+        );
+        ask(
+            "of the user's",
+            own,
+            std::array::from_fn(|part| number(part).to_string()),
+        );
+    }
+    let work = Work {
+        events: 1,
+        bytes: 0,
+    };
+    compare("subscribe behind an id, and leave", work, &mut candidates);
+}
+
+/// Not interleaved, since each run has two threads: one publishes as fast as it can or in step with the slowest, one runs the
+/// tasks.
 fn two_threads() {
     if !std::env::args().any(|argument| argument == "--bench")
         || std::env::args()
@@ -249,13 +309,14 @@ fn two_threads() {
         "", "published/s", "ns a publish", "delivered/s", "ns a delivery"
     );
     for subscribers in [0, 1, 100, 1_000, 10_000] {
-        for pause in [0, 8] {
-            run_two_threads(subscribers, pause);
+        run_two_threads(subscribers, 0);
+        if subscribers > 0 {
+            run_two_threads(subscribers, 8);
         }
     }
 }
 
-/// The publisher stays at most 512 frames in front of the slowest after each `pause`, if that is not 0.
+/// The publisher waits while the slowest is more than `window` frames behind, if that is not 0.
 fn run_two_threads(subscribers: usize, window: u64) {
     let retention = Retention::new()
         .with_frames(100_000)

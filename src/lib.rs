@@ -22,6 +22,8 @@
 //! - **[`encode`], [`encode_to_slice`], [`to_bytes`]** for who only wants the bytes of an
 //!   [`Event`]; **[`EventWriter`]** for data that comes in pieces; **[`Frame`]** for one event that
 //!   goes to many.
+//! - **`Broadcast`** for one source and many clients, each of whom can come back and miss nothing:
+//!   encoded once, kept in a log, read by any number of streams. Needs the feature `std`.
 //! - **[`adapt`]** for what stands around a stream: keep-alive comments by any [`Timer`], first
 //!   bytes, the end at a shutdown, fewer and larger chunks.
 //! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
@@ -82,7 +84,7 @@
 //!
 //! # Features and Rust version
 //!
-//! - `std` (default): [`channel`], `std::io::Write` for [`EventWriter`], `DecodeRead`.
+//! - `std` (default): [`Broadcast`], [`channel`], `std::io::Write` for [`EventWriter`], `DecodeRead`.
 //! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event; implies `std`.
 //! - `http`: `Body`, `response`, `insert_headers`, `read_request`; implies `std`.
 //!
@@ -175,7 +177,7 @@ pub use crate::server::target::Target;
 // One log of events, many event streams.
 #[cfg(feature = "std")]
 pub use crate::server::broadcast::{
-    Broadcast, BroadcastStatistics, Metadata, PublishError, Restart, Retention, Scope,
+    Broadcast, BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
     SubscribeOptions, Subscribed, Subscription, SubscriptionEnd,
 };
 

@@ -6,6 +6,8 @@
 
 #[cfg(not(sse_proto_shuttle))]
 mod real {
+    #[cfg(feature = "std")]
+    pub(crate) use core::sync::atomic::AtomicU64;
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     #[cfg(feature = "std")]
     pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +17,7 @@ mod real {
 
 #[cfg(sse_proto_shuttle)]
 mod real {
-    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use shuttle::sync::{Mutex, MutexGuard};
     pub(crate) use shuttle::thread_local;
     pub(crate) use std::sync::PoisonError;

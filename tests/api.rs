@@ -5,6 +5,11 @@ use sse_proto::{
     AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
     OwnedItem, OwnedMessageEvent, ReceiveError, Text,
 };
+#[cfg(feature = "std")]
+use sse_proto::{
+    Broadcast, BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
+    SubscribeOptions, Subscribed, Subscription, SubscriptionEnd,
+};
 use sse_proto::{
     BufferTooSmall, CloseReason, Decided, Dispatch, DispatchError, Dispatched, Ending, Event,
     EventId, EventType, EventWriter, Frame, InvalidField, InvalidLastEventId, Limits, Lines,
@@ -149,6 +154,54 @@ fn the_ends_of_a_channel_move_between_threads_and_outlive_a_panic() {
     assert_eq!(auto_traits!(Permit), ALL);
     // Not those about a panic: the future has what `oneshot` has.
     assert_eq!(auto_traits!(Closed)[..3], ALL[..3]);
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
+    assert_eq!(auto_traits!(Broadcast), ALL);
+    assert!(has!(Broadcast: Clone));
+    // With predicates of the user's, which may hold anything that is `Send + Sync`.
+    assert_eq!(auto_traits!(Subscription), NO_UNWIND);
+    assert_eq!(auto_traits!(Subscribed), NO_UNWIND);
+    assert_eq!(auto_traits!(Restart), NO_UNWIND);
+    assert_eq!(auto_traits!(SubscribeOptions), NO_UNWIND);
+    assert_eq!(auto_traits!(Merged), NO_UNWIND);
+    assert!(!has!(Subscription: Clone) && has!(SubscribeOptions: Clone));
+    assert!(has!(Subscription: futures::stream::FusedStream));
+    assert!(has!(Merged: futures::stream::FusedStream));
+    assert!(has!(Merged<sse_proto::Local>: Unpin) && !has!(Merged<sse_proto::Local>: Send));
+
+    assert_eq!(auto_traits!(Retention), ALL);
+    assert_eq!(auto_traits!(Scope), ALL);
+    assert_eq!(auto_traits!(Metadata<'static>), ALL);
+    assert_eq!(auto_traits!(BroadcastStatistics), ALL);
+    assert_eq!(auto_traits!(SubscriptionEnd), ALL);
+    assert_eq!(auto_traits!(PublishError), ALL);
+    assert!(has!(PublishError: std::error::Error) && has!(PublishError: Copy));
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn an_event_that_is_not_published_says_why() {
+    let texts = [
+        (PublishError::Closed, "the broadcast is closed"),
+        (
+            PublishError::TooLarge { len: 20, limit: 10 },
+            "the event takes 20 bytes and the log retains 10",
+        ),
+        (
+            PublishError::HasId,
+            "the event has an id, and the broadcast assigns ids",
+        ),
+        (
+            PublishError::IsFrame,
+            "a frame can't be given an id, and the broadcast assigns ids",
+        ),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+    }
 }
 
 #[test]
@@ -395,6 +448,12 @@ fn no_type_grows_unnoticed() {
         #[cfg(feature = "std")]
         ("Closed", size_of::<Closed>(), 16),
         #[cfg(feature = "std")]
+        ("Broadcast", size_of::<Broadcast>(), 8),
+        #[cfg(feature = "std")]
+        ("Subscription", size_of::<Subscription>(), 48),
+        #[cfg(feature = "std")]
+        ("PublishError", size_of::<PublishError>(), 24),
+        #[cfg(feature = "std")]
         ("Reserve", size_of::<Reserve>(), 32),
         #[cfg(feature = "std")]
         ("Permit", size_of::<Permit>(), 32),
@@ -505,6 +564,10 @@ fn a_refused_dispatch_says_why() {
         (
             DispatchError::TooDeep,
             "listeners dispatched events within each other more than 16 deep",
+        ),
+        (
+            DispatchError::HasId,
+            "the event has an id, and the stream is merged into a broadcast",
         ),
     ];
     for (error, text) in texts {

@@ -39,12 +39,17 @@ fn life() {
     replay("life", support::replay::life);
 }
 
-/// Whatever the seed's own chunks, every stream is also cut at every position.
+#[test]
+fn broadcast() {
+    replay("broadcast", support::replay::broadcast);
+}
+
 #[test]
 fn client() {
     replay("client", support::replay::client);
 }
 
+/// Whatever the seed's own chunks, every stream is also cut at every position.
 #[test]
 fn decode() {
     use support::laws_decode as laws;

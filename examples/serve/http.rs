@@ -17,9 +17,10 @@ use tokio::sync::Notify;
 
 use crate::log::log;
 use crate::page::PAGE;
-use crate::publisher::{Publisher, Subscription};
+use crate::publisher::Publisher;
+use crate::watch::Watched;
 
-type Answer = Response<Body<Subscription>>;
+type Answer = Response<Body<Watched>>;
 
 /// Serves one connection to its end.
 pub(crate) fn connection(

@@ -35,7 +35,7 @@ fn publish_lines(input: &mut impl BufRead, publisher: &Publisher) -> io::Result<
             return Ok(());
         }
         let whole = line.ends_with(b"\n") || line.len() < LINE_LIMIT;
-        publisher.publish(event(&line, whole));
+        publisher.publish(&event(&line, whole));
         if !whole {
             let skipped = input.skip_until(b'\n')?;
             log(format_args!(

@@ -74,7 +74,7 @@ pub(crate) fn publish(publisher: &Publisher) -> ! {
 
 fn publish_one(publisher: &Publisher, event_type: EventType<'static>, value: &impl Serialize) {
     match Event::json(value) {
-        Ok(event) => publisher.publish(event.with_event_type(event_type)),
+        Ok(event) => publisher.publish(&event.with_event_type(event_type)),
         Err(error) => log(format_args!("no {event_type} event: {error}")),
     }
 }

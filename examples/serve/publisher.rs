@@ -1,56 +1,43 @@
-//! Gives each event to all clients.
+//! Gives each event to all clients, also to those that come back for it.
 
 use std::borrow::Cow;
-use std::error::Error;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hyper::body::Bytes;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::futures_core::Stream;
 use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventId, EventType, Frame, Limits, TargetHandle,
-    channel_with,
+    Broadcast, CloseReason, Event, EventId, EventType, Frame, Retention, Subscribed, Subscription,
+    channel,
 };
 use sysinfo::System;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use crate::log::log;
+use crate::watch::{Watched, cut_when_stuck};
 
 /// What an event may take on the wire, before it is numbered.
 pub(crate) const EVENT_LIMIT: usize = 32 << 20;
-/// What one client may be behind: an event of the largest size and what comes around it, or a burst
-/// of small ones.
-const LIMITS: Limits = Limits::new()
+/// What is kept for clients that come back: an event of the largest size and what comes around it,
+/// or some hours of small ones.
+const RETENTION: Retention = Retention::new()
     .with_bytes(EVENT_LIMIT + (1 << 20))
     .with_frames(1 << 16);
 
 const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 
-/// What one client is sent.
-pub(crate) type Subscription = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
-
-/// All clients, and the number of the next event.
+/// The log of all events, and the number of the next client.
 pub(crate) struct Publisher {
-    /// Tells a client that returns whether the server is still the one that it left.
-    run: u128,
+    /// Tells a client that returns whether the server is still the one that it left. The ids begin
+    /// with it, so those of the server before are not taken for this one's.
+    run: u64,
+    broadcast: Broadcast,
+    next_client: AtomicU64,
     ended: watch::Sender<bool>,
-    state: Mutex<State>,
-}
-
-struct State {
-    next_id: u64,
-    next_client: u64,
-    clients: Vec<Client>,
-}
-
-struct Client {
-    name: String,
-    target: TargetHandle,
 }
 
 /// The data of the first event of each stream, which has no id.
@@ -58,65 +45,69 @@ struct Client {
 struct Hello<'a> {
     run: String,
     last_event_id: Option<Cow<'a, str>>,
-    next_id: u64,
+    begins: Begins,
+    /// How many events follow at once that the client has missed.
+    replayed: u64,
     host: Option<String>,
     system: Option<String>,
+}
+
+/// Where a stream begins.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Begins {
+    /// With the next event.
+    Live,
+    /// Behind the last event ID.
+    Resumed,
+    /// With the oldest event that is kept: those between it and the last event ID are gone.
+    Gap,
+    /// With the oldest event that is kept: the last event ID is not of this server.
+    Unknown,
 }
 
 impl Publisher {
     pub(crate) fn new() -> Self {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let millis = since_1970.unwrap_or_default().as_millis();
+        let run = u64::try_from(millis).unwrap_or(0);
         Self {
-            run: since_1970.unwrap_or_default().as_nanos(),
+            run,
+            broadcast: Broadcast::assigning_ids(RETENTION, run),
+            next_client: AtomicU64::new(1),
             ended: watch::Sender::new(false),
-            state: Mutex::new(State {
-                next_id: 1,
-                next_client: 1,
-                clients: Vec::new(),
-            }),
         }
     }
 
-    /// Numbers the event, encodes it once, and gives it to every client.
-    ///
-    /// All under one lock, so every client sees the events in the order of their ids. A client whose
-    /// queue is full is cut off: it comes back with its Last-Event-ID and learns how much it missed,
-    /// where a hole in an open stream would go unseen.
-    pub(crate) fn publish(&self, event: Event<'_>) {
-        let mut state = self.lock();
-        let frame = Frame::new(&event.with_id(state.next_id));
-        state.next_id += 1;
-        state
-            .clients
-            .retain(|client| match client.target.dispatch_frame(&frame) {
-                Ok(()) => true,
-                Err(DispatchError::Closed(_)) => false,
-                Err(error) => {
-                    log(format_args!("{} is too slow: {error}", client.name));
-                    client.target.end(CloseReason::Overflow);
-                    false
-                }
-            });
+    /// Numbers the event and encodes it, once for all clients.
+    pub(crate) fn publish(&self, event: &Event<'_>) {
+        if let Err(error) = self.broadcast.publish(event) {
+            log(format_args!("not published: {error}"));
+        }
     }
 
-    /// Makes a stream for a new client. `cut` is notified when the client is cut off.
+    /// Makes the stream of a client: a greeting, what it has missed, and what comes. `cut` is notified
+    /// when the client is to be cut off.
     pub(crate) fn subscribe(
         &self,
         peer: SocketAddr,
         last_event_id: Option<&EventId<'_>>,
         cut: Arc<Notify>,
-    ) -> Subscription {
-        let (target, stream) = channel_with(LIMITS);
-        let mut state = self.lock();
-        let name = format!("client {} at {peer}", state.next_client);
-        state.next_client += 1;
+    ) -> Watched {
+        let number = self.next_client.fetch_add(1, Ordering::Relaxed);
+        let name = format!("client {number} at {peer}");
         match last_event_id {
             None => log(format_args!("{name} connected")),
             // Quoted: the client chose this text, and a terminal shows it.
             Some(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
         }
+        let (subscription, begins, replayed) = self.begin(last_event_id);
+        let hello = self.hello(last_event_id, begins, replayed);
+
+        // The client's own target has no events here. It knows when and why the stream ends.
+        let (target, own) = channel();
         target.on_close({
-            let (name, since) = (name.clone(), Instant::now());
+            let since = Instant::now();
             move |reason| {
                 let lived = since.elapsed().as_secs_f32();
                 log(format_args!(
@@ -127,24 +118,23 @@ impl Publisher {
                 }
             }
         });
-        if let Err(error) = self.greet(&target, last_event_id, state.next_id) {
-            log(format_args!("{name} could not be greeted: {error}"));
-        }
-        state.clients.push(Client { name, target });
-        drop(state);
-
+        let mut ended = self.ended.subscribe();
+        let bye = Event::new(EventType::from_static("bye"), "the server ends");
+        let events = subscription
+            .merge(own)
+            .until(async move { ended.wait_for(|&ended| ended).await.is_ok() })
+            .with_farewell(Frame::new(&bye));
         // Goes out at once and by itself: with the first bytes the browser's `onopen` fires.
         let preamble = Preamble::new()
             .with_comment("events follow")
             .with_reconnection_time(RECONNECTION_TIME);
-        let mut ended = self.ended.subscribe();
-        let bye = Event::new(EventType::from_static("bye"), "the server ends");
-        let stream = stream
-            .until(async move { ended.wait_for(|&ended| ended).await.is_ok() })
-            .with_farewell(Frame::new(&bye))
+        let body = stream::iter(hello.map(Frame::into_bytes))
+            .chain(events)
             .preamble(&preamble)
             .keep_alive(KEEP_ALIVE_INTERVAL, sleep);
-        Box::pin(stream)
+        let (body, polls) = Watched::new(body);
+        tokio::spawn(cut_when_stuck(target, polls));
+        body
     }
 
     /// Ends the stream of every client, as well as those that still come, each with a last event.
@@ -152,25 +142,44 @@ impl Publisher {
         self.ended.send_replace(true);
     }
 
-    fn greet(
+    fn begin(&self, last_event_id: Option<&EventId<'_>>) -> (Subscription, Begins, u64) {
+        let from_oldest = |begins, subscription: Subscription| {
+            let replayed = subscription.lag();
+            (subscription, begins, replayed)
+        };
+        match self.broadcast.subscribe(last_event_id) {
+            Subscribed::Live(subscription) => (subscription, Begins::Live, 0),
+            Subscribed::Resumed {
+                subscription,
+                missed,
+            } => (subscription, Begins::Resumed, missed),
+            Subscribed::Gap(restart) => from_oldest(Begins::Gap, restart.oldest()),
+            Subscribed::Unknown(restart) => from_oldest(Begins::Unknown, restart.oldest()),
+        }
+    }
+
+    fn hello(
         &self,
-        target: &TargetHandle,
         last_event_id: Option<&EventId<'_>>,
-        next_id: u64,
-    ) -> Result<Dispatched, Box<dyn Error>> {
+        begins: Begins,
+        replayed: u64,
+    ) -> Option<Frame> {
         let hello = Event::json(&Hello {
             run: self.run.to_string(),
             last_event_id: last_event_id.map(EventId::to_str),
-            next_id,
+            begins,
+            replayed,
             host: System::host_name(),
             system: System::long_os_version(),
-        })?;
-        let hello = hello.with_event_type(EventType::from_static("hello"));
-        Ok(target.dispatch(&hello)?)
-    }
-
-    /// No step in here leaves something half done, so a panic under the lock does no harm.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        });
+        match hello {
+            Ok(hello) => Some(Frame::new(
+                &hello.with_event_type(EventType::from_static("hello")),
+            )),
+            Err(error) => {
+                log(format_args!("a client is not greeted: {error}"));
+                None
+            }
+        }
     }
 }

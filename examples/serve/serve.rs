@@ -5,8 +5,7 @@
 //! tail -f app.log | cargo run --example serve -- 127.0.0.1:9000
 //! ```
 //!
-//! Nothing is kept for later: a page sees what comes while it is open, and is told how much it
-//! missed when it reconnects.
+//! Some hours of events are kept: a page that reconnects gets what it has missed, once.
 
 mod http;
 mod input;
@@ -14,6 +13,7 @@ mod log;
 mod metrics;
 mod page;
 mod publisher;
+mod watch;
 
 use std::io::{self, IsTerminal};
 use std::pin::pin;

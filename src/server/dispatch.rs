@@ -36,6 +36,9 @@ pub enum DispatchError {
     /// Local listeners dispatched from within each other deeper than
     /// [`MAX_DISPATCH_DEPTH`].
     TooDeep,
+    /// The event has an id, and the stream is merged into that of a broadcast
+    /// (`Subscription::merge`): its client would come back with that id, and could not be resumed.
+    HasId,
 }
 
 impl fmt::Display for DispatchError {
@@ -45,6 +48,9 @@ impl fmt::Display for DispatchError {
             Self::Full => f.write_str("the queue of the event stream is full"),
             Self::TooLarge { len, limit } => {
                 write!(f, "the event takes {len} bytes and the queue holds {limit}")
+            }
+            Self::HasId => {
+                f.write_str("the event has an id, and the stream is merged into a broadcast")
             }
             Self::TooDeep => write!(
                 f,

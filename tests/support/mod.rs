@@ -7,6 +7,9 @@
     reason = "each test and each fuzz target uses a part of it"
 )]
 
+pub mod broadcast;
+pub mod broadcast_model;
+pub mod broadcast_ops;
 pub mod client;
 pub mod client_model;
 pub mod driver;

@@ -1,5 +1,7 @@
 //! What each fuzz target does with its bytes; the stable tests do the same with the seeds.
 
+use super::broadcast;
+use super::broadcast_ops;
 use super::client;
 use super::input::Input;
 use super::laws::{
@@ -42,6 +44,12 @@ pub fn life(data: &[u8]) {
 pub fn client(data: &[u8]) {
     let (setup, steps) = client::read(data);
     client::reconnects_like_its_model(&setup, &steps);
+}
+
+/// What is retained, then operations; [`broadcast_ops::read`] has the letters.
+pub fn broadcast(data: &[u8]) {
+    let (config, ops) = broadcast_ops::read(data);
+    broadcast::plays_like_its_model(config, &ops);
 }
 
 /// Line limit, event limit, number of chunk lengths, chunk lengths, then the stream.

@@ -1,13 +1,15 @@
 //! The encoders of `sse-proto`, axum, russe and sse-stream, and the decoders of `sse-proto`, sse-core, sse-stream, sseer and
 //! eventsource-stream, on the same work.
 //!
-//! `cargo bench -p peers` prints times and ratios (`encode`), allocations (`allocations`) and what a channel costs (`channel`).
+//! `cargo bench -p peers` prints times and ratios (`encode`), allocations (`allocations`) what a channel costs
+//! (`channel`), and what an event to many clients costs (`broadcast`).
 //!
 //! Rules of the comparison: everybody gets the same ready-made `&'static str`s, builds its own event from them in the measured time, and
 //! is used through the fastest way that its public interface offers. An encoder whose output does not arrive as what was sent is left out
 //! of that row, with a note.
 
 mod axum;
+mod broadcast;
 mod channel;
 mod decode;
 #[path = "../../harness/mod.rs"]
@@ -21,6 +23,7 @@ mod sse_stream;
 mod streams;
 mod work;
 
+pub use broadcast::broadcasts;
 pub use channel::channels;
 pub use decode::{Decoders, compare_decoders, decoders};
 pub use work::{Work, works};

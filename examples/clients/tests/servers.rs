@@ -277,7 +277,6 @@ fn fields() -> Vec<Case> {
 }
 
 fn silences() -> Vec<Case> {
-    let short = Duration::from_millis(300);
     vec![
         Case::new(
             "silence",
@@ -290,7 +289,7 @@ fn silences() -> Vec<Case> {
                 no_more(),
             ],
         )
-        .with_idle_timeout(short)
+        .with_idle_timeout(Duration::from_millis(300))
         .gives(&[
             "open",
             "message #1: a",
@@ -302,7 +301,7 @@ fn silences() -> Vec<Case> {
             "silence before the head",
             vec![vec![Step::Silence], no_more()],
         )
-        .with_options(OPTIONS.with_connect_timeout(Some(short)))
+        .with_options(OPTIONS.with_connect_timeout(Some(Duration::from_secs(1))))
         .gives(&[
             "down 1, 3ms: no response came in time",
             "closed: the server answered 204",

@@ -79,11 +79,12 @@ function greeted(hello) {
   $("system").textContent = [hello.system, "sse-proto"].filter(Boolean).join(" \u00b7 ");
   document.title = `${state} \u00b7 ${$("host").textContent}`;
   say(`the server received ${idText(hello.last_event_id)}`);
+  const events = `${count(hello.replayed)} ${hello.replayed === 1 ? "event" : "events"}`;
   if (run !== null && run !== hello.run) say("the server was restarted");
-  else if (run !== null && hello.last_event_id !== null) {
-    const missed = Math.max(0, hello.next_id - 1 - Number(hello.last_event_id)) || 0;
-    $("missed").textContent = count(total.missed += missed);
-    say(missed === 0 ? "nothing was missed" : `${count(missed)} ${missed === 1 ? "event was" : "events were"} missed`);
+  else if (hello.begins === "gap") say("some events are gone: the server keeps only so many");
+  else if (hello.begins === "resumed") {
+    $("missed").textContent = count(total.missed += hello.replayed);
+    say(hello.replayed === 0 ? "nothing was missed" : `${events} came late, none was lost`);
   }
   run = hello.run;
 }

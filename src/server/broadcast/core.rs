@@ -1,15 +1,14 @@
 //! What the handle and the subscribers share: the state behind the lock, and the wakes.
 
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::task::Waker;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
 use super::log::Log;
 use super::waiting::{self, Waiting};
 use crate::server::panics::Panics;
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 
 pub(super) struct Core {
     pub(super) handles: AtomicUsize,
@@ -80,7 +79,7 @@ impl Core {
         self.version.store(version, Ordering::Release);
         let waits = state.waiting.take_all();
         drop(state);
-        if waits.capacity() > 0 {
+        if let Some(waits) = waits {
             self.wake(waits);
         }
     }

@@ -1,12 +1,13 @@
 //! What of a chunk goes to a subscriber that does not take all.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
 use super::ids::Assigned;
-use super::log::{Chunk, Known};
-use super::options::{Metadata, SubscribeOptions};
+use super::join::{Chunk, Known};
+use super::options::{Metadata, SkippedFn, SubscribeOptions};
 use crate::wire::encode;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
@@ -31,6 +32,13 @@ impl Filter {
             options,
             passed: Passed::default(),
         }
+    }
+
+    /// Skips ahead, if that is what it does: returns what makes the event that tells.
+    pub(super) fn skip(&mut self) -> Option<Arc<SkippedFn>> {
+        let skipped = self.options.skipped()?;
+        self.passed.clear();
+        Some(skipped)
     }
 
     /// Returns what of a chunk is for this subscriber. Runs the user's predicates; if one panics,

@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use core::hash::{BuildHasher, Hasher};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::RandomState;
 
 use super::scope::Scope;
@@ -139,8 +140,11 @@ impl Index {
         while self.gone.len() > self.remembered {
             if let Some(first) = self.gone.pop_front() {
                 self.forgot_a_scope |= first.scope.is_some();
-                if self.find(first.hash) == Some(first.number) {
-                    self.places.remove(&first.hash);
+                // One lookup. It may stand for a later frame by now.
+                if let Entry::Occupied(place) = self.places.entry(first.hash) {
+                    if *place.get() == first.number {
+                        place.remove();
+                    }
                 }
             }
         }
@@ -171,11 +175,15 @@ fn hash(key: u64, text: &[u8]) -> u64 {
         halves.0 ^ halves.1
     };
     let mut hash = key ^ text.len() as u64;
-    for chunk in text.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        hash = fold(hash ^ u64::from_le_bytes(word), ODD);
+    let mut rest = text;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        hash = fold(hash ^ u64::from_le_bytes(*word), ODD);
+        rest = behind;
     }
+    let last = rest
+        .iter()
+        .fold(0, |last, &byte| last << 8 | u64::from(byte));
+    hash = fold(hash ^ last, ODD);
     fold(hash, key | 1)
 }
 

@@ -4,35 +4,34 @@
 //! any list, and who falls off the tail is known at once.
 
 use alloc::collections::VecDeque;
-use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::ids::{Index, NO_ID};
+use super::join::Chunk;
+use super::place::Place;
 use super::retention::Retention;
 use super::scope::Scope;
 use super::segments::Segments;
 use crate::wire::encode::Places;
 
-/// How many bytes a chunk has at most, unless one frame is larger.
-pub(super) const BUDGET: usize = 64 * 1024;
-
 /// Frames are numbered from 1; a cursor is the number of the next frame to read.
 pub(super) struct Log {
     retention: Retention,
-    entries: VecDeque<Entry>,
+    pub(super) entries: VecDeque<Entry>,
     /// The number of the first entry.
-    oldest: u64,
+    pub(super) oldest: u64,
     /// Where the first entry begins.
-    start: u64,
-    segments: Segments,
+    pub(super) start: u64,
+    pub(super) segments: Segments,
     pub(super) index: Index,
     /// The last join of several frames, for the next at the same place.
-    join: Option<Chunk>,
+    pub(super) join: Option<Chunk>,
     /// How many have read all.
-    at_head: u32,
+    pub(super) at_head: u32,
     /// How many stand in front of the oldest frame, and do not know yet.
     pub(super) fallen: usize,
     /// Since which frame which time was the last one given.
@@ -42,52 +41,13 @@ pub(super) struct Log {
     last_scoped: u64,
 }
 
-struct Entry {
-    end: u64,
+pub(super) struct Entry {
+    pub(super) end: u64,
     hash: u64,
-    scope: Option<Scope>,
+    pub(super) scope: Option<Scope>,
     readers: u32,
-    event_type: Place,
-    id: Place,
-}
-
-/// A part of a frame, from its start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    start: u32,
-    len: u32,
-}
-
-/// What is known of a frame in a chunk.
-pub(super) struct Known {
-    /// Where it ends in the chunk.
-    pub(super) end: usize,
     pub(super) event_type: Place,
     pub(super) id: Place,
-    pub(super) scope: Option<Scope>,
-}
-
-/// Some frames, joined.
-#[derive(Clone)]
-pub(super) struct Chunk {
-    /// The number of the first.
-    pub(super) from: u64,
-    /// The number of the frame behind the last.
-    pub(super) next: u64,
-    pub(super) bytes: Bytes,
-    /// If somebody asked.
-    pub(super) frames: Option<Arc<[Known]>>,
-}
-
-impl Chunk {
-    fn empty(cursor: u64) -> Self {
-        Self {
-            from: cursor,
-            next: cursor,
-            bytes: Bytes::new(),
-            frames: None,
-        }
-    }
 }
 
 impl Log {
@@ -134,15 +94,9 @@ impl Log {
         self.last_scoped >= number
     }
 
-    /// Makes room for a frame that is within the limits, and returns where it is written, if it is
-    /// not large.
+    /// Makes room for a frame that is within the limits and not large, and has it written.
     #[inline]
-    pub(super) fn append(
-        &mut self,
-        len: usize,
-        write: impl FnOnce(&mut alloc::vec::Vec<u8>),
-        about: About,
-    ) {
+    pub(super) fn append(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>), about: About) {
         self.make_room(len);
         self.segments.append(len, write);
         self.enter(about);
@@ -275,106 +229,9 @@ impl Log {
         }
     }
 
-    /// Moves one from `cursor` over the next chunk, and returns it and where it ends. There must be
-    /// a frame.
-    #[inline]
-    pub(super) fn take(&mut self, cursor: u64) -> (u64, Bytes) {
-        self.join(cursor);
-        let last = self.leave(cursor);
-        let (next, bytes) = match &self.join {
-            Some(join) if !last => (join.next, join.bytes.clone()),
-            // Nobody is left for the join: its memory is not kept.
-            _ => self
-                .join
-                .take()
-                .map_or((cursor, Bytes::new()), |join| (join.next, join.bytes)),
-        };
-        self.arrive(next);
-        (next, bytes)
-    }
-
-    /// Moves one from a place to another.
-    #[inline]
-    pub(super) fn pass(&mut self, cursor: u64, next: u64) {
-        if self.leave(cursor) {
-            self.forget_join(cursor);
-        }
-        self.arrive(next);
-    }
-
-    /// Nobody is left for the join: its memory is not kept.
-    pub(super) fn forget_join(&mut self, cursor: u64) {
-        if self.join.as_ref().is_some_and(|join| join.from == cursor) {
-            self.join = None;
-        }
-    }
-
-    /// Returns the chunk at `cursor` and what is known of its frames. There must be one.
-    pub(super) fn look(&mut self, cursor: u64) -> Chunk {
-        self.join(cursor);
-        let next = self.join.as_ref().map_or(cursor, |join| join.next);
-        let frames = match &self.join {
-            Some(Chunk {
-                frames: Some(_), ..
-            }) => None,
-            _ => Some(self.known(cursor, next)),
-        };
-        let join = self.join.get_or_insert_with(|| Chunk::empty(cursor));
-        join.frames = join.frames.take().or(frames);
-        join.clone()
-    }
-
-    fn known(&self, from: u64, next: u64) -> Arc<[Known]> {
-        let start = self.offset(from);
-        let range = self.place(from)..self.place(next);
-        let known = self.entries.range(range).map(|entry| Known {
-            end: usize::try_from(entry.end - start).unwrap_or(usize::MAX),
-            event_type: entry.event_type,
-            id: entry.id,
-            scope: entry.scope.clone(),
-        });
-        known.collect()
-    }
-
-    /// Joins what there is at `cursor`, unless the last join is there and most of what there is.
-    #[inline]
-    fn join(&mut self, cursor: u64) {
-        let head = self.head();
-        let fits = self.join.as_ref().is_some_and(|join| {
-            // When events come all the time, a join is made anew only once as much again has come.
-            join.from == cursor && (join.next == head || self.is_most(cursor, join.bytes.len()))
-        });
-        if !fits {
-            self.join = Some(self.make_join(cursor));
-        }
-    }
-
-    fn is_most(&self, cursor: u64, len: usize) -> bool {
-        let behind = self.segments.end() - self.offset(cursor);
-        2 * len as u64 >= behind.min(BUDGET as u64)
-    }
-
-    #[cold]
-    fn make_join(&self, cursor: u64) -> Chunk {
-        let start = self.offset(cursor);
-        let end = self.segments.chunk_end(start, BUDGET as u64);
-        let next = if end == self.segments.end() {
-            self.head()
-        } else {
-            let before = self.entries.partition_point(|entry| entry.end <= end);
-            self.oldest + before as u64
-        };
-        Chunk {
-            from: cursor,
-            next,
-            bytes: self.segments.bytes(start, end),
-            frames: None,
-        }
-    }
-
     /// Where a frame begins.
     #[inline]
-    fn offset(&self, number: u64) -> u64 {
+    pub(super) fn offset(&self, number: u64) -> u64 {
         let before = self.place(number).checked_sub(1);
         before
             .and_then(|at| self.entries.get(at))
@@ -382,7 +239,7 @@ impl Log {
     }
 
     #[inline]
-    fn place(&self, number: u64) -> usize {
+    pub(super) fn place(&self, number: u64) -> usize {
         usize::try_from(number.saturating_sub(self.oldest)).unwrap_or(usize::MAX)
     }
 
@@ -416,32 +273,4 @@ pub(super) struct About {
     /// Whether its id is to be noted; those that are assigned need not be.
     pub(super) finds_id: bool,
     pub(super) scope: Option<Scope>,
-}
-
-impl Place {
-    const NONE: Self = Self {
-        start: u32::MAX,
-        len: 0,
-    };
-
-    fn of(range: Option<core::ops::Range<usize>>) -> Self {
-        let Some(range) = range else {
-            return Self::NONE;
-        };
-        // Frames are below 4 GiB: see `Retention::with_bytes`.
-        let short = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        Self {
-            start: short(range.start),
-            len: short(range.len()),
-        }
-    }
-
-    pub(super) fn text(self, frame: &[u8]) -> Option<&str> {
-        if self == Self::NONE {
-            return None;
-        }
-        let start = self.start as usize;
-        let text = frame.get(start..start + self.len as usize)?;
-        core::str::from_utf8(text).ok()
-    }
 }

@@ -2,15 +2,23 @@
 //!
 //! # How it is held
 //!
-//! A plain mutex around the log and the wakers. What was measured before, in `benches/broadcast.rs`:
-//! see the figures there. The lock is held for a copy of some bytes and for no code of the user's:
-//! wakers are cloned before, woken and dropped after; predicates run in between two locks.
+//! A plain mutex around the log and the wakers, and one atomic beside it that says whether anything
+//! has changed. The lock is held to copy at most 64 KiB, mostly to clone a `Bytes`, and for no code of
+//! the user's: wakers are cloned before, woken and dropped after; predicates run in between two locks.
+//!
+//! It is the simplest that is fast enough: with 10 000 subscribers (`benches/broadcast.rs`) a delivery
+//! takes 20 ns one at a time and 2.7 in bursts of 8, of which a clone of `Bytes` and its drop are 8 and
+//! 1, the clone of a waker and its wake about as much. With a publisher on a thread of its own a
+//! publication takes 130 ns with 1 as with 10 000 subscribers that are always behind.
 
 mod core;
 mod filter;
 mod ids;
+mod join;
 mod log;
+mod merge;
 mod options;
+mod place;
 mod publish;
 mod retention;
 mod scope;
@@ -21,12 +29,12 @@ mod subscription;
 mod waiting;
 
 use ::core::fmt;
-use ::core::sync::atomic::Ordering;
 use ::core::time::Duration;
 use alloc::sync::Arc;
 
 use self::core::Core;
 use self::log::Log;
+pub use self::merge::Merged;
 pub use self::options::{Metadata, SubscribeOptions};
 pub use self::publish::PublishError;
 pub use self::retention::Retention;
@@ -34,6 +42,7 @@ pub use self::scope::Scope;
 pub use self::statistics::BroadcastStatistics;
 pub use self::subscribe::{Restart, Subscribed};
 pub use self::subscription::{Subscription, SubscriptionEnd};
+use crate::sync::Ordering;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 use crate::wire::frame::Frame;

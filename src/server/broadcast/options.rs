@@ -56,7 +56,7 @@ pub struct SubscribeOptions {
 
 type SeesFn = dyn Fn(&Scope) -> bool + Send + Sync;
 type TakesFn = dyn Fn(&Metadata<'_>) -> bool + Send + Sync;
-type SkippedFn = dyn Fn(u64) -> Event<'static> + Send + Sync;
+pub(super) type SkippedFn = dyn Fn(u64) -> Event<'static> + Send + Sync;
 
 #[derive(Clone)]
 enum Sees {
@@ -92,7 +92,7 @@ impl SubscribeOptions {
     /// Lets the subscriber see the frames of the scopes for which a predicate holds, beside those
     /// without one.
     ///
-    /// It runs without a lock, once for each frame with a scope, and once for the id that the client
+    /// It runs without a lock, for each frame with a scope, and for the frame of the id that the client
     /// comes back with; it should always say the same. If it panics, the panic goes on to who polls
     /// or subscribes, and nothing is lost: the next poll asks again.
     pub fn with_scopes(mut self, sees: impl Fn(&Scope) -> bool + Send + Sync + 'static) -> Self {

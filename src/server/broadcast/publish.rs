@@ -7,6 +7,7 @@ use super::core::{Core, State};
 use super::ids::Assigned;
 use super::log::About;
 use super::scope::Scope;
+use crate::sync::MutexGuard;
 use crate::wire::encode::{self, Parts, Places};
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
@@ -163,7 +164,7 @@ fn check_open(state: &State) -> Result<(), PublishError> {
 
 /// Returns the number of the frame that was entered, and wakes who waits.
 #[inline]
-fn done(core: &Core, state: std::sync::MutexGuard<'_, State>) -> u64 {
+fn done(core: &Core, state: MutexGuard<'_, State>) -> u64 {
     let number = state.log.head() - 1;
     core.tell(state);
     number

@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use std::sync::MutexGuard;
 
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
@@ -15,6 +14,7 @@ use super::filter::Filter;
 use super::options::SubscribeOptions;
 use super::waiting::{self, NOWHERE};
 use crate::server::now::NOW;
+use crate::sync::MutexGuard;
 use crate::wire::encode;
 
 /// The frames of a [`Broadcast`](crate::Broadcast), for the body of one response.
@@ -106,6 +106,16 @@ impl Subscription {
             Phase::Reads => self.core.lock().log.head() - self.reader.cursor,
             Phase::Ended(_) => 0,
         }
+    }
+
+    /// The number of the next frame it reads.
+    pub(super) fn cursor(&self) -> u64 {
+        self.reader.cursor
+    }
+
+    /// The number that the next frame gets.
+    pub(super) fn head(&self) -> u64 {
+        self.core.version() / 2
     }
 
     /// Goes back to the oldest frame there is.
@@ -201,8 +211,8 @@ impl Reader {
     /// Polls with the next frame gone.
     fn lagged(&mut self, mut state: MutexGuard<'_, State>) -> Poll<Option<Bytes>> {
         state.lagged += 1;
-        let filter = self.filter.as_deref();
-        let Some(skipped) = filter.and_then(|filter| filter.options.skipped()) else {
+        let skipped = self.filter.as_deref_mut().and_then(Filter::skip);
+        let Some(skipped) = skipped else {
             self.finish(&mut state, SubscriptionEnd::Lagged);
             return Poll::Ready(None);
         };

@@ -63,11 +63,14 @@ impl Waiting {
         Some(old)
     }
 
-    /// Takes all, to be woken without the lock.
+    /// Takes all, to be woken without the lock, if there are any.
     #[inline]
-    pub(super) fn take_all(&mut self) -> Vec<Place> {
+    pub(super) fn take_all(&mut self) -> Option<Vec<Place>> {
+        if self.places.is_empty() {
+            return None;
+        }
         self.free = NOWHERE;
-        mem::replace(&mut self.places, mem::take(&mut self.spare))
+        Some(mem::replace(&mut self.places, mem::take(&mut self.spare)))
     }
 
     /// Takes back what `take_all` gave, emptied; returns what is not needed.

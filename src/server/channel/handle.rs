@@ -75,8 +75,9 @@ impl<S: Sharing> TargetHandle<S> {
     ///
     /// When the stream is closed, its queue is full, or the frame is larger than the queue.
     pub fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
-        self.core
-            .sent(self.core.lock(), |target| target.queue_frame(frame))
+        let inner = self.core.lock();
+        inner.check_id(|| frame.id().is_some())?;
+        self.core.sent(inner, |target| target.queue_frame(frame))
     }
 
     /// Closes the stream. What is queued is still delivered. The close listeners run at once.

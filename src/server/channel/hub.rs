@@ -37,6 +37,8 @@ pub struct Inner<S: Share> {
     pub(super) waiters: Waiters,
     /// Made for the first who has to wait for room.
     pub(super) turns: Option<Box<Turns>>,
+    /// The stream is merged into another, whose ids are those to resume at.
+    pub(super) refuses_ids: bool,
 }
 
 impl<S: Share> Core<S> {
@@ -51,6 +53,7 @@ impl<S: Share> Core<S> {
                 reader: None,
                 waiters: Waiters::default(),
                 turns: None,
+                refuses_ids: false,
             }),
         })
     }
@@ -70,6 +73,7 @@ impl<S: Share> Core<S> {
     #[inline]
     pub(super) fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
         let inner = self.lock();
+        inner.check_id(|| event.id().is_some())?;
         if inner.target.asks_listeners(event) {
             return self.ask_listeners(inner, event, None);
         }
@@ -83,6 +87,12 @@ impl<S: Share> Core<S> {
         room: Room,
     ) -> Result<Dispatched, DispatchError> {
         let inner = self.lock();
+        if let Err(error) = inner.check_id(|| event.id().is_some()) {
+            drop(inner);
+            drop(room);
+            self.serve();
+            return Err(error);
+        }
         if inner.target.asks_listeners(event) {
             return self.ask_listeners(inner, event, Some(room));
         }
@@ -240,6 +250,15 @@ impl<S: Share> Core<S> {
 }
 
 impl<S: Share> Inner<S> {
+    /// Refuses what has an id if ids are not for this stream. (A closed one says that it is closed.)
+    #[inline]
+    pub(super) fn check_id(&self, has_id: impl FnOnce() -> bool) -> Result<(), DispatchError> {
+        if self.refuses_ids && !self.target.is_closed() && has_id() {
+            return Err(DispatchError::HasId);
+        }
+        Ok(())
+    }
+
     /// Gives room that came back to those who wait for it; returns whom to wake.
     #[inline]
     pub(super) fn serve(&mut self) -> Vec<Waker> {

@@ -114,9 +114,14 @@ impl<S: Sharing> Permit<S> {
             return self.target.dispatch_frame(frame);
         };
         let core = &self.target.core;
-        core.sent(core.lock(), |target| {
-            target.queue_promised_frame(frame, room)
-        })
+        let inner = core.lock();
+        if let Err(error) = inner.check_id(|| frame.id().is_some()) {
+            drop(inner);
+            drop(room);
+            core.serve();
+            return Err(error);
+        }
+        core.sent(inner, |target| target.queue_promised_frame(frame, room))
     }
 
     /// Returns how many bytes of room this holds.

@@ -79,6 +79,23 @@ impl<S: Sharing> EventStream<S> {
     }
 }
 
+/// What a merge needs.
+#[cfg(feature = "std")]
+impl<S: Sharing> EventStream<S> {
+    pub(crate) fn refuse_ids(&self) {
+        self.core.lock().refuses_ids = true;
+    }
+
+    /// Returns whether it was open.
+    pub(crate) fn close(&self, reason: CloseReason) -> bool {
+        self.core.close(reason)
+    }
+
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.core.lock().target.close_reason()
+    }
+}
+
 impl<S: Sharing> Stream for EventStream<S> {
     type Item = Bytes;
 

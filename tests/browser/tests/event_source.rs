@@ -80,7 +80,10 @@ fn connections(events: &[Event]) -> [&[Event]; 2] {
 /// The events that both were there for: neither connects nor is cut off at the same moment as the other.
 fn common<'a>(one: &'a [Event], other: &'a [Event]) -> (&'a [Event], &'a [Event]) {
     // The first has no id of its own.
-    let number = |event: &Event| event.last_event_id.parse::<u64>().expect("a number");
+    let number = |event: &Event| {
+        let (_, number) = event.last_event_id.split_once('-').expect("two numbers");
+        number.parse::<u64>().expect("a number")
+    };
     let range = |events: &[Event]| (number(&events[1]), number(&events[events.len() - 1]));
     let (from, to) = (
         range(one).0.max(range(other).0),

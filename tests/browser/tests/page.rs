@@ -3,7 +3,7 @@
 use std::env;
 use std::path::Path;
 
-use crate::support::{Browser, Row, Scheme, Seen, Server};
+use crate::support::{Browser, Proxy, Row, Scheme, Seen, Server};
 
 /// Names a folder; the page is saved there as it looks in light and in dark.
 const SCREENSHOTS: &str = "SSE_PROTO_SCREENSHOTS";
@@ -26,7 +26,7 @@ async fn the_page_opens_and_the_metrics_arrive() {
     assert_eq!(more.rows[0].event_type, "hello");
     let ids = more.rows.iter().skip(1).map(number);
     assert!(ids.clone().zip(ids.skip(1)).all(|(a, b)| a + 1 == b));
-    assert_eq!(more.rows.last().map(number), more.last.parse().ok());
+    assert_eq!(more.rows.last().map(|row| &row.id), Some(&more.last));
     assert_eq!(more.events, more.rows.len() as u64);
     assert!(more.readings[0].ends_with("% of all"), "{more:#?}");
     assert!(more.readings[1].ends_with('%'), "{more:#?}");
@@ -135,6 +135,38 @@ async fn the_button_ends_the_connection_and_makes_one_that_knows_the_last_event_
     assert!(!open.await.says("the server was restarted"));
 }
 
+#[tokio::test]
+async fn a_page_whose_connection_is_cut_misses_nothing_and_sees_nothing_twice() {
+    let server = Server::start();
+    let proxy = Proxy::to(&server.address);
+    let page = Browser::open_at(&proxy.address).await;
+    page.until("metrics", has_metrics).await;
+    for times in 1..=3 {
+        proxy.cut();
+        let again = format!("{times}");
+        let back = page.until("open again", |seen| {
+            seen.state == "open" && seen.reconnections == again && seen.connection[0].len() > 2
+        });
+        let back = back.await;
+        let entry = back.connection[0].join(", ");
+        assert!(
+            back.says("nothing was missed") || entry.contains("came late, none was lost"),
+            "{back:#?}"
+        );
+        let goes_on = |seen: &Seen| seen.rows.len() >= back.rows.len() + 3;
+        page.until("more events", goes_on).await;
+    }
+    let seen = page.until("all drawn", |seen| seen.events == seen.rows.len() as u64);
+    let seen = seen.await;
+    assert_eq!(seen.rows_of("hello").len(), 4);
+    let numbers = seen.rows.iter().filter(|row| row.event_type != "hello");
+    let numbers: Vec<u64> = numbers.map(number).collect();
+    assert!(
+        numbers.windows(2).all(|two| two[0] + 1 == two[1]),
+        "{numbers:?}"
+    );
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn an_interrupt_shows_the_farewell() {
@@ -196,9 +228,10 @@ fn has_metrics(seen: &Seen) -> bool {
     each && seen.events == seen.rows.len() as u64
 }
 
-/// The event's ID.
+/// The number in the event's ID, behind that of the server's run.
 fn number(row: &Row) -> u64 {
-    row.id.parse().expect("a number as id")
+    let (_, number) = row.id.split_once('-').expect("two numbers as id");
+    number.parse().expect("a number")
 }
 
 /// Of a colour as CSS tells it: `rgb(1, 2, 3)`.

@@ -9,6 +9,9 @@ use socket2::SockRef;
 
 use super::PATIENCE;
 
+/// What ends a server, in place of a request.
+const END: &str = "end";
+
 /// What a server does on one connection, once it has read the request. Then it closes it.
 pub(crate) type Answer = Vec<Step>;
 
@@ -77,28 +80,29 @@ impl Listener {
         Self { address, listener }
     }
 
-    /// Runs an answer for each connection, and refuses those that come afterwards.
+    /// Runs an answer for each connection; those that come afterwards are closed at once.
     pub(crate) fn play(self, script: Vec<Answer>, elsewhere: String) -> Server {
         let Self { address, listener } = self;
         let thread = thread::spawn(move || {
             let mut requests = Vec::new();
-            for answer in &script {
+            let mut answers = script.iter();
+            loop {
                 let (mut socket, _) = listener.accept().expect("a connection");
                 let Some(request) = request(&socket).expect("a request") else {
-                    // It is the end: see below.
-                    break;
+                    return requests;
                 };
                 requests.push(request);
-                // What the client has had enough of, it does not read to the end.
-                let _ = play(&mut socket, answer, &elsewhere);
+                if let Some(answer) = answers.next() {
+                    // What the client has had enough of, it does not read to the end.
+                    let _ = play(&mut socket, answer, &elsewhere);
+                }
             }
-            requests
         });
         Server { address, thread }
     }
 }
 
-/// A server on a thread of its own.
+/// A server on a thread of its own. It listens until the end: a port that is free is soon another server's.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: String,
@@ -108,20 +112,21 @@ pub(crate) struct Server {
 impl Server {
     /// Ends the server, and returns what it was asked: `/path`, ` secret` with credentials, ` #7` with a last event ID.
     pub(crate) fn requests(self) -> Vec<String> {
-        // A connection without a request; refused, if the script was played to its end.
-        drop(TcpStream::connect(&self.address));
+        let mut socket = TcpStream::connect(&self.address).expect("it listens");
+        writeln!(socket, "{END}").expect("it reads");
         self.thread.join().expect("the server does not panic")
     }
 }
 
-/// Reads a request and tells it; `None` if the connection is closed without one.
+/// Reads a request and tells it; `None` if it is no client's, but the end.
 fn request(socket: &TcpStream) -> io::Result<Option<String>> {
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_nodelay(true)?;
     let mut lines = BufReader::new(socket).lines();
-    let Some(first) = lines.next().transpose()? else {
+    let first = lines.next().transpose()?.unwrap_or_default();
+    if first == END {
         return Ok(None);
-    };
+    }
     let (mut accept, mut cache_control) = <(String, String)>::default();
     let (mut authorization, mut id) = <(String, String)>::default();
     for line in lines {

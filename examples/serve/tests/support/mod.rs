@@ -187,10 +187,11 @@ impl Response {
         data.join("\n")
     }
 
-    /// The id of the next event of a type.
+    /// The number in the id of the next event of a type, behind that of the server's run.
     pub(crate) fn id_of(&mut self, event_type: &str) -> u64 {
         let block = self.block_of(event_type);
         let id = block.lines().find_map(|line| line.strip_prefix("id: "));
-        id.and_then(|id| id.parse().ok()).expect("a number as id")
+        let number = id.and_then(|id| id.split_once('-')?.1.parse().ok());
+        number.expect("two numbers as id")
     }
 }

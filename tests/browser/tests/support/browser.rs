@@ -39,10 +39,15 @@ impl Scheme {
 impl Browser {
     /// Starts a browser and opens the page of this server.
     pub(crate) async fn open(server: &Server) -> Self {
+        Self::open_at(&server.address).await
+    }
+
+    /// Opens the page at a host and port.
+    pub(crate) async fn open_at(address: &str) -> Self {
         let chromium = Chromium::start().await;
         chromium
             .client()
-            .goto(format!("http://{}/", server.address))
+            .goto(format!("http://{address}/"))
             .await
             .expect("the page loads");
         Self { chromium }

@@ -1,6 +1,7 @@
 //! The example and the browser as processes, and what the page shows.
 
 mod browser;
+mod proxy;
 mod seen;
 mod server;
 mod tail;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use programs::built;
 
 pub(crate) use browser::{Browser, Scheme};
+pub(crate) use proxy::Proxy;
 pub(crate) use seen::{Event, Row, Seen};
 pub(crate) use server::Server;
 pub(crate) use tail::Tail;

@@ -1,0 +1,251 @@
+//! What a broadcast allocates, and how much memory it and its subscribers hold.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use allocation_counter::{AllocationInfo, measure};
+use futures::Stream;
+use sse_proto::{Broadcast, Event, Frame, Retention, Scope, SubscribeOptions, Subscription};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// A task; as an executor's, its waker is a pointer to something that is there already.
+struct Task;
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+fn poll(subscription: &mut Subscription, waker: &Waker) -> Poll<Option<bytes::Bytes>> {
+    Pin::new(subscription).poll_next(&mut Context::from_waker(waker))
+}
+
+fn held(made: AllocationInfo) -> usize {
+    usize::try_from(made.bytes_current).expect("more is allocated than is given back")
+}
+
+fn most(retention: Retention) -> usize {
+    retention.bytes() / 8 * 9
+        + 256 * KIB
+        + 192 * retention.frames()
+        + 128 * retention.remembered_ids()
+}
+
+fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
+    let mut subscriptions = Vec::with_capacity(many);
+    subscriptions.extend((0..many).map(|_| broadcast.subscribe(None).or_live()));
+    subscriptions
+}
+
+#[test]
+fn an_idle_subscriber_costs_96_bytes_at_most() {
+    const MANY: usize = 10_000;
+    let broadcast = Broadcast::new(Retention::new());
+    let waker = Waker::from(Arc::new(Task));
+    let mut subscriptions = Vec::new();
+    let made = measure(|| {
+        subscriptions = subscribe(&broadcast, MANY);
+        // Idle after some events, so that all that is held for wakes is there.
+        for _ in 0..3 {
+            for subscription in &mut subscriptions {
+                while poll(subscription, &waker).is_ready() {}
+            }
+            broadcast.publish(&Event::message("x")).expect("it is open");
+        }
+        for subscription in &mut subscriptions {
+            while poll(subscription, &waker).is_ready() {}
+        }
+    });
+    let each = (held(made) - 4 * KIB) / MANY;
+    println!("{each} bytes");
+    assert!(
+        each <= 96,
+        "{each} bytes, {} of them the type",
+        size_of::<Subscription>()
+    );
+    drop(subscriptions);
+}
+
+#[test]
+fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_promised() {
+    const MANY: usize = 10_000;
+    let retention = Retention::new();
+    let waker = Waker::from(Arc::new(Task));
+    let mut kept = None;
+    let made = measure(|| {
+        let broadcast = Broadcast::new(retention);
+        let mut subscriptions = subscribe(&broadcast, MANY);
+        for subscription in &mut subscriptions {
+            assert!(poll(subscription, &waker).is_pending());
+        }
+        for number in 0..5_000_u32 {
+            let event = Event::message("x".repeat(300)).with_id(number);
+            broadcast.publish(&event).expect("it is open");
+        }
+        assert_eq!(broadcast.statistics().lagging, MANY);
+        kept = Some((broadcast, subscriptions));
+    });
+    assert!(held(made) <= most(retention) + 96 * MANY, "{}", held(made));
+    let (broadcast, mut subscriptions) = kept.expect("made above");
+    for subscription in &mut subscriptions {
+        assert_eq!(poll(subscription, &waker), Poll::Ready(None));
+    }
+    assert_eq!(broadcast.statistics().lagged, 10_000);
+}
+
+#[test]
+fn one_that_never_reads_keeps_no_more_than_is_retained() {
+    let all = [
+        Retention::new(),
+        Retention::new().with_frames(100_000).with_bytes(4 * MIB),
+        Retention::new().with_frames(10).with_bytes(16 * MIB),
+        Retention::new().with_bytes(40 * KIB).with_remembered_ids(0),
+        Retention::new()
+            .with_frames(5_000)
+            .with_remembered_ids(50_000),
+    ];
+    let lens: [&[usize]; 4] = [
+        &[0, 20, 150],
+        &[3_000],
+        &[100, 20_000, 5_000, 1],
+        &[100_000, 30],
+    ];
+    let text = "x".repeat(100_000);
+    for retention in all {
+        for lens in lens {
+            for scoped in [false, true] {
+                let mut kept = None;
+                let made = measure(|| {
+                    let broadcast = Broadcast::new(retention);
+                    let subscription = broadcast.subscribe(None).or_live();
+                    let scope = Scope::new("somebody");
+                    let (mut bytes, mut number) = (0, 0_u32);
+                    while bytes < 2 * retention.bytes() && number < 60_000 {
+                        let len = lens[number as usize % lens.len()];
+                        number += 1;
+                        bytes += len;
+                        if len > retention.bytes() {
+                            continue;
+                        }
+                        let event = Event::message(&text[..len]).with_id(number);
+                        let published = if scoped {
+                            broadcast.publish_for(&scope, &event)
+                        } else {
+                            broadcast.publish(&event)
+                        };
+                        // One above the limit by its fields is refused.
+                        let _ = published;
+                    }
+                    kept = Some((broadcast, subscription));
+                });
+                let (held, most) = (held(made), most(retention));
+                assert!(
+                    held <= most,
+                    "{held} of {most}: {retention:?} {lens:?} {scoped}"
+                );
+                drop(kept);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_delivery_allocates_nothing() {
+    const MANY: usize = 10_000;
+    let broadcast = Broadcast::new(Retention::new());
+    let mut subscriptions = subscribe(&broadcast, MANY);
+    let wakers: Vec<_> = (0..MANY).map(|_| Waker::from(Arc::new(Task))).collect();
+    let mut round = |burst: usize| {
+        for _ in 0..burst {
+            broadcast.publish(&Event::message("x")).expect("it is open");
+        }
+        for (subscription, waker) in subscriptions.iter_mut().zip(&wakers) {
+            assert!(poll(subscription, waker).is_ready());
+            assert!(poll(subscription, waker).is_pending());
+        }
+    };
+    round(1);
+    round(8);
+    for burst in [1, 8] {
+        let made = measure(|| (0..10).for_each(|_| round(burst)));
+        // A join for all, and what counts its holders; now and then a segment.
+        assert!(
+            made.count_total <= 10 * 3 + 2,
+            "{made:?} for 100 000 deliveries"
+        );
+    }
+}
+
+#[test]
+fn publishing_to_nobody_allocates_next_to_nothing() {
+    for broadcast in [
+        Broadcast::new(Retention::new()),
+        Broadcast::assigning_ids(Retention::new(), 1),
+    ] {
+        let event = Event::message("a text of no great length");
+        for _ in 0..10_000 {
+            broadcast.publish(&event).expect("it is open");
+        }
+        let made = measure(|| {
+            for _ in 0..100_000 {
+                broadcast.publish(&event).expect("it is open");
+            }
+        });
+        // A segment of 64 KiB now and then.
+        assert!(made.count_total < 300, "{made:?}");
+    }
+}
+
+#[test]
+fn what_is_gone_leaves_nothing() {
+    let waker = Waker::from(Arc::new(Task));
+    let made = measure(|| {
+        let broadcast = Broadcast::new(Retention::new());
+        let options = SubscribeOptions::new().with_filter(|frame| frame.len() > 10);
+        let mut plain = subscribe(&broadcast, 100);
+        let mut filtered = broadcast.subscribe_with(None, &options).or_live();
+        for number in 0..5_000_u32 {
+            let event = Event::message("x").with_id(number);
+            broadcast.publish(&event).expect("it is open");
+            if number % 7 == 0 {
+                let _ = poll(&mut filtered, &waker);
+                for subscription in &mut plain {
+                    let _ = poll(subscription, &waker);
+                }
+            }
+        }
+        broadcast.close(Some(Frame::new(&Event::message("bye"))));
+    });
+    assert_eq!((made.count_current, made.bytes_current), (0, 0), "{made:?}");
+}
+
+#[test]
+fn subscribers_that_come_and_go_leave_nothing_behind() {
+    let broadcast = Broadcast::new(Retention::new());
+    let waker = Waker::from(Arc::new(Task));
+    let come_and_go = |many: usize| {
+        for _ in 0..many {
+            let mut subscription = broadcast.subscribe(None).or_live();
+            assert!(poll(&mut subscription, &waker).is_pending());
+        }
+    };
+    come_and_go(10);
+    let made = measure(|| come_and_go(100_000));
+    assert_eq!((made.count_total, made.bytes_current), (0, 0), "{made:?}");
+    // Those of a rush are given back with the next events.
+    let made = measure(|| {
+        let mut many = subscribe(&broadcast, 10_000);
+        for subscription in &mut many {
+            assert!(poll(subscription, &waker).is_pending());
+        }
+        drop(many);
+        let mut one = broadcast.subscribe(None).or_live();
+        for _ in 0..4 {
+            while poll(&mut one, &waker).is_ready() {}
+            broadcast.publish(&Event::message("x")).expect("it is open");
+        }
+    });
+    assert!(held(made) < 8 * KIB, "{made:?}");
+}

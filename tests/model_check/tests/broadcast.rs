@@ -1,0 +1,174 @@
+//! A broadcast on threads: whatever the order in which they run, each subscriber gets all frames once
+//! and in order, no wake is lost, and a client that comes back has a hole nowhere.
+
+use futures::{Stream, StreamExt};
+use shuttle::future::block_on;
+use shuttle::thread;
+use sse_proto::bytes::Bytes;
+use sse_proto::{
+    Broadcast, Event, EventId, Frame, Retention, SubscribeOptions, Subscribed, channel,
+};
+
+/// Tries some thousand orders at random, and some with few switches at chosen places.
+fn check(work: impl Fn() + Send + Sync + Copy + 'static) {
+    shuttle::check_random(work, 5_000);
+    shuttle::check_pct(work, 5_000, 3);
+}
+
+fn assigning() -> Broadcast {
+    Broadcast::assigning_ids(Retention::new(), 1)
+}
+
+fn publish(broadcast: &Broadcast) -> u64 {
+    broadcast.publish(&Event::message("x")).expect("it is open")
+}
+
+/// All that comes up to the end, as text.
+fn all(stream: impl Stream<Item = Bytes>) -> String {
+    let chunks = block_on(stream.collect::<Vec<_>>());
+    String::from_utf8(chunks.concat()).expect("a text")
+}
+
+fn frames(numbers: std::ops::RangeInclusive<u64>) -> String {
+    numbers
+        .map(|number| format!("id: 1-{number}\ndata: x\n\n"))
+        .collect()
+}
+
+#[test]
+fn what_is_published_on_two_threads_reaches_all_once_and_in_order() {
+    check(|| {
+        let broadcast = assigning();
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let subscription = broadcast.subscribe(None).or_live();
+                thread::spawn(move || all(subscription))
+            })
+            .collect();
+        for _ in 0..2 {
+            let broadcast = broadcast.clone();
+            thread::spawn(move || {
+                publish(&broadcast);
+                publish(&broadcast);
+            });
+        }
+        drop(broadcast);
+        for reader in readers {
+            assert_eq!(reader.join().unwrap(), frames(1..=4));
+        }
+    });
+}
+
+#[test]
+fn a_client_that_comes_back_has_all_once_whatever_is_published_meanwhile() {
+    check(|| {
+        let broadcast = assigning();
+        publish(&broadcast);
+        let publisher = broadcast.clone();
+        thread::spawn(move || {
+            publish(&publisher);
+            publish(&publisher);
+        });
+        let id = EventId::from_static("1-1");
+        let Subscribed::Resumed { subscription, .. } = broadcast.subscribe(Some(&id)) else {
+            panic!("it is there");
+        };
+        drop(broadcast);
+        assert_eq!(all(subscription), frames(2..=3));
+    });
+}
+
+#[test]
+fn filtered_subscribers_lose_nothing_either() {
+    check(|| {
+        let broadcast = assigning();
+        let options = SubscribeOptions::new()
+            .with_filter(|frame| frame.id() != Some("1-2"))
+            .with_id_after(1);
+        let subscription = broadcast.subscribe_with(None, &options).or_live();
+        let reader = thread::spawn(move || all(subscription));
+        thread::spawn(move || {
+            for _ in 0..3 {
+                publish(&broadcast);
+            }
+        });
+        let got = reader.join().unwrap();
+        assert_eq!(got, frames(1..=1) + "id: 1-2\n\n" + &frames(3..=3));
+    });
+}
+
+#[test]
+fn who_lags_is_told_and_goes_on_at_the_oldest() {
+    check(|| {
+        let broadcast = Broadcast::assigning_ids(Retention::new().with_frames(1), 1);
+        let options = SubscribeOptions::new()
+            .with_skip_ahead(|frames| Event::message(format!("{frames} lost")));
+        let subscription = broadcast.subscribe_with(None, &options).or_live();
+        let reader = thread::spawn(move || all(subscription));
+        let publisher = broadcast.clone();
+        thread::spawn(move || {
+            for _ in 0..3 {
+                publish(&publisher);
+            }
+        });
+        drop(broadcast);
+        let got = reader.join().unwrap();
+        let count = |block: &str| -> usize {
+            match block
+                .strip_suffix(" lost")
+                .and_then(|one| one.strip_prefix("data: "))
+            {
+                Some(lost) => lost.parse().unwrap(),
+                None => 1,
+            }
+        };
+        let blocks: Vec<_> = got.split_terminator("\n\n").collect();
+        assert_eq!(blocks.iter().copied().map(count).sum::<usize>(), 3, "{got}");
+        assert_eq!(blocks.last(), Some(&"id: 1-3\ndata: x"));
+    });
+}
+
+#[test]
+fn subscribers_come_and_go_while_others_wait() {
+    check(|| {
+        let broadcast = assigning();
+        let subscription = broadcast.subscribe(None).or_live();
+        let reader = thread::spawn(move || all(subscription));
+        let others = broadcast.clone();
+        thread::spawn(move || {
+            let mut gone = others.subscribe(None).or_live();
+            let polled = futures::FutureExt::now_or_never(gone.next());
+            drop((gone, polled));
+            let mut waits = others.subscribe(None).or_live();
+            drop(others);
+            block_on(async { while waits.next().await.is_some() {} });
+        });
+        publish(&broadcast);
+        broadcast.close(Some(Frame::new(&Event::message("bye"))));
+        assert_eq!(reader.join().unwrap(), frames(1..=1) + "data: bye\n\n");
+        assert_eq!(broadcast.is_closed(), true);
+    });
+}
+
+#[test]
+fn a_personal_event_stands_behind_what_its_thread_published_before() {
+    check(|| {
+        let broadcast = assigning();
+        let (target, stream) = channel();
+        let merged = broadcast.subscribe(None).or_live().merge(stream);
+        let other = broadcast.clone();
+        thread::spawn(move || publish(&other));
+        thread::spawn(move || {
+            let number = publish(&broadcast);
+            let text = format!("behind {number}");
+            target.dispatch_message(&text).expect("it is open");
+            // The end of the target is the end of the stream.
+            target.close();
+        });
+        let got = all(merged);
+        let at = got.find("data: behind ").expect("it was dispatched");
+        let number = &got[at + 13..at + 14];
+        let frame = format!("id: 1-{number}\n");
+        assert!(got.find(&frame).is_some_and(|before| before < at), "{got}");
+    });
+}

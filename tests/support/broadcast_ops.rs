@@ -1,0 +1,162 @@
+//! What can happen to a broadcast in a play, and the kinds of subscribers in it.
+
+use sse_proto::{Event, EventType, Scope, SubscribeOptions};
+
+use super::broadcast_model::Config;
+use super::input::Input;
+
+/// What happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Publish {
+        event_type: u8,
+        /// 0 is none, 1 is empty; a few others, which recur.
+        id: u8,
+        scope: u8,
+        len: u16,
+        as_frame: bool,
+    },
+    Subscribe {
+        kind: u8,
+        id: WhichId,
+        /// Where it can't be resumed, it begins with the oldest, and not with the next.
+        oldest: bool,
+    },
+    Poll(u8),
+    /// From the next poll on, another task polls.
+    Move(u8),
+    Drop(u8),
+    Advance(u8),
+    Close {
+        farewell: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhichId {
+    None,
+    /// The last one that the client of that subscriber got.
+    Last(u8),
+    /// The id of a frame, so many back.
+    Back(u8),
+    /// A text.
+    Made(u8),
+}
+
+/// Letters, so that a person can write a seed. First `a` (ids are assigned) or another, frames,
+/// bytes in steps of 512, age, ids remembered; then operations: `p` type id scope length, `f` the same
+/// as a frame; `s` kind `n` | `l` + subscriber | `b` + frames back | `m` + text, and `o` (oldest) or
+/// another; `.` subscriber, `m` subscriber, `d` subscriber, `t` seconds, `c`, `e` (with a farewell).
+pub fn read(data: &[u8]) -> (Config, Vec<Op>) {
+    let mut input = Input(data);
+    let config = Config {
+        assigned: input.byte() == b'a',
+        frames: usize::from(number(&mut input)) * 2 + 1,
+        bytes: (usize::from(number(&mut input)) + 1) * 512,
+        age: Some(number(&mut input)).filter(|age| *age > 0),
+        remembered: usize::from(number(&mut input)),
+    };
+    let mut ops = Vec::new();
+    while !input.is_empty() && ops.len() < 300 {
+        ops.push(match input.byte() {
+            letter @ (b'p' | b'f') => Op::Publish {
+                event_type: number(&mut input),
+                id: number(&mut input),
+                scope: number(&mut input),
+                len: len(&mut input),
+                as_frame: letter == b'f',
+            },
+            b's' => Op::Subscribe {
+                kind: number(&mut input),
+                id: match input.byte() {
+                    b'l' => WhichId::Last(number(&mut input)),
+                    b'b' => WhichId::Back(number(&mut input)),
+                    b'm' => WhichId::Made(number(&mut input)),
+                    _ => WhichId::None,
+                },
+                oldest: input.byte() == b'o',
+            },
+            b'm' => Op::Move(number(&mut input)),
+            b'd' => Op::Drop(number(&mut input)),
+            b't' => Op::Advance(number(&mut input)),
+            b'c' => Op::Close { farewell: false },
+            b'e' => Op::Close { farewell: true },
+            _ => Op::Poll(number(&mut input)),
+        });
+    }
+    (config, ops)
+}
+
+fn number(input: &mut Input<'_>) -> u8 {
+    input.byte() % 16
+}
+
+/// Digits are small lengths, letters steps of 100.
+fn len(input: &mut Input<'_>) -> u16 {
+    match input.byte() {
+        byte @ b'a'.. => u16::from(byte - b'a') * 100,
+        byte => u16::from(byte % 16),
+    }
+}
+
+pub const SCOPES: [Option<&str>; 3] = [None, Some("ann"), Some("bob")];
+pub const TYPES: [Option<&str>; 3] = [None, Some("a"), Some("b")];
+pub const KINDS: u8 = 8;
+
+/// What the subscribers of a kind see, take, and do when they lag; after how many frames they get an
+/// id.
+pub fn sees(kind: u8, scope: &str) -> bool {
+    match kind {
+        2 | 7 => scope == "ann",
+        3 => true,
+        4 => scope == "bob",
+        _ => false,
+    }
+}
+
+pub fn takes(kind: u8, event_type: Option<&str>, len: usize) -> bool {
+    match kind {
+        1 => event_type == Some("a"),
+        4 => len % 2 == 0,
+        6 => event_type.is_none_or(|one| one == "b"),
+        _ => true,
+    }
+}
+
+pub fn id_after(kind: u8) -> u64 {
+    match kind {
+        6 => 1,
+        1 => 2,
+        2 | 7 => 3,
+        _ => 64,
+    }
+}
+
+pub fn skips(kind: u8) -> bool {
+    matches!(kind, 5 | 6)
+}
+
+pub fn options(kind: u8) -> SubscribeOptions {
+    let mut options = SubscribeOptions::new();
+    options = match kind {
+        1 => options.with_event_types([EventType::from_static("a")]),
+        2 | 7 => options.with_scope(Scope::new("ann")),
+        3 => options.with_scopes(|_| true),
+        4 => options
+            .with_scopes(|scope| scope.as_str() == "bob")
+            .with_filter(|frame| frame.len() % 2 == 0),
+        6 => options.with_event_types([
+            EventType::from_static("message"),
+            EventType::from_static("b"),
+        ]),
+        _ => options,
+    };
+    if skips(kind) {
+        options = options.with_skip_ahead(lost);
+    }
+    options.with_id_after(u32::try_from(id_after(kind)).unwrap())
+}
+
+pub fn lost(frames: u64) -> Event<'static> {
+    Event::new(EventType::from_static("lost"), frames.to_string())
+}
