@@ -123,6 +123,11 @@ pub mod guide {
         #![doc = include_str!("guide/life.md")]
     }
 
+    #[cfg(feature = "std")]
+    pub mod mounting {
+        #![doc = include_str!("guide/mounting.md")]
+    }
+
     pub mod security {
         #![doc = include_str!("guide/security.md")]
     }

@@ -1,44 +1,22 @@
-//! Chromium without a window, driven through its driver.
+//! The page in Chromium.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use programs::thirtyfour::By;
+use programs::{Chromium, PATIENCE};
 use serde_json::json;
-use tempfile::TempDir;
-use thirtyfour::common::log::LoggingPrefsLogLevel;
-use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
-use super::process::Process;
+use super::Server;
 use super::seen::{Event, RECORD, SCRIPT, Seen};
-use super::{PATIENCE, Server};
-
-const FLAGS: [&str; 10] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--lang=en",
-    "--window-size=1280,960",
-];
 
 /// How long to wait before another look at the page.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A page in a browser of its own. Dropped, the browser ends.
-// In this order: the browser, then its driver, then its files.
 #[derive(Debug)]
 pub(crate) struct Browser {
-    client: WebDriver,
-    port: u16,
-    _driver: Process,
-    _profile: TempDir,
+    chromium: Chromium,
 }
 
 /// What the user prefers.
@@ -66,31 +44,13 @@ impl Browser {
 
     /// Opens the page at a host and port.
     pub(crate) async fn open_at(address: &str) -> Self {
-        let (driver, port) = start_driver();
-        let profile = TempDir::new().expect("a folder for the profile");
-        let mut capabilities = DesiredCapabilities::chrome();
-        let profile_flag = format!("--user-data-dir={}", profile.path().display());
-        for flag in FLAGS.into_iter().chain([&*profile_flag]) {
-            capabilities.add_arg(flag).expect("a flag");
-        }
-        capabilities
-            .set_browser_log_level(LoggingPrefsLogLevel::All)
-            .expect("a log level");
-        let client = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
-            .await
-            .unwrap_or_else(|error| {
-                panic!("Chromium does not start (apt-get install chromium): {error}")
-            });
-        client
+        let chromium = Chromium::start().await;
+        chromium
+            .client()
             .goto(format!("http://{address}/"))
             .await
             .expect("the page loads");
-        Self {
-            client,
-            port,
-            _driver: driver,
-            _profile: profile,
-        }
+        Self { chromium }
     }
 
     /// Looks at the page until it shows what is wanted, and returns what it shows.
@@ -114,7 +74,7 @@ impl Browser {
     pub(crate) async fn recorded(&self, has_come: impl Fn(&[Event]) -> bool) -> Vec<Event> {
         let start = Instant::now();
         loop {
-            let recorded = self.client.execute(RECORD, Vec::new()).await;
+            let recorded = self.chromium.client().execute(RECORD, Vec::new()).await;
             let recorded = recorded.expect("the page runs a script").convert();
             let recorded: Vec<Event> = recorded.expect("what the script returns");
             if has_come(&recorded) {
@@ -127,7 +87,7 @@ impl Browser {
 
     /// Clicks on what a CSS selector finds.
     pub(crate) async fn click(&self, selector: &str) {
-        let found = self.client.find(By::Css(selector)).await;
+        let found = self.chromium.client().find(By::Css(selector)).await;
         let clicked = found.expect("it is in the page").click().await;
         clicked.expect("it can be clicked");
     }
@@ -136,68 +96,33 @@ impl Browser {
     pub(crate) async fn prefer(&self, scheme: Scheme) {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme.name() });
         let features = json!({ "features": [feature] });
-        let set = self.client.cdp();
+        let set = self.chromium.client().cdp();
         let set = set.send_raw("Emulation.setEmulatedMedia", features).await;
         set.expect("the preference is set");
     }
 
     /// Saves what is seen, as PNG.
     pub(crate) async fn save(&self, path: &Path) {
-        let saved = self.client.screenshot(path).await;
+        let saved = self.chromium.client().screenshot(path).await;
         saved.expect("the screenshot is saved");
     }
 
     /// What the browser had to say against the page, since it was last asked.
     pub(crate) async fn complaints(&self) -> Vec<String> {
-        let log = self.client.browser_log().await.expect("the browser's log");
+        let log = self
+            .chromium
+            .client()
+            .browser_log()
+            .await
+            .expect("the browser's log");
         let log = log.into_iter();
         let bad = log.filter(|entry| matches!(&*entry.level, "SEVERE" | "WARNING"));
         bad.map(|entry| entry.message).collect()
     }
 
     async fn seen(&self) -> Seen {
-        let seen = self.client.execute(SCRIPT, Vec::new()).await;
+        let seen = self.chromium.client().execute(SCRIPT, Vec::new()).await;
         let seen = seen.expect("the page runs a script");
         seen.convert().expect("what the script returns")
     }
-}
-
-impl Drop for Browser {
-    /// Not by the client: its own drop was seen to wait for two minutes, and to leave the browser running.
-    fn drop(&mut self) {
-        let _ = self.client.clone().leak();
-        if let Err(error) = shut_down(self.port) {
-            eprintln!("the browser may still run: {error}");
-        }
-    }
-}
-
-/// Has the driver end its browser, and waits for that.
-fn shut_down(port: u16) -> io::Result<()> {
-    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    write!(
-        socket,
-        "GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
-    )?;
-    socket.read_to_end(&mut Vec::new())?;
-    Ok(())
-}
-
-/// Starts the driver on a free port, and returns once it listens there.
-fn start_driver() -> (Process, u16) {
-    let mut child = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| {
-            panic!("no chromedriver (apt-get install chromium chromium-driver): {error}")
-        });
-    let output = child.stdout.take().expect("standard output is piped");
-    let driver = Process::new(child, output);
-    let line = driver.line_with("started successfully on port ");
-    let port = line.trim_end_matches('.').rsplit(' ').next();
-    let port = port.and_then(|port| port.parse().ok());
-    (driver, port.expect("a port"))
 }

@@ -1,13 +1,14 @@
 //! The example and the browser as processes, and what the page shows.
 
 mod browser;
-mod process;
 mod proxy;
 mod seen;
 mod server;
 mod tail;
 
-use std::time::Duration;
+use std::path::PathBuf;
+
+use programs::built;
 
 pub(crate) use browser::{Browser, Scheme};
 pub(crate) use proxy::Proxy;
@@ -15,5 +16,8 @@ pub(crate) use seen::{Event, Row, Seen};
 pub(crate) use server::Server;
 pub(crate) use tail::Tail;
 
-/// Nothing is expected to take this long: a test that waits for it has failed.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Builds an example and returns where it is.
+fn example(name: &str) -> PathBuf {
+    let programs = built(".", &["--package", name, "--example", name]);
+    programs.into_iter().next().expect("one program")
+}

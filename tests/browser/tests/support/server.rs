@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
 
-use super::process::{Process, built};
+use programs::Process;
+
+use super::example;
 
 /// A running example. Dropped, it is killed.
 #[derive(Debug)]
@@ -87,4 +89,4 @@ impl Killed {
     }
 }
 
-static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| built("serve"));
+static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| example("serve"));

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+use programs::Process;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::process::{Process, built};
+use super::example;
 use super::seen::Event;
 
 /// A running `tail --json`. Dropped, it is killed.
@@ -68,4 +69,4 @@ impl From<Shown> for Event {
     }
 }
 
-static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| built("tail"));
+static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| example("tail"));

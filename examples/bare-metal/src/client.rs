@@ -1,0 +1,200 @@
+//! One client: its request, and what it is sent, in two buffers.
+
+use core::fmt::{self, Write as _};
+
+use embedded_io::{Read, ReadReady, Write, WriteReady};
+use sse_proto::{Event, EventType, HEADERS, accepts_event_stream, encode_to_slice, last_event_id};
+
+use crate::log::Log;
+
+/// The milliseconds after which a silent stream gets a comment.
+const KEEP_ALIVE: u32 = 1000;
+
+const READING: EventType = EventType::from_static("reading");
+const RESET: EventType = EventType::from_static("reset");
+
+pub(crate) struct Client<C> {
+    connection: C,
+    request: Buffer<1024>,
+    output: Buffer<512>,
+    state: State,
+    /// When something was last sent.
+    sent: u32,
+}
+
+enum State {
+    /// The request is not whole.
+    Asks,
+    /// It has an event stream, and the reading with this number comes next.
+    Listens(u32),
+    /// It gets what is in the buffer, and that is all.
+    Leaves,
+}
+
+impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
+    pub(crate) fn new(connection: C, now: u32) -> Self {
+        Self {
+            connection,
+            request: Buffer::new(),
+            output: Buffer::new(),
+            state: State::Asks,
+            sent: now,
+        }
+    }
+
+    /// Does what can be done without waiting; `None` is the end.
+    pub(crate) fn serve(&mut self, log: &Log, now: u32) -> Option<()> {
+        if self.connection.read_ready().ok()? {
+            // What a client sends while it is served is the end of its connection, or the same as it.
+            let State::Asks = self.state else { return None };
+            let free = self.request.free();
+            let read = self.connection.read(free).ok().filter(|&read| read > 0)?;
+            self.request.end += read;
+            self.answer(log);
+        }
+        // One thing at a time: as long as the client has not taken that, the log keeps the rest.
+        if self.output.is_empty() {
+            self.fill(log, now)?;
+        }
+        while !self.output.is_empty() && self.connection.write_ready().ok()? {
+            self.output.start += self.connection.write(self.output.bytes()).ok()?;
+            self.sent = now;
+        }
+        Some(())
+    }
+
+    /// Puts into the buffer what the client gets next.
+    fn fill(&mut self, log: &Log, now: u32) -> Option<()> {
+        self.output.clear();
+        let event = match &mut self.state {
+            State::Asks => return Some(()),
+            State::Leaves => return None,
+            State::Listens(next) if *next < log.oldest() || *next > log.next() => {
+                *next = log.oldest();
+                return self.output.event(&Event::new(RESET, ""));
+            }
+            State::Listens(next) => match log.get(*next) {
+                Some(reading) => {
+                    let number = *next;
+                    *next += 1;
+                    let mut text = Buffer::<16>::new();
+                    let _ = write!(text, "{}.{} °C", reading / 10, reading % 10);
+                    let text = core::str::from_utf8(text.bytes()).unwrap_or_default();
+                    let event = Event::new(READING, text).with_id(number);
+                    return self.output.event(&event);
+                }
+                None if now.wrapping_sub(self.sent) < KEEP_ALIVE => return Some(()),
+                None => Event::block().with_comment("keep-alive comment"),
+            },
+        };
+        self.output.event(&event)
+    }
+
+    /// Answers the request, once it is whole.
+    fn answer(&mut self, log: &Log) {
+        let is_full = self.request.free().is_empty();
+        let written = match asked(self.request.bytes(), log) {
+            None if is_full => self.refuse("431 Request Header Fields Too Large"),
+            None => return,
+            Some(Ok(next)) => self.listen(next),
+            Some(Err(status)) => self.refuse(status),
+        };
+        // The buffer is larger than any head that is written here.
+        debug_assert!(written.is_ok());
+    }
+
+    fn listen(&mut self, next: u32) -> fmt::Result {
+        self.state = State::Listens(next);
+        self.output
+            .write_str("HTTP/1.1 200 OK\r\nconnection: close\r\n")?;
+        for (name, value) in HEADERS {
+            write!(self.output, "{name}: {value}\r\n")?;
+        }
+        // The first comment goes with the head, so that the client knows that it is connected.
+        self.output.write_str("\r\n: hello\n\n")
+    }
+
+    fn refuse(&mut self, status: &str) -> fmt::Result {
+        self.state = State::Leaves;
+        write!(
+            self.output,
+            "HTTP/1.1 {status}\r\nconnection: close\r\n\r\n"
+        )
+    }
+}
+
+/// Returns the number of the reading that a request asks for next, or the status of its refusal, once
+/// the request is whole.
+fn asked(request: &[u8], log: &Log) -> Option<Result<u32, &'static str>> {
+    let head_len = request.windows(4).position(|end| end == b"\r\n\r\n")?;
+    let head = &request[..head_len];
+    if !head.starts_with(b"GET /events ") {
+        return Some(Err("404 Not Found"));
+    }
+    if !accepts_event_stream(values(head, b"accept")) {
+        return Some(Err("406 Not Acceptable"));
+    }
+    Some(match last_event_id(values(head, b"last-event-id").next()) {
+        Ok(None) => Ok(log.next()),
+        // What is no number was never one of this loop's ids: it is behind all there are.
+        Ok(Some(id)) => Ok(id.to_str().parse().unwrap_or(u32::MAX).saturating_add(1)),
+        Err(_) => Err("400 Bad Request"),
+    })
+}
+
+/// The values of a header in the head of a request.
+fn values<'h>(head: &'h [u8], name: &'static [u8]) -> impl Iterator<Item = &'h [u8]> {
+    head.split(|&byte| byte == b'\n').filter_map(move |line| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        let is_it = line[..colon].eq_ignore_ascii_case(name);
+        is_it.then(|| line[colon + 1..].trim_ascii())
+    })
+}
+
+/// Bytes between two places of an array.
+struct Buffer<const N: usize> {
+    array: [u8; N],
+    start: usize,
+    end: usize,
+}
+
+impl<const N: usize> Buffer<N> {
+    const fn new() -> Self {
+        Self {
+            array: [0; N],
+            start: 0,
+            end: 0,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.array[self.start..self.end]
+    }
+
+    fn free(&mut self) -> &mut [u8] {
+        &mut self.array[self.end..]
+    }
+
+    fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+
+    /// Adds an event, whole or not at all.
+    fn event(&mut self, event: &Event<'_>) -> Option<()> {
+        self.end += encode_to_slice(event, self.free()).ok()?;
+        Some(())
+    }
+}
+
+impl<const N: usize> fmt::Write for Buffer<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let free = self.free().get_mut(..text.len()).ok_or(fmt::Error)?;
+        free.copy_from_slice(text.as_bytes());
+        self.end += text.len();
+        Ok(())
+    }
+}

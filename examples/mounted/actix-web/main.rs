@@ -1,0 +1,59 @@
+//! Server-sent events on actix-web. It has header types of its own, so headers are plain data here.
+
+use std::io;
+
+use actix_web::error::{ErrorBadRequest, ErrorNotAcceptable};
+use actix_web::http::header::HeaderValue;
+use actix_web::rt::{net::TcpStream, time::sleep};
+use actix_web::web::{Bytes, Data, PayloadConfig, get, post};
+use actix_web::{HttpRequest, HttpResponse, HttpServer, rt};
+use app::{App, ECHO_LIMIT};
+use futures_util::{FutureExt, StreamExt};
+use sse_proto::adapt::EventStreamExt;
+use sse_proto::{HEADERS, accepts_event_stream, last_event_id};
+
+#[actix_web::main]
+async fn main() -> io::Result<()> {
+    let app = App::start();
+    let data = Data::new(app.clone());
+    let stats = |app: Data<App>| async move { app.stats() };
+    let server = HttpServer::new(move || {
+        actix_web::App::new()
+            .app_data(Data::clone(&data))
+            .app_data(PayloadConfig::new(ECHO_LIMIT))
+            .route("/events", get().to(events))
+            .route("/echo", post().to(echo))
+            .route("/stats", get().to(stats))
+    })
+    // Or the system holds an event back until the client has acknowledged the one before.
+    .on_connect(|io, _| {
+        let tcp: Option<&TcpStream> = io.downcast_ref();
+        _ = tcp.map(|tcp| tcp.set_nodelay(true));
+    })
+    .shutdown_timeout(3)
+    .bind(app.address())?;
+    app.listens(server.addrs()[0]);
+    let server = server.run();
+    let handle = server.handle();
+    rt::spawn(app.shutdown().then(move |()| handle.stop(true)));
+    server.await
+}
+
+async fn events(app: Data<App>, request: HttpRequest) -> actix_web::Result<HttpResponse> {
+    if !accepts_event_stream(request.headers().get_all("accept")) {
+        return Err(ErrorNotAcceptable("there is text/event-stream"));
+    }
+    let header = request.headers().get("last-event-id");
+    let id = last_event_id(header.map(HeaderValue::as_bytes)).map_err(ErrorBadRequest)?;
+    let stream = app.events(id.as_ref()).keep_alive(app.keep_alive(), sleep);
+    let mut answer = HttpResponse::Ok();
+    for header in HEADERS {
+        answer.insert_header(header);
+    }
+    Ok(answer.streaming(stream.map(Ok::<_, io::Error>)))
+}
+
+async fn echo(app: Data<App>, body: Bytes) -> HttpResponse {
+    let status = app.echo(&body).as_u16().try_into();
+    HttpResponse::new(status.unwrap_or_default())
+}

@@ -1,0 +1,81 @@
+//! The answer to each request, in the types of the crate `http`.
+
+use std::fmt::Write;
+
+use futures_core::Stream;
+use sse_proto::bytes::Bytes;
+use sse_proto::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use sse_proto::{Body, Event, EventId, EventType, read_request, response};
+
+use crate::events::Events;
+use crate::run::App;
+
+/// The bytes that an echo may have.
+pub const ECHO_LIMIT: usize = 16 * 1024;
+
+const ECHO: EventType = EventType::from_static("echo");
+
+impl App {
+    /// Opens the event stream of a client.
+    pub fn events(&self, last_event_id: Option<&EventId<'_>>) -> Events {
+        Events::new(&self.broadcast, last_event_id, &self.ends)
+    }
+
+    /// Publishes text to all.
+    pub fn echo(&self, body: &[u8]) -> StatusCode {
+        if body.len() > ECHO_LIMIT {
+            return StatusCode::PAYLOAD_TOO_LARGE;
+        }
+        let Ok(text) = std::str::from_utf8(body) else {
+            return StatusCode::BAD_REQUEST;
+        };
+        match self.broadcast.publish(&Event::new(ECHO, text)) {
+            Ok(_) => StatusCode::NO_CONTENT,
+            Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Returns what is open and why the last streams ended, as JSON.
+    pub fn stats(&self) -> String {
+        let now = self.broadcast.statistics();
+        let mut json = String::from("{");
+        // Into a string it does not fail.
+        let _ = write!(
+            json,
+            r#""open": {}, "lagging": {}, "published": {}, "retained_bytes": {}, "#,
+            now.subscribers, now.lagging, now.published, now.retained_bytes
+        );
+        let _ = self.ends.write(&mut json);
+        json.push('}');
+        json
+    }
+
+    /// Answers any request. `around` puts adapters around the event stream, such as one that keeps it
+    /// alive by the timer of the runtime.
+    pub fn answer<S: Stream<Item = Bytes>>(
+        &self,
+        request: &Request<Bytes>,
+        around: impl FnOnce(Events) -> S,
+    ) -> Response<Body<S>> {
+        match (request.uri().path(), request.method()) {
+            ("/events", &Method::GET) => match read_request(request.headers()) {
+                Ok(last) => response(request.version(), around(self.events(last.as_ref()))),
+                Err(error) => error.into_response(),
+            },
+            ("/echo", &Method::POST) => text(self.echo(request.body()), ""),
+            ("/stats", &Method::GET) => text(StatusCode::OK, self.stats()),
+            _ => text(StatusCode::NOT_FOUND, "there is /events, /echo and /stats"),
+        }
+    }
+}
+
+/// Makes a response of text.
+pub fn text<S>(status: StatusCode, text: impl Into<Bytes>) -> Response<Body<S>> {
+    let mut response = Response::new(Body::from(text.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+}

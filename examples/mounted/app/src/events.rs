@@ -1,0 +1,71 @@
+//! One client's event stream.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use sse_proto::bytes::Bytes;
+use sse_proto::{Broadcast, Event, EventId, EventType, Subscribed, Subscription, to_bytes};
+
+use crate::ends::{End, Ends};
+
+/// How long a client waits before it comes back.
+const RECONNECTION_TIME: Duration = Duration::from_millis(200);
+
+/// What the client missed can't be had any more: it has to load the state anew.
+const RESET: EventType = EventType::from_static("reset");
+
+/// The bytes of one client's event stream. Remembers why it ended.
+#[derive(Debug)]
+pub struct Events {
+    /// What goes out at once, so that a client knows that it is connected while nothing happens.
+    first: Option<Bytes>,
+    subscription: Subscription,
+    ends: Arc<Ends>,
+}
+
+impl Events {
+    pub(crate) fn new(
+        broadcast: &Broadcast,
+        last_event_id: Option<&EventId<'_>>,
+        ends: &Arc<Ends>,
+    ) -> Self {
+        let hello = Event::block()
+            .with_comment("hello")
+            .with_reconnection_time(RECONNECTION_TIME);
+        let mut first = to_bytes(&hello).to_vec();
+        let subscription = match broadcast.subscribe(last_event_id) {
+            Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
+                subscription
+            }
+            Subscribed::Gap(restart) | Subscribed::Unknown(restart) => {
+                first.extend_from_slice(&to_bytes(&Event::new(RESET, "")));
+                restart.oldest()
+            }
+        };
+        Self {
+            first: Some(first.into()),
+            subscription,
+            ends: Arc::clone(ends),
+        }
+    }
+}
+
+impl Stream for Events {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(first)),
+            None => Pin::new(&mut self.subscription).poll_next(cx),
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.ends.add(End::from(self.subscription.end()));
+    }
+}

@@ -1,0 +1,116 @@
+//! The life of a server: how it is started, what it publishes, when it ends.
+
+use std::env;
+use std::fmt;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_channel::oneshot;
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+use sse_proto::{Broadcast, Event, Frame, Retention};
+
+use crate::ends::Ends;
+use crate::ticks::{TICK, data};
+
+/// The service behind every example. A clone is the same.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) broadcast: Broadcast,
+    pub(crate) ends: Arc<Ends>,
+    keep_alive: Duration,
+    shutdown: Shared<oneshot::Receiver<()>>,
+}
+
+impl App {
+    /// Starts it: a thread that publishes the ticks, and one that waits for the end of the standard
+    /// input. No runtime is needed for either.
+    pub fn start() -> Self {
+        // Another epoch at every start: the log is gone then, and an id from before must not be taken
+        // for one of this.
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let epoch = epoch.unwrap_or_default().as_millis();
+        let epoch = u64::try_from(epoch).unwrap_or_default();
+        let (stop, shutdown) = oneshot::channel();
+        let app = Self {
+            broadcast: Broadcast::assigning_ids(Retention::new(), epoch),
+            ends: Arc::default(),
+            keep_alive: Duration::from_secs(argument(3, 15)),
+            shutdown: shutdown.shared(),
+        };
+
+        let interval = Duration::from_millis(argument(2, 1000));
+        let broadcast = app.broadcast.clone();
+        if !interval.is_zero() {
+            thread::spawn(move || tick(&broadcast, interval));
+        }
+        let broadcast = app.broadcast.clone();
+        thread::spawn(move || {
+            wait_for_the_end_of_stdin();
+            // All streams end, after what was published, and with when to come back.
+            let later = Event::block().with_reconnection_time(Duration::from_secs(1));
+            broadcast.close(Some(Frame::new(&later)));
+            let _ = stop.send(());
+        });
+        app
+    }
+
+    /// Returns the address to listen at.
+    pub fn address(&self) -> SocketAddr {
+        argument(1, SocketAddr::from(([127, 0, 0, 1], 8000)))
+    }
+
+    /// Tells whoever started the server where it listens.
+    pub fn listens(&self, address: SocketAddr) {
+        println!("listening on http://{address}");
+    }
+
+    /// Returns after how long a silent stream is kept alive.
+    pub fn keep_alive(&self) -> Duration {
+        self.keep_alive
+    }
+
+    /// Returns whether the server is to stop.
+    pub fn is_shut_down(&self) -> bool {
+        self.broadcast.is_closed()
+    }
+
+    /// Returns a future that resolves when the server is to stop. All streams end by themselves then.
+    pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.shutdown.clone().map(drop)
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("broadcast", &self.broadcast)
+            .finish_non_exhaustive()
+    }
+}
+
+fn tick(broadcast: &Broadcast, interval: Duration) {
+    for number in 1.. {
+        thread::sleep(interval);
+        // It is closed: the server shuts down.
+        if broadcast.publish(&Event::new(TICK, data(number))).is_err() {
+            return;
+        }
+    }
+}
+
+fn wait_for_the_end_of_stdin() {
+    let mut buffer = [0; 64];
+    let mut stdin = io::stdin().lock();
+    while matches!(stdin.read(&mut buffer), Ok(1..)) {}
+}
+
+fn argument<T: std::str::FromStr>(index: usize, default: T) -> T {
+    let argument = env::args().nth(index);
+    argument
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
+}

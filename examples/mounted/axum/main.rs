@@ -1,0 +1,59 @@
+//! Server-sent events on axum: `response` is a response of axum's as it is.
+
+use std::io;
+
+use app::{App, ECHO_LIMIT};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, Version};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use futures_util::FutureExt;
+use sse_proto::adapt::EventStreamExt;
+use sse_proto::{read_request, response};
+use tokio::net::TcpListener;
+use tokio::time::{Duration, sleep};
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let app = App::start();
+    let router = Router::new()
+        .route("/events", get(events))
+        .route("/echo", post(echo))
+        .route("/stats", get(stats))
+        .layer(DefaultBodyLimit::max(ECHO_LIMIT))
+        .with_state(app.clone());
+    let listener = TcpListener::bind(app.address()).await?;
+    app.listens(listener.local_addr()?);
+    // Or the system holds an event back until the client has acknowledged the one before.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let server = axum::serve(listener, router).with_graceful_shutdown(app.shutdown());
+    // The streams end by themselves then; who reads nothing is cut off.
+    let late = app.shutdown().then(|()| sleep(Duration::from_secs(3)));
+    tokio::select! {
+        ended = server.into_future() => ended,
+        () = late => Ok(()),
+    }
+}
+
+async fn events(State(app): State<App>, version: Version, headers: HeaderMap) -> impl IntoResponse {
+    match read_request(&headers) {
+        Ok(last_event_id) => {
+            let events = app.events(last_event_id.as_ref());
+            response(version, events.keep_alive(app.keep_alive(), sleep))
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn echo(State(app): State<App>, body: Bytes) -> StatusCode {
+    app.echo(&body)
+}
+
+async fn stats(State(app): State<App>) -> String {
+    app.stats()
+}

@@ -1,0 +1,54 @@
+//! Server-sent events on hyper and tokio, over HTTP/1 and HTTP/2: whichever the client begins with.
+
+use std::io;
+use std::time::Duration;
+
+use app::{App, ECHO_LIMIT, Events, text};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
+use sse_proto::Body;
+use sse_proto::adapt::{EventStreamExt, KeepAlive};
+use tokio::net::TcpListener;
+use tokio::time::{Sleep, sleep, timeout};
+
+type Answer = Response<Body<KeepAlive<Events, fn(Duration) -> Sleep>>>;
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let app = App::start();
+    let listener = TcpListener::bind(app.address()).await?;
+    app.listens(listener.local_addr()?);
+    let server = auto::Builder::new(TokioExecutor::new());
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = Box::pin(app.shutdown());
+    loop {
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            () = &mut shutdown => break,
+        };
+        // Or the system holds an event back until the client has acknowledged the one before.
+        stream.set_nodelay(true)?;
+        let app = app.clone();
+        let service = service_fn(move |request| answer(app.clone(), request));
+        let connection = server.serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(graceful.watch(connection.into_owned()));
+    }
+    // The streams end by themselves; who reads nothing is cut off.
+    let _ = timeout(Duration::from_secs(3), graceful.shutdown()).await;
+    Ok(())
+}
+
+async fn answer(app: App, request: Request<Incoming>) -> hyper::Result<Answer> {
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, ECHO_LIMIT).collect().await else {
+        return Ok(text(StatusCode::PAYLOAD_TOO_LARGE, ""));
+    };
+    let request = Request::from_parts(head, body.to_bytes());
+    Ok(app.answer(&request, |events| {
+        events.keep_alive(app.keep_alive(), sleep as fn(Duration) -> Sleep)
+    }))
+}

@@ -1,0 +1,57 @@
+//! Server-sent events on monoio: `io_uring`, a thread for itself, futures that are not `Send`.
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use app::{App, http1};
+use http_body_util::BodyExt;
+use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
+use monoio::net::{TcpListener, TcpStream};
+use monoio::time::sleep;
+use sse_proto::adapt::EventStreamExt;
+
+#[monoio::main(timer_enabled = true)]
+async fn main() -> io::Result<()> {
+    let app = Rc::new(App::start());
+    let listener = TcpListener::bind(app.address())?;
+    app.listens(listener.local_addr()?);
+    let mut shutdown = Box::pin(app.shutdown());
+    loop {
+        let (stream, _) = monoio::select! {
+            accepted = listener.accept() => accepted?,
+            () = &mut shutdown => break,
+        };
+        monoio::spawn(serve(Rc::clone(&app), stream));
+    }
+    // The streams end by themselves; who reads nothing is cut off.
+    for _ in (0..150).take_while(|_| Rc::strong_count(&app) > 1) {
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// Serves one request. An error is the end of this client and of nothing else.
+async fn serve(app: Rc<App>, mut stream: TcpStream) -> io::Result<()> {
+    // Or the system holds an event back until the client has acknowledged the one before.
+    stream.set_nodelay(true)?;
+    let mut input = http1::Input::default();
+    let request = loop {
+        let (read, buffer) = stream.read(vec![0; 4096]).await;
+        if let Some(request) = input.feed(&buffer[..read?])? {
+            break request;
+        }
+    };
+    let keep_alive = app.keep_alive();
+    let answer = app.answer(&request, |events| events.keep_alive(keep_alive, sleep));
+    stream.write_all(http1::head(&answer)).await.0?;
+    let mut body = Box::pin(answer.into_body());
+    while let Some(Ok(frame)) = monoio::select! {
+        frame = body.frame() => frame,
+        // What a client sends while it is served is the end of its connection.
+        _ = stream.readable(false) => None,
+    } {
+        stream.write_all(http1::chunk(frame)).await.0?;
+    }
+    stream.write_all(http1::LAST_CHUNK).await.0.map(drop)
+}

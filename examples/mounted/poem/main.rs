@@ -1,0 +1,59 @@
+//! Server-sent events on poem: it takes a response of the crate `http`, with errors of its own type.
+
+use std::io;
+use std::time::Duration;
+
+use app::{App, ECHO_LIMIT};
+use http_body_util::BodyExt;
+use poem::http::{HeaderMap, StatusCode, Version};
+use poem::listener::TcpAcceptor;
+use poem::middleware::{AddData, SizeLimit};
+use poem::web::Data;
+use poem::{EndpointExt, Response, Route, Server, get, handler, post};
+use sse_proto::adapt::EventStreamExt;
+use sse_proto::{read_request, response};
+use tokio::net::TcpSocket;
+use tokio::time::sleep;
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let app = App::start();
+    let routes = Route::new()
+        .at("/events", get(events))
+        .at("/echo", post(echo).with(SizeLimit::new(ECHO_LIMIT)))
+        .at("/stats", get(stats))
+        .with(AddData::new(app.clone()));
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    // For every connection. Or an event is held back until the client has acknowledged the last.
+    socket.set_nodelay(true)?;
+    socket.bind(app.address())?;
+    let listener = socket.listen(1024)?;
+    app.listens(listener.local_addr()?);
+    Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?)
+        .run_with_graceful_shutdown(routes, app.shutdown(), Some(Duration::from_secs(3)))
+        .await
+}
+
+#[handler]
+fn events(app: Data<&App>, version: Version, headers: &HeaderMap) -> Response {
+    let answer = match read_request(headers) {
+        Ok(id) => {
+            let events = app.events(id.as_ref());
+            response(version, events.keep_alive(app.keep_alive(), sleep))
+        }
+        Err(error) => error.into_response(),
+    };
+    let fails = |never| -> io::Error { match never {} };
+    answer.map(|body| body.map_err(fails)).into()
+}
+
+#[handler]
+fn echo(app: Data<&App>, body: Vec<u8>) -> StatusCode {
+    app.echo(&body)
+}
+
+#[handler]
+fn stats(app: Data<&App>) -> String {
+    app.stats()
+}

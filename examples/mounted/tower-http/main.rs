@@ -1,0 +1,60 @@
+//! Server-sent events behind layers of tower-http, on axum: what compresses and what times out must let a stream be.
+
+use std::io;
+
+use app::{App, ECHO_LIMIT};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
+use futures_util::FutureExt;
+use sse_proto::adapt::EventStreamExt;
+use tokio::net::TcpListener;
+use tokio::time::{Duration, sleep};
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::{ResponseBodyTimeoutLayer, TimeoutLayer};
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let app = App::start();
+    let router = Router::new()
+        .fallback(answer)
+        // By default it lets `text/event-stream` be. A predicate of your own says so with `NotForContentType::SSE`, or
+        // each open stream holds a compressor: more than two hundred KiB.
+        .layer(CompressionLayer::new())
+        // How long the head of a response may take, which is not how long a stream may live.
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Duration::from_secs(3),
+        ))
+        // How long a body may be silent: more than the time between two comments that keep a stream alive.
+        .layer(ResponseBodyTimeoutLayer::new(app.keep_alive() * 2))
+        .with_state(app.clone());
+    let listener = TcpListener::bind(app.address()).await?;
+    app.listens(listener.local_addr()?);
+    // Or the system holds an event back until the client has acknowledged the one before.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let server = axum::serve(listener, router).with_graceful_shutdown(app.shutdown());
+    // The streams end by themselves then; who reads nothing is cut off.
+    let late = app.shutdown().then(|()| sleep(Duration::from_secs(3)));
+    tokio::select! {
+        ended = server.into_future() => ended,
+        () = late => Ok(()),
+    }
+}
+
+async fn answer(State(app): State<App>, request: Request) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, ECHO_LIMIT).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let request = Request::from_parts(head, body);
+    let answer = app.answer(&request, |events| {
+        events.keep_alive(app.keep_alive(), sleep)
+    });
+    answer.into_response()
+}

@@ -1,0 +1,39 @@
+//! The firmware: a protocol of its own, since it measures instead of ticking.
+
+use crate::support::{EventStream, RESET, Request, Server};
+
+#[test]
+fn the_firmware_serves_resumes_and_ends() {
+    let mut server = Server::start_bare_metal();
+    let mut stream = EventStream::open(server.address, None);
+    assert!(stream.until_bytes(9).starts_with(": hello\n\n"));
+    stream.until("readings", |stream| stream.events.len() == 3);
+    let number = |stream: &EventStream, index: usize| -> u64 {
+        let id = stream.events[index].last_event_id().parse();
+        id.expect("a number")
+    };
+    let first = number(&stream, 0);
+    assert!(
+        stream
+            .events
+            .iter()
+            .all(|event| event.event_type() == "reading")
+    );
+    assert_eq!(
+        [number(&stream, 1), number(&stream, 2)],
+        [first + 1, first + 2]
+    );
+
+    // Where the other was after its first.
+    let mut resumed = EventStream::open(server.address, Some(&first.to_string()));
+    resumed.until("readings", |stream| stream.events.len() == 2);
+    assert_eq!(resumed.events[..2], stream.events[1..3]);
+    let mut unknown = EventStream::open(server.address, Some("elsewhere-7"));
+    unknown.until("a reading", |stream| stream.events.len() == 2);
+    assert!(unknown.text().starts_with(&format!(": hello\n\n{RESET}")));
+    let html = Request::get("/events").with_header("accept", b"text/html");
+    assert_eq!(html.send(server.address).status, 406);
+
+    server.shut_down();
+    assert!(server.exit_status().success());
+}

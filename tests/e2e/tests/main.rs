@@ -1,0 +1,14 @@
+//! The mounted examples as processes on loopback: one table of them, and what is promised of each.
+
+mod bare_metal;
+mod behind;
+mod browser;
+mod gone;
+mod laggard;
+mod many;
+mod prompt;
+mod refused;
+mod resume;
+mod same;
+mod shutdown;
+mod support;

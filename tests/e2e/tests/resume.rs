@@ -1,0 +1,72 @@
+//! The connection is cut, and the client misses nothing.
+
+use crate::support::{Example, Follower, Proxy, Seen, Server, each, tick};
+
+/// How often the connection is cut.
+const CUTS: usize = 6;
+
+#[test]
+fn cut_at_random_places_our_client_sees_each_event_once() {
+    each(|example| {
+        let server = Server::start(example, 10, 600);
+        let proxy = Proxy::start(server.address, seed(example));
+        proxy.cuts(true);
+        let mut client = Follower::new(proxy.address);
+        client.until(|client| !client.seen.is_empty() && proxy.cut() >= CUTS);
+        proxy.cuts(false);
+        let count = client.seen.len();
+        client.until(|client| client.seen.len() >= count + 50);
+
+        assert!(client.downs >= CUTS);
+        assert_consecutive(&client.seen);
+    });
+}
+
+#[test]
+fn killed_and_started_again_the_server_tells_our_client_of_the_gap() {
+    each(|example| {
+        let server = Server::start(example, 10, 600);
+        let mut client = Follower::new(server.address);
+        client.until(|client| client.seen.len() >= 20);
+
+        let _server = server.killed_and_started_again();
+        client.until(|client| resets(&client.seen) > 0);
+        client.until(|client| after_reset(&client.seen).len() >= 20);
+        assert_told(&client.seen);
+    });
+}
+
+/// Asserts that none is missing, and none is there twice.
+pub(crate) fn assert_consecutive(seen: &[Seen]) {
+    let (epoch, first) = seen[0].id();
+    for (number, seen) in (first..).zip(seen) {
+        assert_eq!((seen.id(), &*seen.event_type), ((epoch, number), "tick"));
+        assert_eq!(seen.data, tick(number));
+    }
+}
+
+/// Asserts that there is one reset, behind which all begins anew.
+pub(crate) fn assert_told(seen: &[Seen]) {
+    assert_eq!(resets(seen), 1);
+    let after = after_reset(seen);
+    let before = &seen[..seen.len() - after.len() - 1];
+    assert_consecutive(before);
+    assert_consecutive(after);
+    assert_eq!(after[0].id().1, 1);
+    assert_ne!(after[0].id().0, before[0].id().0);
+}
+
+pub(crate) fn resets(seen: &[Seen]) -> usize {
+    let resets = seen.iter().filter(|seen| seen.event_type == "reset");
+    resets.count()
+}
+
+pub(crate) fn after_reset(seen: &[Seen]) -> &[Seen] {
+    let reset = seen.iter().position(|seen| seen.event_type == "reset");
+    reset.map_or(&[], |reset| &seen[reset + 1..])
+}
+
+/// Another for each, and the same in every run.
+pub(crate) fn seed(example: Example) -> usize {
+    example.name.bytes().map(usize::from).sum()
+}

@@ -1,0 +1,137 @@
+//! An example as a process.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+
+use programs::Process;
+use serde::Deserialize;
+
+use super::example::BARE_METAL;
+use super::http1::Request;
+use super::{Example, until};
+
+/// A running server. Dropped, it is killed.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    arguments: [String; 2],
+    program: &'static Path,
+    stdin: Option<ChildStdin>,
+    process: Process,
+}
+
+impl Server {
+    /// Starts an example on a free port, and returns once it listens. It ticks with this interval in milliseconds, 0 for
+    /// never, and keeps silent streams alive with this one in seconds.
+    pub(crate) fn start(example: Example, tick: u32, keep_alive: u32) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let arguments = [tick.to_string(), keep_alive.to_string()];
+        Self::start_at(any, example.program(), arguments)
+    }
+
+    /// Starts the firmware.
+    pub(crate) fn start_bare_metal() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_at(any, &BARE_METAL, Default::default())
+    }
+
+    /// Kills it, and starts another on the same port.
+    pub(crate) fn killed_and_started_again(self) -> Self {
+        let (address, program, arguments) = (self.address, self.program, self.arguments.clone());
+        drop(self);
+        Self::start_at(address, program, arguments)
+    }
+
+    /// Has it shut down, which is not awaited.
+    pub(crate) fn shut_down(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits for its end.
+    pub(crate) fn exit_status(&mut self) -> ExitStatus {
+        until("the end of the process", || {
+            let status = self.process.child.try_wait().expect("it is a child");
+            status.ok_or_else(|| "it runs on".into())
+        })
+    }
+
+    /// Publishes to all.
+    pub(crate) fn echo(&self, text: &str) {
+        let answer = Request::post("/echo", text).send(self.address);
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+
+    /// Returns what it has open, and how its last streams have ended.
+    pub(crate) fn stats(&self) -> Stats {
+        let answer = Request::get("/stats").send(self.address);
+        serde_json::from_str(&answer.body).expect("statistics")
+    }
+
+    /// Waits for statistics, and returns them.
+    pub(crate) fn until_stats(&self, wanted: &str, is: impl Fn(&Stats) -> bool) -> Stats {
+        until(wanted, || {
+            let stats = self.stats();
+            if is(&stats) {
+                Ok(stats)
+            } else {
+                Err(format!("{stats:?}"))
+            }
+        })
+    }
+
+    /// Returns how many sockets and how many threads the process has.
+    pub(crate) fn holds(&self) -> Held {
+        let process = format!("/proc/{}", self.process.child.id());
+        let files = fs::read_dir(format!("{process}/fd")).expect("its files");
+        // One may be gone by now.
+        let links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+        let sockets = links.filter(|link| link.to_string_lossy().starts_with("socket:"));
+        let threads = fs::read_dir(format!("{process}/task")).expect("its threads");
+        Held {
+            sockets: sockets.count(),
+            threads: threads.count(),
+        }
+    }
+
+    fn start_at(address: SocketAddr, program: &'static Path, arguments: [String; 2]) -> Self {
+        let mut child = Command::new(program)
+            .arg(address.to_string())
+            .args(&arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example runs");
+        let stdin = child.stdin.take();
+        let output = child.stdout.take().expect("standard output is piped");
+        let process = Process::new(child, output);
+        let line = process.line_with("listening on http://");
+        let address = line.rsplit('/').next().and_then(|text| text.parse().ok());
+        Self {
+            address: address.expect("an address"),
+            arguments,
+            program,
+            stdin,
+            process,
+        }
+    }
+}
+
+/// What a server tells of itself.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Stats {
+    pub(crate) open: usize,
+    pub(crate) lagging: usize,
+    pub(crate) published: u64,
+    pub(crate) retained_bytes: u64,
+    pub(crate) ended: u64,
+    pub(crate) last_ends: Vec<String>,
+}
+
+/// What a process has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) sockets: usize,
+    pub(crate) threads: usize,
+}
