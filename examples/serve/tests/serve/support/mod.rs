@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Nothing is expected to take this long: a test that waits for it has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running example. Dropped, it is killed.
 pub(crate) struct Server {

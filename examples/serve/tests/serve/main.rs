@@ -1,5 +1,6 @@
 //! What the example promises, against the built example as a process of its own.
 
+mod resume;
 mod support;
 
 use std::process::Stdio;
