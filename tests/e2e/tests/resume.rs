@@ -12,10 +12,12 @@ fn cut_at_random_places_our_client_sees_each_event_once() {
         let proxy = Proxy::start(server.address, seed(example));
         proxy.cuts(true);
         let mut client = Follower::new(proxy.address);
-        client.until(|client| !client.seen.is_empty() && proxy.cut() >= CUTS);
+        client.until("it was cut", |client| {
+            !client.seen.is_empty() && proxy.cut() >= CUTS
+        });
         proxy.cuts(false);
         let count = client.seen.len();
-        client.until(|client| client.seen.len() >= count + 50);
+        client.until("more events", |client| client.seen.len() >= count + 50);
 
         assert!(client.downs >= CUTS);
         assert_consecutive(&client.seen);
@@ -27,11 +29,13 @@ fn killed_and_started_again_the_server_tells_our_client_of_the_gap() {
     each(|example| {
         let server = Server::start(example, 10, 600);
         let mut client = Follower::new(server.address);
-        client.until(|client| client.seen.len() >= 20);
+        client.until("events", |client| client.seen.len() >= 20);
 
         let _server = server.killed_and_started_again();
-        client.until(|client| resets(&client.seen) > 0);
-        client.until(|client| after_reset(&client.seen).len() >= 20);
+        client.until("a reset", |client| resets(&client.seen) > 0);
+        client.until("events of the next", |client| {
+            after_reset(&client.seen).len() >= 20
+        });
         assert_told(&client.seen);
     });
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde::Deserialize;
 use sse_proto::client::{self, EventSource, Options, Output};
 
+use super::PATIENCE;
 use super::http1::{Request, Response};
 
 /// An event, as a client is given it.
@@ -52,11 +53,14 @@ impl Follower {
     }
 
     /// Reads on until this is so.
-    pub(crate) fn until(&mut self, is: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&mut self, wanted: &str, is: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
         if self.source.next_deadline().is_none() && self.seen.is_empty() {
             self.source.start(self.started.elapsed());
         }
         while !is(self) {
+            let seen = self.seen.last();
+            assert!(start.elapsed() < PATIENCE, "not {wanted}; last {seen:?}");
             match self.source.poll_output() {
                 Some(output) => self.obey(output),
                 None if self.response.is_some() => self.read(),

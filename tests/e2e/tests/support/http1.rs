@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use sse_proto::{Decoder, OwnedItem, OwnedMessageEvent};
 
@@ -294,9 +295,13 @@ impl EventStream {
 
     /// Reads until this is so.
     pub(crate) fn until(&mut self, wanted: &str, is: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
         while !is(self) {
-            let shown = String::from_utf8_lossy(&self.bytes).into_owned();
-            assert!(self.read(), "the stream ends without {wanted}:\n{shown}");
+            assert!(start.elapsed() < PATIENCE, "not {wanted}");
+            if !self.read() {
+                let shown = String::from_utf8_lossy(&self.bytes);
+                panic!("the stream ends without {wanted}:\n{shown}");
+            }
         }
     }
 
