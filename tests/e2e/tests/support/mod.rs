@@ -1,5 +1,6 @@
 //! The examples as processes, clients over raw sockets, and what those are to receive.
 
+mod event_stream;
 mod example;
 mod expected;
 mod follow;
@@ -13,10 +14,11 @@ mod server;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use event_stream::EventStream;
 pub(crate) use example::{AXUM, EXAMPLES, Example, HYPER_TOKIO, TOWER_HTTP, each};
 pub(crate) use expected::{HELLO, RESET, echo, tick, ticks};
 pub(crate) use follow::{Follower, Seen};
-pub(crate) use http1::{EventStream, Request};
+pub(crate) use http1::Request;
 pub(crate) use http2::EventStream2;
 pub(crate) use nginx::Nginx;
 pub(crate) use page::Page;
