@@ -1,6 +1,6 @@
 //! Many streams at once.
 
-use crate::support::{EventStream, HELLO, HYPER_TOKIO, Server, echo};
+use crate::support::{EventStream, HELLO, HYPER_TOKIO, Server, echo, until};
 
 const STREAMS: usize = 1000;
 const EVENTS: u64 = 100;
@@ -14,6 +14,7 @@ fn of_a_thousand_streams_each_gets_all_events() {
         "only {files} files may be open: ulimit -n"
     );
     let server = Server::start(HYPER_TOKIO, 0, 600);
+    let held = server.holds().sockets;
     let open = |_| EventStream::open(server.address, None);
     let mut streams: Vec<EventStream> = (0..STREAMS).map(open).collect();
     for stream in &mut streams {
@@ -42,4 +43,8 @@ fn of_a_thousand_streams_each_gets_all_events() {
     drop(streams);
     let stats = server.until_stats("the end of all", |stats| stats.open == 0);
     assert_eq!(stats.ended, STREAMS as u64);
+    until("no connection left", || {
+        let now = server.holds().sockets;
+        (now <= held).then_some(()).ok_or(format!("{now} sockets"))
+    });
 }
