@@ -20,7 +20,8 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts it in front of a server, with more lines for its configuration, and all else as it is by default.
     pub(crate) fn start(server: SocketAddr, lines: &str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        // Where nothing else of these tests listens or connects from, so that it stays free.
+        let free = TcpListener::bind("127.0.0.3:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port");
         let folder = TempDir::new().expect("a folder");
         let configuration = format!(

@@ -1,7 +1,7 @@
 //! An example as a process.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 
@@ -11,6 +11,10 @@ use serde::Deserialize;
 use super::example::BARE_METAL;
 use super::http1::Request;
 use super::{Example, until};
+
+/// Any free port, but not of the address that clients connect from: one of them might take the port of a server that is
+/// killed before the next is there.
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 0);
 
 /// A running server. Dropped, it is killed.
 #[derive(Debug)]
@@ -26,15 +30,13 @@ impl Server {
     /// Starts an example on a free port, and returns once it listens. It ticks with this interval in milliseconds, 0 for
     /// never, and keeps silent streams alive with this one in seconds.
     pub(crate) fn start(example: Example, tick: u32, keep_alive: u32) -> Self {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let arguments = [tick.to_string(), keep_alive.to_string()];
-        Self::start_at(any, example.program(), arguments)
+        Self::start_at(ANY, example.program(), arguments)
     }
 
     /// Starts the firmware.
     pub(crate) fn start_bare_metal() -> Self {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::start_at(any, &BARE_METAL, Default::default())
+        Self::start_at(ANY, &BARE_METAL, Default::default())
     }
 
     /// Kills it, and starts another on the same port.
