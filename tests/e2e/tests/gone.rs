@@ -7,7 +7,7 @@ use std::time::Duration;
 use programs::Process;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::support::{EventStream, HELLO, Request, Server, each, until};
+use crate::support::{EXAMPLES, EventStream, EventStream2, HELLO, Request, Server, each, until};
 
 /// One second between two comments: that is when a server learns it at the latest.
 const KEEP_ALIVE: u32 = 1;
@@ -81,4 +81,22 @@ fn resets_within_an_event(server: &Server) {
     let socket = SockRef::from(&stream.response.socket);
     let set = socket.set_linger(Some(Duration::ZERO));
     set.expect("a reset instead of an end");
+}
+
+#[tokio::test]
+async fn over_http_2_a_stream_that_is_canceled_is_known_while_the_connection_stays() {
+    for example in EXAMPLES.into_iter().filter(|example| example.has_http2) {
+        let server = Server::start(example, 0, KEEP_ALIVE);
+        let mut stream = EventStream2::open(server.address, None).await;
+        stream.until_bytes(HELLO.len()).await;
+        let connection = stream.cancel();
+        // Sends the cancellation, and answers to what the server sends.
+        let asked = tokio::task::spawn_blocking(move || {
+            let stats = server.until_stats("the end of the stream", |stats| stats.open == 0);
+            assert_eq!(stats.last_ends, ["client gone"]);
+            server
+        });
+        let _server = asked.await.expect("it is learned");
+        assert!(!connection.has_ended(), "it was the connection");
+    }
 }

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 
 use h2::RecvStream;
+use h2::client::SendRequest;
 use http::{HeaderMap, Request};
+use sse_proto::bytes::Bytes;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::PATIENCE;
@@ -14,6 +17,9 @@ use super::PATIENCE;
 pub(crate) struct EventStream2 {
     pub(crate) headers: HeaderMap,
     body: RecvStream,
+    /// For more streams; without it the connection would end with this one.
+    client: SendRequest<Bytes>,
+    connection: JoinHandle<Result<(), h2::Error>>,
     /// All bytes of the body.
     pub(crate) bytes: Vec<u8>,
 }
@@ -23,7 +29,7 @@ impl EventStream2 {
     pub(crate) async fn open(address: SocketAddr, last_event_id: Option<&str>) -> Self {
         let socket = TcpStream::connect(address).await.expect("a connection");
         let (client, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
-        tokio::spawn(connection);
+        let connection = tokio::spawn(connection);
         let mut client = client.ready().await.expect("a stream");
         let mut request = Request::get(format!("http://{address}/events"));
         if let Some(id) = last_event_id {
@@ -37,6 +43,8 @@ impl EventStream2 {
         Self {
             headers: head.headers,
             body,
+            client,
+            connection,
             bytes: Vec::new(),
         }
     }
@@ -54,6 +62,14 @@ impl EventStream2 {
         while self.read().await {}
     }
 
+    /// Cancels the stream, and returns what keeps its connection open.
+    pub(crate) fn cancel(self) -> Connection {
+        Connection {
+            _client: self.client,
+            connection: self.connection,
+        }
+    }
+
     /// Returns all that has come.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.bytes.clone()).expect("UTF-8")
@@ -68,5 +84,19 @@ impl EventStream2 {
         released.expect("what was received");
         self.bytes.extend_from_slice(&data);
         true
+    }
+}
+
+/// A connection without a stream.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    _client: SendRequest<Bytes>,
+    connection: JoinHandle<Result<(), h2::Error>>,
+}
+
+impl Connection {
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.connection.is_finished()
     }
 }
