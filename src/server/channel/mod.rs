@@ -63,7 +63,7 @@ pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
 
 /// Opens an event stream that stays on one thread: no lock, and listeners need not be `Send`.
 ///
-/// It is what [`channel`] is in all else, and needs no `std`.
+/// It is what `channel` is in all else, and needs no `std`.
 ///
 /// # Examples
 ///
