@@ -28,9 +28,9 @@ fn an_open_connection_takes_less_than_200_bytes() {
 }
 
 #[test]
-fn an_open_connection_that_is_kept_alive_takes_less_than_300_bytes() {
+fn an_open_connection_that_is_kept_alive_takes_no_more() {
     let bytes = held_by_one(|subscription| subscription.keep_alive(KEEP_ALIVE_INTERVAL, never));
-    assert!(bytes < 300, "{bytes} bytes");
+    assert!(bytes < 200, "{bytes} bytes");
 }
 
 /// All that is allocated for many, and themselves, by their number.
