@@ -10,52 +10,9 @@ use core::mem;
 
 use super::chunk::Chunk;
 use super::item::Text;
-use super::machine::Lent;
-use super::memory::{KEPT, KEPT_ID};
-use super::text_buffer::TextBuffer;
-
-/// Where a value of the open block is: at a range of the input, in its buffer, or nowhere.
-///
-/// Two plain numbers, and not an enum: values of this type are written and read a few instructions apart on every line,
-/// and an enum of the same content was copied in halves that do not match, which cost a fifth of the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) start: usize,
-    pub(super) end: usize,
-}
-
-impl Place {
-    // A value in the input has at least a name before it, so that small ends are free; to ask for one number is enough.
-    pub(super) const NOWHERE: Self = Self { start: 0, end: 0 };
-
-    #[inline]
-    pub(super) const fn len(self) -> usize {
-        self.end - self.start
-    }
-
-    #[inline]
-    pub(super) const fn is_input(self) -> bool {
-        self.end > 1
-    }
-
-    #[inline]
-    pub(super) const fn is_nowhere(self) -> bool {
-        self.end == 0
-    }
-
-    #[inline]
-    pub(super) const fn is_buffer(self) -> bool {
-        self.end == 1
-    }
-
-    #[inline]
-    pub(super) const fn of_buffer(is_open: bool) -> Self {
-        Self {
-            start: 0,
-            end: is_open as usize,
-        }
-    }
-}
+use super::lent::Lent;
+use super::place::Place;
+use super::text_buffer::{KEPT, KEPT_ID, TextBuffer};
 
 /// The buffers, and which of them are part of the open block.
 #[expect(

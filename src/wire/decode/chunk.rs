@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::block::Place;
 use super::item::Text;
+use super::place::Place;
 use crate::wire::line::stream::{LineEnds, find_long_line_end};
 use crate::wire::utf8;
 

@@ -1,10 +1,10 @@
 //! The reader that takes up a line anywhere: what a line leaves behind where the input cuts it.
 
 use super::Decoder;
-use super::block::Place;
 use super::chunk::Chunk;
 use super::field::{COMMENT, DATA, Digits, EVENT, Field, Head, ID, front};
-use super::machine::Step;
+use super::lent::Step;
+use super::place::Place;
 use crate::wire::line::stream::{ends_line, skip_late_line_feed};
 
 /// Where in a line the input stopped; what goes with it is in the decoder's `name`, `field` and `line_taken`.

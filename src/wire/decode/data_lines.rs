@@ -5,11 +5,11 @@
 //! in chunks of 16 and of 1460 bytes.
 
 use super::Decoder;
-use super::block::Place;
 use super::chunk::Chunk;
 use super::cut_line::Line;
 use super::field::Field;
-use super::machine::Step;
+use super::lent::Step;
+use super::place::Place;
 
 impl Decoder {
     /// Takes a short chunk that lies whole within the value of a data line; false if it does not, or needs more thought.

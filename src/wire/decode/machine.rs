@@ -11,51 +11,14 @@
 //! word, line ends come from a mask, and what is rare is done elsewhere, so that places stay in registers.
 
 use super::Decoder;
-use super::block::Place;
 use super::chunk::Chunk;
 use super::cut_line::Line;
 use super::field::{DATA, EVENT, Field, Head, ID, Name, first_of, front};
+use super::lent::Step;
 use super::limits::AfterLimit;
+use super::place::Place;
 use crate::wire::line::has_nul;
 use crate::wire::line::stream::{LineEnd, ends_line};
-
-/// What a step has come to. A plain number, so that it comes back in a register; the values are in [`Lent`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// All input is taken.
-    More,
-    Event,
-    ReconnectionTime,
-    Comment,
-    LastEventId,
-    LineTooLong,
-    IdTooLong,
-    EventTooLong,
-}
-
-/// Where the values of the open block are, then the parts of the item that the last step has completed. Holds no
-/// borrow, so that the decoder can be looked at again for the view.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lent {
-    /// Data, or a comment.
-    pub(super) text: Place,
-    pub(super) event_type: Place,
-    pub(super) id: Place,
-    pub(super) reconnection_time: u64,
-}
-
-impl Lent {
-    pub(super) const NOTHING: Self = Self {
-        text: Place::NOWHERE,
-        event_type: Place::NOWHERE,
-        id: Place::NOWHERE,
-        reconnection_time: 0,
-    };
-
-    pub(super) const fn own_id(&self) -> bool {
-        !self.id.is_nowhere()
-    }
-}
 
 impl Decoder {
     /// Takes bytes from the front of `chunk`, up to and with the first item that they complete.

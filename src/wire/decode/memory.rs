@@ -13,13 +13,7 @@
 use core::mem;
 
 use super::block::Block;
-use super::text_buffer::TextBuffer;
-
-/// What each buffer may hold for good.
-pub(super) const KEPT: usize = 24 << 10;
-
-/// What the last event ID may hold beyond its length.
-pub(super) const KEPT_ID: usize = 4 << 10;
+use super::text_buffer::{KEPT, TextBuffer};
 
 /// The least that is allocated.
 const FIRST: usize = 256;

@@ -12,10 +12,12 @@ mod cut_line;
 mod data_lines;
 mod field;
 mod item;
+mod lent;
 mod limits;
 mod machine;
 mod memory;
 mod owned;
+mod place;
 #[cfg(feature = "std")]
 mod read;
 mod stream;
@@ -27,7 +29,6 @@ pub(crate) use work::{count_checked, count_copied, count_moved, count_scanned};
 
 use alloc::borrow::Cow;
 use core::fmt;
-use core::time::Duration;
 
 pub use chunk::Chunk;
 pub use item::{Item, MessageEvent, Text};
@@ -37,10 +38,10 @@ pub use owned::{OwnedItem, OwnedMessageEvent};
 pub use read::DecodeRead;
 pub use stream::{DecodeStream, ReceiveError};
 
-use block::{Block, read, read_data};
+use block::Block;
 use cut_line::Line;
 use field::{Digits, Field, Name};
-use machine::{Lent, Step};
+use lent::{Lent, Step};
 
 use crate::wire::line;
 
@@ -330,52 +331,9 @@ impl Decoder {
         Ok(self.view(step, &chunk)?.map(Item::to_owned))
     }
 
-    /// The event that the last step has completed, in one allocation.
-    fn take_event(&mut self, chunk: &mut Chunk<'_>) -> OwnedMessageEvent {
-        // One check of all bytes from the first value to the last takes less time than one for each.
-        chunk.check_span(self.lent.text, self.lent.event_type);
-        let event_type = read(&self.block.event_type, self.lent.event_type, chunk).to_str();
-        let last_event_id = self.block.last_event_id.text().to_str();
-        let own_id = self.lent.own_id();
-        if self.lent.text.is_buffer() {
-            if let Some(data) = self.block.data.take_large() {
-                self.block.size_before = data.capacity();
-                return OwnedMessageEvent::from_data(data, &event_type, &last_event_id, own_id);
-            }
-        }
-        let data = read_data(&self.block.data, self.lent.text, chunk).to_str();
-        OwnedMessageEvent::new(&data, &event_type, &last_event_id, own_id)
-    }
-
     const fn bound_memory(&mut self) {
         let comment = if self.comments { self.limits.line() } else { 0 };
         self.block.most = self.limits.event().saturating_add(comment);
-    }
-
-    /// What the last step has come to.
-    #[inline]
-    fn view<'s, 'i: 's>(
-        &'s self,
-        step: Step,
-        chunk: &Chunk<'i>,
-    ) -> Result<Option<Item<'s>>, DecodeError> {
-        Ok(Some(match step {
-            Step::More => return Ok(None),
-            Step::Event => Item::Event(MessageEvent {
-                event_type: read(&self.block.event_type, self.lent.event_type, chunk),
-                data: read_data(&self.block.data, self.lent.text, chunk),
-                last_event_id: self.block.last_event_id.text(),
-                own_id: self.lent.own_id(),
-            }),
-            Step::ReconnectionTime => {
-                Item::ReconnectionTime(Duration::from_millis(self.lent.reconnection_time))
-            }
-            Step::Comment => Item::Comment(self.block.comment.text()),
-            Step::LastEventId => Item::LastEventId(self.block.last_event_id.text()),
-            Step::LineTooLong => return Err(self.limits.line_error()),
-            Step::IdTooLong => return Err(self.limits.id_error()),
-            Step::EventTooLong => return Err(self.limits.event_error()),
-        }))
     }
 }
 

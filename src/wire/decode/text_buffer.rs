@@ -8,10 +8,16 @@ use alloc::string::{FromUtf8Error, String};
 use alloc::vec::Vec;
 use core::mem;
 
-use super::block::Place;
 use super::chunk::Chunk;
 use super::item::Text;
+use super::place::Place;
 use crate::wire::utf8;
+
+/// What each buffer may hold for good.
+pub(super) const KEPT: usize = 24 << 10;
+
+/// What the last event ID may hold beyond its length.
+pub(super) const KEPT_ID: usize = 4 << 10;
 
 /// From this length on an owned event takes the buffer over; below it, a copy costs less than the buffer's successor.
 const LARGE: usize = 4 << 10;
