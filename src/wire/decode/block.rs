@@ -10,8 +10,7 @@ use core::mem;
 
 use super::chunk::Chunk;
 use super::item::Text;
-use super::lent::Lent;
-use super::place::Place;
+use super::place::{Lent, Place};
 use super::text_buffer::{KEPT, KEPT_ID, TextBuffer};
 
 /// The buffers, and which of them are part of the open block.

@@ -3,8 +3,8 @@
 use super::Decoder;
 use super::chunk::Chunk;
 use super::field::{COMMENT, DATA, Digits, EVENT, Field, Head, ID, front};
-use super::lent::Step;
 use super::place::Place;
+use super::step::Step;
 use crate::wire::line::stream::{ends_line, skip_late_line_feed};
 
 /// Where in a line the input stopped; what goes with it is in the decoder's `name`, `field` and `line_taken`.

@@ -8,8 +8,8 @@ use super::Decoder;
 use super::chunk::Chunk;
 use super::cut_line::Line;
 use super::field::Field;
-use super::lent::Step;
 use super::place::Place;
+use super::step::Step;
 
 impl Decoder {
     /// Takes a short chunk that lies whole within the value of a data line; false if it does not, or needs more thought.

@@ -14,9 +14,9 @@ use super::Decoder;
 use super::chunk::Chunk;
 use super::cut_line::Line;
 use super::field::{DATA, EVENT, Field, Head, ID, Name, first_of, front};
-use super::lent::Step;
 use super::limits::AfterLimit;
 use super::place::Place;
+use super::step::Step;
 use crate::wire::line::has_nul;
 use crate::wire::line::stream::{LineEnd, ends_line};
 

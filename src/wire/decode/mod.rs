@@ -12,7 +12,6 @@ mod cut_line;
 mod data_lines;
 mod field;
 mod item;
-mod lent;
 mod limits;
 mod machine;
 mod memory;
@@ -20,6 +19,7 @@ mod owned;
 mod place;
 #[cfg(feature = "std")]
 mod read;
+mod step;
 mod stream;
 mod text_buffer;
 #[cfg(test)]
@@ -41,7 +41,8 @@ pub use stream::{DecodeStream, ReceiveError};
 use block::Block;
 use cut_line::Line;
 use field::{Digits, Field, Name};
-use lent::{Lent, Step};
+use place::Lent;
+use step::Step;
 
 use crate::wire::line;
 

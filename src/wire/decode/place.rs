@@ -42,3 +42,27 @@ impl Place {
         }
     }
 }
+
+/// Where the values of the open block are, then the parts of the item that the last step has completed. Holds no
+/// borrow, so that the decoder can be looked at again for the view.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lent {
+    /// Data, or a comment.
+    pub(super) text: Place,
+    pub(super) event_type: Place,
+    pub(super) id: Place,
+    pub(super) reconnection_time: u64,
+}
+
+impl Lent {
+    pub(super) const NOTHING: Self = Self {
+        text: Place::NOWHERE,
+        event_type: Place::NOWHERE,
+        id: Place::NOWHERE,
+        reconnection_time: 0,
+    };
+
+    pub(super) const fn own_id(&self) -> bool {
+        !self.id.is_nowhere()
+    }
+}
