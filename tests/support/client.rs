@@ -6,9 +6,14 @@ use std::time::Duration;
 use sse_proto::EventId;
 use sse_proto::client::{EventSource, Options, Output, Repeat, Response, State};
 
-use super::client_model::{Answer, FIRST, Model, Plain, SECOND, Told, Why, why_closed, why_down};
+use super::client_model::{
+    Answer, FIRST, Model, OTHER, Plain, SECOND, Told, Why, why_closed, why_down,
+};
 use super::input::Input;
 use super::laws_decode::{say, say_owned};
+
+/// Where an HTTP client that follows redirects comes to by itself.
+const ARRIVED: &str = "http://one.example/arrived";
 
 /// What happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,7 +199,8 @@ impl Setup {
 }
 
 /// The setup, then a letter for each step: `s`tart; `o` a stream, `h` an HTML page, `4` 204, `5` 500, `u` and seconds 503
-/// with Retry-After, `m` and `g` redirects to the same and to another origin, `M` and `G` with 303, `n` one to nowhere;
+/// with Retry-After, `m` and `g` redirects to the same and to another origin, `M` and `G` with 303, `n` one to nowhere,
+/// `a` and `A` from where the HTTP client came to by itself, at the same and at another origin;
 /// `d` and a text up to `|` bytes; `e`nd, error `x`; `t` and seconds; `.` to the deadline; `l` network lost, `b` back;
 /// `r`econnect; `c`lose; `z` shrink; all else polls.
 pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
@@ -214,6 +220,8 @@ pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
             b'g' => Step::Answer(Answer::RedirectOther(301)),
             b'G' => Step::Answer(Answer::RedirectOther(308)),
             b'n' => Step::Answer(Answer::RedirectNowhere),
+            b'a' => Step::Answer(Answer::RedirectArrived { same: true }),
+            b'A' => Step::Answer(Answer::RedirectArrived { same: false }),
             b'd' => {
                 // A text has no NUL for a person to write: `~` is one.
                 let text = input.text().replace('~', "\0");
@@ -466,6 +474,9 @@ fn response(answer: Answer) -> Response {
         }
         Answer::RedirectSame(status) => redirect(status, "./here/../moved#fragment"),
         Answer::RedirectOther(status) => redirect(status, "//TWO.example:80/events"),
+        Answer::RedirectArrived { same } => {
+            redirect(307, "moved").with_url(if same { ARRIVED } else { OTHER })
+        }
         Answer::RedirectNowhere => Response::new(302),
     }
 }
@@ -490,9 +501,9 @@ fn is(actual: &Output, told: &Told) -> bool {
                 get,
             },
         ) => {
-            request
-                .url()
-                .eq_ignore_ascii_case(&url.replace("two.example", "two.example:80"))
+            // Redirects name the port and shout the host.
+            let asked = request.url().replace(":80", "");
+            asked.eq_ignore_ascii_case(url)
                 && request.last_event_id() == id.as_deref()
                 && request.left_out().is_some() == *left_out
                 && request.attempt() == *attempt

@@ -11,6 +11,7 @@ pub const FIRST: &str = "http://one.example/events";
 /// Where the fake server's redirects lead: the same origin and another one.
 pub const SAME: &str = "http://one.example/moved";
 pub const OTHER: &str = "http://two.example/events";
+pub const OTHER_MOVED: &str = "http://two.example/moved";
 
 /// The options, as plain numbers; times are nanoseconds.
 #[derive(Clone, Debug)]
@@ -41,6 +42,10 @@ pub enum Answer {
     Busy(u8),
     RedirectSame(u16),
     RedirectOther(u16),
+    /// A redirect to `moved` from where the HTTP client came to by itself: the same or another origin.
+    RedirectArrived {
+        same: bool,
+    },
     /// Without a `Location`.
     RedirectNowhere,
 }
@@ -237,11 +242,17 @@ impl Model {
                 // Relative to where the redirect comes from.
                 self.url = match (same, self.url) {
                     (true, FIRST | SAME) => SAME,
-                    (true, _) => "http://two.example/moved",
+                    (true, _) => OTHER_MOVED,
                     (false, _) => OTHER,
                 };
                 self.credentials &= same;
                 self.get |= matches!(status, 301..=303);
+                vec![Told::Abort, self.request()]
+            }
+            Answer::RedirectArrived { same } if self.hops < self.plain.redirects => {
+                self.hops += 1;
+                self.url = if same { SAME } else { OTHER_MOVED };
+                self.credentials &= same;
                 vec![Told::Abort, self.request()]
             }
             Answer::Busy(seconds) if self.plain.retries_statuses => self.lose(
