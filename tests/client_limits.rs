@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response};
+use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Output, Response};
 use support::driver::{Driver, stream};
 
 fn at(seconds: u64) -> Duration {
@@ -162,4 +162,95 @@ fn a_connect_timeout_counts_over_redirects() {
     driver.pass(at(1));
     assert!(driver.aborts());
     assert_eq!(driver.down().reason, DownReason::ConnectTimeout);
+}
+
+#[test]
+fn no_request_is_sent_after_the_limit_of_elapsed_time() {
+    let options = Options::standard().with_max_elapsed(Some(at(12)));
+    let closes = |driver: &mut Driver, elapsed, reason| {
+        let last = Some(reason);
+        let reason = ClosedReason::TimeExhausted { elapsed, last };
+        assert_eq!(driver.closed().reason, reason);
+    };
+    let waiting = |options: Options| {
+        let mut driver = Driver::new(options);
+        driver.request();
+        driver.pass(at(1));
+        driver.source.handle_error(driver.now);
+        driver.down();
+        driver
+    };
+
+    // The driver is late: its machine was asleep.
+    let mut driver = waiting(options);
+    driver.pass(at(1000));
+    closes(&mut driver, at(1001), DownReason::IoError);
+
+    // The network is back too late.
+    let mut driver = waiting(options);
+    driver.source.handle_network_lost(at(2));
+    driver.source.handle_network_back(at(100));
+    closes(&mut driver, at(100), DownReason::NetworkLost);
+
+    // The delay behind a loss of the network would pass it.
+    let mut driver = waiting(options.with_reconnection_time(at(10)));
+    driver.due();
+    driver.request();
+    driver.source.handle_network_lost(at(11));
+    assert!(driver.aborts());
+    driver.down();
+    driver.source.handle_network_back(at(11));
+    assert_eq!(driver.source.next_deadline(), Some(at(12)));
+    driver.due();
+    closes(&mut driver, at(12), DownReason::NetworkLost);
+
+    // A redirect comes too late.
+    let mut driver = waiting(options);
+    driver.due();
+    driver.request();
+    driver.now = at(13);
+    driver.respond(Response::new(302).with_location(b"/b"));
+    assert!(driver.aborts());
+    closes(&mut driver, at(13), DownReason::IoError);
+
+    // At the limit one is sent, and given up at once if there is no response.
+    let mut driver = waiting(options.with_reconnection_time(at(11)));
+    driver.due();
+    driver.request();
+    driver.due();
+    assert!(driver.aborts());
+    closes(&mut driver, at(12), DownReason::IoError);
+}
+
+#[test]
+fn a_stable_while_forgives_whatever_the_connection_is_lost_by() {
+    type Lose = fn(&mut EventSource, Duration);
+    let losses: [(Lose, u64); 3] = [
+        (EventSource::handle_error, 1),
+        (EventSource::handle_end, 1),
+        // The time counts from the loss on, not from the start.
+        (EventSource::handle_network_lost, 60),
+    ];
+    for (lose, deadline) in losses {
+        let options = Options::resilient()
+            .with_jitter(0)
+            .with_idle_timeout(None)
+            .with_max_elapsed(Some(at(60)));
+        let mut driver = Driver::new(options);
+        for _ in 0..4 {
+            driver.request();
+            driver.source.handle_error(driver.now);
+            driver.down();
+            driver.due();
+        }
+        driver.open();
+        driver.now += at(7200);
+        lose(&mut driver.source, driver.now);
+        while driver.source.poll_output().is_some() {}
+        let due = driver.source.next_deadline();
+        assert_eq!(due, Some(driver.now + at(deadline)));
+        driver.source.handle_network_back(driver.now);
+        // As after the first failure.
+        assert_eq!(driver.source.next_deadline(), Some(driver.now + at(1)));
+    }
 }

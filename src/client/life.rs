@@ -19,6 +19,8 @@ pub(super) struct Life {
     pub(super) state: State,
     pub(super) reconnect: Reconnect,
     pub(super) closed: Option<Closed>,
+    /// What the last connection was lost by.
+    pub(super) last: Option<DownReason>,
     /// When the wait of the state is over: for a response, for a byte, for the retry.
     pub(super) until: Option<Duration>,
     pub(super) opened_at: Duration,
@@ -40,6 +42,7 @@ impl Life {
             state: State::Idle,
             reconnect: Reconnect::new(seed),
             closed: None,
+            last: None,
             until: None,
             opened_at: Duration::ZERO,
             is_offline: false,
@@ -54,9 +57,9 @@ impl Life {
         let end = self.reconnect.end(&self.options);
         match self.state {
             State::Idle | State::Closed => None,
-            State::Connecting => earlier(self.until, end),
             State::Waiting if self.is_offline => end,
-            State::Open | State::Waiting => self.until,
+            State::Connecting | State::Waiting => earlier(self.until, end),
+            State::Open => self.until,
         }
     }
 
@@ -84,6 +87,7 @@ impl Life {
             return self.advance(now, Input::Accepted);
         }
         let cause = match self.route.follow(&response, self.options.max_redirects) {
+            Ok(()) if self.reconnect.is_over(now, &self.options) => return self.run_out(now),
             Ok(()) => return self.advance(now, Input::Redirected),
             Err(cause) => cause,
         };
@@ -133,20 +137,29 @@ impl Life {
         let end = self.reconnect.end(&self.options);
         match self.state {
             State::Open => self.lose(now, DownReason::Idle, None, decoder),
-            State::Connecting if end.is_some_and(|end| end <= now) => self.run_out(now, None),
+            State::Connecting if end.is_some_and(|end| end <= now) => self.run_out(now),
             State::Connecting => self.lose(now, DownReason::ConnectTimeout, None, decoder),
-            State::Waiting if self.is_offline => {
-                self.run_out(now, Some(DownReason::NetworkLost));
-            }
-            State::Waiting => self.advance(now, Input::Due),
+            State::Waiting => self.end_wait(now),
             State::Idle | State::Closed => {}
         }
     }
 
     pub(super) fn network_back(&mut self, now: Duration) {
         self.is_offline = false;
-        if self.until.is_some_and(|until| until <= now) {
+        let is_due = self.next_deadline().is_some_and(|due| due <= now);
+        if self.state == State::Waiting && is_due {
+            self.end_wait(now);
+        }
+    }
+
+    /// The wait for the retry is over, or the limit of elapsed time is reached before. A driver may be late, or the network:
+    /// after the limit no request is sent.
+    fn end_wait(&mut self, now: Duration) {
+        let is_due = !self.is_offline && self.until.is_some_and(|until| until <= now);
+        if is_due && !self.reconnect.is_over(now, &self.options) {
             self.advance(now, Input::Due);
+        } else {
+            self.run_out(now);
         }
     }
 
@@ -155,6 +168,7 @@ impl Life {
             return;
         }
         self.is_offline = false;
+        self.last = None;
         self.reconnect.succeed();
         self.reconnect.begin(now);
         if self.state == State::Open {

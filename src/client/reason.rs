@@ -65,7 +65,8 @@ pub enum ClosedReason {
     TimeExhausted {
         /// How much, up to now.
         elapsed: Duration,
-        /// The reason of the last loss; `None` if the first request is still without a response.
+        /// The reason of the last loss; `None` if the first request, or the one that the caller has asked for, is still
+        /// without a response.
         last: Option<DownReason>,
     },
     /// The request is lost and must not be sent again; see [`Repeat`](super::Repeat).

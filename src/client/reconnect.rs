@@ -51,14 +51,13 @@ impl Reconnect {
     /// Counts a failure, and says how long to wait.
     ///
     /// The limit of time is reached where the next request would come after it: nobody waits for a request that is never
-    /// sent.
+    /// sent. The time has [begun](Self::begin).
     pub(super) fn fail(
         &mut self,
         now: Duration,
         retry_after: Option<Duration>,
         options: &Options,
     ) -> Result<Duration, Exhausted> {
-        self.begin(now);
         self.failures = self.failures.saturating_add(1);
         if options.max_retries.is_some_and(|max| self.failures > max) {
             return Err(Exhausted::Attempts(self.failures));
@@ -73,6 +72,11 @@ impl Reconnect {
     /// When the limit of elapsed time is reached.
     pub(super) fn end(&self, options: &Options) -> Option<Duration> {
         Some(self.since?.saturating_add(options.max_elapsed?))
+    }
+
+    /// Whether the limit of elapsed time is passed: no request is sent any more.
+    pub(super) fn is_over(&self, now: Duration, options: &Options) -> bool {
+        self.end(options).is_some_and(|end| end < now)
     }
 
     pub(super) fn elapsed(&self, now: Duration) -> Duration {
