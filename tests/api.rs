@@ -334,9 +334,10 @@ fn a_client_says_why_it_goes_down_and_why_it_closes() {
             },
             "gave up after 90s without progress",
         ),
+        (ClosedReason::NotRepeatable(last), "the event stream ended"),
         (
-            ClosedReason::NotRepeatable(last),
-            "the request can't be sent twice: the event stream ended",
+            ClosedReason::NotRepeatable(DownReason::IoError),
+            "the connection failed, and the request is not sent twice",
         ),
         (
             ClosedReason::TooLarge(sse_proto::DecodeError::EventTooLong { limit: 5 }),
@@ -422,18 +423,18 @@ fn no_type_grows_unnoticed() {
         (
             "client::EventSource",
             size_of::<sse_proto::client::EventSource>(),
-            880,
+            920,
         ),
         (
             "client::Options",
             size_of::<sse_proto::client::Options>(),
             176,
         ),
-        ("client::Output", size_of::<sse_proto::client::Output>(), 72),
+        ("client::Output", size_of::<sse_proto::client::Output>(), 88),
         (
             "client::Request",
             size_of::<sse_proto::client::Request>(),
-            72,
+            88,
         ),
         (
             "client::Response",

@@ -13,6 +13,7 @@ fn letters() -> impl Strategy<Value = Vec<u8>> {
     let setting = prop_oneof![
         2 => Just("r".to_owned()),
         1 => Just("p".to_owned()),
+        1 => Just("P".to_owned()),
         1 => Just("k".to_owned()),
         1 => Just("L".to_owned()),
         3 => ("[aeicbwjRt]", 0..10_u8).prop_map(|(letter, number)| format!("{letter}{number}")),

@@ -63,13 +63,49 @@ pub struct EventSource {
 }
 
 impl EventSource {
-    /// Makes a client that is not started.
+    /// Makes a client that is not started, for GET. For any other method there is [`for_method`](Self::for_method): a
+    /// driver that POSTs what was made here sends its POST again each time the stream ends.
     ///
     /// `seed` is any number that differs from client to client: delays get their jitter from it. The URL is taken as it
     /// is; the machine looks at it where a redirect is relative, and to tell origins apart.
     pub fn new(url: &str, options: Options, seed: u64) -> Self {
+        Self::with_method(None, url, options, seed)
+    }
+
+    /// Makes a client that is not started, for a request with any method, as it stands in the request: upper case.
+    ///
+    /// A request that is not idempotent, such as POST, is not sent again once it was sent, unless the server has given an
+    /// id by which it resumes, or the [`Options`] [allow it](Options::with_repeat): each time may cost as much as the
+    /// first. So its end is the end of the client: [`ClosedReason::NotRepeatable`](super::ClosedReason), of
+    /// [`DownReason::Ended`](super::DownReason) where all went well. Where nothing is to be resumed at all, as with an
+    /// answer of most language models, [`DecodeStream`](crate::DecodeStream) over the body is all that is needed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Output, Response};
+    ///
+    /// let now = Duration::ZERO;
+    /// let mut source = EventSource::for_method("POST", "https://example.org/answer", Options::resilient(), 0);
+    /// source.start(now);
+    /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
+    /// assert_eq!(request.method(), "POST");
+    ///
+    /// source.handle_response(now, Response::new(200).with_content_type(b"text/event-stream"));
+    /// assert_eq!(source.poll_output(), Some(Output::Opened));
+    /// source.handle_end(now);
+    /// let Some(Output::Closed(closed)) = source.poll_output() else { panic!() };
+    /// assert_eq!(closed.reason, ClosedReason::NotRepeatable(DownReason::Ended));
+    /// assert_eq!(closed.reason.to_string(), "the event stream ended");
+    /// ```
+    pub fn for_method(method: &str, url: &str, options: Options, seed: u64) -> Self {
+        Self::with_method(Some(method), url, options, seed)
+    }
+
+    fn with_method(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
         Self {
-            life: Life::new(url, options, seed),
+            life: Life::new(method, url, options, seed),
             // An id alone is progress, and a reason to save it.
             decoder: Decoder::new()
                 .with_limits(options.limits)

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::options::Options;
+use super::options::{Options, Repeat};
 use super::output::{Closed, Down, Output, Pending};
 use super::reason::{Cause, ClosedReason, DownReason, Rejected};
 use super::reconnect::Reconnect;
@@ -14,6 +14,9 @@ use super::state::{Effect, Input, State};
 use crate::wire::decode::{AfterLimit, DecodeError, Decoder};
 
 pub(super) struct Life {
+    /// GET if there is none.
+    method: Option<Box<str>>,
+    pub(super) repeat: Repeat,
     pub(super) route: Route,
     pub(super) options: Options,
     pub(super) state: State,
@@ -35,8 +38,11 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(url: &str, options: Options, seed: u64) -> Self {
+    pub(super) fn new(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
+        let by_method = method.map_or(Repeat::Always, Repeat::for_method);
         Self {
+            method: method.map(Into::into),
+            repeat: options.repeat.unwrap_or(by_method),
             route: Route::new(url),
             options,
             state: State::Idle,
@@ -270,13 +276,15 @@ impl Life {
             Ok(id) => (id.map(Into::into), None),
             Err(error) => (None, Some(error)),
         };
+        let as_get = self.route.is_get();
         Request {
+            method: self.method.clone().filter(|_| !as_get),
             url: self.route.url().into(),
             last_event_id,
             left_out,
             attempt: self.reconnect.failures(),
             same_origin: self.route.is_same_origin(),
-            as_get: self.route.is_get(),
+            as_get,
         }
     }
 }

@@ -122,7 +122,7 @@ impl Life {
     }
 
     fn may_repeat(&self, decoder: &Decoder) -> bool {
-        match self.options.repeat {
+        match self.repeat {
             Repeat::Always => true,
             Repeat::OnceResumable => {
                 let id = sendable(decoder.last_event_id());

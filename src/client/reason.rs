@@ -69,7 +69,8 @@ pub enum ClosedReason {
         /// without a response.
         last: Option<DownReason>,
     },
-    /// The request is lost and must not be sent again; see [`Repeat`](super::Repeat).
+    /// The connection is over, by whatever the [`DownReason`] says, and the request must not be sent again; see
+    /// [`Repeat`](super::Repeat). Of [`DownReason::Ended`] it is no failure: so ends the answer to a POST.
     NotRepeatable(DownReason),
     /// An event passed a limit, and the limits say to end there.
     TooLarge(DecodeError),
@@ -87,8 +88,10 @@ impl fmt::Display for ClosedReason {
                 write!(f, "gave up after {elapsed:?} without progress")?;
                 last.as_ref().map_or(Ok(()), |last| write!(f, ": {last}"))
             }
+            // The server has said all that it wanted to.
+            Self::NotRepeatable(DownReason::Ended) => fmt::Display::fmt(&DownReason::Ended, f),
             Self::NotRepeatable(last) => {
-                write!(f, "the request can't be sent twice: {last}")
+                write!(f, "{last}, and the request is not sent twice")
             }
             Self::TooLarge(error) => fmt::Display::fmt(error, f),
         }

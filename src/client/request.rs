@@ -1,11 +1,12 @@
 //! A request that a client wants to be sent.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::error::Error;
 use core::fmt;
 
-/// A request to send: the caller's own (method, body, credentials), at [`url`](Self::url), with
+/// A request to send: the caller's own (body, credentials), with [`method`](Self::method), at [`url`](Self::url), with
 /// [`headers`](Self::headers).
 ///
 /// Send it with the HTTP client's own redirects turned off, and hand over a redirect as any other response: the machine
@@ -13,6 +14,8 @@ use core::fmt;
 /// stayed within the first URL's origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// GET if there is none.
+    pub(super) method: Option<Box<str>>,
     pub(super) url: String,
     pub(super) last_event_id: Option<String>,
     pub(super) left_out: Option<UnsendableId>,
@@ -22,6 +25,12 @@ pub struct Request {
 }
 
 impl Request {
+    /// Returns the method: GET, or what [`EventSource::for_method`](super::EventSource::for_method) was told; GET too
+    /// where a redirect [says so](Self::is_get).
+    pub fn method(&self) -> &str {
+        self.method.as_deref().unwrap_or("GET")
+    }
+
     /// Returns where to send it.
     pub fn url(&self) -> &str {
         &self.url

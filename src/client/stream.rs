@@ -43,6 +43,10 @@ pin_project! {
     /// connection at a time, holds one chunk of its body, and drops all of it as it goes down. Poll it where the runtime
     /// of these futures runs; it brings none.
     ///
+    /// A function that sends anything but a GET needs a source that knows of it, made by [`EventSource::for_method`]: else a
+    /// POST is sent again each time its answer ends. For an answer that can't be resumed,
+    /// [`DecodeStream`](crate::DecodeStream) over the body of the one response is the right tool.
+    ///
     /// # Examples
     ///
     /// ```

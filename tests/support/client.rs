@@ -42,6 +42,7 @@ pub enum Step {
 pub struct Setup {
     pub options: Options,
     pub plain: Plain,
+    pub method: &'static str,
     pub id: Option<String>,
     pub retry: Option<u64>,
     pub seed: u8,
@@ -69,6 +70,7 @@ impl Setup {
                 needs_id: false,
                 comments: false,
             },
+            method: "GET",
             id: None,
             retry: None,
             seed: 0,
@@ -119,6 +121,11 @@ impl Setup {
         };
         self.options = match letter {
             b'r' => return *self = Self::resilient(),
+            b'P' => {
+                plain.needs_id = true;
+                self.method = "POST";
+                return;
+            }
             b'p' => {
                 plain.needs_id = true;
                 options.with_repeat(Repeat::OnceResumable)
@@ -185,7 +192,8 @@ impl Setup {
     }
 
     fn make(&self) -> (EventSource, Model) {
-        let mut source = EventSource::new(FIRST, self.options, self.seed.into());
+        let seed = self.seed.into();
+        let mut source = EventSource::for_method(self.method, FIRST, self.options, seed);
         if let Some(id) = &self.id {
             source = source.with_last_event_id(&EventId::new(id.as_str()).expect("checked"));
         }
