@@ -38,6 +38,26 @@ fn past_a_limit_the_stream_goes_on_or_the_client_closes() {
 }
 
 #[test]
+fn a_client_that_a_limit_has_closed_holds_nothing() {
+    let limits = DecodeLimits::new()
+        .with_event(1 << 20)
+        .with_after(AfterLimit::End);
+    let mut driver = Driver::new(Options::resilient().with_limits(limits));
+    driver.open();
+    let chunk = vec![b'x'; 60_000];
+    driver.feed("data: ");
+    let is_past = |driver: &mut Driver| {
+        let step = driver.source.handle_bytes(driver.now, &mut &chunk[..]);
+        step.is_some_and(|step| step.is_err())
+    };
+    assert!((0..20).any(|_| is_past(&mut driver)));
+    // The driver drops the rest of its chunk, as it may.
+    assert!(driver.aborts());
+    assert_eq!(driver.source.memory_held(), 0);
+    driver.closed();
+}
+
+#[test]
 fn to_shrink_loses_nothing_wherever_the_stream_is_cut() {
     let bytes = "\u{FEFF}id: 1\r\ndata: a\r\ndata: b\r\n\r\n: a comment\nretry: 5\nx: y\nid: 2\n\nevent: e\ndata\n\n";
     let played = |shrink: bool| {

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
-use super::life::Life;
+use super::life::{Life, News};
 use super::options::Options;
 use super::output::{Closed, Output};
 use super::response::Response;
@@ -206,17 +206,15 @@ impl EventSource {
     ) -> Option<Result<Item<'s>, DecodeError>> {
         if !self.life.hears(now, input) {
             *input = &[];
-            self.settle();
             return None;
         }
         let step = self.decoder.decode(input).transpose()?;
-        match &step {
-            Ok(Item::Event(_)) => self.life.reconnect.succeed(),
-            Ok(Item::LastEventId(id)) => self.life.see_id(&id.to_str()),
-            Ok(Item::ReconnectionTime(time)) => self.life.reconnect.reconnection_time = Some(*time),
-            Ok(Item::Comment(_)) => {}
-            Err(error) => self.life.pass_limit(now, *error),
-        }
+        self.life.note(now, &step, |item| match item {
+            Item::Event(_) => News::Event,
+            Item::LastEventId(id) => News::LastEventId(id.to_str()),
+            Item::ReconnectionTime(time) => News::ReconnectionTime(*time),
+            Item::Comment(_) => News::Comment,
+        });
         Some(step)
     }
 
@@ -229,19 +227,15 @@ impl EventSource {
     ) -> Option<Result<OwnedItem, DecodeError>> {
         if !self.life.hears(now, input) {
             *input = &[];
-            self.settle();
             return None;
         }
         let step = self.decoder.decode_owned(input).transpose()?;
-        match &step {
-            Ok(OwnedItem::Event(_)) => self.life.reconnect.succeed(),
-            Ok(OwnedItem::LastEventId(id)) => self.life.see_id(id),
-            Ok(OwnedItem::ReconnectionTime(time)) => {
-                self.life.reconnect.reconnection_time = Some(*time);
-            }
-            Ok(OwnedItem::Comment(_)) => {}
-            Err(error) => self.life.pass_limit(now, *error),
-        }
+        self.life.note(now, &step, |item| match item {
+            OwnedItem::Event(_) => News::Event,
+            OwnedItem::LastEventId(id) => News::LastEventId(Cow::Borrowed(id)),
+            OwnedItem::ReconnectionTime(time) => News::ReconnectionTime(*time),
+            OwnedItem::Comment(_) => News::Comment,
+        });
         Some(step)
     }
 
@@ -279,6 +273,8 @@ impl EventSource {
     /// Poll it after each input until `None`, and do what it says before the next input.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
+        // Bytes can close it, and what they were read into is still lent then.
+        self.settle();
         self.life.poll(&self.decoder)
     }
 

@@ -1,5 +1,6 @@
 //! A client without its decoder: the table of states applied, with what it remembers.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -35,6 +36,15 @@ pub(super) struct Life {
     /// The last event ID that the last request has gone out with, and so no progress if it comes again.
     known_id: Box<str>,
     pub(super) pending: Pending,
+}
+
+/// What an item means for reconnecting.
+pub(super) enum News<'a> {
+    Event,
+    /// A block set the last event ID and nothing else.
+    LastEventId(Cow<'a, str>),
+    ReconnectionTime(Duration),
+    Comment,
 }
 
 impl Life {
@@ -122,17 +132,21 @@ impl Life {
         self.state == State::Open
     }
 
-    /// An event was too large; it is told, and then the limits decide.
-    pub(super) fn pass_limit(&mut self, now: Duration, error: DecodeError) {
-        if self.options.limits.after() == AfterLimit::End {
-            self.give_up(now, ClosedReason::TooLarge(error), true);
-        }
-    }
-
-    /// A block set the last event ID and nothing else.
-    pub(super) fn see_id(&mut self, id: &str) {
-        if *id != *self.known_id {
-            self.reconnect.succeed();
+    /// What an item, borrowed or owned, changes; and an event that was too large, which is told before the limits decide.
+    pub(super) fn note<T>(
+        &mut self,
+        now: Duration,
+        step: &Result<T, DecodeError>,
+        news: fn(&T) -> News<'_>,
+    ) {
+        match step.as_ref().map(news) {
+            Ok(News::Event) => self.reconnect.succeed(),
+            Ok(News::LastEventId(id)) if *id != *self.known_id => self.reconnect.succeed(),
+            Ok(News::ReconnectionTime(time)) => self.reconnect.reconnection_time = Some(time),
+            Err(error) if self.options.limits.after() == AfterLimit::End => {
+                self.give_up(now, ClosedReason::TooLarge(*error), true);
+            }
+            Ok(News::LastEventId(_) | News::Comment) | Err(_) => {}
         }
     }
 
