@@ -196,23 +196,54 @@ fn retry_after_is_the_least_within_the_bounds() {
     );
 }
 
-#[test]
-fn clients_that_are_told_the_same_retry_after_come_back_apart() {
+/// The delays of a hundred clients, in order, that all lose their connection in the same way.
+fn together(options: Options, retry: Duration, retry_after: &str) -> Vec<Duration> {
     let delay = |seed| {
-        let options = Options::resilient().with_reconnection_time(at(20));
-        let mut driver = Driver::of(EventSource::new(URL, options, seed));
+        let source = EventSource::new(URL, options, seed).with_reconnection_time(retry);
+        let mut driver = Driver::of(source);
         driver.request();
-        driver.respond(Response::new(503).with_retry_after(b"60"));
+        driver.respond(Response::new(503).with_retry_after(retry_after.as_bytes()));
         assert!(driver.aborts());
         driver.down().retry_in.expect("there is a network")
     };
     let mut delays: Vec<_> = (0..100).map(delay).collect();
     delays.sort();
-    assert!(delays[0] >= at(60) && delays[99] <= at(70));
-    assert!(
-        delays[10] < at(62) && delays[90] > at(68),
-        "spread: {delays:?}"
-    );
+    delays
+}
+
+#[test]
+fn clients_that_are_told_the_same_come_back_apart_within_the_bounds() {
+    let millis = Duration::from_millis;
+    // Up to half an hour of backoff: half of the delay is at random.
+    let options = Options::resilient().with_delay_bounds(millis(500), at(1800));
+    for (retry, retry_after, least, most) in [
+        (at(20), "", at(10), at(20)),
+        // The bounds themselves: above the shortest, below the longest.
+        (at(0), "", millis(500), millis(750)),
+        (millis(600), "", millis(500), millis(800)),
+        (at(86_400), "", at(900), at(1800)),
+        // A Retry-After is the least, within the bounds.
+        (at(20), "0", at(10), at(20)),
+        (at(20), "12", at(12), at(22)),
+        (at(20), "60", at(60), at(70)),
+        (at(20), "1792", at(1792), at(1800)),
+        (at(20), "1800", at(1790), at(1800)),
+        (at(20), "99999999", at(1790), at(1800)),
+        (at(86_400), "1000", at(1000), at(1800)),
+        (at(0), "0", millis(500), millis(750)),
+    ] {
+        let delays = together(options, retry, retry_after);
+        let case = (retry, retry_after, &delays);
+        assert!(delays[0] >= least && delays[99] <= most, "{case:?}");
+        let part = (most - least) / 5;
+        assert!(
+            delays[10] < least + part && delays[90] > most - part,
+            "{case:?}"
+        );
+    }
+    // No room, no jitter.
+    let options = options.with_delay_bounds(at(5), at(4));
+    assert_eq!(together(options, at(20), "60"), [at(5); 100]);
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl Options {
         self
     }
 
-    /// Sets how much of a delay may be taken off at random, in percent; above 100 is 100.
+    /// Sets how much of a delay may be taken off at random, in percent; above 100 is 100. At the shortest delay, and behind
+    /// a Retry-After, as much is put on top instead.
     #[must_use]
     pub const fn with_jitter(mut self, percent: u8) -> Self {
         self.jitter_percent = if percent > 100 { 100 } else { percent };

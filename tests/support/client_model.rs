@@ -522,12 +522,13 @@ impl Model {
         let nominal = clamp(grown);
         let spread = nominal * plain.jitter / 100 + 1;
         let spread = if plain.jitter == 0 { 0 } else { spread };
-        let (mut least, mut most) = (nominal.saturating_sub(spread), nominal);
-        if let Some(after) = retry_after {
-            least = least.max(after);
-            most = most.max(after + spread);
+        // As wide as the jitter, from the least that may be, and moved where it would not fit.
+        let mut least = clamp(nominal.saturating_sub(spread).max(retry_after.unwrap_or(0)));
+        let most = clamp(least + spread);
+        if least == most {
+            least = clamp(most.saturating_sub(spread));
         }
-        (clamp(least), clamp(most))
+        (least, most)
     }
 }
 
