@@ -134,3 +134,20 @@ fn late_bytes_are_passed_over() {
     driver.source.handle_end(driver.now);
     assert_eq!(data(&driver.feed("data: late\n\n")), [""; 0]);
 }
+
+#[test]
+fn a_content_type_is_reported_up_to_127_bytes() {
+    let kept = |value: &[u8]| {
+        let mut driver = Driver::new(Options::standard());
+        driver.request();
+        driver.respond(Response::new(200).with_content_type(value));
+        assert!(driver.aborts());
+        let ClosedReason::Rejected(rejected) = driver.closed().reason else {
+            panic!()
+        };
+        rejected.content_type().map(str::to_owned)
+    };
+    assert_eq!(kept(&[b'x'; 127]), Some("x".repeat(127)));
+    assert_eq!(kept(&[b'x'; 1000]), Some("x".repeat(127)));
+    assert_eq!(kept(b"\xFF"), Some("\u{FFFD}".to_owned()));
+}

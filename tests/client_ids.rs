@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use sse_proto::EventId;
-use sse_proto::client::{EventSource, Options};
+use sse_proto::client::{EventSource, Options, UnsendableId};
 use support::driver::{Driver, URL};
 
 fn at(seconds: u64) -> Duration {
@@ -20,11 +20,14 @@ fn an_id_that_no_header_can_hold_is_left_out_and_reported() {
     assert_eq!(driver.source.last_event_id(), "a\u{7}b");
     let request = driver.reopen();
     assert_eq!(request.last_event_id(), None);
-    let left_out = request.left_out().expect("it is reported");
-    assert_eq!((left_out.character(), left_out.offset()), ('\u{7}', 1));
+    let left_out = UnsendableId::Character {
+        character: '\u{7}',
+        offset: 1,
+    };
+    assert_eq!(request.left_out(), Some(left_out));
     // The next one can be sent; what is not ASCII is UTF-8, malformed or not.
-    driver.feed("id: \t\u{E4} \u{20AC}~\n\n");
-    assert_eq!(driver.reopen().last_event_id(), Some("\t\u{E4} \u{20AC}~"));
+    driver.feed("id: \u{E4} \t\u{20AC}~\n\n");
+    assert_eq!(driver.reopen().last_event_id(), Some("\u{E4} \t\u{20AC}~"));
     driver.feed(b"id: \xFF\n\n");
     assert_eq!(driver.reopen().last_event_id(), Some("\u{FFFD}"));
 }
@@ -35,12 +38,44 @@ fn each_ascii_control_but_the_tab_is_left_out() {
         .chain([0x7F])
         .filter(|byte| !matches!(byte, b'\n' | b'\r'))
     {
-        let id = String::from(char::from(byte));
+        let id = format!("a{}b", char::from(byte));
         let id = EventId::new(id.as_str()).expect("an id may have it");
         let source = EventSource::new(URL, Options::standard(), 0).with_last_event_id(&id);
         let request = Driver::of(source).request();
         assert_eq!(request.left_out().is_some(), byte != b'\t', "{byte:#x}");
     }
+}
+
+#[test]
+fn what_would_arrive_as_another_id_or_not_at_all_is_left_out() {
+    let left_out = |id: &str| {
+        let id = EventId::new(id).expect("an id may be so");
+        let source = EventSource::new(URL, Options::standard(), 0).with_last_event_id(&id);
+        let request = Driver::of(source).request();
+        assert_eq!(
+            request.last_event_id().is_some(),
+            request.left_out().is_none()
+        );
+        request.left_out()
+    };
+    // RFC 9110, 5.5: a field value does not include leading or trailing whitespace.
+    for (id, character, offset) in [
+        (" 7", ' ', 0),
+        ("7 ", ' ', 1),
+        ("\t7", '\t', 0),
+        ("7\t", '\t', 1),
+        (" ", ' ', 0),
+        ("\u{20AC} ", ' ', 3),
+    ] {
+        let expected = UnsendableId::Character { character, offset };
+        assert_eq!(left_out(id), Some(expected), "{id:?}");
+    }
+    // Other blanks are bytes as any.
+    for id in ["a b\tc", "\u{A0}7\u{3000}", &"x".repeat(4096)] {
+        assert_eq!(left_out(id), None, "{id:?}");
+    }
+    let long = "x".repeat(4097);
+    assert_eq!(left_out(&long), Some(UnsendableId::TooLong { len: 4097 }));
 }
 
 #[test]

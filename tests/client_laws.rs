@@ -54,6 +54,8 @@ fn text() -> impl Strategy<Value = String> {
         "id\n",
         "id: \u{1}\n",
         "id: ~\n",
+        "id:  3\n",
+        "id: 4\t\n",
         "id: 2\n\n",
         "retry: 0\n",
         "retry: 4000\n",

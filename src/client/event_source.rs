@@ -9,6 +9,7 @@ use super::options::Options;
 use super::output::{Closed, Output};
 use super::response::Response;
 use super::state::State;
+use super::url::Shown;
 use crate::wire::decode::{DecodeError, Decoder, Item, OwnedItem};
 use crate::wire::field::EventId;
 
@@ -19,8 +20,8 @@ use crate::wire::field::EventId;
 /// is `None`, and waits for the network until [`next_deadline`](Self::next_deadline). The [module](super) shows the loop.
 /// An input that makes no sense in a state, such as a late error, is ignored.
 ///
-/// Time is an argument: how long it is since a moment of the caller's, such as `started.elapsed()`. A time that goes back
-/// is no harm.
+/// Time is an argument: how long it is since a moment of the caller's, such as `started.elapsed()`. One that goes
+/// back breaks nothing, but what was due at a later time is due no earlier: it is waited for that much longer.
 ///
 /// # Memory
 ///
@@ -67,7 +68,10 @@ impl EventSource {
     /// driver that POSTs what was made here sends its POST again each time the stream ends.
     ///
     /// `seed` is any number that differs from client to client: delays get their jitter from it. The URL is taken as it
-    /// is; the machine looks at it where a redirect is relative, and to tell origins apart.
+    /// is; the machine looks at it where a redirect is relative, and to tell origins apart. It understands no URL with user
+    /// information, with a host that is not ASCII or that has a percent sign: such a URL is requested, but no relative
+    /// redirect from it is followed, and none to another URL takes credentials along. Put credentials into a header, and
+    /// write the host as it is resolved (`xn--`).
     pub fn new(url: &str, options: Options, seed: u64) -> Self {
         Self::with_method(None, url, options, seed)
     }
@@ -297,7 +301,7 @@ impl fmt::Debug for EventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSource")
             .field("state", &self.state())
-            .field("url", &self.url())
+            .field("url", &Shown(self.url()))
             .field("last_event_id", &self.last_event_id())
             .field("next_deadline", &self.next_deadline())
             .finish_non_exhaustive()

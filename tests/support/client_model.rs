@@ -533,7 +533,8 @@ impl Model {
 }
 
 fn can_be_header(id: &str) -> bool {
-    id.chars().all(|c| c == '\t' || (c >= ' ' && c != '\u{7F}'))
+    let is_held = id.chars().all(|c| c == '\t' || (c >= ' ' && c != '\u{7F}'));
+    is_held && id.trim_matches([' ', '\t']) == id && id.len() <= 4096
 }
 
 /// Whether something of a block is left at the end: a field with a meaning, or a line that may have become one.
