@@ -1,7 +1,9 @@
 //! A reconnecting client, as WHATWG HTML [9.2.2] to [9.2.4] define `EventSource`, without I/O.
 //!
 //! [`EventSource`] decides what is sent when, what a response means, and when to wait, to come back and to give up; a
-//! driver over an HTTP client is a short loop around it. [`Options`] has what goes beyond the standard.
+//! driver over an HTTP client is a short loop around it. [`Options`] has what goes beyond the standard. The guide's page on
+//! [receiving](crate::guide::receive) tells when it is the right tool, how to resume
+//! behind a restart, and what becomes of a POST.
 //!
 //! # The loop
 //!
