@@ -111,7 +111,8 @@
 //! | reconnect now | | | connecting: abort, down, request | connecting: request | |
 //! | close | closed | closed: abort | closed: abort | closed | |
 //!
-//! Where it says down, limits of retries and of time, and a request that must not be repeated, say closed.
+//! Where it says down, limits of retries and of time, and a request that must not be repeated, say closed. Behind the limit
+//! of time a wait and a redirect lead to closed, too.
 //!
 //! # Redirects and credentials
 //!
