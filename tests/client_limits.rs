@@ -223,6 +223,27 @@ fn no_request_is_sent_after_the_limit_of_elapsed_time() {
 }
 
 #[test]
+fn the_time_of_a_request_that_the_caller_asks_for_begins_anew() {
+    let options = Options::standard().with_max_elapsed(Some(at(12)));
+    let mut driver = Driver::new(options);
+    driver.request();
+    driver.pass(at(10));
+    driver.source.handle_network_lost(driver.now);
+    assert!(driver.aborts());
+    driver.down();
+    driver.now = at(11);
+    driver.source.reconnect(driver.now);
+    driver.request();
+    assert_eq!(driver.source.next_deadline(), Some(at(23)));
+    driver.due();
+    assert!(driver.aborts());
+    // Nothing was lost since.
+    let (elapsed, last) = (at(12), None);
+    let reason = ClosedReason::TimeExhausted { elapsed, last };
+    assert_eq!(driver.closed().reason, reason);
+}
+
+#[test]
 fn a_stable_while_forgives_whatever_the_connection_is_lost_by() {
     type Lose = fn(&mut EventSource, Duration);
     let losses: [(Lose, u64); 3] = [

@@ -91,6 +91,9 @@
 //! A timeout needs a read that returns at the deadline: in a blocking driver a socket with a read timeout, whose passing is
 //! no error but a reason to look at [`next_deadline`](EventSource::next_deadline).
 //!
+//! The loop sends a GET, as [`EventSource::new`] is for one. For anything else, make the client with
+//! [`EventSource::for_method`] and send [`Request::method`]: what is not idempotent is then not sent twice unasked.
+//!
 //! On an async runtime, [`EventSourceStream`] is the loop, over a function that opens a connection and a timer.
 //!
 //! # States

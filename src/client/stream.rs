@@ -113,6 +113,9 @@ where
     C: FnMut() -> Duration,
 {
     /// Drives `source`, and starts it if it is not. A connection that was begun elsewhere is given up as failed.
+    ///
+    /// What `open` sends is sent again by what `source` knows of the [method](Request::method): a POST for a source made by
+    /// [`EventSource::new`] is repeated each time its answer ends.
     pub fn new(source: EventSource, open: O, timer: T, clock: C) -> Self {
         Self {
             source,
