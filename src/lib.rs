@@ -132,6 +132,10 @@ pub mod guide {
         #![doc = include_str!("guide/mounting.md")]
     }
 
+    pub mod receive {
+        #![doc = include_str!("guide/receive.md")]
+    }
+
     pub mod security {
         #![doc = include_str!("guide/security.md")]
     }

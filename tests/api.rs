@@ -290,7 +290,9 @@ fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
 
 #[test]
 fn a_client_says_why_it_goes_down_and_why_it_closes() {
-    use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Output, Response};
+    use sse_proto::client::{
+        ClosedReason, DownReason, EventSource, Options, Output, Response, UnsendableId,
+    };
     use std::time::Duration;
 
     let texts = [
@@ -334,9 +336,10 @@ fn a_client_says_why_it_goes_down_and_why_it_closes() {
             },
             "gave up after 90s without progress",
         ),
+        (ClosedReason::NotRepeatable(last), "the event stream ended"),
         (
-            ClosedReason::NotRepeatable(last),
-            "the request can't be sent twice: the event stream ended",
+            ClosedReason::NotRepeatable(DownReason::IoError),
+            "the connection failed, and the request is not sent twice",
         ),
         (
             ClosedReason::TooLarge(sse_proto::DecodeError::EventTooLong { limit: 5 }),
@@ -377,6 +380,10 @@ fn a_client_says_why_it_goes_down_and_why_it_closes() {
     assert_eq!(
         request.left_out().expect("it can't be sent").to_string(),
         "U+007F at byte 1 of the last event ID can't be part of a header"
+    );
+    assert_eq!(
+        UnsendableId::TooLong { len: 5000 }.to_string(),
+        "the last event ID has 5000 bytes, and up to 4096 are sent"
     );
     source.handle_response(Duration::ZERO, Response::new(302));
     assert_eq!(
@@ -422,18 +429,18 @@ fn no_type_grows_unnoticed() {
         (
             "client::EventSource",
             size_of::<sse_proto::client::EventSource>(),
-            880,
+            920,
         ),
         (
             "client::Options",
             size_of::<sse_proto::client::Options>(),
             176,
         ),
-        ("client::Output", size_of::<sse_proto::client::Output>(), 72),
+        ("client::Output", size_of::<sse_proto::client::Output>(), 88),
         (
             "client::Request",
             size_of::<sse_proto::client::Request>(),
-            72,
+            88,
         ),
         (
             "client::Response",

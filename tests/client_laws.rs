@@ -13,6 +13,7 @@ fn letters() -> impl Strategy<Value = Vec<u8>> {
     let setting = prop_oneof![
         2 => Just("r".to_owned()),
         1 => Just("p".to_owned()),
+        1 => Just("P".to_owned()),
         1 => Just("k".to_owned()),
         1 => Just("L".to_owned()),
         3 => ("[aeicbwjRt]", 0..10_u8).prop_map(|(letter, number)| format!("{letter}{number}")),
@@ -23,7 +24,7 @@ fn letters() -> impl Strategy<Value = Vec<u8>> {
     let step = prop_oneof![
         4 => Just("so".to_owned()),
         6 => Just(".o".to_owned()),
-        3 => prop::sample::select(vec!["h", "4", "5", "m", "M", "g", "G", "n"]).prop_map(String::from),
+        3 => prop::sample::select(vec!["h", "4", "5", "m", "M", "g", "G", "n", "a", "A"]).prop_map(String::from),
         1 => (0..10_u8).prop_map(|seconds| format!("u{seconds}")),
         6 => text().prop_map(|text| format!("d{text}|")),
         4 => prop::sample::select(vec!["e", "x"]).prop_map(String::from),
@@ -53,6 +54,8 @@ fn text() -> impl Strategy<Value = String> {
         "id\n",
         "id: \u{1}\n",
         "id: ~\n",
+        "id:  3\n",
+        "id: 4\t\n",
         "id: 2\n\n",
         "retry: 0\n",
         "retry: 4000\n",

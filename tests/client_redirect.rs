@@ -99,11 +99,17 @@ fn what_is_no_http_url_or_may_be_read_in_two_ways_is_rejected() {
     ] {
         assert_eq!(follow("http://a/b", location), None, "{location:?}");
     }
-    assert_eq!(
-        follow("http://a/b", &format!("/{}", "x".repeat(9000))),
-        None,
-        "a location without end"
-    );
+    // A location without end, as it comes and as it becomes.
+    let follow_long = |letter: &str, count| {
+        let location = format!("/{}", letter.repeat(count));
+        follow("http://a/b", &location).map(|to| to.0.len())
+    };
+    assert_eq!(follow_long("x", 8183), Some(8192));
+    assert_eq!(follow_long("x", 8184), None);
+    assert_eq!(follow_long("\u{E4}", 1363), Some(8187));
+    assert_eq!(follow_long("\u{E4}", 1364), None);
+    let too_long = Response::new(302).with_location("x".repeat(8193).as_bytes());
+    assert_eq!(too_long, Response::new(302), "it is not even kept");
 }
 
 #[test]
@@ -199,19 +205,23 @@ fn a_301_302_or_303_turns_into_get_and_a_307_or_308_does_not() {
 
 #[test]
 fn redirects_are_limited() {
-    for most in [0, 1, 20] {
-        let mut driver = Driver::new(Options::resilient().with_max_redirects(most));
-        driver.request();
-        for _ in 0..most {
-            driver.respond(Response::new(302).with_location(b"/again"));
-            assert!(driver.aborts());
+    let redirect = Response::new(302).with_location(b"/again");
+    // Also where the HTTP client tells each time where it is.
+    for redirect in [redirect.clone(), redirect.with_url(support::driver::URL)] {
+        for most in [0, 1, 20] {
+            let mut driver = Driver::new(Options::resilient().with_max_redirects(most));
             driver.request();
+            for _ in 0..most {
+                driver.respond(redirect.clone());
+                assert!(driver.aborts());
+                driver.request();
+            }
+            driver.respond(redirect.clone());
+            assert!(driver.aborts());
+            assert!(
+                matches!(driver.closed().reason, ClosedReason::Rejected(rejected) if rejected.is_redirect())
+            );
         }
-        driver.respond(Response::new(302).with_location(b"/again"));
-        assert!(driver.aborts());
-        assert!(
-            matches!(driver.closed().reason, ClosedReason::Rejected(rejected) if rejected.is_redirect())
-        );
     }
 }
 
@@ -224,4 +234,54 @@ fn a_client_that_follows_by_itself_tells_where_it_came() {
     assert_eq!(driver.source.poll_output(), Some(Output::Opened));
     assert_eq!(driver.source.url(), "https://elsewhere.example/stream");
     assert_eq!(driver.reopen().url(), support::driver::URL);
+}
+
+#[test]
+fn without_a_connection_the_url_is_the_first_again() {
+    let mut driver = Driver::of(EventSource::new("http://a/", Options::standard(), 0));
+    driver.request();
+    driver.respond(Response::new(307).with_location(b"/b"));
+    assert!(driver.aborts());
+    driver.request();
+    assert_eq!(driver.source.url(), "http://a/b");
+    driver.source.close();
+    assert_eq!(driver.source.url(), "http://a/");
+}
+
+#[test]
+fn a_first_url_that_is_not_understood_is_requested_and_leads_nowhere_with_credentials() {
+    for url in [
+        "http://user:pass@a/",
+        "http://b\u{FC}cher.example/",
+        "http://ho%73t/",
+    ] {
+        assert_eq!(follow(url, "/b"), None);
+        let other = follow(url, "http://b.example/").expect("an absolute one is followed");
+        assert!(!other.1);
+    }
+}
+
+#[test]
+fn what_is_printed_for_a_log_has_no_user_information_and_no_query() {
+    let url = "http://user:secret@a/p@th?token=secret#secret";
+    let shows = |shown: &str, expected: &str| {
+        assert!(shown.contains(expected), "{shown}");
+        assert!(
+            !shown.contains("secret") && !shown.contains("user"),
+            "{shown}"
+        );
+    };
+    let mut source = EventSource::new(url, Options::standard(), 0);
+    shows(&format!("{source:?}"), "\"http://a/p@th?...\"");
+    source.start(std::time::Duration::ZERO);
+    let output = source.poll_output();
+    shows(&format!("{output:?}"), "\"http://a/p@th?...\"");
+    let response = Response::new(302)
+        .with_url(url)
+        .with_location(b"//user:secret@b?secret");
+    shows(&format!("{response:?}"), "\"//b?...\"");
+    let response = Response::new(302).with_location(b"/a\x1b#secret");
+    shows(&format!("{response:?}"), "\"/a\\u{1b}#...\"");
+    let response = Response::new(302).with_location(b"/a");
+    assert!(format!("{response:?}").contains("Some(\"/a\")"));
 }

@@ -2,221 +2,17 @@
 
 mod support;
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
-use sse_proto::client::{
-    ClosedReason, DownReason, EventSource, EventSourceStream, Options, Request, Response, Update,
-};
-use sse_proto::futures_core::stream::{FusedStream, Stream};
-use sse_proto::{AfterLimit, DecodeLimits, OwnedItem};
-use support::driver::{URL, stream};
-use support::fakes::{Clock, Wakes};
+use sse_proto::client::{ClosedReason, DownReason, Options, Response, Update};
+use sse_proto::{AfterLimit, DecodeLimits};
+use support::client_life::{Life, change};
+use support::fakes::Wakes;
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-/// A server that the test plays: it knows what was asked, and what of it is still held.
-#[derive(Default)]
-struct Server {
-    requests: Vec<Request>,
-    /// What the next request is answered with, once it is there.
-    answer: Option<Result<Response, &'static str>>,
-    chunks: VecDeque<Result<Vec<u8>, &'static str>>,
-    has_ended: bool,
-    futures: usize,
-    bodies: usize,
-    waker: Option<Waker>,
-}
-
-type Shared = Rc<RefCell<Server>>;
-
-fn change(server: &Shared, change: impl FnOnce(&mut Server)) {
-    let mut inner = server.borrow_mut();
-    change(&mut inner);
-    let waker = inner.waker.take();
-    drop(inner);
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-}
-
-/// Must not be polled once it has resolved.
-struct Opening(Shared, bool);
-
-impl Future for Opening {
-    type Output = Result<(Response, Body), &'static str>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        assert!(!self.1, "polled after it resolved");
-        let answer = self.0.borrow_mut().answer.take();
-        let Some(answer) = answer else {
-            self.0.borrow_mut().waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        };
-        self.1 = true;
-        Poll::Ready(answer.map(|response| {
-            let mut server = self.0.borrow_mut();
-            server.bodies += 1;
-            server.chunks.clear();
-            server.has_ended = false;
-            (response, Body(Rc::clone(&self.0), false))
-        }))
-    }
-}
-
-impl Drop for Opening {
-    fn drop(&mut self) {
-        self.0.borrow_mut().futures -= 1;
-    }
-}
-
-/// Must not be polled once it has ended.
-struct Body(Shared, bool);
-
-impl Stream for Body {
-    type Item = Result<Vec<u8>, &'static str>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        assert!(!self.1, "polled after its end");
-        let mut server = self.0.borrow_mut();
-        let next = server.chunks.pop_front();
-        let has_ended = next.is_none() && server.has_ended;
-        if next.is_none() && !has_ended {
-            server.waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        drop(server);
-        self.1 = !matches!(next, Some(Ok(_)));
-        Poll::Ready(next)
-    }
-}
-
-impl Drop for Body {
-    fn drop(&mut self) {
-        self.0.borrow_mut().bodies -= 1;
-    }
-}
-
-type Updates = Pin<Box<dyn Polled>>;
-
-/// The stream with its source, whatever its parts are.
-trait Polled: FusedStream<Item = Update<&'static str>> {
-    fn source(self: Pin<&mut Self>) -> &mut EventSource;
-}
-
-impl<O, F, S, B, T, C> Polled for EventSourceStream<O, F, S, B, T, C>
-where
-    T: sse_proto::Timer,
-    Self: FusedStream<Item = Update<&'static str>>,
-{
-    fn source(self: Pin<&mut Self>) -> &mut EventSource {
-        self.source_mut()
-    }
-}
-
-struct Life {
-    updates: Updates,
-    server: Shared,
-    clock: Rc<Clock>,
-    wakes: Arc<Wakes>,
-}
-
-impl Life {
-    fn new(options: Options) -> Self {
-        let server = Shared::default();
-        let clock = Clock::new();
-        let open = {
-            let server = Rc::clone(&server);
-            move |request| {
-                let mut inner = server.borrow_mut();
-                assert_eq!(
-                    (inner.futures, inner.bodies),
-                    (0, 0),
-                    "one connection at a time"
-                );
-                inner.requests.push(request);
-                inner.futures += 1;
-                Opening(Rc::clone(&server), false)
-            }
-        };
-        let now = {
-            let clock = Rc::clone(&clock);
-            move || clock.now()
-        };
-        let source = EventSource::new(URL, options, 0);
-        Self {
-            updates: Box::pin(EventSourceStream::new(source, open, clock.timer(), now)),
-            server,
-            clock,
-            wakes: Wakes::new(),
-        }
-    }
-
-    fn poll(&mut self) -> Poll<Option<Update<&'static str>>> {
-        self.wakes.take();
-        let waker = self.wakes.waker();
-        let polled = self
-            .updates
-            .as_mut()
-            .poll_next(&mut Context::from_waker(&waker));
-        assert_eq!(self.wakes.take(), 0, "a poll wakes nobody");
-        polled
-    }
-
-    fn next(&mut self) -> Update<&'static str> {
-        match self.poll() {
-            Poll::Ready(Some(update)) => update,
-            other => panic!("nothing comes: {other:?}"),
-        }
-    }
-
-    fn data(&mut self) -> String {
-        match self.next() {
-            Update::Item(OwnedItem::Event(event)) => event.data().to_owned(),
-            other => panic!("no event: {other:?}"),
-        }
-    }
-
-    /// Nothing is there, and whoever polled is woken once there is.
-    fn waits(&mut self) {
-        assert!(self.poll().is_pending());
-    }
-
-    fn was_woken(&self) -> bool {
-        self.wakes.take() > 0
-    }
-
-    fn answer(&self, answer: Result<Response, &'static str>) {
-        change(&self.server, |server| server.answer = Some(answer));
-    }
-
-    fn feed(&self, bytes: impl AsRef<[u8]>) {
-        let bytes = bytes.as_ref().to_vec();
-        change(&self.server, |server| server.chunks.push_back(Ok(bytes)));
-    }
-
-    fn requests(&self) -> usize {
-        self.server.borrow().requests.len()
-    }
-
-    fn held(&self) -> (usize, usize) {
-        let server = self.server.borrow();
-        (server.futures, server.bodies)
-    }
-
-    fn open(&mut self) {
-        self.waits();
-        self.answer(Ok(stream()));
-        assert!(self.was_woken());
-        assert_eq!(self.next(), Update::Opened);
-    }
 }
 
 #[test]
@@ -412,4 +208,19 @@ fn whoever_polls_last_is_woken() {
     life.waits();
     life.feed("data: x\n\n");
     assert_eq!((first.take(), life.was_woken()), (0, true));
+}
+
+#[test]
+fn a_nearer_deadline_replaces_a_later_sleep() {
+    let mut life = Life::new(Options::standard().with_idle_timeout(Some(at(100))));
+    life.open();
+    life.waits();
+    change(&life.server, |server| server.has_ended = true);
+    assert!(matches!(life.next(), Update::Down(down) if down.retry_in == Some(at(3))));
+    life.waits();
+    assert_eq!(life.clock.sleeps(), 1);
+    life.clock.advance(3);
+    assert!(life.was_woken(), "the sleep of the idle timeout is no good");
+    life.waits();
+    assert_eq!(life.requests(), 2);
 }

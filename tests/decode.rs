@@ -495,3 +495,16 @@ fn the_seed_is_an_id_that_a_stream_could_have_set() {
         ""
     );
 }
+
+#[test]
+fn what_the_stream_before_ended_with_is_no_part_of_the_next() {
+    let mut decoder = Decoder::new();
+    assert_eq!(
+        next_data(&mut decoder, &mut &b"data: a\r\n\r"[..]).as_deref(),
+        Some("a")
+    );
+    decoder.reconnect();
+    // This line feed ends a line of its own, and so what follows is no byte order mark.
+    let next = next_data(&mut decoder, &mut "\n\u{FEFF}data: x\n\n".as_bytes());
+    assert_eq!(next, None);
+}

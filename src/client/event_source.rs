@@ -4,11 +4,12 @@ use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
-use super::life::Life;
+use super::life::{Life, News};
 use super::options::Options;
 use super::output::{Closed, Output};
 use super::response::Response;
 use super::state::State;
+use super::url::Shown;
 use crate::wire::decode::{DecodeError, Decoder, Item, OwnedItem};
 use crate::wire::field::EventId;
 
@@ -19,8 +20,8 @@ use crate::wire::field::EventId;
 /// is `None`, and waits for the network until [`next_deadline`](Self::next_deadline). The [module](super) shows the loop.
 /// An input that makes no sense in a state, such as a late error, is ignored.
 ///
-/// Time is an argument: how long it is since a moment of the caller's, such as `started.elapsed()`. A time that goes back
-/// is no harm.
+/// Time is an argument: how long it is since a moment of the caller's, such as `started.elapsed()`. One that goes
+/// back breaks nothing, but what was due at a later time is due no earlier: it is waited for that much longer.
 ///
 /// # Memory
 ///
@@ -63,13 +64,52 @@ pub struct EventSource {
 }
 
 impl EventSource {
-    /// Makes a client that is not started.
+    /// Makes a client that is not started, for GET. For any other method there is [`for_method`](Self::for_method): a
+    /// driver that POSTs what was made here sends its POST again each time the stream ends.
     ///
     /// `seed` is any number that differs from client to client: delays get their jitter from it. The URL is taken as it
-    /// is; the machine looks at it where a redirect is relative, and to tell origins apart.
+    /// is; the machine looks at it where a redirect is relative, and to tell origins apart. It understands no URL with user
+    /// information, with a host that is not ASCII or that has a percent sign: such a URL is requested, but no relative
+    /// redirect from it is followed, and none to another URL takes credentials along. Put credentials into a header, and
+    /// write the host as it is resolved (`xn--`).
     pub fn new(url: &str, options: Options, seed: u64) -> Self {
+        Self::with_method(None, url, options, seed)
+    }
+
+    /// Makes a client that is not started, for a request with any method, as it stands in the request: upper case.
+    ///
+    /// A request that is not idempotent, such as POST, is not sent again once it was sent, unless the server has given an
+    /// id by which it resumes, or the [`Options`] [allow it](Options::with_repeat): each time may cost as much as the
+    /// first. So its end is the end of the client: [`ClosedReason::NotRepeatable`](super::ClosedReason), of
+    /// [`DownReason::Ended`](super::DownReason) where all went well. Where nothing is to be resumed at all, as with an
+    /// answer of most language models, [`DecodeStream`](crate::DecodeStream) over the body is all that is needed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Output, Response};
+    ///
+    /// let now = Duration::ZERO;
+    /// let mut source = EventSource::for_method("POST", "https://example.org/answer", Options::resilient(), 0);
+    /// source.start(now);
+    /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
+    /// assert_eq!(request.method(), "POST");
+    ///
+    /// source.handle_response(now, Response::new(200).with_content_type(b"text/event-stream"));
+    /// assert_eq!(source.poll_output(), Some(Output::Opened));
+    /// source.handle_end(now);
+    /// let Some(Output::Closed(closed)) = source.poll_output() else { panic!() };
+    /// assert_eq!(closed.reason, ClosedReason::NotRepeatable(DownReason::Ended));
+    /// assert_eq!(closed.reason.to_string(), "the event stream ended");
+    /// ```
+    pub fn for_method(method: &str, url: &str, options: Options, seed: u64) -> Self {
+        Self::with_method(Some(method), url, options, seed)
+    }
+
+    fn with_method(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
         Self {
-            life: Life::new(url, options, seed),
+            life: Life::new(method, url, options, seed),
             // An id alone is progress, and a reason to save it.
             decoder: Decoder::new()
                 .with_limits(options.limits)
@@ -170,17 +210,15 @@ impl EventSource {
     ) -> Option<Result<Item<'s>, DecodeError>> {
         if !self.life.hears(now, input) {
             *input = &[];
-            self.settle();
             return None;
         }
         let step = self.decoder.decode(input).transpose()?;
-        match &step {
-            Ok(Item::Event(_)) => self.life.reconnect.succeed(),
-            Ok(Item::LastEventId(id)) => self.life.see_id(&id.to_str()),
-            Ok(Item::ReconnectionTime(time)) => self.life.reconnect.reconnection_time = Some(*time),
-            Ok(Item::Comment(_)) => {}
-            Err(error) => self.life.pass_limit(now, *error),
-        }
+        self.life.note(now, &step, |item| match item {
+            Item::Event(_) => News::Event,
+            Item::LastEventId(id) => News::LastEventId(id.to_str()),
+            Item::ReconnectionTime(time) => News::ReconnectionTime(*time),
+            Item::Comment(_) => News::Comment,
+        });
         Some(step)
     }
 
@@ -193,19 +231,15 @@ impl EventSource {
     ) -> Option<Result<OwnedItem, DecodeError>> {
         if !self.life.hears(now, input) {
             *input = &[];
-            self.settle();
             return None;
         }
         let step = self.decoder.decode_owned(input).transpose()?;
-        match &step {
-            Ok(OwnedItem::Event(_)) => self.life.reconnect.succeed(),
-            Ok(OwnedItem::LastEventId(id)) => self.life.see_id(id),
-            Ok(OwnedItem::ReconnectionTime(time)) => {
-                self.life.reconnect.reconnection_time = Some(*time);
-            }
-            Ok(OwnedItem::Comment(_)) => {}
-            Err(error) => self.life.pass_limit(now, *error),
-        }
+        self.life.note(now, &step, |item| match item {
+            OwnedItem::Event(_) => News::Event,
+            OwnedItem::LastEventId(id) => News::LastEventId(Cow::Borrowed(id)),
+            OwnedItem::ReconnectionTime(time) => News::ReconnectionTime(*time),
+            OwnedItem::Comment(_) => News::Comment,
+        });
         Some(step)
     }
 
@@ -243,6 +277,8 @@ impl EventSource {
     /// Poll it after each input until `None`, and do what it says before the next input.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
+        // Bytes can close it, and what they were read into is still lent then.
+        self.settle();
         self.life.poll(&self.decoder)
     }
 
@@ -265,7 +301,7 @@ impl fmt::Debug for EventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSource")
             .field("state", &self.state())
-            .field("url", &self.url())
+            .field("url", &Shown(self.url()))
             .field("last_event_id", &self.last_event_id())
             .field("next_deadline", &self.next_deadline())
             .finish_non_exhaustive()

@@ -1,9 +1,10 @@
 //! A client without its decoder: the table of states applied, with what it remembers.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::options::Options;
+use super::options::{Options, Repeat};
 use super::output::{Closed, Down, Output, Pending};
 use super::reason::{Cause, ClosedReason, DownReason, Rejected};
 use super::reconnect::Reconnect;
@@ -14,11 +15,16 @@ use super::state::{Effect, Input, State};
 use crate::wire::decode::{AfterLimit, DecodeError, Decoder};
 
 pub(super) struct Life {
+    /// GET if there is none.
+    method: Option<Box<str>>,
+    pub(super) repeat: Repeat,
     pub(super) route: Route,
     pub(super) options: Options,
     pub(super) state: State,
     pub(super) reconnect: Reconnect,
     pub(super) closed: Option<Closed>,
+    /// What the last connection was lost by.
+    pub(super) last: Option<DownReason>,
     /// When the wait of the state is over: for a response, for a byte, for the retry.
     pub(super) until: Option<Duration>,
     pub(super) opened_at: Duration,
@@ -32,14 +38,27 @@ pub(super) struct Life {
     pub(super) pending: Pending,
 }
 
+/// What an item means for reconnecting.
+pub(super) enum News<'a> {
+    Event,
+    /// A block set the last event ID and nothing else.
+    LastEventId(Cow<'a, str>),
+    ReconnectionTime(Duration),
+    Comment,
+}
+
 impl Life {
-    pub(super) fn new(url: &str, options: Options, seed: u64) -> Self {
+    pub(super) fn new(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
+        let by_method = method.map_or(Repeat::Always, Repeat::for_method);
         Self {
+            method: method.map(Into::into),
+            repeat: options.repeat.unwrap_or(by_method),
             route: Route::new(url),
             options,
             state: State::Idle,
             reconnect: Reconnect::new(seed),
             closed: None,
+            last: None,
             until: None,
             opened_at: Duration::ZERO,
             is_offline: false,
@@ -54,9 +73,9 @@ impl Life {
         let end = self.reconnect.end(&self.options);
         match self.state {
             State::Idle | State::Closed => None,
-            State::Connecting => earlier(self.until, end),
             State::Waiting if self.is_offline => end,
-            State::Open | State::Waiting => self.until,
+            State::Connecting | State::Waiting => earlier(self.until, end),
+            State::Open => self.until,
         }
     }
 
@@ -84,6 +103,7 @@ impl Life {
             return self.advance(now, Input::Accepted);
         }
         let cause = match self.route.follow(&response, self.options.max_redirects) {
+            Ok(()) if self.reconnect.is_over(now, &self.options) => return self.run_out(now),
             Ok(()) => return self.advance(now, Input::Redirected),
             Err(cause) => cause,
         };
@@ -112,17 +132,21 @@ impl Life {
         self.state == State::Open
     }
 
-    /// An event was too large; it is told, and then the limits decide.
-    pub(super) fn pass_limit(&mut self, now: Duration, error: DecodeError) {
-        if self.options.limits.after() == AfterLimit::End {
-            self.give_up(now, ClosedReason::TooLarge(error), true);
-        }
-    }
-
-    /// A block set the last event ID and nothing else.
-    pub(super) fn see_id(&mut self, id: &str) {
-        if *id != *self.known_id {
-            self.reconnect.succeed();
+    /// What an item, borrowed or owned, changes; and an event that was too large, which is told before the limits decide.
+    pub(super) fn note<T>(
+        &mut self,
+        now: Duration,
+        step: &Result<T, DecodeError>,
+        news: fn(&T) -> News<'_>,
+    ) {
+        match step.as_ref().map(news) {
+            Ok(News::Event) => self.reconnect.succeed(),
+            Ok(News::LastEventId(id)) if *id != *self.known_id => self.reconnect.succeed(),
+            Ok(News::ReconnectionTime(time)) => self.reconnect.reconnection_time = Some(time),
+            Err(error) if self.options.limits.after() == AfterLimit::End => {
+                self.give_up(now, ClosedReason::TooLarge(*error), true);
+            }
+            Ok(News::LastEventId(_) | News::Comment) | Err(_) => {}
         }
     }
 
@@ -133,20 +157,29 @@ impl Life {
         let end = self.reconnect.end(&self.options);
         match self.state {
             State::Open => self.lose(now, DownReason::Idle, None, decoder),
-            State::Connecting if end.is_some_and(|end| end <= now) => self.run_out(now, None),
+            State::Connecting if end.is_some_and(|end| end <= now) => self.run_out(now),
             State::Connecting => self.lose(now, DownReason::ConnectTimeout, None, decoder),
-            State::Waiting if self.is_offline => {
-                self.run_out(now, Some(DownReason::NetworkLost));
-            }
-            State::Waiting => self.advance(now, Input::Due),
+            State::Waiting => self.end_wait(now),
             State::Idle | State::Closed => {}
         }
     }
 
     pub(super) fn network_back(&mut self, now: Duration) {
         self.is_offline = false;
-        if self.until.is_some_and(|until| until <= now) {
+        let is_due = self.next_deadline().is_some_and(|due| due <= now);
+        if self.state == State::Waiting && is_due {
+            self.end_wait(now);
+        }
+    }
+
+    /// The wait for the retry is over, or the limit of elapsed time is reached before. A driver may be late, or the network:
+    /// after the limit no request is sent.
+    fn end_wait(&mut self, now: Duration) {
+        let is_due = !self.is_offline && self.until.is_some_and(|until| until <= now);
+        if is_due && !self.reconnect.is_over(now, &self.options) {
             self.advance(now, Input::Due);
+        } else {
+            self.run_out(now);
         }
     }
 
@@ -155,6 +188,7 @@ impl Life {
             return;
         }
         self.is_offline = false;
+        self.last = None;
         self.reconnect.succeed();
         self.reconnect.begin(now);
         if self.state == State::Open {
@@ -256,13 +290,15 @@ impl Life {
             Ok(id) => (id.map(Into::into), None),
             Err(error) => (None, Some(error)),
         };
+        let as_get = self.route.is_get();
         Request {
+            method: self.method.clone().filter(|_| !as_get),
             url: self.route.url().into(),
             last_event_id,
             left_out,
             attempt: self.reconnect.failures(),
             same_origin: self.route.is_same_origin(),
-            as_get: self.route.is_get(),
+            as_get,
         }
     }
 }

@@ -28,6 +28,7 @@ impl Life {
 
     pub(super) fn network_lost(&mut self, now: Duration, decoder: &Decoder) {
         self.is_offline = true;
+        self.last = Some(DownReason::NetworkLost);
         if !matches!(self.state, State::Connecting | State::Open) {
             return;
         }
@@ -35,7 +36,7 @@ impl Life {
             let reason = ClosedReason::NotRepeatable(DownReason::NetworkLost);
             return self.give_up(now, reason, decoder.is_within_block());
         }
-        self.reconnect.begin(now);
+        self.begin_loss(now);
         // A network that comes and goes makes no storm of requests, and is no failure of the server's.
         let delay = self.reconnect.delay(None, &self.options);
         self.go_down(
@@ -59,10 +60,7 @@ impl Life {
         if !self.may_repeat(decoder) {
             return self.give_up(now, ClosedReason::NotRepeatable(reason), is_interrupted);
         }
-        let open_for = now.saturating_sub(self.opened_at);
-        if self.state == State::Open && open_for >= self.options.stable_after {
-            self.reconnect.succeed();
-        }
+        self.begin_loss(now);
         match self.reconnect.fail(now, retry_after, &self.options) {
             Ok(delay) => self.go_down(now, Input::Lost, reason, delay, decoder),
             Err(Exhausted::Attempts(attempts)) => {
@@ -78,6 +76,16 @@ impl Life {
         }
     }
 
+    /// The time without progress counts from here on, if it does not already. Behind a stable while this is the first loss,
+    /// whatever it is lost by.
+    fn begin_loss(&mut self, now: Duration) {
+        let open_for = now.saturating_sub(self.opened_at);
+        if self.state == State::Open && open_for >= self.options.stable_after {
+            self.reconnect.succeed();
+        }
+        self.reconnect.begin(now);
+    }
+
     fn go_down(
         &mut self,
         now: Duration,
@@ -86,6 +94,7 @@ impl Life {
         delay: Duration,
         decoder: &Decoder,
     ) {
+        self.last = Some(reason.clone());
         self.pending.down = Some(Down {
             reason,
             is_interrupted: decoder.is_within_block(),
@@ -97,8 +106,9 @@ impl Life {
     }
 
     /// The limit of elapsed time is reached.
-    pub(super) fn run_out(&mut self, now: Duration, last: Option<DownReason>) {
+    pub(super) fn run_out(&mut self, now: Duration) {
         let elapsed = self.reconnect.elapsed(now);
+        let last = self.last.take();
         self.give_up(now, ClosedReason::TimeExhausted { elapsed, last }, false);
     }
 
@@ -112,7 +122,7 @@ impl Life {
     }
 
     fn may_repeat(&self, decoder: &Decoder) -> bool {
-        match self.options.repeat {
+        match self.repeat {
             Repeat::Always => true,
             Repeat::OnceResumable => {
                 let id = sendable(decoder.last_event_id());

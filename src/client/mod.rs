@@ -1,7 +1,9 @@
 //! A reconnecting client, as WHATWG HTML [9.2.2] to [9.2.4] define `EventSource`, without I/O.
 //!
 //! [`EventSource`] decides what is sent when, what a response means, and when to wait, to come back and to give up; a
-//! driver over an HTTP client is a short loop around it. [`Options`] has what goes beyond the standard.
+//! driver over an HTTP client is a short loop around it. [`Options`] has what goes beyond the standard. The guide's page on
+//! [receiving](crate::guide::receive) tells when it is the right tool, how to resume
+//! behind a restart, and what becomes of a POST.
 //!
 //! # The loop
 //!
@@ -89,6 +91,9 @@
 //! A timeout needs a read that returns at the deadline: in a blocking driver a socket with a read timeout, whose passing is
 //! no error but a reason to look at [`next_deadline`](EventSource::next_deadline).
 //!
+//! The loop sends a GET, as [`EventSource::new`] is for one. For anything else, make the client with
+//! [`EventSource::for_method`] and send [`Request::method`]: what is not idempotent is then not sent twice unasked.
+//!
 //! On an async runtime, [`EventSourceStream`] is the loop, over a function that opens a connection and a timer.
 //!
 //! # States
@@ -109,7 +114,8 @@
 //! | reconnect now | | | connecting: abort, down, request | connecting: request | |
 //! | close | closed | closed: abort | closed: abort | closed | |
 //!
-//! Where it says down, limits of retries and of time, and a request that must not be repeated, say closed.
+//! Where it says down, limits of retries and of time, and a request that must not be repeated, say closed. Behind the limit
+//! of time a wait and a redirect lead to closed, too.
 //!
 //! # Redirects and credentials
 //!

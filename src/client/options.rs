@@ -19,19 +19,20 @@ use crate::wire::decode::DecodeLimits;
 /// | failures are forgotten | at an event or a new id, or after 60 s open | the same |
 /// | retries in a row, and time for them | no limit | no limit |
 /// | redirects | 20 | 20 |
+/// | the request is sent again | if its method is idempotent, or there is an id to resume by | the same |
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
-/// use sse_proto::client::{Options, Repeat};
+/// use sse_proto::client::{EventSource, Options, Repeat};
 ///
-/// // A POST to a language model: comes back only where the server can resume.
+/// // A POST that only looks something up: it may be sent again, as a GET may.
 /// let options = Options::resilient()
-///     .with_repeat(Repeat::for_method("POST"))
+///     .with_repeat(Repeat::Always)
 ///     .with_max_retries(Some(5))
 ///     .with_idle_timeout(Some(Duration::from_secs(30)));
-/// assert_eq!(options, options.with_repeat(Repeat::OnceResumable));
+/// let source = EventSource::for_method("POST", "https://example.org/search", options, 4);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -47,7 +48,7 @@ pub struct Options {
     pub(super) jitter_percent: u8,
     pub(super) max_redirects: u8,
     pub(super) retries_statuses: bool,
-    pub(super) repeat: Repeat,
+    pub(super) repeat: Option<Repeat>,
     pub(super) comments: bool,
     pub(super) limits: DecodeLimits,
 }
@@ -69,7 +70,7 @@ impl Options {
             jitter_percent: 0,
             max_redirects: 20,
             retries_statuses: false,
-            repeat: Repeat::Always,
+            repeat: None,
             comments: false,
             limits: DecodeLimits::new(),
         }
@@ -111,7 +112,8 @@ impl Options {
         self
     }
 
-    /// Sets how much of a delay may be taken off at random, in percent; above 100 is 100.
+    /// Sets how much of a delay may be taken off at random, in percent; above 100 is 100. At the shortest delay, and behind
+    /// a Retry-After, as much is put on top instead.
     #[must_use]
     pub const fn with_jitter(mut self, percent: u8) -> Self {
         self.jitter_percent = if percent > 100 { 100 } else { percent };
@@ -169,10 +171,11 @@ impl Options {
         self
     }
 
-    /// Sets whether the request may be sent again.
+    /// Sets whether the request may be sent again, whatever its method is. Without it the method
+    /// [decides](Repeat::for_method).
     #[must_use]
     pub const fn with_repeat(mut self, repeat: Repeat) -> Self {
-        self.repeat = repeat;
+        self.repeat = Some(repeat);
         self
     }
 
@@ -207,11 +210,10 @@ impl Default for Options {
 }
 
 /// Whether the request may be sent again once it was sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Repeat {
     /// It may: a GET, or a request that the caller knows to be harmless twice.
-    #[default]
     Always,
     /// Only once there is a last event ID to send along, by which the server resumes and does not begin anew.
     OnceResumable,

@@ -31,7 +31,8 @@ pub struct Down {
     pub is_interrupted: bool,
     /// How long until the next request; `None` while there is no network.
     pub retry_in: Option<Duration>,
-    /// How many connections were lost in a row, with this one. The next request has the same number.
+    /// How many connections were lost in a row, with this one. The next request has the same number. The loss of the network
+    /// is no failure and adds none; a [reconnect](super::EventSource::reconnect) begins at 0.
     pub attempt: u32,
 }
 

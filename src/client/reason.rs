@@ -65,10 +65,12 @@ pub enum ClosedReason {
     TimeExhausted {
         /// How much, up to now.
         elapsed: Duration,
-        /// The reason of the last loss; `None` if the first request is still without a response.
+        /// The reason of the last loss; `None` if the first request, or the one that the caller has asked for, is still
+        /// without a response.
         last: Option<DownReason>,
     },
-    /// The request is lost and must not be sent again; see [`Repeat`](super::Repeat).
+    /// The connection is over, by whatever the [`DownReason`] says, and the request must not be sent again; see
+    /// [`Repeat`](super::Repeat). Of [`DownReason::Ended`] it is no failure: so ends the answer to a POST.
     NotRepeatable(DownReason),
     /// An event passed a limit, and the limits say to end there.
     TooLarge(DecodeError),
@@ -86,8 +88,10 @@ impl fmt::Display for ClosedReason {
                 write!(f, "gave up after {elapsed:?} without progress")?;
                 last.as_ref().map_or(Ok(()), |last| write!(f, ": {last}"))
             }
+            // The server has said all that it wanted to.
+            Self::NotRepeatable(DownReason::Ended) => fmt::Display::fmt(&DownReason::Ended, f),
             Self::NotRepeatable(last) => {
-                write!(f, "the request can't be sent twice: {last}")
+                write!(f, "{last}, and the request is not sent twice")
             }
             Self::TooLarge(error) => fmt::Display::fmt(error, f),
         }

@@ -51,14 +51,13 @@ impl Reconnect {
     /// Counts a failure, and says how long to wait.
     ///
     /// The limit of time is reached where the next request would come after it: nobody waits for a request that is never
-    /// sent.
+    /// sent. The time has [begun](Self::begin).
     pub(super) fn fail(
         &mut self,
         now: Duration,
         retry_after: Option<Duration>,
         options: &Options,
     ) -> Result<Duration, Exhausted> {
-        self.begin(now);
         self.failures = self.failures.saturating_add(1);
         if options.max_retries.is_some_and(|max| self.failures > max) {
             return Err(Exhausted::Attempts(self.failures));
@@ -75,24 +74,34 @@ impl Reconnect {
         Some(self.since?.saturating_add(options.max_elapsed?))
     }
 
+    /// Whether the limit of elapsed time is passed: no request is sent any more.
+    pub(super) fn is_over(&self, now: Duration, options: &Options) -> bool {
+        self.end(options).is_some_and(|end| end < now)
+    }
+
     pub(super) fn elapsed(&self, now: Duration) -> Duration {
         now.saturating_sub(self.since.unwrap_or(now))
     }
 
     /// The delay before the next request, within its bounds.
     ///
-    /// Jitter takes a part off, so that clients that were lost together come back apart. What a Retry-After asks for is
-    /// the least, so that there the same part is put on top.
+    /// Jitter takes a part off, so that clients that were lost together come back apart. Where that part would pass a bound,
+    /// it lies on the other side: on top of the shortest delay and of what a Retry-After asks for, which is the least, and
+    /// below the longest.
     pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
         // Bounded before it grows: twice nothing is nothing.
         let base = options.clamp(self.reconnection_time.unwrap_or(options.reconnection_time));
         let nominal = options.clamp(grown(base, self.failures, options.max_backoff));
-        let spread = part(nominal, options.jitter_percent, self.draw());
-        let delay = nominal.saturating_sub(spread);
-        options.clamp(match retry_after {
-            Some(least) if least > delay => least.saturating_add(spread),
-            _ => delay,
-        })
+        let spread = scale(nominal, u32::from(options.jitter_percent), 100);
+        let asked = retry_after.unwrap_or_default();
+        let least = options.clamp(nominal.saturating_sub(spread).max(asked));
+        let most = options.clamp(least.saturating_add(spread));
+        let least = if least < most {
+            least
+        } else {
+            options.clamp(most.saturating_sub(spread))
+        };
+        least.saturating_add(scale(most.saturating_sub(least), self.draw(), 1 << 32))
     }
 
     /// The next number of a `SplitMix64` sequence, whose seed the caller has drawn.
@@ -115,11 +124,10 @@ fn grown(base: Duration, failures: u32, most: Option<Duration>) -> Duration {
     base.saturating_mul(factor).min(most).max(base)
 }
 
-/// A random part of `percent` of `whole`: from nothing to just below all of it.
-fn part(whole: Duration, percent: u8, random: u32) -> Duration {
-    // At most 2^95 nanoseconds: neither product overflows.
-    let most = whole.as_nanos() * u128::from(percent) / 100;
-    let nanos = (most * u128::from(random)) >> 32;
+/// A part of `whole`: `count` of so many, at most all.
+fn scale(whole: Duration, count: u32, of: u64) -> Duration {
+    // Less than 2^94 nanoseconds: the product does not overflow.
+    let nanos = whole.as_nanos() * u128::from(count) / u128::from(of);
     Duration::new(
         u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX),
         u32::try_from(nanos % 1_000_000_000).unwrap_or_default(),

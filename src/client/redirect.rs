@@ -50,9 +50,10 @@ impl Route {
         self.redirected = None;
     }
 
-    /// The HTTP client has come to this URL by itself.
+    /// The HTTP client has come to this URL by itself. That is none of the redirects that are counted here, and takes back
+    /// none of them.
     pub(super) fn arrive(&mut self, url: Box<str>) {
-        self.go(url, false, 0);
+        self.go(url, false, self.redirects());
     }
 
     /// Goes where a redirect leads, or says what is wrong with the response.
@@ -63,8 +64,7 @@ impl Route {
         if !response.is_redirect() {
             return Err(Cause::Status);
         }
-        let redirected = self.redirected.as_ref();
-        let before = redirected.map_or(0, |redirected| redirected.redirects);
+        let before = self.redirects();
         if before >= most {
             return Err(Cause::Redirects);
         }
@@ -72,6 +72,11 @@ impl Route {
         let url = url::resolve(self.url(), location).ok_or(Cause::Location)?;
         self.go(url.into(), response.turns_to_get(), before + 1);
         Ok(())
+    }
+
+    fn redirects(&self) -> u8 {
+        let redirected = self.redirected.as_ref();
+        redirected.map_or(0, |redirected| redirected.redirects)
     }
 
     fn go(&mut self, url: Box<str>, is_get: bool, redirects: u8) {

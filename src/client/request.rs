@@ -1,18 +1,28 @@
 //! A request that a client wants to be sent.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::error::Error;
 use core::fmt;
 
-/// A request to send: the caller's own (method, body, credentials), at [`url`](Self::url), with
+use super::url::Shown;
+
+/// The longest last event ID that is sent.
+const MAX_ID_LEN: usize = 4 << 10;
+
+/// A request to send: the caller's own (body, credentials), with [`method`](Self::method), at [`url`](Self::url), with
 /// [`headers`](Self::headers).
 ///
 /// Send it with the HTTP client's own redirects turned off, and hand over a redirect as any other response: the machine
 /// follows it, with a request whose [`may_have_credentials`](Self::may_have_credentials) tells whether the way there
 /// stayed within the first URL's origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its `Debug` shows the URL without user information and without the value of a query, since both may be secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
+    /// GET if there is none.
+    pub(super) method: Option<Box<str>>,
     pub(super) url: String,
     pub(super) last_event_id: Option<String>,
     pub(super) left_out: Option<UnsendableId>,
@@ -22,12 +32,18 @@ pub struct Request {
 }
 
 impl Request {
+    /// Returns the method: GET, or what [`EventSource::for_method`](super::EventSource::for_method) was told; GET too
+    /// where a redirect [says so](Self::is_get).
+    pub fn method(&self) -> &str {
+        self.method.as_deref().unwrap_or("GET")
+    }
+
     /// Returns where to send it.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns the last event ID to send, if there is one and a header can hold it.
+    /// Returns the last event ID to send, if there is one and it [can be sent](UnsendableId).
     pub fn last_event_id(&self) -> Option<&str> {
         self.last_event_id.as_deref()
     }
@@ -84,50 +100,68 @@ impl Request {
     }
 }
 
-/// A last event ID that no HTTP header can hold. It is not sent, and events go on to carry it.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method())
+            .field("url", &Shown(&self.url))
+            .field("last_event_id", &self.last_event_id)
+            .field("left_out", &self.left_out)
+            .field("attempt", &self.attempt)
+            .field("may_have_credentials", &self.same_origin)
+            .field("is_get", &self.as_get)
+            .finish()
+    }
+}
+
+/// A last event ID that can't be sent in an HTTP header as it is. It is left out, and events go on to carry it.
 ///
 /// # Examples
 ///
 /// ```
 /// use core::time::Duration;
 /// use sse_proto::EventId;
-/// use sse_proto::client::{EventSource, Options, Output};
+/// use sse_proto::client::{EventSource, Options, Output, UnsendableId};
 ///
 /// let mut source = EventSource::new("http://localhost/", Options::standard(), 0)
 ///     .with_last_event_id(&EventId::new("4\u{1}2")?);
 /// source.start(Duration::ZERO);
 /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
 /// assert_eq!(request.last_event_id(), None);
-/// let left_out = request.left_out().unwrap();
-/// assert_eq!((left_out.character(), left_out.offset()), ('\u{1}', 1));
+/// let left_out = UnsendableId::Character { character: '\u{1}', offset: 1 };
+/// assert_eq!(request.left_out(), Some(left_out));
 /// # Ok::<(), sse_proto::InvalidField>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnsendableId {
-    character: char,
-    offset: usize,
-}
-
-impl UnsendableId {
-    /// Returns the first character that a header can't hold.
-    pub const fn character(&self) -> char {
-        self.character
-    }
-
-    /// Returns where it is, in bytes from the start of the id.
-    pub const fn offset(&self) -> usize {
-        self.offset
-    }
+#[non_exhaustive]
+pub enum UnsendableId {
+    /// It has a character that a header can't hold: a control, or a space or a tab at one of its ends, which does not arrive.
+    Character {
+        /// The first of these characters.
+        character: char,
+        /// Where it is, in bytes from the start of the id.
+        offset: usize,
+    },
+    /// It is longer than 4 KiB: many servers would refuse the whole request, again and again.
+    TooLong {
+        /// How many bytes it has.
+        len: usize,
+    },
 }
 
 impl fmt::Display for UnsendableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "U+{:04X} at byte {} of the last event ID can't be part of a header",
-            u32::from(self.character),
-            self.offset
-        )
+        match *self {
+            Self::Character { character, offset } => write!(
+                f,
+                "U+{:04X} at byte {offset} of the last event ID can't be part of a header",
+                u32::from(character),
+            ),
+            Self::TooLong { len } => write!(
+                f,
+                "the last event ID has {len} bytes, and up to {MAX_ID_LEN} are sent"
+            ),
+        }
     }
 }
 
@@ -138,12 +172,20 @@ impl Error for UnsendableId {}
 /// > If the EventSource object's last event ID string is not the empty string, then: Let lastEventIDValue be the
 /// > EventSource object's last event ID string, encoded as UTF-8.
 pub(super) fn sendable(id: Cow<'_, str>) -> Result<Option<Cow<'_, str>>, UnsendableId> {
-    // RFC 9110, 5.5: all but controls, of which a tab may stand in a value.
-    let is_refused =
-        |&(_, character): &(usize, char)| character.is_ascii_control() && character != '\t';
+    if id.is_empty() {
+        return Ok(None);
+    }
+    if id.len() > MAX_ID_LEN {
+        return Err(UnsendableId::TooLong { len: id.len() });
+    }
+    // RFC 9110, 5.5: all but controls, of which a tab may stand within a value. What is blank at its ends is no part of it.
+    let last = id.len() - 1;
+    let is_refused = |&(offset, character): &(usize, char)| match character {
+        ' ' | '\t' => offset == 0 || offset == last,
+        _ => character.is_ascii_control(),
+    };
     match id.char_indices().find(is_refused) {
-        Some((offset, character)) => Err(UnsendableId { character, offset }),
-        None if id.is_empty() => Ok(None),
+        Some((offset, character)) => Err(UnsendableId::Character { character, offset }),
         None => Ok(Some(id)),
     }
 }

@@ -2,7 +2,10 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::fmt;
 use core::time::Duration;
+
+use super::url::Shown;
 
 /// How much of a content type is kept, for the report.
 const KEPT_CONTENT_TYPE: usize = 127;
@@ -25,7 +28,7 @@ const MAX_LOCATION: usize = 8 << 10;
 /// assert!(response.is_event_stream());
 /// assert_eq!(response, Response::new(200).with_content_type(b"Text/Event-Stream; charset=utf-8"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     pub(super) status: u16,
     pub(super) content_type: Option<Box<str>>,
@@ -129,5 +132,17 @@ impl Response {
     /// Whether a redirect turns another method into GET.
     pub(super) const fn turns_to_get(&self) -> bool {
         matches!(self.status, 301..=303)
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .field("retry_after", &self.retry_after)
+            .field("location", &self.location.as_deref().map(Shown))
+            .field("url", &self.url.as_deref().map(Shown))
+            .finish_non_exhaustive()
     }
 }

@@ -14,8 +14,13 @@ use super::event_source::EventSource;
 use super::output::{Closed, Down, Output};
 use super::request::Request;
 use super::response::Response;
+use super::state::State;
 use crate::timer::Timer;
 use crate::wire::decode::{DecodeError, OwnedItem};
+
+/// How much one poll does where nothing comes of it, before it lets others run. A body that is always ready must not
+/// hold its thread for ever, and neither may a timer that rings at once.
+const MAX_TURNS: u32 = 32;
 
 /// What an [`EventSourceStream`] yields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +46,12 @@ pin_project! {
     /// It takes a function from a [`Request`] to a future of the [`Response`] and the body, a stream of chunks; a
     /// [`Timer`]; and a clock, which tells the time since any fixed moment. It starts at the first poll, opens one
     /// connection at a time, holds one chunk of its body, and drops all of it as it goes down. Poll it where the runtime
-    /// of these futures runs; it brings none.
+    /// of these futures runs; it brings none. What panics, the function, its future, its body or the timer, unwinds to who
+    /// polls; polled again, it goes on as if the connection had failed. A clock that panics changes nothing.
+    ///
+    /// A function that sends anything but a GET needs a source that knows of it, made by [`EventSource::for_method`]: else a
+    /// POST is sent again each time its answer ends. For an answer that can't be resumed,
+    /// [`DecodeStream`](crate::DecodeStream) over the body of the one response is the right tool.
     ///
     /// # Examples
     ///
@@ -87,6 +97,8 @@ pin_project! {
         sleep: Option<T::Sleep>,
         // When the sleep is over, on the clock.
         wakes_at: Duration,
+        // Foreign code runs, or has panicked.
+        is_within_turn: bool,
         has_ended: bool,
     }
 }
@@ -100,7 +112,10 @@ where
     T: Timer,
     C: FnMut() -> Duration,
 {
-    /// Drives `source`, which is not started yet.
+    /// Drives `source`, and starts it if it is not. A connection that was begun elsewhere is given up as failed.
+    ///
+    /// What `open` sends is sent again by what `source` knows of the [method](Request::method): a POST for a source made by
+    /// [`EventSource::new`] is repeated each time its answer ends.
     pub fn new(source: EventSource, open: O, timer: T, clock: C) -> Self {
         Self {
             source,
@@ -113,6 +128,7 @@ where
             at: 0,
             sleep: None,
             wakes_at: Duration::ZERO,
+            is_within_turn: false,
             has_ended: false,
         }
     }
@@ -142,68 +158,96 @@ where
 {
     type Item = Update<E>;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Update<E>>> {
-        let mut this = self.project();
-        if *this.has_ended {
-            return Poll::Ready(None);
-        }
-        this.source.start((this.clock)());
-        loop {
-            // What is to be told and done, before anything new comes in.
-            while let Some(output) = this.source.poll_output() {
-                let update = match output {
-                    Output::Request(request) => {
-                        this.opening.set(Some((this.open)(request)));
-                        continue;
-                    }
-                    Output::Abort => {
-                        this.opening.set(None);
-                        this.body.set(None);
-                        *this.chunk = None;
-                        continue;
-                    }
-                    Output::Opened => Update::Opened,
-                    Output::Down(down) => Update::Down(down),
-                    Output::Closed(closed) => {
-                        *this.has_ended = true;
-                        this.sleep.set(None);
-                        Update::Closed(closed)
-                    }
-                };
-                return Poll::Ready(Some(update));
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Update<E>>> {
+        for _ in 0..MAX_TURNS {
+            let mut this = self.as_mut().project();
+            if *this.has_ended {
+                return Poll::Ready(None);
             }
+            // Before anything is taken, so that a clock that panics takes nothing along.
+            let now = (this.clock)();
+            if mem::replace(this.is_within_turn, true) {
+                // Foreign code has panicked: what of it is left can't be polled again, and has become a failed connection.
+                this.opening.set(None);
+                this.body.set(None);
+                this.sleep.set(None);
+                *this.chunk = None;
+            }
+            let turn = self.as_mut().turn(now, context);
+            *self.as_mut().project().is_within_turn = false;
+            if let Some(polled) = turn {
+                return polled;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
 
-            // What is left of the last chunk.
-            if let Some(chunk) = this.chunk.take() {
-                let bytes = chunk.as_ref();
-                // A chunk that changes its length between two looks is no reason to panic.
-                let mut input = bytes.get(mem::take(this.at)..).unwrap_or_default();
-                let step = this.source.handle_bytes_owned((this.clock)(), &mut input);
-                if let Some(step) = step {
-                    if !input.is_empty() {
-                        *this.at = bytes.len() - input.len();
-                        *this.chunk = Some(chunk);
-                    }
-                    return Poll::Ready(Some(match step {
-                        Ok(item) => Update::Item(item),
-                        Err(error) => Update::TooLarge(error),
-                    }));
+impl<O, F, S, B, E, T, C> EventSourceStream<O, F, S, B, T, C>
+where
+    O: FnMut(Request) -> F,
+    F: Future<Output = Result<(Response, S), E>>,
+    S: Stream<Item = Result<B, E>>,
+    B: AsRef<[u8]>,
+    T: Timer,
+    C: FnMut() -> Duration,
+{
+    /// Tells or takes one thing; `None` if there may be more.
+    fn turn(
+        mut self: Pin<&mut Self>,
+        now: Duration,
+        context: &mut Context<'_>,
+    ) -> Option<Poll<Option<Update<E>>>> {
+        let mut this = self.as_mut().project();
+        let tell = |update| Some(Poll::Ready(Some(update)));
+
+        // What is to be told and done, before anything new comes in.
+        this.source.start(now);
+        if let Some(output) = this.source.poll_output() {
+            match output {
+                Output::Request(request) => {
+                    let opening = (this.open)(request);
+                    this.opening.set(Some(opening));
+                    return None;
+                }
+                Output::Abort => {
+                    this.opening.set(None);
+                    this.body.set(None);
+                    *this.chunk = None;
+                    return None;
+                }
+                Output::Opened => return tell(Update::Opened),
+                Output::Down(down) => return tell(Update::Down(down)),
+                Output::Closed(closed) => {
+                    *this.has_ended = true;
+                    this.sleep.set(None);
+                    return tell(Update::Closed(closed));
                 }
             }
+        }
+        let is_in_flight = matches!(this.source.state(), State::Connecting | State::Open);
+        if is_in_flight && this.opening.is_none() && this.body.is_none() {
+            // A panic took the connection along, or whoever started the source before it came here.
+            this.source.handle_error(now);
+            return None;
+        }
 
-            // The connection.
+        // The connection, unless something of its last chunk is left.
+        let mut has_moved = false;
+        if this.chunk.is_none() {
             if let Some(opening) = this.opening.as_mut().as_pin_mut() {
                 if let Poll::Ready(opened) = opening.poll(context) {
                     this.opening.set(None);
                     match opened {
                         Ok((response, body)) => {
                             this.body.set(Some(body));
-                            this.source.handle_response((this.clock)(), response);
-                            continue;
+                            this.source.handle_response(now, response);
+                            return None;
                         }
                         Err(error) => {
-                            this.source.handle_error((this.clock)());
-                            return Poll::Ready(Some(Update::Error(error)));
+                            this.source.handle_error(now);
+                            return tell(Update::Error(error));
                         }
                     }
                 }
@@ -213,44 +257,73 @@ where
                     Poll::Ready(Some(Ok(chunk))) => {
                         *this.at = 0;
                         *this.chunk = Some(chunk);
-                        continue;
                     }
                     Poll::Ready(Some(Err(error))) => {
                         this.body.set(None);
-                        this.source.handle_error((this.clock)());
-                        return Poll::Ready(Some(Update::Error(error)));
+                        this.source.handle_error(now);
+                        return tell(Update::Error(error));
                     }
                     Poll::Ready(None) => {
                         this.body.set(None);
-                        this.source.handle_end((this.clock)());
-                        continue;
+                        this.source.handle_end(now);
+                        return None;
                     }
                     Poll::Pending => {}
                 }
             }
-
-            // The time.
-            let Some(deadline) = this.source.next_deadline() else {
-                this.sleep.set(None);
-                return Poll::Pending;
-            };
-            let now = (this.clock)();
-            if deadline <= now {
-                this.source.handle_deadline(now);
-                continue;
-            }
-            // A deadline that moves on with every byte need not make a new sleep each time: the old one rings too early.
-            if this.sleep.is_none() || deadline < *this.wakes_at {
-                *this.wakes_at = deadline;
-                let sleep = this.timer.sleep(deadline.saturating_sub(now));
-                this.sleep.set(Some(sleep));
-            }
-            let sleep = this.sleep.as_mut().as_pin_mut();
-            if sleep.is_none_or(|sleep| sleep.poll(context).is_pending()) {
-                return Poll::Pending;
-            }
-            this.sleep.set(None);
         }
+        if let Some(chunk) = this.chunk {
+            has_moved = true;
+            let bytes = chunk.as_ref();
+            // A chunk that changes its length between two looks is no reason to panic.
+            let mut input = bytes.get(*this.at..).unwrap_or_default();
+            let step = this.source.handle_bytes_owned(now, &mut input);
+            *this.at = bytes.len().saturating_sub(input.len());
+            if input.is_empty() {
+                *this.chunk = None;
+            }
+            match step {
+                Some(Ok(item)) => return tell(Update::Item(item)),
+                Some(Err(error)) => return tell(Update::TooLarge(error)),
+                None => {}
+            }
+        }
+
+        self.wait(now, has_moved, context)
+    }
+
+    /// Looks at the time; also behind a chunk, since chunks without bytes put no timeout off.
+    fn wait(
+        self: Pin<&mut Self>,
+        now: Duration,
+        has_moved: bool,
+        context: &mut Context<'_>,
+    ) -> Option<Poll<Option<Update<E>>>> {
+        let mut this = self.project();
+        let deadline = this.source.next_deadline();
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            this.source.handle_deadline(now);
+            return None;
+        }
+        if has_moved {
+            return None;
+        }
+        let Some(deadline) = deadline else {
+            this.sleep.set(None);
+            return Some(Poll::Pending);
+        };
+        // A deadline that moves on with every byte need not make a new sleep each time: the old one rings too early.
+        if this.sleep.is_none() || deadline < *this.wakes_at {
+            let sleep = this.timer.sleep(deadline.saturating_sub(now));
+            this.sleep.set(Some(sleep));
+            *this.wakes_at = deadline;
+        }
+        let sleep = this.sleep.as_mut().as_pin_mut();
+        if sleep.is_none_or(|sleep| sleep.poll(context).is_pending()) {
+            return Some(Poll::Pending);
+        }
+        this.sleep.set(None);
+        None
     }
 }
 

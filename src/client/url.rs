@@ -3,9 +3,10 @@
 //! Stricter than browsers: what two parsers may read differently (control characters, backslashes, user names) is
 //! refused, since a URL that is one origin here and another in the HTTP client would send credentials astray.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 /// The longest URL that a redirect may lead to.
 const MAX_LEN: usize = 8 << 10;
@@ -14,7 +15,7 @@ const MAX_LEN: usize = 8 << 10;
 /// `http` or `https` URL.
 pub(super) fn resolve(base: &str, location: &str) -> Option<String> {
     let is_refused = |byte: u8| byte <= b' ' || byte == 0x7F || byte == b'\\';
-    if location.len() > MAX_LEN || location.bytes().any(is_refused) {
+    if location.bytes().any(is_refused) {
         return None;
     }
     let location = without_fragment(location);
@@ -46,6 +47,24 @@ pub(super) fn is_same_origin(one: &str, other: &str) -> bool {
             one.0 == other.0 && one.1.eq_ignore_ascii_case(other.1) && one.2 == other.2
         }
         _ => false,
+    }
+}
+
+/// A URL, or a part of one, as logs may have it: without user information, and of the query and the fragment only that there
+/// is one.
+pub(super) struct Shown<'a>(pub(super) &'a str);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.find(['?', '#']).map_or(self.0.len(), |at| at + 1);
+        let (shown, hidden) = self.0.split_at(end);
+        let (scheme, rest) = shown.split_at(shown.find("//").map_or(0, |at| at + 2));
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let host = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host);
+        let more = if hidden.is_empty() { "" } else { "..." };
+        fmt::Debug::fmt(&format!("{scheme}{host}{path}{more}"), f)
     }
 }
 

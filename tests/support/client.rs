@@ -6,9 +6,14 @@ use std::time::Duration;
 use sse_proto::EventId;
 use sse_proto::client::{EventSource, Options, Output, Repeat, Response, State};
 
-use super::client_model::{Answer, FIRST, Model, Plain, SECOND, Told, Why, why_closed, why_down};
+use super::client_model::{
+    Answer, FIRST, Model, OTHER, Plain, SECOND, Told, Why, why_closed, why_down,
+};
 use super::input::Input;
 use super::laws_decode::{say, say_owned};
+
+/// Where an HTTP client that follows redirects comes to by itself.
+const ARRIVED: &str = "http://one.example/arrived";
 
 /// What happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +42,7 @@ pub enum Step {
 pub struct Setup {
     pub options: Options,
     pub plain: Plain,
+    pub method: &'static str,
     pub id: Option<String>,
     pub retry: Option<u64>,
     pub seed: u8,
@@ -64,6 +70,7 @@ impl Setup {
                 needs_id: false,
                 comments: false,
             },
+            method: "GET",
             id: None,
             retry: None,
             seed: 0,
@@ -114,6 +121,11 @@ impl Setup {
         };
         self.options = match letter {
             b'r' => return *self = Self::resilient(),
+            b'P' => {
+                plain.needs_id = true;
+                self.method = "POST";
+                return;
+            }
             b'p' => {
                 plain.needs_id = true;
                 options.with_repeat(Repeat::OnceResumable)
@@ -180,7 +192,8 @@ impl Setup {
     }
 
     fn make(&self) -> (EventSource, Model) {
-        let mut source = EventSource::new(FIRST, self.options, self.seed.into());
+        let seed = self.seed.into();
+        let mut source = EventSource::for_method(self.method, FIRST, self.options, seed);
         if let Some(id) = &self.id {
             source = source.with_last_event_id(&EventId::new(id.as_str()).expect("checked"));
         }
@@ -194,7 +207,8 @@ impl Setup {
 }
 
 /// The setup, then a letter for each step: `s`tart; `o` a stream, `h` an HTML page, `4` 204, `5` 500, `u` and seconds 503
-/// with Retry-After, `m` and `g` redirects to the same and to another origin, `M` and `G` with 303, `n` one to nowhere;
+/// with Retry-After, `m` and `g` redirects to the same and to another origin, `M` and `G` with 303, `n` one to nowhere,
+/// `a` and `A` from where the HTTP client came to by itself, at the same and at another origin;
 /// `d` and a text up to `|` bytes; `e`nd, error `x`; `t` and seconds; `.` to the deadline; `l` network lost, `b` back;
 /// `r`econnect; `c`lose; `z` shrink; all else polls.
 pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
@@ -214,6 +228,8 @@ pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
             b'g' => Step::Answer(Answer::RedirectOther(301)),
             b'G' => Step::Answer(Answer::RedirectOther(308)),
             b'n' => Step::Answer(Answer::RedirectNowhere),
+            b'a' => Step::Answer(Answer::RedirectArrived { same: true }),
+            b'A' => Step::Answer(Answer::RedirectArrived { same: false }),
             b'd' => {
                 // A text has no NUL for a person to write: `~` is one.
                 let text = input.text().replace('~', "\0");
@@ -466,6 +482,9 @@ fn response(answer: Answer) -> Response {
         }
         Answer::RedirectSame(status) => redirect(status, "./here/../moved#fragment"),
         Answer::RedirectOther(status) => redirect(status, "//TWO.example:80/events"),
+        Answer::RedirectArrived { same } => {
+            redirect(307, "moved").with_url(if same { ARRIVED } else { OTHER })
+        }
         Answer::RedirectNowhere => Response::new(302),
     }
 }
@@ -490,9 +509,9 @@ fn is(actual: &Output, told: &Told) -> bool {
                 get,
             },
         ) => {
-            request
-                .url()
-                .eq_ignore_ascii_case(&url.replace("two.example", "two.example:80"))
+            // Redirects name the port and shout the host.
+            let asked = request.url().replace(":80", "");
+            asked.eq_ignore_ascii_case(url)
                 && request.last_event_id() == id.as_deref()
                 && request.left_out().is_some() == *left_out
                 && request.attempt() == *attempt

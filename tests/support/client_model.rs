@@ -11,6 +11,7 @@ pub const FIRST: &str = "http://one.example/events";
 /// Where the fake server's redirects lead: the same origin and another one.
 pub const SAME: &str = "http://one.example/moved";
 pub const OTHER: &str = "http://two.example/events";
+pub const OTHER_MOVED: &str = "http://two.example/moved";
 
 /// The options, as plain numbers; times are nanoseconds.
 #[derive(Clone, Debug)]
@@ -41,6 +42,10 @@ pub enum Answer {
     Busy(u8),
     RedirectSame(u16),
     RedirectOther(u16),
+    /// A redirect to `moved` from where the HTTP client came to by itself: the same or another origin.
+    RedirectArrived {
+        same: bool,
+    },
     /// Without a `Location`.
     RedirectNowhere,
 }
@@ -157,23 +162,34 @@ impl Model {
 
     /// The earliest and the latest that the next deadline may be.
     pub fn deadline(&self) -> Option<(u128, u128)> {
-        let end = self.end().map(|end| (end, end));
+        let end = self.end();
         match self.phase {
             Phase::Idle | Phase::Closed => None,
-            Phase::Connecting => self.until.into_iter().chain(end).min(),
             Phase::Open => self.until,
-            Phase::Waiting if self.online => self.until,
-            Phase::Waiting => end,
+            Phase::Waiting if !self.online => end,
+            Phase::Connecting | Phase::Waiting => match (self.until, end) {
+                (Some(until), Some(end)) => Some((until.0.min(end.0), until.1.min(end.1))),
+                (until, end) => until.or(end),
+            },
         }
     }
 
-    fn end(&self) -> Option<u128> {
-        Some(self.since? + self.plain.elapsed?)
+    fn end(&self) -> Option<(u128, u128)> {
+        let end = self.since? + self.plain.elapsed?;
+        Some((end, end))
+    }
+
+    fn is_over(&self, now: u128) -> bool {
+        self.end().is_some_and(|(end, _)| end < now)
     }
 
     /// The real delay is random within its bounds: this is what it was.
     pub fn learn(&mut self, deadline: Option<u128>) {
-        if let (Phase::Waiting, true, Some(deadline)) = (&self.phase, self.online, deadline) {
+        let (Phase::Waiting, true, Some(deadline)) = (&self.phase, self.online, deadline) else {
+            return;
+        };
+        // Unless it is the end of all waiting, behind which the delay stays unknown.
+        if self.end().is_none_or(|(end, _)| deadline < end) {
             self.until = Some((deadline, deadline));
         }
     }
@@ -198,10 +214,11 @@ impl Model {
             .plain
             .connect
             .map(|timeout| (now + timeout, now + timeout));
-        self.request()
+        self.request(now)
     }
 
-    fn request(&mut self) -> Told {
+    fn request(&mut self, now: u128) -> Told {
+        assert!(!self.is_over(now), "a request after the end of all waiting");
         self.sent = true;
         self.known_id = self.id.clone();
         let sendable = can_be_header(&self.id);
@@ -229,6 +246,11 @@ impl Model {
                 self.rearm(now);
                 vec![Told::Opened]
             }
+            Answer::RedirectSame(_) | Answer::RedirectOther(_) | Answer::RedirectArrived { .. }
+                if self.hops < self.plain.redirects && self.is_over(now) =>
+            {
+                self.close(Why::Time, false, true)
+            }
             Answer::RedirectSame(status) | Answer::RedirectOther(status)
                 if self.hops < self.plain.redirects =>
             {
@@ -237,12 +259,18 @@ impl Model {
                 // Relative to where the redirect comes from.
                 self.url = match (same, self.url) {
                     (true, FIRST | SAME) => SAME,
-                    (true, _) => "http://two.example/moved",
+                    (true, _) => OTHER_MOVED,
                     (false, _) => OTHER,
                 };
                 self.credentials &= same;
                 self.get |= matches!(status, 301..=303);
-                vec![Told::Abort, self.request()]
+                vec![Told::Abort, self.request(now)]
+            }
+            Answer::RedirectArrived { same } if self.hops < self.plain.redirects => {
+                self.hops += 1;
+                self.url = if same { SAME } else { OTHER_MOVED };
+                self.credentials &= same;
+                vec![Told::Abort, self.request(now)]
             }
             Answer::Busy(seconds) if self.plain.retries_statuses => self.lose(
                 now,
@@ -319,13 +347,12 @@ impl Model {
             Some((earliest, _)) if now >= earliest => {}
             _ => return Vec::new(),
         }
-        let is_over = self.end().is_some_and(|end| end <= now);
+        let is_reached = self.end().is_some_and(|(end, _)| end <= now);
         match self.phase {
             Phase::Open => self.lose(now, Why::Idle, None, true, actual),
-            Phase::Connecting if is_over => self.close(Why::Time, false, true),
+            Phase::Connecting if is_reached => self.close(Why::Time, false, true),
             Phase::Connecting => self.lose(now, Why::ConnectTimeout, None, true, actual),
-            Phase::Waiting if self.online => vec![self.send(now)],
-            Phase::Waiting => self.close(Why::Time, false, false),
+            Phase::Waiting => self.end_wait(now, actual),
             Phase::Idle | Phase::Closed => unreachable!("no deadline"),
         }
     }
@@ -339,7 +366,7 @@ impl Model {
         if !self.may_repeat() {
             return self.close(Why::NotRepeatable, interrupted, true);
         }
-        self.since.get_or_insert(now);
+        self.begin_loss(now);
         let (least, most) = self.delay(None);
         self.phase = Phase::Waiting;
         self.until = Some((now + least, now + most));
@@ -357,14 +384,27 @@ impl Model {
 
     pub fn network_back(&mut self, now: u128, actual: &[Output]) -> Vec<Told> {
         self.online = true;
-        let (Phase::Waiting, Some((least, most))) = (&self.phase, self.until) else {
+        if self.phase != Phase::Waiting {
             return Vec::new();
-        };
-        // Where it is a matter of chance, it is what it was.
-        if now >= most || (now >= least && !actual.is_empty()) {
-            return vec![self.send(now)];
         }
-        Vec::new()
+        self.end_wait(now, actual)
+    }
+
+    /// What happens where a delay may be over, or the end of all waiting is reached.
+    fn end_wait(&mut self, now: u128, actual: &[Output]) -> Vec<Told> {
+        let is_reached = self.end().is_some_and(|(end, _)| end <= now);
+        let (least, most) = self.until.expect("it waits for a time");
+        // Where it is a matter of chance, it is what it was.
+        let is_sent = matches!(actual, [Output::Request(_)]);
+        let is_due = self.online && (now >= most || (now >= least && is_sent));
+        if self.is_over(now) || (is_reached && !is_due) {
+            return self.close(Why::Time, false, false);
+        }
+        if is_due {
+            vec![self.send(now)]
+        } else {
+            Vec::new()
+        }
     }
 
     pub fn reconnect(&mut self, now: u128) -> Vec<Told> {
@@ -416,16 +456,13 @@ impl Model {
         if !self.may_repeat() {
             return self.close(Why::NotRepeatable, interrupted, abort);
         }
-        if self.phase == Phase::Open && now - self.opened_at >= self.plain.stable {
-            self.forgive();
-        }
-        self.since.get_or_insert(now);
+        self.begin_loss(now);
         self.failures += 1;
         if self.plain.retries.is_some_and(|most| self.failures > most) {
             return self.close(Why::Attempts, interrupted, abort);
         }
         let (least, most) = self.delay(retry_after);
-        if let Some(end) = self.end() {
+        if let Some((end, _)) = self.end() {
             let is_closed = matches!(actual.last(), Some(Output::Closed(_)));
             // Where it is a matter of chance, it is what it was.
             if now + least > end || (now + most > end && is_closed) {
@@ -445,6 +482,13 @@ impl Model {
             .into_iter()
             .chain([down])
             .collect()
+    }
+
+    fn begin_loss(&mut self, now: u128) {
+        if self.phase == Phase::Open && now - self.opened_at >= self.plain.stable {
+            self.forgive();
+        }
+        self.since.get_or_insert(now);
     }
 
     fn close(&mut self, why: Why, interrupted: bool, abort: bool) -> Vec<Told> {
@@ -478,17 +522,19 @@ impl Model {
         let nominal = clamp(grown);
         let spread = nominal * plain.jitter / 100 + 1;
         let spread = if plain.jitter == 0 { 0 } else { spread };
-        let (mut least, mut most) = (nominal.saturating_sub(spread), nominal);
-        if let Some(after) = retry_after {
-            least = least.max(after);
-            most = most.max(after + spread);
+        // As wide as the jitter, from the least that may be, and moved where it would not fit.
+        let mut least = clamp(nominal.saturating_sub(spread).max(retry_after.unwrap_or(0)));
+        let most = clamp(least + spread);
+        if least == most {
+            least = clamp(most.saturating_sub(spread));
         }
-        (clamp(least), clamp(most))
+        (least, most)
     }
 }
 
 fn can_be_header(id: &str) -> bool {
-    id.chars().all(|c| c == '\t' || (c >= ' ' && c != '\u{7F}'))
+    let is_held = id.chars().all(|c| c == '\t' || (c >= ' ' && c != '\u{7F}'));
+    is_held && id.trim_matches([' ', '\t']) == id && id.len() <= 4096
 }
 
 /// Whether something of a block is left at the end: a field with a meaning, or a line that may have become one.

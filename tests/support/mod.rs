@@ -11,6 +11,7 @@ pub mod broadcast;
 pub mod broadcast_model;
 pub mod broadcast_ops;
 pub mod client;
+pub mod client_life;
 pub mod client_model;
 pub mod driver;
 pub mod fakes;

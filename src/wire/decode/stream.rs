@@ -9,6 +9,10 @@ use pin_project_lite::pin_project;
 
 use super::{DecodeError, Decoder, OwnedItem};
 
+/// How many chunks one poll takes where none completes an item, before it lets others run: chunks of comments, or empty
+/// ones, that are always there must not hold their thread for ever.
+const MAX_CHUNKS: u32 = 32;
+
 pin_project! {
     /// Decodes a stream of chunks, such as an HTTP body: `Stream<Item = Result<OwnedItem, ReceiveError<E>>>` over any
     /// `Stream<Item = Result<B, E>>` whose chunks are bytes.
@@ -84,41 +88,46 @@ where
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
-        // Only a chunk with something left in it is put back.
-        let mut held = this.chunk.take();
-        let mut at = core::mem::take(this.at);
-        loop {
-            if let Some(chunk) = held.take() {
-                let bytes = chunk.as_ref();
-                // A chunk that changes its length between two looks is no reason to panic.
-                let mut input = bytes.get(at..).unwrap_or_default();
-                let step = this.decoder.decode_owned(&mut input);
-                if !matches!(step, Ok(None)) {
-                    if !input.is_empty() {
-                        *this.at = bytes.len() - input.len();
-                        *this.chunk = Some(chunk);
-                    }
-                    return Poll::Ready(step.map_err(ReceiveError::Decode).transpose());
-                }
-            }
-            if this.decoder.is_ended() {
-                this.chunks.set(None);
-            }
-            let Some(chunks) = this.chunks.as_mut().as_pin_mut() else {
-                return Poll::Ready(None);
-            };
-            match ready!(chunks.poll_next(context)) {
-                Some(Ok(chunk)) => {
-                    at = 0;
-                    held = Some(chunk);
-                }
-                Some(Err(error)) => {
+        for _ in 0..MAX_CHUNKS {
+            let chunk = if let Some(chunk) = this.chunk.take() {
+                chunk
+            } else {
+                if this.decoder.is_ended() {
                     this.chunks.set(None);
-                    return Poll::Ready(Some(Err(ReceiveError::Transport(error))));
                 }
-                None => this.chunks.set(None),
+                let Some(chunks) = this.chunks.as_mut().as_pin_mut() else {
+                    return Poll::Ready(None);
+                };
+                match ready!(chunks.poll_next(context)) {
+                    Some(Ok(chunk)) => {
+                        *this.at = 0;
+                        chunk
+                    }
+                    Some(Err(error)) => {
+                        this.chunks.set(None);
+                        return Poll::Ready(Some(Err(ReceiveError::Transport(error))));
+                    }
+                    None => {
+                        this.chunks.set(None);
+                        return Poll::Ready(None);
+                    }
+                }
+            };
+            let bytes = chunk.as_ref();
+            // A chunk that changes its length between two looks is no reason to panic.
+            let mut input = bytes.get(*this.at..).unwrap_or_default();
+            let step = this.decoder.decode_owned(&mut input);
+            if !matches!(step, Ok(None)) {
+                // Only a chunk with something left in it is put back.
+                if !input.is_empty() {
+                    *this.at = bytes.len() - input.len();
+                    *this.chunk = Some(chunk);
+                }
+                return Poll::Ready(step.map_err(ReceiveError::Decode).transpose());
             }
         }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -1,0 +1,119 @@
+//! Which requests a reconnecting client sends again.
+
+mod support;
+
+use std::time::Duration;
+
+use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Repeat, Response, State};
+use support::driver::{Driver, URL};
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn post(options: Options) -> Driver {
+    Driver::of(EventSource::for_method("POST", URL, options, 0))
+}
+
+#[test]
+fn a_request_that_is_not_idempotent_is_not_repeated_until_an_id_was_seen() {
+    for lose in [
+        EventSource::handle_error,
+        EventSource::handle_end,
+        EventSource::handle_network_lost,
+    ] {
+        let mut driver = post(Options::resilient());
+        driver.open();
+        driver.feed("data: half an answer\n\ndata: cut");
+        lose(&mut driver.source, driver.now);
+        driver.aborts();
+        let closed = driver.source.closed().expect("it must not go on").clone();
+        assert!(
+            matches!(closed.reason, ClosedReason::NotRepeatable(_)),
+            "{closed:?}"
+        );
+        assert!(closed.is_interrupted);
+
+        let mut driver = post(Options::resilient());
+        driver.open();
+        driver.feed("id: 1\ndata: x\n\n");
+        lose(&mut driver.source, driver.now);
+        assert_eq!(driver.source.state(), State::Waiting);
+    }
+    // Not even where the server was only busy; but what was never sent may be sent.
+    let mut driver = post(Options::resilient());
+    driver.request();
+    driver.respond(Response::new(503));
+    assert!(driver.aborts());
+    assert!(matches!(
+        driver.closed().reason,
+        ClosedReason::NotRepeatable(DownReason::Rejected(_))
+    ));
+    let mut driver = post(Options::resilient());
+    driver.source.handle_network_lost(at(0));
+    assert_eq!(driver.down().reason, DownReason::NetworkLost);
+    driver.source.handle_network_back(at(9));
+    driver.request();
+}
+
+#[test]
+fn a_post_that_ends_has_ended_well() {
+    let mut driver = post(Options::resilient());
+    assert_eq!(driver.open().method(), "POST");
+    driver.feed("data: {}\n\ndata: [DONE]\n\n");
+    driver.source.handle_end(driver.now);
+    let closed = driver.closed();
+    assert_eq!(
+        closed.reason,
+        ClosedReason::NotRepeatable(DownReason::Ended)
+    );
+    assert_eq!(closed.reason.to_string(), "the event stream ended");
+    assert!(!closed.is_interrupted);
+}
+
+#[test]
+fn the_method_decides_unless_the_caller_does() {
+    let methods = [
+        "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "POST", "PATCH", "get", "",
+    ];
+    for (number, method) in methods.into_iter().enumerate() {
+        let is_idempotent = number < 6;
+        for (repeat, is_repeated) in [
+            (None, is_idempotent),
+            (Some(Repeat::Always), true),
+            (Some(Repeat::OnceResumable), false),
+        ] {
+            let mut options = Options::standard();
+            if let Some(repeat) = repeat {
+                options = options.with_repeat(repeat);
+            }
+            let mut driver = Driver::of(EventSource::for_method(method, URL, options, 0));
+            assert_eq!(driver.request().method(), method);
+            driver.source.handle_error(driver.now);
+            let is_waiting = driver.source.state() == State::Waiting;
+            assert_eq!(is_waiting, is_repeated, "{method:?} {repeat:?}");
+        }
+    }
+    let mut driver = Driver::new(Options::standard());
+    assert_eq!(driver.open().method(), "GET");
+    assert_eq!(driver.reopen().method(), "GET");
+}
+
+#[test]
+fn a_redirect_that_turns_a_post_into_a_get_says_so_until_the_next_connection() {
+    let mut driver = post(Options::standard().with_repeat(Repeat::Always));
+    driver.request();
+    for (status, method) in [(307, "POST"), (303, "GET"), (307, "GET")] {
+        driver.respond(Response::new(status).with_location(b"/b"));
+        assert!(driver.aborts());
+        let request = driver.request();
+        assert_eq!(
+            (request.method(), request.is_get()),
+            (method, method == "GET")
+        );
+    }
+    driver.source.handle_error(driver.now);
+    driver.down();
+    driver.due();
+    assert_eq!(driver.request().method(), "POST");
+}
