@@ -92,7 +92,10 @@
 // Where what needs `std` is left out, its links lead to the paragraph that says so.
 #![cfg_attr(not(feature = "std"), doc = "")]
 #![cfg_attr(not(feature = "std"), doc = "[`channel`]: #features-and-rust-version")]
-#![cfg_attr(not(feature = "std"), doc = "[`Broadcast`]: #features-and-rust-version")]
+#![cfg_attr(
+    not(feature = "std"),
+    doc = "[`Broadcast`]: #features-and-rust-version"
+)]
 #![cfg_attr(
     not(feature = "std"),
     doc = "[`TargetHandle`]: #features-and-rust-version"

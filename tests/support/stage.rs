@@ -282,7 +282,8 @@ macro_rules! channel {
         impl $Channel {
             pub fn new(rules: Rules) -> Self {
                 let (target, stream) = $open(rules.limits());
-                target.set_gap_marker(rules.marked.then(marker));
+                let marker = rules.marked.then(marker);
+                target.set_gap_marker(marker).expect("it has no id");
                 let shared = Arc::new($State {
                     stream: Mutex::new(stream),
                     wakes: Arc::default(),

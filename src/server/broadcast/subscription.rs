@@ -118,6 +118,11 @@ impl Subscription {
         self.core.version() / 2
     }
 
+    /// Whether the broadcast is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.core.version() % 2 == 1
+    }
+
     /// Goes back to the oldest frame there is.
     pub(super) fn rewind(&mut self) {
         if self.reader.phase == Phase::Reads {

@@ -1,0 +1,62 @@
+//! Whom a broadcast serves. The example of each rule in the docs is the test of it; here is what they
+//! leave out.
+
+#![cfg(feature = "std")]
+
+mod support;
+
+use sse_proto::{
+    Broadcast, Event, EventId, Retention, Scope, SubscribeOptions, Subscribed, Subscription,
+};
+use support::fakes::Reader;
+
+fn broadcast() -> Broadcast {
+    Broadcast::new(Retention::new())
+}
+
+fn live(broadcast: &Broadcast) -> Reader<Subscription> {
+    Reader::new(broadcast.subscribe(None).or_live())
+}
+
+fn publish(broadcast: &Broadcast, data: &str) {
+    broadcast
+        .publish(&Event::message(data))
+        .expect("it is open");
+}
+
+#[test]
+fn a_plain_subscriber_gets_nothing_of_anybodys() {
+    let broadcast = broadcast();
+    let mut reader = live(&broadcast);
+    let ann = Scope::new("ann");
+    broadcast
+        .publish_for(&ann, &Event::message("secret"))
+        .expect("it is open");
+    assert!(reader.is_pending());
+    publish(&broadcast, "public");
+    assert_eq!(reader.chunk(), "data: public\n\n");
+}
+
+#[test]
+fn a_foreign_id_is_told_from_a_made_up_one_by_nothing() {
+    let broadcast = Broadcast::assigning_ids(Retention::new().with_frames(2), 1);
+    let bob = SubscribeOptions::new().with_scope(Scope::new("bob"));
+    for scope in ["ann", "bob", "ann", "bob"] {
+        let event = Event::message(scope);
+        broadcast
+            .publish_for(&Scope::new(scope), &event)
+            .expect("it is open");
+    }
+    let ask = |id| {
+        let subscribed = broadcast.subscribe_with(Some(&EventId::from_static(id)), &bob);
+        let text = format!("{subscribed:?}");
+        (matches!(subscribed, Subscribed::Unknown(_)), text)
+    };
+    let made_up = ask("1-99");
+    assert!(made_up.0);
+    // Ann's: one that is retained, one that is gone.
+    assert_eq!(ask("1-3"), made_up);
+    assert_eq!(ask("1-1"), made_up);
+    // His own.
+    assert!(!ask("1-4").0 && !ask("1-2").0);
+}
