@@ -174,3 +174,18 @@ fn a_time_before_the_last_one_changes_nothing() {
     broadcast.advance(7 * second);
     assert_eq!(broadcast.statistics().retained_frames, 0);
 }
+
+#[test]
+fn what_was_published_before_the_first_time_is_of_that_time() {
+    let minute = Duration::from_secs(60);
+    let broadcast = Broadcast::new(Retention::new().with_age(minute));
+    publish(&broadcast, "1");
+    // Since 1970, say.
+    let now = Duration::from_secs(1_700_000_000);
+    broadcast.advance(now);
+    assert_eq!(broadcast.statistics().retained_frames, 1);
+    broadcast.advance(now + minute);
+    assert_eq!(broadcast.statistics().retained_frames, 1);
+    broadcast.advance(now + minute + Duration::from_nanos(1));
+    assert_eq!(broadcast.statistics().retained_frames, 0);
+}

@@ -60,3 +60,46 @@ fn a_foreign_id_is_told_from_a_made_up_one_by_nothing() {
     // His own.
     assert!(!ask("1-4").0 && !ask("1-2").0);
 }
+
+/// What is said of ids to one who sees no scope.
+fn ask<const N: usize>(broadcast: &Broadcast, ids: [&'static str; N]) -> [&'static str; N] {
+    ids.map(
+        |id| match broadcast.subscribe(Some(&EventId::from_static(id))) {
+            Subscribed::Live(_) => "live",
+            Subscribed::Resumed { .. } => "resumed",
+            Subscribed::Gap(_) => "gap",
+            Subscribed::Unknown(_) => "unknown",
+        },
+    )
+}
+
+#[test]
+fn an_assigned_id_is_known_as_long_as_no_frame_with_a_scope_behind_it_is_forgotten() {
+    let retention = Retention::new().with_frames(1).with_remembered_ids(1);
+    let broadcast = Broadcast::assigning_ids(retention, 1);
+    let ann = Scope::new("ann");
+    let private = || {
+        broadcast
+            .publish_for(&ann, &Event::message("private"))
+            .expect("it is open")
+    };
+    publish(&broadcast, "1");
+    private();
+    for data in ["3", "4", "5"] {
+        publish(&broadcast, data);
+    }
+    // The one with a scope is remembered.
+    assert_eq!(
+        ask(&broadcast, ["1-1", "1-2", "1-3", "1-4"]),
+        ["gap", "unknown", "gap", "resumed"]
+    );
+    private();
+    for data in ["7", "8"] {
+        publish(&broadcast, data);
+    }
+    // 2 is forgotten: so it can't be told from 1. Behind it all is known.
+    assert_eq!(
+        ask(&broadcast, ["1-1", "1-2", "1-3", "1-5", "1-6", "1-7"]),
+        ["unknown", "unknown", "gap", "gap", "unknown", "resumed"]
+    );
+}

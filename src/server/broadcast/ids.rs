@@ -89,8 +89,8 @@ pub(super) struct Index {
     places: HashMap<u64, u64, AsItIs>,
     gone: VecDeque<Gone>,
     remembered: usize,
-    /// A frame of somebody's is not remembered any more.
-    forgot_a_scope: bool,
+    /// The number of the last frame of somebody's that is not remembered any more; 0 if all are.
+    forgotten_scope: u64,
 }
 
 struct Gone {
@@ -109,7 +109,7 @@ impl Index {
             places: HashMap::default(),
             gone: VecDeque::new(),
             remembered,
-            forgot_a_scope: false,
+            forgotten_scope: 0,
         }
     }
 
@@ -139,7 +139,9 @@ impl Index {
         });
         while self.gone.len() > self.remembered {
             if let Some(first) = self.gone.pop_front() {
-                self.forgot_a_scope |= first.scope.is_some();
+                if first.scope.is_some() {
+                    self.forgotten_scope = first.number;
+                }
                 // One lookup. It may stand for a later frame by now.
                 if let Entry::Occupied(place) = self.places.entry(first.hash) {
                     if *place.get() == first.number {
@@ -155,7 +157,8 @@ impl Index {
         let at = self.gone.partition_point(|one| one.number < number);
         match self.gone.get(at).filter(|one| one.number == number) {
             Some(gone) => Ok(gone.scope.as_ref()),
-            None if self.forgot_a_scope => Err(()),
+            None if number <= self.forgotten_scope => Err(()),
+            // Behind that all that were somebody's are remembered, so it was everybody's.
             None => Ok(None),
         }
     }

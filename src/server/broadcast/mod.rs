@@ -203,8 +203,8 @@ impl Broadcast {
     /// Takes the time, counted from any moment that stays the same: frames that are older than
     /// [their age](Retention::with_age) go, and what is published from now on is of this time.
     ///
-    /// Call it now and then, from a timer or before publishing. A time before the last one given
-    /// changes nothing.
+    /// Call it now and then, from a timer or before publishing. What was published before the first
+    /// call is of the time that this gives. A time before the last one given changes nothing.
     pub fn advance(&self, now: Duration) {
         self.core.lock().log.advance(now);
     }

@@ -71,7 +71,8 @@ impl Retention {
 
     /// Sets how many ids are remembered after their frames are gone, so that a client that comes
     /// back too late is told from one whose id was never heard of. Of assigned ids only those
-    /// count whose frames had a scope: of the others all are known for ever.
+    /// count whose frames had a scope. The others are known as long as none with a scope that was
+    /// published behind them is forgotten: for ever where there are no scopes.
     pub const fn with_remembered_ids(mut self, ids: usize) -> Self {
         self.remembered_ids = ids;
         self
