@@ -153,6 +153,10 @@ impl Broadcast {
     /// Publishes an event of somebody's: only subscribers who may see that
     /// [scope](SubscribeOptions::with_scope) get it, live or in a replay.
     ///
+    /// Everybody who waits is woken for it, and all but those pass over it: what a delivery costs for
+    /// each. For events that are one connection's alone and need no replay,
+    /// [`merge`](Subscription::merge) its own target: that wakes nobody else.
+    ///
     /// # Errors
     ///
     /// As [`publish`](Self::publish).

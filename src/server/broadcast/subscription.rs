@@ -11,7 +11,8 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::core::{Core, Identity, State, version};
 use super::filter::Filter;
-use super::options::SubscribeOptions;
+use super::log::Log;
+use super::options::Share;
 use super::waiting::{self, NOWHERE};
 use crate::server::now::NOW;
 use crate::sync::MutexGuard;
@@ -150,28 +151,52 @@ impl Reader {
         // Cloning a waker runs code of the executor's, so it is done before there is a lock. Who has
         // read all is registered at once: it saves the next poll the lock.
         let mut waker = (!cx.waker().will_wake(NOW)).then(|| cx.waker().clone());
-        let mut state = core.lock();
-        if self.cursor < state.log.oldest() {
-            return self.lagged(state);
-        }
-        if self.cursor == state.log.head() {
-            return self.at_head(state, waker);
-        }
-        if self.looks_at_frames(&state) {
-            drop(state);
-            drop(waker);
-            return self.poll_filtered(core, cx);
-        }
-        let (next, bytes) = state.log.take(self.cursor);
-        self.move_to(next);
-        if next == state.log.head() && state.end.is_none() {
-            if let Some(waker) = waker.take() {
-                self.registered = Identity::of(&waker);
-                self.place = state.waiting.insert(waker);
+        for _ in 0..MOST_LOOKS {
+            let mut state = core.lock();
+            if self.cursor < state.log.oldest() {
+                return self.lagged(state);
             }
+            if self.cursor == state.log.head() {
+                return self.at_head(state, waker);
+            }
+            let Some((next, bytes)) = self.take(&mut state.log, core.epoch) else {
+                drop(state);
+                return self.poll_filtered(core, cx);
+            };
+            self.move_to(next);
+            let is_head = next == state.log.head();
+            if bytes.is_empty() {
+                if is_head {
+                    return self.at_head(state, waker);
+                }
+                // Each chunk with a lock of its own: others wait for it.
+                continue;
+            }
+            if is_head && state.end.is_none() {
+                if let Some(waker) = waker.take() {
+                    self.registered = Identity::of(&waker);
+                    self.place = state.waiting.insert(waker);
+                }
+            }
+            drop(state);
+            return Poll::Ready(Some(bytes));
         }
-        drop(state);
-        Poll::Ready(Some(bytes))
+        // Others want to run too.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes a chunk for which nobody is to be asked. `None` if there is somebody.
+    #[inline]
+    fn take(&self, log: &mut Log, epoch: Option<u64>) -> Option<(u64, Bytes)> {
+        let filter = self.filter.as_deref();
+        let share = filter.map_or(Share::Everybodys(None), |filter| filter.options.share());
+        match share {
+            Share::Nothing => None,
+            _ if !log.has_scopes_from(self.cursor) => Some(log.take(self.cursor)),
+            Share::Unscoped => None,
+            Share::Everybodys(mine) => log.take_everybodys(self.cursor, mine, epoch),
+        }
     }
 
     #[inline]
@@ -179,12 +204,6 @@ impl Reader {
         self.cursor = next;
         // What was kept went with the list when there was something to read.
         self.place = NOWHERE;
-    }
-
-    fn looks_at_frames(&self, state: &State) -> bool {
-        let filter = self.filter.as_deref();
-        filter.is_some_and(|filter| filter.options.is_filter())
-            || state.log.has_scopes_from(self.cursor)
     }
 
     /// Polls with all frames read.
@@ -253,10 +272,9 @@ impl Reader {
             let chunk = state.log.look(self.cursor);
             drop(state);
             drop(waker);
-            let filter = self
-                .filter
-                .get_or_insert_with(|| Box::new(Filter::new(SubscribeOptions::new())));
-            let picked = filter.pick(&chunk, core.epoch);
+            // Who has no filter does not come here.
+            let filter = self.filter.as_deref_mut();
+            let picked = filter.map_or_else(Bytes::new, |one| one.pick(&chunk, core.epoch));
             core.lock().log.pass(self.cursor, chunk.next);
             self.move_to(chunk.next);
             if !picked.is_empty() {

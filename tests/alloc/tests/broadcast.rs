@@ -6,7 +6,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use allocation_counter::{AllocationInfo, measure};
 use futures::Stream;
-use sse_proto::{Broadcast, Event, Frame, Retention, Scope, SubscribeOptions, Subscription};
+use sse_proto::{
+    Broadcast, Event, EventType, Frame, Retention, Scope, SubscribeOptions, Subscription,
+};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -39,10 +41,32 @@ fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
     subscriptions
 }
 
+/// Publishes to all, or an event of somebody's who has not subscribed.
+fn publish(broadcast: &Broadcast, is_private: bool) {
+    let event = Event::message("x");
+    let published = if is_private {
+        broadcast.publish_for(&Scope::new("somebody"), &event)
+    } else {
+        broadcast.publish(&event)
+    };
+    published.expect("it is open");
+}
+
 #[test]
 fn an_idle_subscriber_costs_96_bytes_at_most() {
+    for is_private in [false, true] {
+        for epoch in [None, Some(1_732_000_000_000)] {
+            idle_subscribers(is_private, epoch);
+        }
+    }
+}
+
+fn idle_subscribers(is_private: bool, epoch: Option<u64>) {
     const MANY: usize = 10_000;
-    let broadcast = Broadcast::new(Retention::new());
+    let broadcast = match epoch {
+        None => Broadcast::new(Retention::new()),
+        Some(epoch) => Broadcast::assigning_ids(Retention::new(), epoch),
+    };
     let waker = Waker::from(Arc::new(Task));
     let mut subscriptions = Vec::new();
     let made = measure(|| {
@@ -52,14 +76,14 @@ fn an_idle_subscriber_costs_96_bytes_at_most() {
             for subscription in &mut subscriptions {
                 while poll(subscription, &waker).is_ready() {}
             }
-            broadcast.publish(&Event::message("x")).expect("it is open");
+            publish(&broadcast, is_private);
         }
         for subscription in &mut subscriptions {
             while poll(subscription, &waker).is_ready() {}
         }
     });
     let each = (held(made) - 4 * KIB) / MANY;
-    println!("{each} bytes");
+    println!("{each} bytes, private {is_private}, epoch {epoch:?}");
     assert!(
         each <= 96,
         "{each} bytes, {} of them the type",
@@ -175,6 +199,62 @@ fn a_delivery_allocates_nothing() {
             made.count_total <= 10 * 3 + 2,
             "{made:?} for 100 000 deliveries"
         );
+    }
+}
+
+#[test]
+fn a_private_event_allocates_nothing_at_those_whose_it_is_not() {
+    const MANY: usize = 1_000;
+    let scoped = |number: usize| {
+        let scope = Scope::new(format!("user-{number}"));
+        SubscribeOptions::new().with_scope(scope)
+    };
+    let messages = || {
+        let types = [EventType::from_static("message")];
+        SubscribeOptions::new().with_event_types(types)
+    };
+    for epoch in [None, Some(1)] {
+        for kind in 0..3 {
+            let broadcast = match epoch {
+                None => Broadcast::new(Retention::new()),
+                Some(epoch) => Broadcast::assigning_ids(Retention::new(), epoch),
+            };
+            let options = |number| match kind {
+                0 => SubscribeOptions::new(),
+                1 => scoped(number),
+                _ => messages(),
+            };
+            let mut subscriptions: Vec<_> = (0..MANY)
+                .map(|number| {
+                    let subscribed = broadcast.subscribe_with(None, &options(number));
+                    subscribed.or_live()
+                })
+                .collect();
+            let waker = Waker::from(Arc::new(Task));
+            let mut round = |rounds: usize| {
+                for number in 0..rounds {
+                    // One in ten is everybody's.
+                    publish(&broadcast, number % 10 != 0);
+                    for subscription in &mut subscriptions {
+                        while poll(subscription, &waker).is_ready() {}
+                    }
+                }
+            };
+            round(100);
+            let made = measure(|| round(128));
+            // What is shared; and a filter that is asked picks by itself, ids at 64 and 128.
+            let most = if kind == 2 && epoch.is_some() {
+                128 * 8 + 2 * 4 * MANY
+            } else {
+                128 * 8
+            };
+            let most = u64::try_from(most).expect("a small number");
+            assert!(
+                made.count_total <= most,
+                "{} allocations, kind {kind}, epoch {epoch:?}",
+                made.count_total
+            );
+        }
     }
 }
 
