@@ -6,7 +6,8 @@
 mod support;
 
 use sse_proto::{
-    Broadcast, Event, EventId, Retention, Scope, SubscribeOptions, Subscribed, Subscription,
+    Broadcast, Event, EventId, Frame, PublishError, Retention, Scope, SubscribeOptions, Subscribed,
+    Subscription,
 };
 use support::fakes::Reader;
 
@@ -102,4 +103,19 @@ fn an_assigned_id_is_known_as_long_as_no_frame_with_a_scope_behind_it_is_forgott
         ask(&broadcast, ["1-1", "1-2", "1-3", "1-5", "1-6", "1-7"]),
         ["unknown", "unknown", "gap", "gap", "unknown", "resumed"]
     );
+}
+
+#[test]
+fn a_scope_that_is_too_long_is_refused_where_it_is_published_for() {
+    let longest = Scope::new("x".repeat(Scope::MAX_LEN));
+    let longer = Scope::new("x".repeat(Scope::MAX_LEN + 1));
+    let event = Event::message("x");
+    let frame = Frame::new(&event);
+    let refused = Err(PublishError::ScopeTooLong { len: 257 });
+    let own = broadcast();
+    assert_eq!(own.publish_for(&longest, &event), Ok(1));
+    assert_eq!(own.publish_for(&longer, &event), refused);
+    assert_eq!(own.publish_frame_for(&longer, &frame), refused);
+    let assigning = Broadcast::assigning_ids(Retention::new(), 1);
+    assert_eq!(assigning.publish_for(&longer, &event), refused);
 }

@@ -159,7 +159,8 @@ impl Broadcast {
     ///
     /// # Errors
     ///
-    /// As [`publish`](Self::publish).
+    /// As [`publish`](Self::publish), and when the text of the scope is longer than
+    /// [`Scope::MAX_LEN`].
     pub fn publish_for(&self, scope: &Scope, event: &Event<'_>) -> Result<u64, PublishError> {
         publish::event(&self.core, event, Some(scope))
     }
@@ -177,7 +178,7 @@ impl Broadcast {
     ///
     /// # Errors
     ///
-    /// As [`publish_frame`](Self::publish_frame).
+    /// As [`publish_frame`](Self::publish_frame) and [`publish_for`](Self::publish_for).
     pub fn publish_frame_for(&self, scope: &Scope, frame: &Frame) -> Result<u64, PublishError> {
         publish::frame(&self.core, frame, Some(scope))
     }

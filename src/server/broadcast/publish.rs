@@ -25,6 +25,11 @@ pub enum PublishError {
         /// The bytes that are retained.
         limit: usize,
     },
+    /// The text of the scope takes more bytes than [`Scope::MAX_LEN`].
+    ScopeTooLong {
+        /// The bytes that it takes.
+        len: usize,
+    },
     /// The event has an id, and ids are assigned.
     HasId,
     /// A frame can't be given an id, and ids are assigned: publish the event.
@@ -37,6 +42,10 @@ impl fmt::Display for PublishError {
             Self::Closed => f.write_str("the broadcast is closed"),
             Self::TooLarge { len, limit } => {
                 write!(f, "the event takes {len} bytes and the log retains {limit}")
+            }
+            Self::ScopeTooLong { len } => {
+                let most = Scope::MAX_LEN;
+                write!(f, "the scope takes {len} bytes and may take {most}")
             }
             Self::HasId => f.write_str("the event has an id, and the broadcast assigns ids"),
             Self::IsFrame => {
@@ -69,7 +78,7 @@ fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<
     let about = About {
         places: Places::of(parts),
         finds_id: true,
-        scope: scope.cloned(),
+        scope: check_scope(scope)?,
     };
     let mut state = core.lock();
     check_open(&state)?;
@@ -94,7 +103,7 @@ fn with_assigned_id(
     parts: &Parts<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
-    let scope = scope.cloned();
+    let scope = check_scope(scope)?;
     let mut state = core.lock();
     check_open(&state)?;
     let id = Assigned {
@@ -134,7 +143,7 @@ pub(super) fn frame(
     let about = About {
         places: frame.places().clone(),
         finds_id: true,
-        scope: scope.cloned(),
+        scope: check_scope(scope)?,
     };
     let mut state = core.lock();
     check_open(&state)?;
@@ -153,6 +162,15 @@ fn check(core: &Core, len: usize) -> Result<(), PublishError> {
         return Err(PublishError::TooLarge { len, limit });
     }
     Ok(())
+}
+
+/// Texts of scopes are kept with the frames, and counted in what the retention promises.
+fn check_scope(scope: Option<&Scope>) -> Result<Option<Scope>, PublishError> {
+    let len = scope.map_or(0, |scope| scope.as_str().len());
+    if len > Scope::MAX_LEN {
+        return Err(PublishError::ScopeTooLong { len });
+    }
+    Ok(scope.cloned())
 }
 
 fn check_open(state: &State) -> Result<(), PublishError> {

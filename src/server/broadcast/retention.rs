@@ -8,8 +8,10 @@ use core::time::Duration;
 /// [lags](crate::SubscribeOptions::with_skip_ahead).
 ///
 /// The memory that a broadcast holds stays below the bytes retained and an eighth of them, plus
-/// 256 KiB, plus 192 bytes for each frame retained, plus 128 bytes for each id remembered. What
-/// subscribers cost is said at [`Subscription`](crate::Subscription).
+/// 256 KiB, plus 192 bytes for each frame retained, plus 128 bytes for each id remembered; each of
+/// these that has a [`Scope`](crate::Scope) of its own, not a clone of another's, takes the text of
+/// that and 24 bytes more: at most [280](crate::Scope::MAX_LEN). What subscribers cost is said at
+/// [`Subscription`](crate::Subscription).
 ///
 /// # Examples
 ///

@@ -11,12 +11,14 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::core::{Core, Identity, State, version};
 use super::filter::Filter;
+use super::ids::Assigned;
 use super::log::Log;
 use super::options::Share;
 use super::waiting::{self, NOWHERE};
 use crate::server::now::NOW;
 use crate::sync::MutexGuard;
 use crate::wire::encode;
+use crate::wire::field::EventId;
 
 /// The frames of a [`Broadcast`](crate::Broadcast), for the body of one response.
 ///
@@ -99,6 +101,45 @@ impl Subscription {
             Phase::Reads => None,
             Phase::Ended(end) => Some(end),
         }
+    }
+
+    /// Returns an id that stands for its place: a client that comes back with it gets what is
+    /// published behind. `None` where ids are the user's.
+    ///
+    /// A client knows no id before the first event that it got. If it is cut by then, what it missed
+    /// is lost in silence: so send this first, as a block with nothing but an id, before the stream is
+    /// polled. Where ids are the user's, send the id of the last event that the state which the page
+    /// shows includes; or publish one at the start, and let those without an id begin with the
+    /// [oldest](crate::Restart::oldest) event.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::{FutureExt, StreamExt, stream};
+    /// use sse_proto::{Broadcast, Event, EventId, Retention, Subscribed, to_bytes};
+    ///
+    /// let broadcast = Broadcast::assigning_ids(Retention::new(), 7);
+    /// let subscription = broadcast.subscribe(None).or_live();
+    /// let start = subscription.last_event_id().map(|id| Event::block().with_id(id));
+    /// let first = start.as_ref().map(to_bytes);
+    /// let mut body = stream::iter(first).chain(subscription);
+    /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 7-0~\n\n");
+    ///
+    /// // The connection is cut. The client comes back, and missed nothing.
+    /// drop(body);
+    /// broadcast.publish(&Event::message("meanwhile"))?;
+    /// let subscribed = broadcast.subscribe(Some(&EventId::from_static("7-0~")));
+    /// assert!(matches!(subscribed, Subscribed::Resumed { missed: 1, .. }));
+    /// # Ok::<(), sse_proto::PublishError>(())
+    /// ```
+    pub fn last_event_id(&self) -> Option<EventId<'static>> {
+        let place = Assigned {
+            epoch: self.core.epoch?,
+            number: self.reader.cursor - 1,
+            is_place: true,
+        };
+        // Digits are an id.
+        place.text().as_str().parse().ok()
     }
 
     /// Returns how many frames wait, not all of which may be for this subscriber.

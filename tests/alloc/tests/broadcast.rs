@@ -3,11 +3,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
 use futures::Stream;
 use sse_proto::{
-    Broadcast, Event, EventType, Frame, Retention, Scope, SubscribeOptions, Subscription,
+    Broadcast, Event, EventId, EventType, Frame, Retention, Scope, SubscribeOptions, Subscription,
 };
 
 const KIB: usize = 1024;
@@ -171,6 +172,48 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
                 );
                 drop(kept);
             }
+        }
+    }
+}
+
+#[test]
+fn a_log_of_scopes_takes_what_is_promised() {
+    for (frames, remembered) in [(1_025, 4_097), (8_193, 0), (10, 65_537)] {
+        for len in [8, 100, Scope::MAX_LEN] {
+            let retention = Retention::new()
+                .with_frames(frames)
+                .with_bytes(4 * MIB)
+                .with_age(Duration::from_secs(1 << 40))
+                .with_remembered_ids(remembered);
+            let waker = Waker::from(Arc::new(Task));
+            let mut kept = None;
+            let made = measure(|| {
+                let broadcast = Broadcast::new(retention);
+                let all = SubscribeOptions::new().with_scopes(|_| true);
+                let mut plain = broadcast.subscribe(None).or_live();
+                let mut sees_all = broadcast.subscribe_with(None, &all).or_live();
+                let many = frames + remembered + 10;
+                for number in 0..u32::try_from(many).expect("a small number") {
+                    broadcast.advance(Duration::from_secs(number.into()));
+                    // A text of its own each.
+                    let scope = Scope::new(format!("{number:0>len$}"));
+                    let event = Event::block().with_id(number);
+                    broadcast.publish_for(&scope, &event).expect("it is open");
+                }
+                // A join is held for those behind.
+                let unknown = EventId::from_static("none");
+                let subscribed = broadcast.subscribe_with(Some(&unknown), &all);
+                let mut first = subscribed.or_oldest();
+                let behind = broadcast.subscribe(Some(&unknown)).or_oldest();
+                let _ = poll(&mut first, &waker);
+                let _ = (poll(&mut plain, &waker), poll(&mut sees_all, &waker));
+                drop((first, plain, sees_all));
+                kept = Some((broadcast, behind));
+            });
+            let most = most(retention) + (24 + len) * (frames + remembered);
+            let held = held(made);
+            assert!(held <= most, "{held} of {most}: {retention:?} {len}");
+            drop(kept);
         }
     }
 }
