@@ -3,8 +3,12 @@
 use ::core::error::Error;
 use ::core::fmt;
 
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
 use super::core::{Core, State};
-use super::ids::Assigned;
+use super::ids::{Assigned, Text};
 use super::log::About;
 use super::scope::Scope;
 use crate::sync::MutexGuard;
@@ -90,12 +94,14 @@ fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<
         check_open(&state)?;
         state.log.append_own(bytes, about);
     } else {
-        let write = |out: &mut alloc::vec::Vec<u8>| encode::write_block(parts, measured.shape, out);
+        let write = |out: &mut Vec<u8>| encode::write_block(parts, measured.shape, out);
         state.log.append(measured.len, write, about);
     }
     Ok(done(core, state))
 }
 
+/// What takes long for a large event is done without the lock, with the id that it gets unless others
+/// publish meanwhile. Mostly the other one is as long, and then only its digits are put in.
 #[inline(never)]
 fn with_assigned_id(
     core: &Core,
@@ -104,31 +110,81 @@ fn with_assigned_id(
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     let scope = check_scope(scope)?;
+    let guess = id(epoch, core.next_number());
+    let guessed = parts.with_id(guess.as_str());
+    let mut measured = guessed.measure();
+    let places = Places::of(&guessed);
+
     let mut state = core.lock();
     check_open(&state)?;
-    let id = Assigned {
-        epoch,
-        number: state.log.head(),
-        is_place: false,
-    };
-    let text = id.text();
-    let parts = parts.with_id(text.as_str());
-    let measured = parts.measure();
+    if state.log.is_large(measured.len) {
+        drop(state);
+        return large_with_assigned_id(core, epoch, parts, scope);
+    }
+    let id = id(epoch, state.log.head());
+    measured.len = measured.len - guess.len() + id.len();
     check(core, measured.len)?;
     let about = About {
-        places: Places::of(&parts),
+        places: with_id_len(places, id.len()),
         finds_id: false,
         scope,
     };
-    if state.log.is_large(measured.len) {
-        let bytes = encode::parts_to_bytes(&parts, measured);
-        state.log.append_own(bytes, about);
-    } else {
-        let write =
-            |out: &mut alloc::vec::Vec<u8>| encode::write_block(&parts, measured.shape, out);
-        state.log.append(measured.len, write, about);
-    }
+    let parts = parts.with_id(id.as_str());
+    let write = |out: &mut Vec<u8>| encode::write_block(&parts, measured.shape, out);
+    state.log.append(measured.len, write, about);
     Ok(done(core, state))
+}
+
+#[cold]
+fn large_with_assigned_id(
+    core: &Core,
+    epoch: u64,
+    parts: &Parts<'_>,
+    scope: Option<Scope>,
+) -> Result<u64, PublishError> {
+    loop {
+        let guess = id(epoch, core.next_number());
+        let guessed = parts.with_id(guess.as_str());
+        let measured = guessed.measure();
+        check(core, measured.len)?;
+        let places = Places::of(&guessed);
+        let mut bytes = Vec::with_capacity(measured.len);
+        encode::write_block(&guessed, measured.shape, &mut bytes);
+
+        let mut state = core.lock();
+        check_open(&state)?;
+        let id = id(epoch, state.log.head());
+        let digits = places.id.clone().and_then(|place| bytes.get_mut(place));
+        let Some(digits) = digits.filter(|digits| digits.len() == id.len()) else {
+            // A digit more than a moment ago, which happens 19 times.
+            continue;
+        };
+        digits.copy_from_slice(id.as_str().as_bytes());
+        let about = About {
+            places,
+            finds_id: false,
+            scope,
+        };
+        state.log.append_own(Bytes::from(bytes), about);
+        return Ok(done(core, state));
+    }
+}
+
+fn id(epoch: u64, number: u64) -> Text {
+    let id = Assigned {
+        epoch,
+        number,
+        is_place: false,
+    };
+    id.text()
+}
+
+/// Where the id that comes last of what is noted has another length.
+fn with_id_len(places: Places, len: usize) -> Places {
+    Places {
+        id: places.id.map(|place| place.start..place.start + len),
+        ..places
+    }
 }
 
 pub(super) fn frame(
@@ -150,7 +206,7 @@ pub(super) fn frame(
     if state.log.is_large(frame.len()) {
         state.log.append_own(frame.bytes().clone(), about);
     } else {
-        let write = |out: &mut alloc::vec::Vec<u8>| out.extend_from_slice(frame.as_bytes());
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
         state.log.append(frame.len(), write, about);
     }
     Ok(done(core, state))

@@ -157,7 +157,7 @@ impl Subscription {
 
     /// The number that the next frame gets.
     pub(super) fn head(&self) -> u64 {
-        self.core.version() / 2
+        self.core.next_number()
     }
 
     /// Whether the broadcast is closed.
