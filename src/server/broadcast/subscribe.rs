@@ -240,3 +240,25 @@ fn id_of(state: &State, epoch: Option<u64>, number: u64) -> Option<EventId<'stat
     // It was an id before.
     text.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::broadcast::{Broadcast, Retention};
+    use crate::wire::event::Event;
+
+    /// No two texts are known whose hashes are equal under any key, so one is put there.
+    #[test]
+    fn an_id_whose_hash_is_that_of_another_is_unknown() {
+        let broadcast = Broadcast::new(Retention::new());
+        let published = broadcast.publish(&Event::message("x").with_id(1_u32));
+        assert_eq!(published, Ok(1));
+        let mut state = broadcast.core.lock();
+        let hash = state.log.index.hash(b"other");
+        state.log.index.insert(hash, 1);
+        drop(state);
+        let ask = |id| broadcast.subscribe(Some(&EventId::from_static(id)));
+        assert!(matches!(ask("other"), Subscribed::Unknown(_)));
+        assert!(matches!(ask("1"), Subscribed::Resumed { .. }));
+    }
+}

@@ -372,3 +372,35 @@ fn subscribers_that_come_and_go_leave_nothing_behind() {
     });
     assert!(held(made) < 8 * KIB, "{made:?}");
 }
+
+#[test]
+fn what_was_joined_goes_with_the_last_who_is_behind() {
+    let filter = SubscribeOptions::new().with_filter(|_| true);
+    let waker = Waker::from(Arc::new(Task));
+    let skips = SubscribeOptions::new().with_skip_ahead(|_| Event::message("skipped"));
+    for (options, leaves) in [
+        (SubscribeOptions::new(), "drops"),
+        (filter.clone(), "drops"),
+        (filter, "reads"),
+        (skips, "drops"),
+    ] {
+        let broadcast = Broadcast::new(Retention::new());
+        let mut first = broadcast.subscribe(None).or_live();
+        let mut second = broadcast.subscribe_with(None, &options).or_live();
+        for _ in 0..50 {
+            let event = Event::message("x".repeat(1_000));
+            broadcast.publish(&event).expect("it is open");
+        }
+        let made = measure(|| {
+            // Joined, and kept for the second.
+            assert!(poll(&mut first, &waker).is_ready());
+            if leaves == "reads" {
+                assert!(poll(&mut second, &waker).is_ready());
+            } else {
+                drop(second);
+            }
+        });
+        assert!(made.bytes_max > 50_000, "{made:?}");
+        assert!(made.bytes_current < 10_000, "{made:?} {leaves}");
+    }
+}
