@@ -153,7 +153,10 @@ impl<S: Sharing> Merged<S> {
                     subscription.head()
                 }
             }
-            _ => 0,
+            _ => {
+                self.farewell = None;
+                0
+            }
         };
         // What it holds may run code of the user's when it is dropped.
         drop(own);
@@ -177,6 +180,10 @@ impl<S: Sharing> Merged<S> {
 
     /// Ends the target along with the subscription.
     fn end_own(&mut self, end: SubscriptionEnd) {
+        if end == SubscriptionEnd::Lagged {
+            // Also where the target was closed before: what stands in front of it is lost.
+            self.held = None;
+        }
         if let Some(own) = &self.own {
             own.close(match end {
                 SubscriptionEnd::Closed => CloseReason::Closed,
