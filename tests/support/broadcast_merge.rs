@@ -75,7 +75,7 @@ pub fn merges_like_its_parts(setup: Setup, steps: &[Step]) {
         play.step(*step);
     }
     play.step(Step::CloseBroadcast { farewell: true });
-    while !play.has_ended {
+    while !play.seen.has_ended {
         play.poll();
     }
     assert_eq!(play.merged.poll(), Poll::Ready(None));
@@ -97,7 +97,12 @@ struct Play {
     owed: Option<usize>,
     farewell: bool,
     waits: bool,
-    /// It was seen to lag when what was due before came.
+    seen: Seen,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// It lags, and what was due before came.
     lagged: bool,
     /// Nothing may follow, not even what was owed.
     is_cut: bool,
@@ -130,9 +135,7 @@ impl Play {
             owed: None,
             farewell: false,
             waits: false,
-            lagged: false,
-            is_cut: false,
-            has_ended: false,
+            seen: Seen::default(),
         }
     }
 
@@ -169,7 +172,7 @@ impl Play {
                 // What was all taken is not dropped by an abort after the end.
                 let cuts = !self.target.is_drained();
                 self.target.abort();
-                self.is_cut |= cuts;
+                self.seen.is_cut |= cuts;
             }
             Step::CloseBroadcast { farewell } => {
                 if self.broadcast.is_closed() {
@@ -222,13 +225,13 @@ impl Play {
         // What was due before it lagged is taken first.
         let is_due = |chunk: &Option<Bytes>| {
             let chunk = chunk.as_deref().unwrap_or_default();
-            chunk.starts_with(b"data: own") && lags && !self.lagged
+            chunk.starts_with(b"data: own") && lags && !self.seen.lagged
         };
-        if matches!(&polled, Poll::Ready(chunk) if !self.is_cut && is_due(chunk)) {
-            self.lagged = true;
-        } else if self.is_cut || lags {
+        if matches!(&polled, Poll::Ready(chunk) if !self.seen.is_cut && is_due(chunk)) {
+            self.seen.lagged = true;
+        } else if self.seen.is_cut || lags {
             assert_eq!(polled, Poll::Ready(None), "something follows the end");
-            self.is_cut = true;
+            self.seen.is_cut = true;
             if lags && self.owed.is_none() {
                 assert!(matches!(
                     self.target.close_reason(),
@@ -238,14 +241,14 @@ impl Play {
         }
         match polled {
             Poll::Ready(Some(chunk)) => {
-                assert!(!self.has_ended);
+                assert!(!self.seen.has_ended);
                 self.wire.extend_from_slice(&chunk);
             }
             Poll::Ready(None) => {
                 let is_over = self.target.is_closed();
                 assert!(is_over, "it ended by itself");
                 assert!(self.merged.stream.is_terminated());
-                self.has_ended = true;
+                self.seen.has_ended = true;
             }
             Poll::Pending => {
                 let comes_back = self.merged.wakes.take() > 0;
@@ -288,7 +291,7 @@ impl Play {
             }
         }
         assert!(!ended || self.farewell, "a farewell of nobody's");
-        if !self.is_cut {
+        if !self.seen.is_cut {
             assert!(
                 shared >= self.owed.unwrap_or(0),
                 "{shared} of {:?}",

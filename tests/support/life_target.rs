@@ -127,8 +127,8 @@ impl<S: Sharing> Open<S> {
         told: Told,
         listen: fn(&TargetHandle<S>),
     ) -> Self {
-        let marker = rules.marked.then(marker);
-        target.set_gap_marker(marker).expect("it has no id");
+        let set = target.set_gap_marker(rules.marked.then(marker));
+        set.expect("it has no id");
         let mut open = Self {
             closed: target.closed(),
             handles: vec![target],
@@ -213,8 +213,8 @@ impl<S: Sharing> Open<S> {
                 return Some(self.ask(*who, reserve, Wakes::new()));
             }
             Command::Mark(marked) => {
-                let marker = marked.then(marker);
-                target.set_gap_marker(marker).expect("it has no id");
+                let set = target.set_gap_marker(marked.then(marker));
+                set.expect("it has no id");
             }
             Command::Listen => (self.listen)(target),
             Command::End(CloseReason::Failed) => target.fail("broken"),

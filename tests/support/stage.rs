@@ -282,8 +282,8 @@ macro_rules! channel {
         impl $Channel {
             pub fn new(rules: Rules) -> Self {
                 let (target, stream) = $open(rules.limits());
-                let marker = rules.marked.then(marker);
-                target.set_gap_marker(marker).expect("it has no id");
+                let set = target.set_gap_marker(rules.marked.then(marker));
+                set.expect("it has no id");
                 let shared = Arc::new($State {
                     stream: Mutex::new(stream),
                     wakes: Arc::default(),

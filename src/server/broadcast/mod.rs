@@ -22,6 +22,7 @@ mod merge;
 mod options;
 mod place;
 mod publish;
+mod reader;
 mod retention;
 mod scope;
 mod segments;
