@@ -174,7 +174,9 @@ fn private_events() {
         let mut tasks: Vec<_> = (0..SUBSCRIBERS)
             .map(|number| Task::new(broadcast.subscribe_with(None, &options(number)).or_live()))
             .collect();
-        tasks.iter_mut().for_each(|task| _ = task.run());
+        for task in &mut tasks {
+            task.run();
+        }
         let mut next = 0;
         move || {
             next = (next + 1) % SUBSCRIBERS;
@@ -193,7 +195,9 @@ fn private_events() {
             Task::new(broadcast.subscribe(None).or_live().merge(stream))
         })
         .collect();
-    merged.iter_mut().for_each(|task| _ = task.run());
+    for task in &mut merged {
+        task.run();
+    }
     let mut next = 0;
     compare(
         "an event of one of 10 000 subscribers",

@@ -64,8 +64,47 @@ use crate::wire::frame::Frame;
 /// A client resumes strictly behind the id that it comes back with, and a replay goes over into what
 /// is live without a duplicate and without a hole. The ids are either the user's, any text
 /// ([`new`](Self::new)): a number, the id of a Redis stream entry. Give each event an id of its own;
-/// one that recurs stands for its last event, and behind an event without an id a client can't
-/// resume. Or they are assigned ([`assigning_ids`](Self::assigning_ids)).
+/// one that recurs stands for its last event (so let none recur in another [`Scope`]: who has it from
+/// the first is told that it is unknown), and behind an event without an id a client can't resume. Or
+/// they are assigned ([`assigning_ids`](Self::assigning_ids)).
+///
+/// A client that is cut before its first event knows no id: see
+/// [`Subscription::last_event_id`] for what to send first.
+///
+/// # Which part for what
+///
+/// - Events for one user or tenant, which are to be replayed to them alone: [`publish_for`](Self::publish_for).
+/// - Only some event types, a filter, another rule for laggards: [`subscribe_with`](Self::subscribe_with).
+/// - Answers to one connection, which need no replay: [`Subscription::merge`].
+/// - Keep-alive comments, first bytes, larger chunks: [`adapt`](crate::adapt).
+///
+/// In a handler, with the feature `http`:
+///
+/// ```
+/// # #[cfg(feature = "http")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sse_proto::http::{Request, Response};
+/// use sse_proto::{Body, Broadcast, Event, Retention, Subscription, read_request, response};
+///
+/// fn events<B>(broadcast: &Broadcast, request: &Request<B>) -> Response<Body<Subscription>> {
+///     match read_request(request.headers()) {
+///         Ok(last_event_id) => {
+///             let subscribed = broadcast.subscribe(last_event_id.as_ref());
+///             response(request.version(), subscribed.or_oldest())
+///         }
+///         Err(error) => error.into_response(),
+///     }
+/// }
+///
+/// let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
+/// broadcast.publish(&Event::message("hi"))?;
+/// let request = Request::get("/events").header("last-event-id", "1-1").body(())?;
+/// assert_eq!(events(&broadcast, &request).headers()["content-type"], "text/event-stream");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "http"))]
+/// # fn main() {}
+/// ```
 ///
 /// # Examples
 ///

@@ -110,10 +110,11 @@ fn with_assigned_id(
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     let scope = check_scope(scope)?;
-    let guess = id(epoch, core.next_number());
-    let guessed = parts.with_id(guess.as_str());
+    let number = core.next_number();
+    let mut text = id(epoch, number);
+    let guessed = parts.with_id(text.as_str());
     let mut measured = guessed.measure();
-    let places = Places::of(&guessed);
+    let mut places = Places::of(&guessed);
 
     let mut state = core.lock();
     check_open(&state)?;
@@ -121,15 +122,20 @@ fn with_assigned_id(
         drop(state);
         return large_with_assigned_id(core, epoch, parts, scope);
     }
-    let id = id(epoch, state.log.head());
-    measured.len = measured.len - guess.len() + id.len();
+    let head = state.log.head();
+    if head != number {
+        let before = text.len();
+        text = id(epoch, head);
+        measured.len = measured.len - before + text.len();
+        places.id = places.id.map(|place| place.start..place.start + text.len());
+    }
     check(core, measured.len)?;
     let about = About {
-        places: with_id_len(places, id.len()),
+        places,
         finds_id: false,
         scope,
     };
-    let parts = parts.with_id(id.as_str());
+    let parts = parts.with_id(text.as_str());
     let write = |out: &mut Vec<u8>| encode::write_block(&parts, measured.shape, out);
     state.log.append(measured.len, write, about);
     Ok(done(core, state))
@@ -177,14 +183,6 @@ fn id(epoch: u64, number: u64) -> Text {
         is_place: false,
     };
     id.text()
-}
-
-/// Where the id that comes last of what is noted has another length.
-fn with_id_len(places: Places, len: usize) -> Places {
-    Places {
-        id: places.id.map(|place| place.start..place.start + len),
-        ..places
-    }
 }
 
 pub(super) fn frame(

@@ -20,6 +20,7 @@ use core::time::Duration;
 /// use sse_proto::{Broadcast, Event, Retention};
 ///
 /// let broadcast = Broadcast::new(Retention::new().with_frames(2).with_age(Duration::from_secs(60)));
+/// broadcast.advance(Duration::ZERO);
 /// for data in ["1", "2", "3"] {
 ///     broadcast.publish(&Event::message(data))?;
 /// }

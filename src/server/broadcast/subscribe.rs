@@ -86,8 +86,8 @@ pub enum Subscribed {
     Resumed {
         /// The stream.
         subscription: Subscription,
-        /// How many frames are replayed; where the subscriber does not take all, how many it is
-        /// offered.
+        /// How many frames are replayed; where the subscriber does not take all, or there are scopes,
+        /// how many were published, also those that it may not see. Don't show it to a client then.
         missed: u64,
     },
     /// The id was here once, and frames behind it are gone.

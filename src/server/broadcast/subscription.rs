@@ -33,7 +33,7 @@ use crate::wire::field::EventId;
 ///
 /// It ends when the broadcast is closed, after all that was published; and when it lags, so that its
 /// next frame is not retained any more, unless it
-/// [skips ahead](SubscribeOptions::with_skip_ahead). An `EventSource` comes back by itself and is
+/// [skips ahead](crate::SubscribeOptions::with_skip_ahead). An `EventSource` comes back by itself and is
 /// resumed or told. An ended stream stays ended.
 pub struct Subscription {
     core: Arc<Core>,
