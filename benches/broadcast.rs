@@ -19,6 +19,7 @@ use futures::Stream;
 use harness::{Candidate, Role, Work, compare};
 use sse_proto::{
     Broadcast, Event, EventId, EventType, Frame, Retention, Scope, SubscribeOptions, Subscription,
+    channel,
 };
 
 const DATA: &str = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" the quick brown fox jumps over a dog!!"}}"#;
@@ -29,6 +30,7 @@ fn main() {
             deliver(subscribers, burst);
         }
     }
+    private_events();
     publish_to_nobody();
     catch_up();
     find_ids();
@@ -48,14 +50,14 @@ impl Wake for Woken {
     }
 }
 
-struct Task {
+struct Task<S = Subscription> {
     woken: Arc<Woken>,
     waker: Waker,
-    subscription: Subscription,
+    subscription: S,
 }
 
-impl Task {
-    fn new(subscription: Subscription) -> Self {
+impl<S: Stream<Item = Bytes> + Unpin> Task<S> {
+    fn new(subscription: S) -> Self {
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         Self {
             waker: Waker::from(Arc::clone(&woken)),
@@ -156,6 +158,77 @@ fn deliver(subscribers: usize, burst: usize) {
                 "Broadcast, with a scope",
                 exchange(broadcast(), burst, &scoped, subscribers),
             ),
+        ],
+    );
+}
+
+/// One event of somebody's, each time another one's, for which all who subscribe are woken and pass over it but one. And
+/// the same event by the target of a merged stream, which wakes that one alone.
+fn private_events() {
+    const SUBSCRIBERS: u32 = 10_000;
+    let user = |number: u32| Scope::new(format!("user-{number}"));
+    let event = delta();
+    let each = |options: &dyn Fn(u32) -> SubscribeOptions| {
+        let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
+        let event = delta();
+        let mut tasks: Vec<_> = (0..SUBSCRIBERS)
+            .map(|number| Task::new(broadcast.subscribe_with(None, &options(number)).or_live()))
+            .collect();
+        for task in &mut tasks {
+            task.run();
+        }
+        let mut next = 0;
+        move || {
+            next = (next + 1) % SUBSCRIBERS;
+            broadcast
+                .publish_for(&user(next), &event)
+                .expect("it is open");
+            tasks.iter_mut().map(Task::run).sum::<usize>()
+        }
+    };
+    let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
+    let mut targets = Vec::new();
+    let mut merged: Vec<_> = (0..SUBSCRIBERS)
+        .map(|_| {
+            let (target, stream) = channel();
+            targets.push(target);
+            Task::new(broadcast.subscribe(None).or_live().merge(stream))
+        })
+        .collect();
+    for task in &mut merged {
+        task.run();
+    }
+    let mut next = 0;
+    compare(
+        "an event of one of 10 000 subscribers",
+        Work {
+            events: SUBSCRIBERS,
+            bytes: Frame::new(&event).len(),
+        },
+        &mut [
+            Candidate::new(
+                Role::Ours,
+                "publish_for, nobody has a scope",
+                each(&|_| SubscribeOptions::new()),
+            ),
+            Candidate::new(
+                Role::Ours,
+                "publish_for, each has a scope",
+                each(&|number| SubscribeOptions::new().with_scope(user(number))),
+            ),
+            Candidate::new(
+                Role::Ours,
+                "publish_for, a predicate each",
+                each(&|number| {
+                    let mine = user(number);
+                    SubscribeOptions::new().with_scopes(move |scope| *scope == mine)
+                }),
+            ),
+            Candidate::new(Role::Ours, "merge, the target of one", || {
+                next = (next + 1) % targets.len();
+                targets[next].dispatch(&event).expect("it has room");
+                merged.iter_mut().map(Task::run).sum::<usize>()
+            }),
         ],
     );
 }

@@ -22,7 +22,7 @@
 //! - **[`encode`], [`encode_to_slice`], [`to_bytes`]** for who only wants the bytes of an
 //!   [`Event`]; **[`EventWriter`]** for data that comes in pieces; **[`Frame`]** for one event that
 //!   goes to many.
-//! - **`Broadcast`** for one source and many clients, each of whom can come back and miss nothing:
+//! - **[`Broadcast`]** for one source and many clients, each of whom can come back and miss nothing:
 //!   encoded once, kept in a log, read by any number of streams. Needs the feature `std`.
 //! - **[`adapt`]** for what stands around a stream: keep-alive comments by any [`Timer`], first
 //!   bytes, the end at a shutdown, fewer and larger chunks.

@@ -191,6 +191,10 @@ fn an_event_that_is_not_published_says_why() {
             "the event takes 20 bytes and the log retains 10",
         ),
         (
+            PublishError::ScopeTooLong { len: 257 },
+            "the scope takes 257 bytes and may take 256",
+        ),
+        (
             PublishError::HasId,
             "the event has an id, and the broadcast assigns ids",
         ),

@@ -4,15 +4,12 @@
 
 mod support;
 
-use std::task::Poll;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sse_proto::{Broadcast, Event, EventType, Limits, Retention, channel_with};
 use support::broadcast::plays_like_its_model;
+use support::broadcast_merge::{Setup, Step, merges_like_its_parts};
 use support::broadcast_model::Config;
 use support::broadcast_ops::{Op, WhichId};
-use support::fakes::Reader;
 
 fn configs() -> impl Strategy<Value = Config> {
     (
@@ -72,83 +69,41 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     })
 }
 
-/// What happens to a merged stream.
-#[derive(Clone, Copy, Debug)]
-enum Merge {
-    Publish { len: usize },
-    Dispatch { len: usize },
-    Poll,
-}
-
-fn merges() -> impl Strategy<Value = Merge> {
-    let len = || prop_oneof![9 => 0..50_usize, 1 => 10_000..70_000_usize];
-    prop_oneof![
-        len().prop_map(|len| Merge::Publish { len }),
-        len().prop_map(|len| Merge::Dispatch { len }),
-        Just(Merge::Poll),
-    ]
-}
-
-/// Both keep their order, nothing is lost, and a personal event stands behind all frames that were
-/// published before its dispatch.
-fn merges_in_order(steps: &[Merge]) {
-    let broadcast = Broadcast::new(Retention::new().with_bytes(64 << 20));
-    let (target, stream) = channel_with(Limits::new().with_bytes(64 << 20));
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
-    let (mut out, mut published, mut dispatched) = (Vec::new(), 0, Vec::new());
-    let mut is_waiting = false;
-    for step in steps {
-        let text = |number, len| format!("{number} {}", "x".repeat(len));
-        match *step {
-            Merge::Publish { len } => {
-                published += 1;
-                let event = Event::new(EventType::from_static("all"), text(published, len));
-                broadcast.publish(&event).expect("it is open");
-            }
-            Merge::Dispatch { len } => {
-                // How many were published before.
-                dispatched.push(published);
-                let event = Event::message(text(dispatched.len(), len));
-                target.dispatch(&event).expect("it has room");
-            }
-            Merge::Poll => {
-                let polled = merged.poll();
-                is_waiting = polled.is_pending();
-                if let Poll::Ready(chunk) = polled {
-                    out.extend_from_slice(&chunk.expect("it has not ended"));
-                }
-                continue;
-            }
+fn merges() -> impl Strategy<Value = (Setup, Vec<Step>)> {
+    let setup = (
+        any::<bool>(),
+        prop_oneof![1..40_usize, Just(10_000)],
+        0..5_u8,
+    );
+    let setup = setup.prop_map(|(assigned, frames, kind)| Setup {
+        assigned,
+        frames,
+        kind,
+    });
+    let len = || prop_oneof![9 => 0..50_u16, 1 => 10_000..60_000_u16];
+    let step = prop_oneof![
+        10 => (0..3_u8, 0..3_u8, len()).prop_map(|(event_type, scope, len)| Step::Publish {
+            event_type,
+            scope,
+            len,
+        }),
+        6 => len().prop_map(|len| Step::Dispatch { len }),
+        10 => Just(Step::Poll),
+    ];
+    let end = prop_oneof![
+        Just(Step::Close),
+        Just(Step::Abort),
+        any::<bool>().prop_map(|farewell| Step::CloseBroadcast { farewell }),
+    ];
+    let ends = vec((vec(step.clone(), 0..4), end), 0..3);
+    let steps = (vec(step, 0..80), ends).prop_map(|(mut steps, ends)| {
+        for (before, end) in ends {
+            steps.extend(before);
+            steps.push(end);
         }
-        if std::mem::take(&mut is_waiting) {
-            assert!(merged.wakes.take() > 0, "a wake is lost");
-        }
-    }
-    while let Poll::Ready(chunk) = merged.poll() {
-        out.extend_from_slice(&chunk.expect("it has not ended"));
-    }
-    let (mut shared, mut own) = (0, 0);
-    let out = String::from_utf8(out).expect("a text");
-    for block in out.split_terminator("\n\n") {
-        let (is_shared, data) = match block.strip_prefix("event: all\ndata: ") {
-            Some(data) => (true, data),
-            None => (false, block.strip_prefix("data: ").expect("data")),
-        };
-        let (number, _) = data.split_once(' ').expect("a number");
-        let number: usize = number.parse().expect("a number");
-        if is_shared {
-            shared += 1;
-            assert_eq!(number, shared);
-        } else {
-            assert!(
-                dispatched[own] <= shared,
-                "{own} stands in front of {shared}"
-            );
-            own += 1;
-            assert_eq!(number, own);
-        }
-    }
-    assert_eq!((shared, own), (published, dispatched.len()));
+        steps
+    });
+    (setup, steps)
 }
 
 proptest! {
@@ -160,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn personal_events_stand_behind_what_was_published_before_them(steps in vec(merges(), 0..80)) {
-        merges_in_order(&steps);
+    fn a_merged_stream_is_what_its_parts_are((setup, steps) in merges()) {
+        merges_like_its_parts(setup, &steps);
     }
 }

@@ -40,7 +40,8 @@ pub(crate) struct Publisher {
     ended: watch::Sender<bool>,
 }
 
-/// The data of the first event of each stream, which has no id.
+/// The data of the first event of each stream. Where the client has no id yet it has one, which stands
+/// for the place where the stream begins, so that a client that is cut at once misses nothing either.
 #[derive(Serialize)]
 struct Hello<'a> {
     run: String,
@@ -102,7 +103,12 @@ impl Publisher {
             Some(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
         }
         let (subscription, begins, replayed) = self.begin(last_event_id);
-        let hello = self.hello(last_event_id, begins, replayed);
+        let start = match begins {
+            Begins::Live => subscription.last_event_id(),
+            // The client keeps the one that it has until it gets another with an event.
+            Begins::Resumed | Begins::Gap | Begins::Unknown => None,
+        };
+        let hello = self.hello(last_event_id, begins, replayed, start);
 
         // The client's own target has no events here. It knows when and why the stream ends.
         let (target, own) = channel();
@@ -163,6 +169,7 @@ impl Publisher {
         last_event_id: Option<&EventId<'_>>,
         begins: Begins,
         replayed: u64,
+        start: Option<EventId<'_>>,
     ) -> Option<Frame> {
         let hello = Event::json(&Hello {
             run: self.run.to_string(),
@@ -173,9 +180,13 @@ impl Publisher {
             system: System::long_os_version(),
         });
         match hello {
-            Ok(hello) => Some(Frame::new(
-                &hello.with_event_type(EventType::from_static("hello")),
-            )),
+            Ok(hello) => {
+                let hello = hello.with_event_type(EventType::from_static("hello"));
+                Some(Frame::new(&match start {
+                    Some(start) => hello.with_id(start),
+                    None => hello,
+                }))
+            }
             Err(error) => {
                 log(format_args!("a client is not greeted: {error}"));
                 None

@@ -16,6 +16,9 @@ pub struct Config {
 
 pub const EPOCH: u64 = 7;
 
+/// The clock of the play begins near this, and not with the broadcast.
+const START: Duration = Duration::from_secs(1_000_000);
+
 /// A frame that was published.
 #[derive(Clone, Debug)]
 pub struct Published {
@@ -43,6 +46,7 @@ pub struct Model {
     /// The number of the oldest that is retained.
     pub oldest: u64,
     now: Duration,
+    has_time: bool,
     pub closed: bool,
 }
 
@@ -53,6 +57,7 @@ impl Model {
             all: Vec::new(),
             oldest: 1,
             now: Duration::ZERO,
+            has_time: false,
             closed: false,
         }
     }
@@ -98,6 +103,13 @@ impl Model {
 
     pub fn advance(&mut self, seconds: u8) {
         self.now += Duration::from_secs(u64::from(seconds));
+        if !self.has_time {
+            // As of a clock that did not begin with this broadcast. What was published before the
+            // first time is of that time.
+            self.has_time = true;
+            self.now += START;
+            self.all.iter_mut().for_each(|frame| frame.at = self.now);
+        }
         let Some(age) = self.config.age else {
             return;
         };
@@ -110,9 +122,9 @@ impl Model {
         self.now
     }
 
-    /// What is remembered of the frames that are gone: the numbers, and whether one with a scope was
-    /// forgotten.
-    fn remembered(&self) -> (Vec<u64>, bool) {
+    /// What is remembered of the frames that are gone: the numbers, and the last one with a scope that
+    /// is forgotten.
+    fn remembered(&self) -> (Vec<u64>, u64) {
         let worth = |number: &u64| {
             let frame = self.frame(*number);
             let has_id = frame.id.as_deref().is_some_and(|id| !id.is_empty());
@@ -121,11 +133,9 @@ impl Model {
         let mut gone: Vec<u64> = (1..self.oldest).filter(worth).collect();
         let forgotten = gone.len().saturating_sub(self.config.remembered);
         let kept = gone.split_off(forgotten);
-        (
-            kept,
-            gone.iter()
-                .any(|&number| self.frame(number).scope.is_some()),
-        )
+        let mut forgotten = gone.into_iter().rev();
+        let last = forgotten.find(|&number| self.frame(number).scope.is_some());
+        (kept, last.unwrap_or(0))
     }
 
     /// What is to be said of an id, to one who sees some scopes.
@@ -133,12 +143,12 @@ impl Model {
         let Some(id) = id.filter(|id| !id.is_empty()) else {
             return Answer::Live;
         };
-        let (remembered, forgot_a_scope) = self.remembered();
+        let (remembered, forgotten_scope) = self.remembered();
         let is_known = |number: &u64| *number >= self.oldest || remembered.contains(number);
         let visible = |number: u64| self.frame(number).scope.is_none_or(&sees);
         let number = if self.config.assigned {
             self.assigned(id).filter(|&(number, is_place)| {
-                let sure = is_known(&number) || !forgot_a_scope;
+                let sure = is_known(&number) || number > forgotten_scope;
                 is_place || (sure && number > 0 && visible(number))
             })
         } else {

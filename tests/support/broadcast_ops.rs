@@ -87,12 +87,12 @@ pub fn read(data: &[u8]) -> (Config, Vec<Op>) {
     (config, ops)
 }
 
-fn number(input: &mut Input<'_>) -> u8 {
+pub(super) fn number(input: &mut Input<'_>) -> u8 {
     input.byte() % 16
 }
 
 /// Digits are small lengths, letters steps of 100.
-fn len(input: &mut Input<'_>) -> u16 {
+pub(super) fn len(input: &mut Input<'_>) -> u16 {
     match input.byte() {
         byte @ b'a'.. => u16::from(byte - b'a') * 100,
         byte => u16::from(byte % 16),

@@ -127,7 +127,8 @@ impl<S: Sharing> Open<S> {
         told: Told,
         listen: fn(&TargetHandle<S>),
     ) -> Self {
-        target.set_gap_marker(rules.marked.then(marker));
+        let set = target.set_gap_marker(rules.marked.then(marker));
+        set.expect("it has no id");
         let mut open = Self {
             closed: target.closed(),
             handles: vec![target],
@@ -211,7 +212,10 @@ impl<S: Sharing> Open<S> {
                 self.slots[*who] = Slot::Free;
                 return Some(self.ask(*who, reserve, Wakes::new()));
             }
-            Command::Mark(marked) => target.set_gap_marker(marked.then(marker)),
+            Command::Mark(marked) => {
+                let set = target.set_gap_marker(marked.then(marker));
+                set.expect("it has no id");
+            }
             Command::Listen => (self.listen)(target),
             Command::End(CloseReason::Failed) => target.fail("broken"),
             Command::End(CloseReason::Closed) => target.close(),

@@ -8,6 +8,7 @@
 )]
 
 pub mod broadcast;
+pub mod broadcast_merge;
 pub mod broadcast_model;
 pub mod broadcast_ops;
 pub mod client;

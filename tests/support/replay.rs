@@ -1,6 +1,7 @@
 //! What each fuzz target does with its bytes; the stable tests do the same with the seeds.
 
 use super::broadcast;
+use super::broadcast_merge;
 use super::broadcast_ops;
 use super::client;
 use super::input::Input;
@@ -46,8 +47,13 @@ pub fn client(data: &[u8]) {
     client::reconnects_like_its_model(&setup, &steps);
 }
 
-/// What is retained, then operations; [`broadcast_ops::read`] has the letters.
+/// What is retained, then operations; [`broadcast_ops::read`] has the letters. Behind an `m`, what is
+/// merged, then steps: [`broadcast_merge::read`].
 pub fn broadcast(data: &[u8]) {
+    if let Some(data) = data.strip_prefix(b"m") {
+        let (setup, steps) = broadcast_merge::read(data);
+        return broadcast_merge::merges_like_its_parts(setup, &steps);
+    }
     let (config, ops) = broadcast_ops::read(data);
     broadcast::plays_like_its_model(config, &ops);
 }

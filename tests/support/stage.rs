@@ -282,7 +282,8 @@ macro_rules! channel {
         impl $Channel {
             pub fn new(rules: Rules) -> Self {
                 let (target, stream) = $open(rules.limits());
-                target.set_gap_marker(rules.marked.then(marker));
+                let set = target.set_gap_marker(rules.marked.then(marker));
+                set.expect("it has no id");
                 let shared = Arc::new($State {
                     stream: Mutex::new(stream),
                     wakes: Arc::default(),

@@ -67,7 +67,7 @@ function end(text, ...details) {
 function received(type, event) {
   total.events += 1;
   lastId = event.lastEventId === "" ? null : event.lastEventId;
-  // An event without an ID of its own repeats the last one; only `hello` and `bye` have none here.
+  // An event without an ID of its own repeats the last one. `bye` has none here, and that of `hello` is of no event.
   list({ type, id: type === "hello" || type === "bye" ? "" : event.lastEventId, data: event.data });
   if (type in samples) sample(type, JSON.parse(event.data));
   if (type === "hello") greeted(JSON.parse(event.data));

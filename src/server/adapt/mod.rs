@@ -143,7 +143,9 @@ pub trait EventStreamExt: Stream<Item = Bytes> + Sized {
     /// comes the [farewell](Until::with_farewell), if there is one.
     ///
     /// An `EventStream` has a method of the same name, which a call finds first, and which delivers
-    /// all that is queued and records the reason.
+    /// all that is queued and records the reason; so has a merged stream of a broadcast. For a
+    /// subscription alone, which may pass over many frames that are not for it before the next one
+    /// that is, close the broadcast instead: a stream that only goes on later has nothing ready here.
     ///
     /// # Examples
     ///

@@ -115,11 +115,16 @@ impl<S: Stream<Item = Bytes>, F: Future> Until<S, F> {
             this.future.set(None);
         }
         if *this.left > 0 {
-            if let Poll::Ready(Some(chunk)) = this.inner.as_mut().poll_next(cx) {
-                // A chunk without a byte counts too: there must not be any number of them.
-                *this.left = this.left.saturating_sub(chunk.len().max(1));
-                this.tail.pass(&chunk);
-                return Poll::Ready(Some(chunk));
+            match this.inner.as_mut().poll_next(cx) {
+                Poll::Ready(Some(chunk)) => {
+                    // A chunk without a byte counts too: there must not be any number of them.
+                    *this.left = this.left.saturating_sub(chunk.len().max(1));
+                    this.tail.pass(&chunk);
+                    return Poll::Ready(Some(chunk));
+                }
+                // It was told, and says itself when it has ended.
+                Poll::Pending if this.tell.is_some() => return Poll::Pending,
+                Poll::Ready(None) | Poll::Pending => {}
             }
         }
         this.inner.end();

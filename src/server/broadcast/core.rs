@@ -70,6 +70,12 @@ impl Core {
         self.version.load(Ordering::Acquire)
     }
 
+    /// The number that the next frame had a moment ago.
+    #[inline]
+    pub(super) fn next_number(&self) -> u64 {
+        self.version() / 2
+    }
+
     /// Tells everybody who waits that something has changed. Without the lock, since a waker is
     /// somebody else's code; each is woken, whatever another one does.
     #[inline]

@@ -1,4 +1,8 @@
 //! What of a chunk goes to a subscriber that does not take all.
+//!
+//! Where ids are assigned, ids of what is left out go out at fixed places, those whose number divides
+//! by the distance that the subscriber chose: so nothing need be noted between two polls, and all who
+//! see the same are given the same bytes.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -18,8 +22,8 @@ pub(super) struct Filter {
     passed: Passed,
 }
 
-/// What went by since the client last got an id.
-#[derive(Clone, Default)]
+/// What went by since the client last got an id, where ids are the user's.
+#[derive(Default)]
 struct Passed {
     frames: u32,
     /// The last id that went by and is the client's to come back with; empty if there was none.
@@ -47,8 +51,11 @@ impl Filter {
         let Some(frames) = &chunk.frames else {
             return chunk.bytes.clone();
         };
-        let mut passed = self.passed.clone();
-        let mut picked = Picked::new(chunk);
+        let mut passing = Passing {
+            frames: self.passed.frames,
+            id: None,
+        };
+        let mut picked = Picked::new(&chunk.bytes);
         let mut start = 0;
         for (frame, number) in frames.iter().zip(chunk.from..) {
             let bytes = chunk.bytes.get(start..frame.end).unwrap_or_default();
@@ -57,21 +64,26 @@ impl Filter {
             if sees && self.options.takes(&metadata) {
                 picked.put(start, frame.end);
                 if metadata.id.is_some() {
-                    passed.clear();
+                    passing = Passing::NOTHING;
                 }
+            } else if let Some(epoch) = epoch {
+                picked.leave_out(number, !sees, epoch, self.options.id_after());
             } else {
                 picked.skip();
-                passed.frame(number, metadata.id.filter(|_| sees), epoch);
-                if passed.frames >= self.options.id_after() {
-                    picked.put_id(&passed.id);
-                    if !passed.id.is_empty() {
-                        passed.clear();
-                    }
+                passing.frame(metadata.id.filter(|_| sees));
+                let id = passing.id.unwrap_or(&self.passed.id);
+                if passing.frames >= self.options.id_after() && !id.is_empty() {
+                    picked.put_id(id);
+                    passing = Passing::NOTHING;
                 }
             }
             start = frame.end;
         }
-        self.passed = passed;
+        self.passed.frames = passing.frames;
+        if let Some(id) = passing.id {
+            self.passed.id.clear();
+            self.passed.id.push_str(id);
+        }
         picked.finish()
     }
 }
@@ -88,36 +100,34 @@ impl Known {
 }
 
 impl Passed {
-    fn frame(&mut self, number: u64, id: Option<&str>, epoch: Option<u64>) {
-        self.frames = self.frames.saturating_add(1);
-        match (id, epoch) {
-            (Some(""), _) | (None, None) => {}
-            (Some(id), _) => {
-                self.id.clear();
-                self.id.push_str(id);
-            }
-            // Another's, whose id this client must not learn.
-            (None, Some(epoch)) => {
-                let place = Assigned {
-                    epoch,
-                    number,
-                    is_place: true,
-                };
-                self.id.clear();
-                self.id.push_str(place.text().as_str());
-            }
-        }
-    }
-
     fn clear(&mut self) {
         self.frames = 0;
         self.id.clear();
     }
 }
 
+/// As [`Passed`], while a chunk is looked at.
+struct Passing<'a> {
+    frames: u32,
+    /// `None` if it is the one that was noted before.
+    id: Option<&'a str>,
+}
+
+impl<'a> Passing<'a> {
+    const NOTHING: Self = Self {
+        frames: 0,
+        id: Some(""),
+    };
+
+    fn frame(&mut self, id: Option<&'a str>) {
+        self.frames = self.frames.saturating_add(1);
+        self.id = id.filter(|id| !id.is_empty()).or(self.id);
+    }
+}
+
 /// What is picked so far: the beginning of the chunk, shared, as long as nothing is left out.
-struct Picked<'a> {
-    chunk: &'a Chunk,
+pub(super) struct Picked<'a> {
+    chunk: &'a Bytes,
     whole: usize,
     copied: Option<BytesMut>,
     /// Where an id stands that nothing follows yet: the next one replaces it.
@@ -125,7 +135,7 @@ struct Picked<'a> {
 }
 
 impl<'a> Picked<'a> {
-    fn new(chunk: &'a Chunk) -> Self {
+    pub(super) fn new(chunk: &'a Bytes) -> Self {
         Self {
             chunk,
             whole: 0,
@@ -134,27 +144,39 @@ impl<'a> Picked<'a> {
         }
     }
 
-    fn put(&mut self, start: usize, end: usize) {
+    pub(super) fn put(&mut self, start: usize, end: usize) {
         match &mut self.copied {
             None => self.whole = end,
-            Some(copied) => copied.extend_from_slice(&self.chunk.bytes[start..end]),
+            Some(copied) => copied.extend_from_slice(&self.chunk[start..end]),
         }
         self.last_id = None;
     }
 
-    fn skip(&mut self) {
+    /// Leaves a frame out whose id is assigned, with its id in its place if that is due. Of another's,
+    /// whose id this client must not learn, it is the id of the place behind it.
+    pub(super) fn leave_out(&mut self, number: u64, is_place: bool, epoch: u64, id_after: u32) {
+        self.skip();
+        if number % u64::from(id_after) == 0 {
+            let id = Assigned {
+                epoch,
+                number,
+                is_place,
+            };
+            self.put_id(id.text().as_str());
+        }
+    }
+
+    pub(super) fn skip(&mut self) {
         let whole = self.whole;
+        // Nothing is allocated for nothing.
         self.copied
-            .get_or_insert_with(|| BytesMut::from(&self.chunk.bytes[..whole]));
+            .get_or_insert_with(|| BytesMut::from(&self.chunk[..whole]));
     }
 
     fn put_id(&mut self, id: &str) {
         let (Some(copied), Ok(id)) = (&mut self.copied, EventId::new(id)) else {
             return;
         };
-        if id == "" {
-            return;
-        }
         if let Some(at) = self.last_id {
             copied.truncate(at);
         }
@@ -162,9 +184,9 @@ impl<'a> Picked<'a> {
         encode::encode(&Event::block().with_id(id), copied);
     }
 
-    fn finish(self) -> Bytes {
+    pub(super) fn finish(self) -> Bytes {
         match self.copied {
-            None => self.chunk.bytes.clone(),
+            None => self.chunk.clone(),
             Some(copied) => copied.freeze(),
         }
     }

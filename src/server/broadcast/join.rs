@@ -7,12 +7,16 @@ use alloc::sync::Arc;
 
 use bytes::Bytes;
 
+use super::filter::Picked;
 use super::log::Log;
 use super::place::Place;
 use super::scope::Scope;
 
 /// How many bytes a chunk has at most, unless one frame is larger.
 pub(super) const BUDGET: usize = 64 * 1024;
+
+/// So many frames of a chunk are looked at under the lock, for each subscriber.
+const MOST_LOOKED_AT: usize = 256;
 
 /// What is known of a frame in a chunk.
 pub(super) struct Known {
@@ -33,6 +37,8 @@ pub(super) struct Chunk {
     pub(super) bytes: Bytes,
     /// If somebody asked.
     pub(super) frames: Option<Arc<[Known]>>,
+    /// What of it goes to who sees no scope and takes all else. If somebody asked.
+    everybodys: Option<Bytes>,
 }
 
 impl Chunk {
@@ -42,9 +48,13 @@ impl Chunk {
             next: cursor,
             bytes: Bytes::new(),
             frames: None,
+            everybodys: None,
         }
     }
 }
+
+/// After how many frames that were not for it a subscriber gets an id, if nobody says.
+pub(super) const ID_AFTER: u32 = 64;
 
 impl Log {
     /// Moves one from `cursor` over the next chunk, and returns it and where it ends. There must be
@@ -63,6 +73,46 @@ impl Log {
         };
         self.arrive(next);
         (next, bytes)
+    }
+
+    /// As [`take`](Self::take), without what has a scope: which may leave nothing. `None`, and nothing
+    /// has changed, if there are frames of `mine` in the chunk, or too many to look for those.
+    pub(super) fn take_everybodys(
+        &mut self,
+        cursor: u64,
+        mine: Option<&Scope>,
+        epoch: Option<u64>,
+    ) -> Option<(u64, Bytes)> {
+        self.join(cursor);
+        let (next, bytes) = self.join.as_ref().map(|join| (join.next, &join.bytes))?;
+        let range = self.place(cursor)..self.place(next);
+        if let Some(mine) = mine {
+            let mut frames = self.entries.range(range.clone());
+            let looks = range.len() <= MOST_LOOKED_AT;
+            if !looks || frames.any(|entry| entry.scope.as_ref() == Some(mine)) {
+                return None;
+            }
+        }
+        let everybodys = self.join.as_ref().and_then(|join| join.everybodys.clone());
+        let everybodys = everybodys.unwrap_or_else(|| {
+            let (start, mut from) = (self.offset(cursor), 0);
+            let mut picked = Picked::new(bytes);
+            for (entry, number) in self.entries.range(range).zip(cursor..) {
+                let to = usize::try_from(entry.end - start).unwrap_or(usize::MAX);
+                match (&entry.scope, epoch) {
+                    (None, _) => picked.put(from, to),
+                    (Some(_), None) => picked.skip(),
+                    (Some(_), Some(epoch)) => picked.leave_out(number, true, epoch, ID_AFTER),
+                }
+                from = to;
+            }
+            picked.finish()
+        });
+        if let Some(join) = &mut self.join {
+            join.everybodys.get_or_insert_with(|| everybodys.clone());
+        }
+        self.pass(cursor, next);
+        Some((next, everybodys))
     }
 
     /// Moves one from a place to another.
@@ -141,6 +191,7 @@ impl Log {
             next,
             bytes: self.segments.bytes(start, end),
             frames: None,
+            everybodys: None,
         }
     }
 }

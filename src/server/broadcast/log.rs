@@ -36,7 +36,8 @@ pub(super) struct Log {
     pub(super) fallen: usize,
     /// Since which frame which time was the last one given.
     times: VecDeque<(u64, Duration)>,
-    now: Duration,
+    /// The last one given.
+    now: Option<Duration>,
     /// The number of the last frame that has a scope; 0 if there was none.
     last_scoped: u64,
 }
@@ -63,7 +64,7 @@ impl Log {
             at_head: 0,
             fallen: 0,
             times: VecDeque::new(),
-            now: Duration::ZERO,
+            now: None,
             last_scoped: 0,
         }
     }
@@ -134,10 +135,9 @@ impl Log {
         if about.scope.is_some() {
             self.last_scoped = number;
         }
-        if self.retention.age().is_some()
-            && self.times.back().is_none_or(|&(_, time)| time < self.now)
-        {
-            self.times.push_back((number, self.now));
+        let now = self.now.unwrap_or_default();
+        if self.retention.age().is_some() && self.times.back().is_none_or(|&(_, time)| time < now) {
+            self.times.push_back((number, now));
         }
         self.entries.push_back(Entry {
             end,
@@ -169,13 +169,18 @@ impl Log {
 
     /// Takes the time; frames that are older than their age go.
     pub(super) fn advance(&mut self, now: Duration) {
-        self.now = self.now.max(now);
+        if self.now.is_none() {
+            // The clock may have begun long ago: what is here is of this time.
+            self.times.iter_mut().for_each(|(_, time)| *time = now);
+        }
+        let now = self.now.map_or(now, |last| last.max(now));
+        self.now = Some(now);
         let Some(age) = self.retention.age() else {
             return;
         };
         while let Some(&(_, time)) = self.times.front() {
             let until = self.times.get(1).map_or(self.head(), |&(number, _)| number);
-            if self.now.saturating_sub(time) <= age && until > self.oldest {
+            if now.saturating_sub(time) <= age && until > self.oldest {
                 break;
             }
             while self.oldest < until {

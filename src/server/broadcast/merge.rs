@@ -38,12 +38,14 @@ impl Subscription {
     /// Each personal event comes after all frames that were published before its dispatch. It must
     /// have no id: the client would come back with it, which no broadcast knows, and miss events.
     /// From this call on the target refuses it with
-    /// [`DispatchError::HasId`](crate::DispatchError::HasId).
+    /// [`DispatchError::HasId`](crate::DispatchError::HasId), and so a gap marker with an id. Merge
+    /// before the first dispatch: what is queued by then, or set as the marker, goes out as it is.
     ///
     /// The end of one is the end of both: closing the target ends the stream once its queue and all
-    /// frames that were published before are delivered; a broadcast that is closed closes the target,
-    /// whose queue is delivered before the farewell; a subscriber that lags ends its target for the
-    /// reason [`CloseReason::Overflow`].
+    /// frames that were published before are delivered; a target that is aborted ends it at once; a
+    /// broadcast that is closed closes the target, whose queue is delivered before the farewell; a
+    /// subscriber that lags ends its target for the reason [`CloseReason::Overflow`], and nothing
+    /// follows. Where both are closed before the stream is polled, the farewell comes.
     ///
     /// # Examples
     ///
@@ -131,15 +133,30 @@ impl<S: Sharing> Merged<S> {
         }
     }
 
+    /// Drops what is held if the target's queue was dropped: it is a part of that.
+    fn check_held(&mut self) {
+        if self.held.is_some() && self.own.as_ref().is_some_and(EventStream::is_cut) {
+            self.held = None;
+        }
+    }
+
     /// Sees to what is still to come of the broadcast.
     fn own_ended(&mut self) {
         let own = self.own.take();
-        let reason = own.as_ref().and_then(EventStream::close_reason);
-        self.last = match &self.subscription {
-            Some(subscription) if reason.is_some_and(CloseReason::delivers_queue) => {
-                subscription.head()
+        self.last = match (&self.subscription, &own) {
+            (Some(subscription), Some(own)) if !own.is_cut() => {
+                // Who is to end by a shutdown has that one's farewell.
+                let is_shutdown = own.close_reason() == Some(CloseReason::Shutdown);
+                if subscription.is_closed() && !is_shutdown {
+                    u64::MAX
+                } else {
+                    subscription.head()
+                }
             }
-            _ => 0,
+            _ => {
+                self.farewell = None;
+                0
+            }
         };
         // What it holds may run code of the user's when it is dropped.
         drop(own);
@@ -163,6 +180,10 @@ impl<S: Sharing> Merged<S> {
 
     /// Ends the target along with the subscription.
     fn end_own(&mut self, end: SubscriptionEnd) {
+        if end == SubscriptionEnd::Lagged {
+            // Also where the target was closed before: what stands in front of it is lost.
+            self.held = None;
+        }
         if let Some(own) = &self.own {
             own.close(match end {
                 SubscriptionEnd::Closed => CloseReason::Closed,
@@ -178,6 +199,7 @@ impl<S: Sharing> Stream for Merged<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
         loop {
+            this.check_held();
             if this.poll_own(cx) {
                 this.own_ended();
             }
@@ -204,9 +226,12 @@ impl<S: Sharing> Stream for Merged<S> {
                     }
                 },
                 Poll::Pending => {
-                    return this
-                        .release()
-                        .map_or(Poll::Pending, |chunk| Poll::Ready(Some(chunk)));
+                    if let Some(chunk) = this.release() {
+                        return Poll::Ready(Some(chunk));
+                    }
+                    if this.own.is_some() || this.read() < this.last {
+                        return Poll::Pending;
+                    }
                 }
             }
         }
@@ -215,7 +240,7 @@ impl<S: Sharing> Stream for Merged<S> {
 
 impl<S: Sharing> FusedStream for Merged<S> {
     fn is_terminated(&self) -> bool {
-        self.own.is_none() && self.held.is_none() && self.farewell.is_none()
+        self.subscription.is_none()
     }
 }
 

@@ -3,12 +3,15 @@
 //! # How it is held
 //!
 //! A plain mutex around the log and the wakers, and one atomic beside it that says whether anything
-//! has changed. The lock is held to copy at most 64 KiB, mostly to clone a `Bytes`, and for no code of
-//! the user's: wakers are cloned before, woken and dropped after; predicates run in between two locks.
+//! has changed. The lock is held to encode an event of at most 16 KiB, to copy at most 64 KiB, or to
+//! look at what is noted of the frames in a chunk of that; mostly to clone a `Bytes`. What is larger is
+//! encoded before, also where ids are assigned. And it is held for no code of the user's: wakers are
+//! cloned before, woken and dropped after; predicates run in between two locks.
 //!
 //! It is the simplest that is fast enough: with 10 000 subscribers (`benches/broadcast.rs`) a delivery
-//! takes 20 ns one at a time and 2.7 in bursts of 8, of which a clone of `Bytes` and its drop are 8 and
-//! 1, the clone of a waker and its wake about as much. With a publisher on a thread of its own a
+//! takes 23 ns one at a time and 3 in bursts of 8, of which a clone of `Bytes` and its drop are 8 and
+//! 1, the clone of a waker and its wake about as much. An event of one of them costs each of the others
+//! 31 to 38. With a publisher on a thread of its own a
 //! publication takes 130 ns with 1 as with 10 000 subscribers that are always behind.
 
 mod core;
@@ -20,6 +23,7 @@ mod merge;
 mod options;
 mod place;
 mod publish;
+mod reader;
 mod retention;
 mod scope;
 mod segments;
@@ -61,8 +65,47 @@ use crate::wire::frame::Frame;
 /// A client resumes strictly behind the id that it comes back with, and a replay goes over into what
 /// is live without a duplicate and without a hole. The ids are either the user's, any text
 /// ([`new`](Self::new)): a number, the id of a Redis stream entry. Give each event an id of its own;
-/// one that recurs stands for its last event, and behind an event without an id a client can't
-/// resume. Or they are assigned ([`assigning_ids`](Self::assigning_ids)).
+/// one that recurs stands for its last event (so let none recur in another [`Scope`]: who has it from
+/// the first is told that it is unknown), and behind an event without an id a client can't resume. Or
+/// they are assigned ([`assigning_ids`](Self::assigning_ids)).
+///
+/// A client that is cut before its first event knows no id: see
+/// [`Subscription::last_event_id`] for what to send first.
+///
+/// # Which part for what
+///
+/// - Events for one user or tenant, which are to be replayed to them alone: [`publish_for`](Self::publish_for).
+/// - Only some event types, a filter, another rule for laggards: [`subscribe_with`](Self::subscribe_with).
+/// - Answers to one connection, which need no replay: [`Subscription::merge`].
+/// - Keep-alive comments, first bytes, larger chunks: [`adapt`](crate::adapt).
+///
+/// In a handler, with the feature `http`:
+///
+/// ```
+/// # #[cfg(feature = "http")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sse_proto::http::{Request, Response};
+/// use sse_proto::{Body, Broadcast, Event, Retention, Subscription, read_request, response};
+///
+/// fn events<B>(broadcast: &Broadcast, request: &Request<B>) -> Response<Body<Subscription>> {
+///     match read_request(request.headers()) {
+///         Ok(last_event_id) => {
+///             let subscribed = broadcast.subscribe(last_event_id.as_ref());
+///             response(request.version(), subscribed.or_oldest())
+///         }
+///         Err(error) => error.into_response(),
+///     }
+/// }
+///
+/// let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
+/// broadcast.publish(&Event::message("hi"))?;
+/// let request = Request::get("/events").header("last-event-id", "1-1").body(())?;
+/// assert_eq!(events(&broadcast, &request).headers()["content-type"], "text/event-stream");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "http"))]
+/// # fn main() {}
+/// ```
 ///
 /// # Examples
 ///
@@ -153,9 +196,14 @@ impl Broadcast {
     /// Publishes an event of somebody's: only subscribers who may see that
     /// [scope](SubscribeOptions::with_scope) get it, live or in a replay.
     ///
+    /// Everybody who waits is woken for it, and all but those pass over it: what a delivery costs for
+    /// each. For events that are one connection's alone and need no replay,
+    /// [`merge`](Subscription::merge) its own target: that wakes nobody else.
+    ///
     /// # Errors
     ///
-    /// As [`publish`](Self::publish).
+    /// As [`publish`](Self::publish), and when the text of the scope is longer than
+    /// [`Scope::MAX_LEN`].
     pub fn publish_for(&self, scope: &Scope, event: &Event<'_>) -> Result<u64, PublishError> {
         publish::event(&self.core, event, Some(scope))
     }
@@ -173,7 +221,7 @@ impl Broadcast {
     ///
     /// # Errors
     ///
-    /// As [`publish_frame`](Self::publish_frame).
+    /// As [`publish_frame`](Self::publish_frame) and [`publish_for`](Self::publish_for).
     pub fn publish_frame_for(&self, scope: &Scope, frame: &Frame) -> Result<u64, PublishError> {
         publish::frame(&self.core, frame, Some(scope))
     }
@@ -203,8 +251,8 @@ impl Broadcast {
     /// Takes the time, counted from any moment that stays the same: frames that are older than
     /// [their age](Retention::with_age) go, and what is published from now on is of this time.
     ///
-    /// Call it now and then, from a timer or before publishing. A time before the last one given
-    /// changes nothing.
+    /// Call it now and then, from a timer or before publishing. What was published before the first
+    /// call is of the time that this gives. A time before the last one given changes nothing.
     pub fn advance(&self, now: Duration) {
         self.core.lock().log.advance(now);
     }

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
+use super::join::ID_AFTER;
 use super::scope::Scope;
 use crate::wire::event::Event;
 use crate::wire::field::EventType;
@@ -72,6 +73,15 @@ enum Takes {
     If(Arc<TakesFn>),
 }
 
+/// What of the frames a subscriber is given without asking anybody.
+pub(super) enum Share<'a> {
+    /// Chunks where nothing has a scope.
+    Unscoped,
+    /// Those, and what is left of others, as long as nothing is of this scope.
+    Everybodys(Option<&'a Scope>),
+    Nothing,
+}
+
 impl SubscribeOptions {
     /// Takes all frames without a scope, and is disconnected when it lags.
     pub const fn new() -> Self {
@@ -79,7 +89,7 @@ impl SubscribeOptions {
             sees: Sees::NoScope,
             takes: Takes::All,
             skipped: None,
-            id_after: 64,
+            id_after: ID_AFTER,
         }
     }
 
@@ -120,9 +130,11 @@ impl SubscribeOptions {
         self
     }
 
-    /// Sets after how many frames that were not for it a subscriber gets an id; 64 without a call, 0
-    /// counts as 1. Less than the frames retained, or a client that is away for a moment finds its id
-    /// gone.
+    /// Sets after how many frames that were not for it a subscriber gets an id, at the latest; 64
+    /// without a call, 0 counts as 1. Less than the frames retained, or a client that is away for a
+    /// moment finds its id gone.
+    ///
+    /// Where ids are assigned, that is at each frame whose number divides by it.
     pub const fn with_id_after(mut self, frames: u32) -> Self {
         self.id_after = if frames == 0 { 1 } else { frames };
         self
@@ -161,12 +173,19 @@ impl SubscribeOptions {
 
     /// Whether they are the default, which needs no memory.
     pub(super) fn is_plain(&self) -> bool {
-        matches!((&self.sees, &self.takes), (Sees::NoScope, Takes::All)) && self.skipped.is_none()
+        matches!(self.share(), Share::Everybodys(None)) && self.skipped.is_none()
     }
 
-    /// Whether each frame is to be looked at, also where none has a scope.
-    pub(super) fn is_filter(&self) -> bool {
-        !matches!(self.takes, Takes::All)
+    /// What of the frames it is given without asking anybody.
+    pub(super) fn share(&self) -> Share<'_> {
+        match (&self.sees, &self.takes) {
+            (Sees::NoScope, Takes::All) if self.id_after == ID_AFTER => Share::Everybodys(None),
+            (Sees::One(scope), Takes::All) if self.id_after == ID_AFTER => {
+                Share::Everybodys(Some(scope))
+            }
+            (_, Takes::All) => Share::Unscoped,
+            (_, Takes::Types(_) | Takes::If(_)) => Share::Nothing,
+        }
     }
 
     pub(super) fn sees(&self, scope: Option<&Scope>) -> bool {

@@ -3,8 +3,12 @@
 use ::core::error::Error;
 use ::core::fmt;
 
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
 use super::core::{Core, State};
-use super::ids::Assigned;
+use super::ids::{Assigned, Text};
 use super::log::About;
 use super::scope::Scope;
 use crate::sync::MutexGuard;
@@ -25,6 +29,11 @@ pub enum PublishError {
         /// The bytes that are retained.
         limit: usize,
     },
+    /// The text of the scope takes more bytes than [`Scope::MAX_LEN`].
+    ScopeTooLong {
+        /// The bytes that it takes.
+        len: usize,
+    },
     /// The event has an id, and ids are assigned.
     HasId,
     /// A frame can't be given an id, and ids are assigned: publish the event.
@@ -37,6 +46,10 @@ impl fmt::Display for PublishError {
             Self::Closed => f.write_str("the broadcast is closed"),
             Self::TooLarge { len, limit } => {
                 write!(f, "the event takes {len} bytes and the log retains {limit}")
+            }
+            Self::ScopeTooLong { len } => {
+                let most = Scope::MAX_LEN;
+                write!(f, "the scope takes {len} bytes and may take {most}")
             }
             Self::HasId => f.write_str("the event has an id, and the broadcast assigns ids"),
             Self::IsFrame => {
@@ -69,7 +82,7 @@ fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<
     let about = About {
         places: Places::of(parts),
         finds_id: true,
-        scope: scope.cloned(),
+        scope: check_scope(scope)?,
     };
     let mut state = core.lock();
     check_open(&state)?;
@@ -81,12 +94,14 @@ fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<
         check_open(&state)?;
         state.log.append_own(bytes, about);
     } else {
-        let write = |out: &mut alloc::vec::Vec<u8>| encode::write_block(parts, measured.shape, out);
+        let write = |out: &mut Vec<u8>| encode::write_block(parts, measured.shape, out);
         state.log.append(measured.len, write, about);
     }
     Ok(done(core, state))
 }
 
+/// What takes long for a large event is done without the lock, with the id that it gets unless others
+/// publish meanwhile. Mostly the other one is as long, and then only its digits are put in.
 #[inline(never)]
 fn with_assigned_id(
     core: &Core,
@@ -94,32 +109,80 @@ fn with_assigned_id(
     parts: &Parts<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
-    let scope = scope.cloned();
+    let scope = check_scope(scope)?;
+    let number = core.next_number();
+    let mut text = id(epoch, number);
+    let guessed = parts.with_id(text.as_str());
+    let mut measured = guessed.measure();
+    let mut places = Places::of(&guessed);
+
     let mut state = core.lock();
     check_open(&state)?;
-    let id = Assigned {
-        epoch,
-        number: state.log.head(),
-        is_place: false,
-    };
-    let text = id.text();
-    let parts = parts.with_id(text.as_str());
-    let measured = parts.measure();
+    if state.log.is_large(measured.len) {
+        drop(state);
+        return large_with_assigned_id(core, epoch, parts, scope);
+    }
+    let head = state.log.head();
+    if head != number {
+        let before = text.len();
+        text = id(epoch, head);
+        measured.len = measured.len - before + text.len();
+        places.id = places.id.map(|place| place.start..place.start + text.len());
+    }
     check(core, measured.len)?;
     let about = About {
-        places: Places::of(&parts),
+        places,
         finds_id: false,
         scope,
     };
-    if state.log.is_large(measured.len) {
-        let bytes = encode::parts_to_bytes(&parts, measured);
-        state.log.append_own(bytes, about);
-    } else {
-        let write =
-            |out: &mut alloc::vec::Vec<u8>| encode::write_block(&parts, measured.shape, out);
-        state.log.append(measured.len, write, about);
-    }
+    let parts = parts.with_id(text.as_str());
+    let write = |out: &mut Vec<u8>| encode::write_block(&parts, measured.shape, out);
+    state.log.append(measured.len, write, about);
     Ok(done(core, state))
+}
+
+#[cold]
+fn large_with_assigned_id(
+    core: &Core,
+    epoch: u64,
+    parts: &Parts<'_>,
+    scope: Option<Scope>,
+) -> Result<u64, PublishError> {
+    loop {
+        let guess = id(epoch, core.next_number());
+        let guessed = parts.with_id(guess.as_str());
+        let measured = guessed.measure();
+        check(core, measured.len)?;
+        let places = Places::of(&guessed);
+        let mut bytes = Vec::with_capacity(measured.len);
+        encode::write_block(&guessed, measured.shape, &mut bytes);
+
+        let mut state = core.lock();
+        check_open(&state)?;
+        let id = id(epoch, state.log.head());
+        let digits = places.id.clone().and_then(|place| bytes.get_mut(place));
+        let Some(digits) = digits.filter(|digits| digits.len() == id.len()) else {
+            // A digit more than a moment ago, which happens 19 times.
+            continue;
+        };
+        digits.copy_from_slice(id.as_str().as_bytes());
+        let about = About {
+            places,
+            finds_id: false,
+            scope,
+        };
+        state.log.append_own(Bytes::from(bytes), about);
+        return Ok(done(core, state));
+    }
+}
+
+fn id(epoch: u64, number: u64) -> Text {
+    let id = Assigned {
+        epoch,
+        number,
+        is_place: false,
+    };
+    id.text()
 }
 
 pub(super) fn frame(
@@ -134,14 +197,14 @@ pub(super) fn frame(
     let about = About {
         places: frame.places().clone(),
         finds_id: true,
-        scope: scope.cloned(),
+        scope: check_scope(scope)?,
     };
     let mut state = core.lock();
     check_open(&state)?;
     if state.log.is_large(frame.len()) {
         state.log.append_own(frame.bytes().clone(), about);
     } else {
-        let write = |out: &mut alloc::vec::Vec<u8>| out.extend_from_slice(frame.as_bytes());
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
         state.log.append(frame.len(), write, about);
     }
     Ok(done(core, state))
@@ -153,6 +216,15 @@ fn check(core: &Core, len: usize) -> Result<(), PublishError> {
         return Err(PublishError::TooLarge { len, limit });
     }
     Ok(())
+}
+
+/// Texts of scopes are kept with the frames, and counted in what the retention promises.
+fn check_scope(scope: Option<&Scope>) -> Result<Option<Scope>, PublishError> {
+    let len = scope.map_or(0, |scope| scope.as_str().len());
+    if len > Scope::MAX_LEN {
+        return Err(PublishError::ScopeTooLong { len });
+    }
+    Ok(scope.cloned())
 }
 
 fn check_open(state: &State) -> Result<(), PublishError> {

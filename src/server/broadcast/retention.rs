@@ -8,8 +8,10 @@ use core::time::Duration;
 /// [lags](crate::SubscribeOptions::with_skip_ahead).
 ///
 /// The memory that a broadcast holds stays below the bytes retained and an eighth of them, plus
-/// 256 KiB, plus 192 bytes for each frame retained, plus 128 bytes for each id remembered. What
-/// subscribers cost is said at [`Subscription`](crate::Subscription).
+/// 256 KiB, plus 192 bytes for each frame retained, plus 128 bytes for each id remembered; each of
+/// these that has a [`Scope`](crate::Scope) of its own, not a clone of another's, takes the text of
+/// that and 24 bytes more: at most [280](crate::Scope::MAX_LEN). What subscribers cost is said at
+/// [`Subscription`](crate::Subscription).
 ///
 /// # Examples
 ///
@@ -18,6 +20,7 @@ use core::time::Duration;
 /// use sse_proto::{Broadcast, Event, Retention};
 ///
 /// let broadcast = Broadcast::new(Retention::new().with_frames(2).with_age(Duration::from_secs(60)));
+/// broadcast.advance(Duration::ZERO);
 /// for data in ["1", "2", "3"] {
 ///     broadcast.publish(&Event::message(data))?;
 /// }
@@ -71,7 +74,8 @@ impl Retention {
 
     /// Sets how many ids are remembered after their frames are gone, so that a client that comes
     /// back too late is told from one whose id was never heard of. Of assigned ids only those
-    /// count whose frames had a scope: of the others all are known for ever.
+    /// count whose frames had a scope. The others are known as long as none with a scope that was
+    /// published behind them is forgotten: for ever where there are no scopes.
     pub const fn with_remembered_ids(mut self, ids: usize) -> Self {
         self.remembered_ids = ids;
         self

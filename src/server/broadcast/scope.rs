@@ -5,6 +5,9 @@ use core::fmt;
 
 /// Whose a frame is: a user, a tenant, a session. A clone shares the text.
 ///
+/// The log keeps the text of each frame's scope. One above [`MAX_LEN`](Self::MAX_LEN) is refused where
+/// it is published for: see [`PublishError::ScopeTooLong`](crate::PublishError::ScopeTooLong).
+///
 /// # Examples
 ///
 /// ```
@@ -15,6 +18,9 @@ use core::fmt;
 pub struct Scope(Arc<str>);
 
 impl Scope {
+    /// The most bytes that the text has of a scope that something is published for.
+    pub const MAX_LEN: usize = 256;
+
     /// Makes a scope. Any text will do; it never goes out to a client.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())

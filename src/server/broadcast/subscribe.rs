@@ -86,8 +86,8 @@ pub enum Subscribed {
     Resumed {
         /// The stream.
         subscription: Subscription,
-        /// How many frames are replayed; where the subscriber does not take all, how many it is
-        /// offered.
+        /// How many frames are replayed; where the subscriber does not take all, or there are scopes,
+        /// how many were published, also those that it may not see. Don't show it to a client then.
         missed: u64,
     },
     /// The id was here once, and frames behind it are gone.
@@ -239,4 +239,26 @@ fn id_of(state: &State, epoch: Option<u64>, number: u64) -> Option<EventId<'stat
     };
     // It was an id before.
     text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::broadcast::{Broadcast, Retention};
+    use crate::wire::event::Event;
+
+    /// No two texts are known whose hashes are equal under any key, so one is put there.
+    #[test]
+    fn an_id_whose_hash_is_that_of_another_is_unknown() {
+        let broadcast = Broadcast::new(Retention::new());
+        let published = broadcast.publish(&Event::message("x").with_id(1_u32));
+        assert_eq!(published, Ok(1));
+        let mut state = broadcast.core.lock();
+        let hash = state.log.index.hash(b"other");
+        state.log.index.insert(hash, 1);
+        drop(state);
+        let ask = |id| broadcast.subscribe(Some(&EventId::from_static(id)));
+        assert!(matches!(ask("other"), Subscribed::Unknown(_)));
+        assert!(matches!(ask("1"), Subscribed::Resumed { .. }));
+    }
 }

@@ -141,8 +141,16 @@ impl<S: Sharing> TargetHandle<S> {
     }
 
     /// Sets the frame that goes out where frames were dropped. See [`Target::set_gap_marker`].
-    pub fn set_gap_marker(&self, marker: Option<Frame>) {
-        self.core.lock().target.set_gap_marker(marker);
+    ///
+    /// # Errors
+    ///
+    /// When it has an id, and the stream is merged into that of a broadcast
+    /// ([`DispatchError::HasId`]). The marker before stays.
+    pub fn set_gap_marker(&self, marker: Option<Frame>) -> Result<(), DispatchError> {
+        let mut inner = self.core.lock();
+        inner.check_id(|| marker.as_ref().is_some_and(|marker| marker.id().is_some()))?;
+        inner.target.set_gap_marker(marker);
+        Ok(())
     }
 
     /// Returns a future that resolves with the reason once the stream is closed.

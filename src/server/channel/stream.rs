@@ -94,6 +94,14 @@ impl<S: Sharing> EventStream<S> {
     pub(crate) fn close_reason(&self) -> Option<CloseReason> {
         self.core.lock().target.close_reason()
     }
+
+    /// Whether it ended, and what was queued was dropped or would have been.
+    pub(crate) fn is_cut(&self) -> bool {
+        let inner = self.core.lock();
+        let reason = inner.target.close_reason();
+        reason.is_some_and(|reason| !reason.delivers_queue())
+            || (inner.target.is_ended() && !inner.target.is_drained())
+    }
 }
 
 impl<S: Sharing> Stream for EventStream<S> {

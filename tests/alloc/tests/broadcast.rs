@@ -1,4 +1,4 @@
-//! What a broadcast allocates, and how much memory it and its subscribers hold.
+//! What a broadcast allocates, and that it leaves nothing behind.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use allocation_counter::{AllocationInfo, measure};
 use futures::Stream;
-use sse_proto::{Broadcast, Event, Frame, Retention, Scope, SubscribeOptions, Subscription};
+use sse_proto::{
+    Broadcast, Event, EventType, Frame, Retention, Scope, SubscribeOptions, Subscription,
+};
 
 const KIB: usize = 1024;
-const MIB: usize = 1024 * KIB;
 
 /// A task; as an executor's, its waker is a pointer to something that is there already.
 struct Task;
@@ -26,129 +27,21 @@ fn held(made: AllocationInfo) -> usize {
     usize::try_from(made.bytes_current).expect("more is allocated than is given back")
 }
 
-fn most(retention: Retention) -> usize {
-    retention.bytes() / 8 * 9
-        + 256 * KIB
-        + 192 * retention.frames()
-        + 128 * retention.remembered_ids()
-}
-
 fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
     let mut subscriptions = Vec::with_capacity(many);
     subscriptions.extend((0..many).map(|_| broadcast.subscribe(None).or_live()));
     subscriptions
 }
 
-#[test]
-fn an_idle_subscriber_costs_96_bytes_at_most() {
-    const MANY: usize = 10_000;
-    let broadcast = Broadcast::new(Retention::new());
-    let waker = Waker::from(Arc::new(Task));
-    let mut subscriptions = Vec::new();
-    let made = measure(|| {
-        subscriptions = subscribe(&broadcast, MANY);
-        // Idle after some events, so that all that is held for wakes is there.
-        for _ in 0..3 {
-            for subscription in &mut subscriptions {
-                while poll(subscription, &waker).is_ready() {}
-            }
-            broadcast.publish(&Event::message("x")).expect("it is open");
-        }
-        for subscription in &mut subscriptions {
-            while poll(subscription, &waker).is_ready() {}
-        }
-    });
-    let each = (held(made) - 4 * KIB) / MANY;
-    println!("{each} bytes");
-    assert!(
-        each <= 96,
-        "{each} bytes, {} of them the type",
-        size_of::<Subscription>()
-    );
-    drop(subscriptions);
-}
-
-#[test]
-fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_promised() {
-    const MANY: usize = 10_000;
-    let retention = Retention::new();
-    let waker = Waker::from(Arc::new(Task));
-    let mut kept = None;
-    let made = measure(|| {
-        let broadcast = Broadcast::new(retention);
-        let mut subscriptions = subscribe(&broadcast, MANY);
-        for subscription in &mut subscriptions {
-            assert!(poll(subscription, &waker).is_pending());
-        }
-        for number in 0..5_000_u32 {
-            let event = Event::message("x".repeat(300)).with_id(number);
-            broadcast.publish(&event).expect("it is open");
-        }
-        assert_eq!(broadcast.statistics().lagging, MANY);
-        kept = Some((broadcast, subscriptions));
-    });
-    assert!(held(made) <= most(retention) + 96 * MANY, "{}", held(made));
-    let (broadcast, mut subscriptions) = kept.expect("made above");
-    for subscription in &mut subscriptions {
-        assert_eq!(poll(subscription, &waker), Poll::Ready(None));
-    }
-    assert_eq!(broadcast.statistics().lagged, 10_000);
-}
-
-#[test]
-fn one_that_never_reads_keeps_no_more_than_is_retained() {
-    let all = [
-        Retention::new(),
-        Retention::new().with_frames(100_000).with_bytes(4 * MIB),
-        Retention::new().with_frames(10).with_bytes(16 * MIB),
-        Retention::new().with_bytes(40 * KIB).with_remembered_ids(0),
-        Retention::new()
-            .with_frames(5_000)
-            .with_remembered_ids(50_000),
-    ];
-    let lens: [&[usize]; 4] = [
-        &[0, 20, 150],
-        &[3_000],
-        &[100, 20_000, 5_000, 1],
-        &[100_000, 30],
-    ];
-    let text = "x".repeat(100_000);
-    for retention in all {
-        for lens in lens {
-            for scoped in [false, true] {
-                let mut kept = None;
-                let made = measure(|| {
-                    let broadcast = Broadcast::new(retention);
-                    let subscription = broadcast.subscribe(None).or_live();
-                    let scope = Scope::new("somebody");
-                    let (mut bytes, mut number) = (0, 0_u32);
-                    while bytes < 2 * retention.bytes() && number < 60_000 {
-                        let len = lens[number as usize % lens.len()];
-                        number += 1;
-                        bytes += len;
-                        if len > retention.bytes() {
-                            continue;
-                        }
-                        let event = Event::message(&text[..len]).with_id(number);
-                        let published = if scoped {
-                            broadcast.publish_for(&scope, &event)
-                        } else {
-                            broadcast.publish(&event)
-                        };
-                        // One above the limit by its fields is refused.
-                        let _ = published;
-                    }
-                    kept = Some((broadcast, subscription));
-                });
-                let (held, most) = (held(made), most(retention));
-                assert!(
-                    held <= most,
-                    "{held} of {most}: {retention:?} {lens:?} {scoped}"
-                );
-                drop(kept);
-            }
-        }
-    }
+/// Publishes to all, or an event of somebody's who has not subscribed.
+fn publish(broadcast: &Broadcast, is_private: bool) {
+    let event = Event::message("x");
+    let published = if is_private {
+        broadcast.publish_for(&Scope::new("somebody"), &event)
+    } else {
+        broadcast.publish(&event)
+    };
+    published.expect("it is open");
 }
 
 #[test]
@@ -175,6 +68,62 @@ fn a_delivery_allocates_nothing() {
             made.count_total <= 10 * 3 + 2,
             "{made:?} for 100 000 deliveries"
         );
+    }
+}
+
+#[test]
+fn a_private_event_allocates_nothing_at_those_whose_it_is_not() {
+    const MANY: usize = 1_000;
+    let scoped = |number: usize| {
+        let scope = Scope::new(format!("user-{number}"));
+        SubscribeOptions::new().with_scope(scope)
+    };
+    let messages = || {
+        let types = [EventType::from_static("message")];
+        SubscribeOptions::new().with_event_types(types)
+    };
+    for epoch in [None, Some(1)] {
+        for kind in 0..3 {
+            let broadcast = match epoch {
+                None => Broadcast::new(Retention::new()),
+                Some(epoch) => Broadcast::assigning_ids(Retention::new(), epoch),
+            };
+            let options = |number| match kind {
+                0 => SubscribeOptions::new(),
+                1 => scoped(number),
+                _ => messages(),
+            };
+            let mut subscriptions: Vec<_> = (0..MANY)
+                .map(|number| {
+                    let subscribed = broadcast.subscribe_with(None, &options(number));
+                    subscribed.or_live()
+                })
+                .collect();
+            let waker = Waker::from(Arc::new(Task));
+            let mut round = |rounds: usize| {
+                for number in 0..rounds {
+                    // One in ten is everybody's.
+                    publish(&broadcast, number % 10 != 0);
+                    for subscription in &mut subscriptions {
+                        while poll(subscription, &waker).is_ready() {}
+                    }
+                }
+            };
+            round(100);
+            let made = measure(|| round(128));
+            // What is shared; and a filter that is asked picks by itself, ids at 64 and 128.
+            let most = if kind == 2 && epoch.is_some() {
+                128 * 8 + 2 * 4 * MANY
+            } else {
+                128 * 8
+            };
+            let most = u64::try_from(most).expect("a small number");
+            assert!(
+                made.count_total <= most,
+                "{} allocations, kind {kind}, epoch {epoch:?}",
+                made.count_total
+            );
+        }
     }
 }
 
@@ -248,4 +197,36 @@ fn subscribers_that_come_and_go_leave_nothing_behind() {
         }
     });
     assert!(held(made) < 8 * KIB, "{made:?}");
+}
+
+#[test]
+fn what_was_joined_goes_with_the_last_who_is_behind() {
+    let filter = SubscribeOptions::new().with_filter(|_| true);
+    let waker = Waker::from(Arc::new(Task));
+    let skips = SubscribeOptions::new().with_skip_ahead(|_| Event::message("skipped"));
+    for (options, leaves) in [
+        (SubscribeOptions::new(), "drops"),
+        (filter.clone(), "drops"),
+        (filter, "reads"),
+        (skips, "drops"),
+    ] {
+        let broadcast = Broadcast::new(Retention::new());
+        let mut first = broadcast.subscribe(None).or_live();
+        let mut second = broadcast.subscribe_with(None, &options).or_live();
+        for _ in 0..50 {
+            let event = Event::message("x".repeat(1_000));
+            broadcast.publish(&event).expect("it is open");
+        }
+        let made = measure(|| {
+            // Joined, and kept for the second.
+            assert!(poll(&mut first, &waker).is_ready());
+            if leaves == "reads" {
+                assert!(poll(&mut second, &waker).is_ready());
+            } else {
+                drop(second);
+            }
+        });
+        assert!(made.bytes_max > 50_000, "{made:?}");
+        assert!(made.bytes_current < 10_000, "{made:?} {leaves}");
+    }
 }

@@ -166,7 +166,8 @@ fn live<S: Sharing>(
     target: TargetHandle<S>,
     mut stream: impl Stream<Item = Bytes> + Unpin,
 ) {
-    target.set_gap_marker(Some(Frame::new(&Event::message("gap"))));
+    let marker = Frame::new(&Event::message("gap"));
+    target.set_gap_marker(Some(marker)).expect("it has no id");
     let closed = target.closed();
     let permit = target.reserve(100).now_or_never();
     for event in 0..7 {

@@ -172,3 +172,28 @@ fn a_personal_event_stands_behind_what_its_thread_published_before() {
         assert!(got.find(&frame).is_some_and(|before| before < at), "{got}");
     });
 }
+
+#[test]
+fn large_events_get_their_ids_in_order_though_they_are_encoded_before() {
+    check(|| {
+        // Large is above a kilobyte here. The ids grow by a digit on the way.
+        let broadcast = Broadcast::assigning_ids(Retention::new().with_bytes(8 * 1024), 1);
+        let mut reader = broadcast.subscribe(None).or_live();
+        for _ in 0..8 {
+            publish(&broadcast);
+        }
+        assert_eq!(block_on(reader.next()).unwrap(), frames(1..=8));
+        let large = "y".repeat(1_100);
+        for _ in 0..2 {
+            let (broadcast, large) = (broadcast.clone(), large.clone());
+            thread::spawn(move || {
+                let event = Event::message(&*large);
+                broadcast.publish(&event).expect("it is open");
+                publish(&broadcast);
+            });
+        }
+        drop(broadcast);
+        let wire = all(reader).replace(&large, "x");
+        assert_eq!(wire, frames(9..=12));
+    });
+}

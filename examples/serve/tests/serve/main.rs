@@ -195,6 +195,25 @@ fn a_client_that_comes_back_gets_what_it_missed_and_nothing_twice() {
 }
 
 #[test]
+fn a_client_that_is_cut_before_its_first_event_misses_nothing() {
+    let mut server = Server::start();
+    let mut stream = server.get("/events");
+    let hello = stream.block_of("hello");
+    let id = hello.lines().find_map(|line| line.strip_prefix("id: "));
+    let id = id.expect("it has one").to_owned();
+    drop(stream);
+    let mut other = server.events();
+    server.write(b"meanwhile\n");
+    assert_eq!(other.data_of("line"), "meanwhile");
+
+    let request = format!("GET /events HTTP/1.0\r\nLast-Event-ID: {id}\r\n\r\n");
+    let mut stream = server.request(request.as_bytes());
+    let hello = stream.data_of("hello");
+    assert!(hello.contains(r#""begins":"resumed""#), "{hello}");
+    assert_eq!(stream.data_of("line"), "meanwhile");
+}
+
+#[test]
 fn a_client_that_goes_away_is_logged() {
     let server = Server::start();
     drop(server.events());

@@ -1,0 +1,217 @@
+//! How much memory a broadcast and its subscribers hold.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use allocation_counter::{AllocationInfo, measure};
+use futures::Stream;
+use sse_proto::{Broadcast, Event, EventId, Retention, Scope, SubscribeOptions, Subscription};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// A task; as an executor's, its waker is a pointer to something that is there already.
+struct Task;
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+fn poll(subscription: &mut Subscription, waker: &Waker) -> Poll<Option<bytes::Bytes>> {
+    Pin::new(subscription).poll_next(&mut Context::from_waker(waker))
+}
+
+fn held(made: AllocationInfo) -> usize {
+    usize::try_from(made.bytes_current).expect("more is allocated than is given back")
+}
+
+fn most(retention: Retention) -> usize {
+    retention.bytes() / 8 * 9
+        + 256 * KIB
+        + 192 * retention.frames()
+        + 128 * retention.remembered_ids()
+}
+
+fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
+    let mut subscriptions = Vec::with_capacity(many);
+    subscriptions.extend((0..many).map(|_| broadcast.subscribe(None).or_live()));
+    subscriptions
+}
+
+/// Publishes to all, or an event of somebody's who has not subscribed.
+fn publish(broadcast: &Broadcast, is_private: bool) {
+    let event = Event::message("x");
+    let published = if is_private {
+        broadcast.publish_for(&Scope::new("somebody"), &event)
+    } else {
+        broadcast.publish(&event)
+    };
+    published.expect("it is open");
+}
+
+#[test]
+fn an_idle_subscriber_costs_96_bytes_at_most() {
+    for is_private in [false, true] {
+        for epoch in [None, Some(1_732_000_000_000)] {
+            idle_subscribers(is_private, epoch);
+        }
+    }
+}
+
+fn idle_subscribers(is_private: bool, epoch: Option<u64>) {
+    const MANY: usize = 10_000;
+    let broadcast = match epoch {
+        None => Broadcast::new(Retention::new()),
+        Some(epoch) => Broadcast::assigning_ids(Retention::new(), epoch),
+    };
+    let waker = Waker::from(Arc::new(Task));
+    let mut subscriptions = Vec::new();
+    let made = measure(|| {
+        subscriptions = subscribe(&broadcast, MANY);
+        // Idle after some events, so that all that is held for wakes is there.
+        for _ in 0..3 {
+            for subscription in &mut subscriptions {
+                while poll(subscription, &waker).is_ready() {}
+            }
+            publish(&broadcast, is_private);
+        }
+        for subscription in &mut subscriptions {
+            while poll(subscription, &waker).is_ready() {}
+        }
+    });
+    let each = (held(made) - 4 * KIB) / MANY;
+    println!("{each} bytes, private {is_private}, epoch {epoch:?}");
+    assert!(
+        each <= 96,
+        "{each} bytes, {} of them the type",
+        size_of::<Subscription>()
+    );
+    drop(subscriptions);
+}
+
+#[test]
+fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_promised() {
+    const MANY: usize = 10_000;
+    let retention = Retention::new();
+    let waker = Waker::from(Arc::new(Task));
+    let mut kept = None;
+    let made = measure(|| {
+        let broadcast = Broadcast::new(retention);
+        let mut subscriptions = subscribe(&broadcast, MANY);
+        for subscription in &mut subscriptions {
+            assert!(poll(subscription, &waker).is_pending());
+        }
+        for number in 0..5_000_u32 {
+            let event = Event::message("x".repeat(300)).with_id(number);
+            broadcast.publish(&event).expect("it is open");
+        }
+        assert_eq!(broadcast.statistics().lagging, MANY);
+        kept = Some((broadcast, subscriptions));
+    });
+    assert!(held(made) <= most(retention) + 96 * MANY, "{}", held(made));
+    let (broadcast, mut subscriptions) = kept.expect("made above");
+    for subscription in &mut subscriptions {
+        assert_eq!(poll(subscription, &waker), Poll::Ready(None));
+    }
+    assert_eq!(broadcast.statistics().lagged, 10_000);
+}
+
+#[test]
+fn one_that_never_reads_keeps_no_more_than_is_retained() {
+    let all = [
+        Retention::new(),
+        Retention::new().with_frames(100_000).with_bytes(4 * MIB),
+        Retention::new().with_frames(10).with_bytes(16 * MIB),
+        Retention::new().with_bytes(40 * KIB).with_remembered_ids(0),
+        Retention::new()
+            .with_frames(5_000)
+            .with_remembered_ids(50_000),
+    ];
+    let lens: [&[usize]; 4] = [
+        &[0, 20, 150],
+        &[3_000],
+        &[100, 20_000, 5_000, 1],
+        &[100_000, 30],
+    ];
+    let text = "x".repeat(100_000);
+    for retention in all {
+        for lens in lens {
+            for scoped in [false, true] {
+                let mut kept = None;
+                let made = measure(|| {
+                    let broadcast = Broadcast::new(retention);
+                    let subscription = broadcast.subscribe(None).or_live();
+                    let scope = Scope::new("somebody");
+                    let (mut bytes, mut number) = (0, 0_u32);
+                    while bytes < 2 * retention.bytes() && number < 60_000 {
+                        let len = lens[number as usize % lens.len()];
+                        number += 1;
+                        bytes += len;
+                        if len > retention.bytes() {
+                            continue;
+                        }
+                        let event = Event::message(&text[..len]).with_id(number);
+                        let published = if scoped {
+                            broadcast.publish_for(&scope, &event)
+                        } else {
+                            broadcast.publish(&event)
+                        };
+                        // One above the limit by its fields is refused.
+                        let _ = published;
+                    }
+                    kept = Some((broadcast, subscription));
+                });
+                let (held, most) = (held(made), most(retention));
+                assert!(
+                    held <= most,
+                    "{held} of {most}: {retention:?} {lens:?} {scoped}"
+                );
+                drop(kept);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_log_of_scopes_takes_what_is_promised() {
+    for (frames, remembered) in [(1_025, 4_097), (8_193, 0), (10, 65_537)] {
+        for len in [8, 100, Scope::MAX_LEN] {
+            let retention = Retention::new()
+                .with_frames(frames)
+                .with_bytes(4 * MIB)
+                .with_age(Duration::from_secs(1 << 40))
+                .with_remembered_ids(remembered);
+            let waker = Waker::from(Arc::new(Task));
+            let mut kept = None;
+            let made = measure(|| {
+                let broadcast = Broadcast::new(retention);
+                let all = SubscribeOptions::new().with_scopes(|_| true);
+                let mut plain = broadcast.subscribe(None).or_live();
+                let mut sees_all = broadcast.subscribe_with(None, &all).or_live();
+                let many = frames + remembered + 10;
+                for number in 0..u32::try_from(many).expect("a small number") {
+                    broadcast.advance(Duration::from_secs(number.into()));
+                    // A text of its own each.
+                    let scope = Scope::new(format!("{number:0>len$}"));
+                    let event = Event::block().with_id(number);
+                    broadcast.publish_for(&scope, &event).expect("it is open");
+                }
+                // A join is held for those behind.
+                let unknown = EventId::from_static("none");
+                let subscribed = broadcast.subscribe_with(Some(&unknown), &all);
+                let mut first = subscribed.or_oldest();
+                let behind = broadcast.subscribe(Some(&unknown)).or_oldest();
+                let _ = poll(&mut first, &waker);
+                let _ = (poll(&mut plain, &waker), poll(&mut sees_all, &waker));
+                drop((first, plain, sees_all));
+                kept = Some((broadcast, behind));
+            });
+            let most = most(retention) + (24 + len) * (frames + remembered);
+            let held = held(made);
+            assert!(held <= most, "{held} of {most}: {retention:?} {len}");
+            drop(kept);
+        }
+    }
+}
