@@ -17,10 +17,9 @@ impl Panics {
     pub(crate) fn catch(&mut self, work: impl FnOnce()) {
         // Nothing of ours is borrowed by `work`, so nothing of ours is seen half done.
         if let Err(panic) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(work)) {
-            // A payload may panic in its own drop, so what is not passed on is not dropped either.
             match self.first {
                 None => self.first = Some(panic),
-                Some(_) => core::mem::forget(panic),
+                Some(_) => drop_quietly(panic),
             }
         }
     }
@@ -56,5 +55,14 @@ impl Panics {
                 std::panic::resume_unwind(panic);
             }
         }
+    }
+}
+
+/// Drops what a panic carried. That may panic as well; what it carries then is not dropped any more.
+#[cfg(feature = "std")]
+fn drop_quietly(panic: alloc::boxed::Box<dyn core::any::Any + Send>) {
+    let dropped = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| drop(panic)));
+    if let Err(again) = dropped {
+        core::mem::forget(again);
     }
 }
