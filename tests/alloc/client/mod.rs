@@ -1,5 +1,5 @@
 //! Reconnecting clients on a fake clock, for the test and for the bench.
-#![allow(
+#![expect(
     unreachable_pub,
     reason = "a test and a bench each have it as a module"
 )]
