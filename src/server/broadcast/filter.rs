@@ -147,6 +147,7 @@ impl<'a> Picked<'a> {
     pub(super) fn put(&mut self, start: usize, end: usize) {
         match &mut self.copied {
             None => self.whole = end,
+            // Where the frames of this chunk end was noted as it was joined, in order.
             Some(copied) => copied.extend_from_slice(&self.chunk[start..end]),
         }
         self.last_id = None;

@@ -106,6 +106,7 @@ impl<'i> Chunk<'i> {
             (false, true) => (other.start, other.end),
             (false, false) => return,
         };
+        // Places in the input are found in it by the step before, and end behind their start.
         if let Ok(text) = utf8::check(&self.bytes[start..end]) {
             (self.checked, self.checked_from) = (text, start);
         }
