@@ -35,6 +35,9 @@
 //!   plain data; with the feature `http` whole: `read_request` for a header map, `response` with a
 //!   `Body` for whatever builds on the crate `http`.
 //!
+//! The [guide] has pages on one subject each: the life of a stream (slow clients, waiting, ends), mounting it (what servers,
+//! layers and proxies have to be told), receiving, security.
+//!
 //! # Local listeners
 //!
 //! Before an event is sent, the target shows it to the listeners that were added with
@@ -120,7 +123,7 @@ mod wire;
 
 #[cfg(any(doc, doctest))]
 pub mod guide {
-    //! Pages on one subject each.
+    //! Pages on one subject each. They are documentation alone: the crate has no such module.
 
     #[cfg(feature = "std")]
     pub mod life {

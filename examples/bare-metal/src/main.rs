@@ -2,6 +2,12 @@
 //!
 //! `server.rs` is the firmware, over the traits of `embedded-io`. `board.rs` is what a board's own
 //! crate would be; this one is the machine that it runs on, through the C library's sockets.
+//! `client.rs` is where events meet the wire: `encode_to_slice` into a buffer of its own.
+//!
+//! ```sh
+//! cargo run --manifest-path examples/bare-metal/Cargo.toml    # says at which port it listens; any input ends it
+//! curl -N http://127.0.0.1:PORT/events
+//! ```
 #![no_std]
 #![no_main]
 

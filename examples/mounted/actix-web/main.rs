@@ -1,4 +1,4 @@
-//! Server-sent events on actix-web. It has header types of its own, so headers are plain data here.
+//! Server-sent events on actix-web: it has header types of its own, so headers are data. For `App` see `../README.md`.
 
 use std::io;
 

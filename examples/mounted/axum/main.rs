@@ -1,4 +1,4 @@
-//! Server-sent events on axum: `response` is a response of axum's as it is.
+//! Server-sent events on axum: `response` is a response of axum's as it is. For `App` see `../README.md`.
 
 use std::io;
 

@@ -1,14 +1,13 @@
-//! Server-sent events on hyper and smol, without tokio's runtime.
+//! Server-sent events on hyper and smol, without tokio's runtime. For `App` see `../README.md`.
 
 use std::io;
 use std::time::Duration;
 
 use app::{App, ECHO_LIMIT, Events, text};
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, server::conn::http1, service::service_fn};
 use hyper_util::server::graceful::GracefulShutdown;
 use smol::Timer;
 use smol::future::or;
@@ -27,14 +26,16 @@ async fn serve(app: App) -> io::Result<()> {
     let listener = TcpListener::bind(app.address()).await?;
     app.listens(listener.local_addr()?);
     let graceful = GracefulShutdown::new();
-    let accept = || async { listener.accept().await.map(Some) };
-    let shut_down = || async {
-        app.shutdown().await;
-        Ok(None)
-    };
-    while let Some((stream, _)) = or(accept(), shut_down()).await? {
+    let accept = || listener.accept().map(Some);
+    let shut_down = || app.shutdown().map(|()| None);
+    while let Some(accepted) = or(accept(), shut_down()).await {
+        let Ok((stream, _)) = accepted else {
+            // Too many files are open, for example: no reason to end all the others.
+            Timer::after(Duration::from_millis(10)).await;
+            continue;
+        };
         // Or the system holds an event back until the client has acknowledged the one before.
-        stream.set_nodelay(true)?;
+        _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request| answer(app.clone(), request));
         let connection = http1::Builder::new().serve_connection(FuturesIo::new(stream), service);

@@ -1,4 +1,4 @@
-//! Server-sent events on hyper and tokio, over HTTP/1 and HTTP/2: whichever the client begins with.
+//! Server-sent events on hyper and tokio, over HTTP/1 or HTTP/2, as clients begin. For `App` see `../README.md`.
 
 use std::io;
 use std::time::Duration;
@@ -26,12 +26,17 @@ async fn main() -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let mut shutdown = Box::pin(app.shutdown());
     loop {
-        let (stream, _) = tokio::select! {
-            accepted = listener.accept() => accepted?,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
+        let Ok((stream, _)) = accepted else {
+            // Too many files are open, for example: no reason to end all the others.
+            sleep(Duration::from_millis(10)).await;
+            continue;
+        };
         // Or the system holds an event back until the client has acknowledged the one before.
-        stream.set_nodelay(true)?;
+        let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request| answer(app.clone(), request));
         let connection = server.serve_connection(TokioIo::new(stream), service);

@@ -1,8 +1,6 @@
-//! Server-sent events on monoio: `io_uring`, a thread for itself, futures that are not `Send`.
+//! Server-sent events on monoio: `io_uring`, futures that are not `Send`. For `App` see `../README.md`.
 
-use std::io;
-use std::rc::Rc;
-use std::time::Duration;
+use std::{io, rc::Rc, time::Duration};
 
 use app::{App, http1};
 use http_body_util::BodyExt;
@@ -18,11 +16,14 @@ async fn main() -> io::Result<()> {
     app.listens(listener.local_addr()?);
     let mut shutdown = Box::pin(app.shutdown());
     loop {
-        let (stream, _) = monoio::select! {
-            accepted = listener.accept() => accepted?,
+        monoio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(monoio::spawn(serve(Rc::clone(&app), stream))),
+                // Too many files are open, for example: no reason to end all the others.
+                Err(_) => sleep(Duration::from_millis(10)).await,
+            },
             () = &mut shutdown => break,
-        };
-        monoio::spawn(serve(Rc::clone(&app), stream));
+        }
     }
     // The streams end by themselves; who reads nothing is cut off.
     for _ in (0..150).take_while(|_| Rc::strong_count(&app) > 1) {

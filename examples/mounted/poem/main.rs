@@ -1,4 +1,4 @@
-//! Server-sent events on poem: it takes a response of the crate `http`, with errors of its own type.
+//! Server-sent events on poem: a response of the crate `http`, errors of poem's own type. For `App` see `../README.md`.
 
 use std::io;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Server-sent events on std alone: a thread for each connection, which waits for the stream.
+//! Server-sent events on std alone: a thread for each connection, no async. For `App` see `../README.md`.
 
 use std::future::poll_fn;
 use std::io::{self, Read, Write};

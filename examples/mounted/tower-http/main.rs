@@ -1,4 +1,4 @@
-//! Server-sent events behind layers of tower-http, on axum: what compresses and what times out must let a stream be.
+//! Server-sent events behind layers of tower-http, which must let a stream be, on axum. For `App` see `../README.md`.
 
 use std::io;
 
@@ -53,8 +53,7 @@ async fn answer(State(app): State<App>, request: Request) -> Response<Body> {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let request = Request::from_parts(head, body);
-    let answer = app.answer(&request, |events| {
-        events.keep_alive(app.keep_alive(), sleep)
-    });
+    let keep_alive = app.keep_alive();
+    let answer = app.answer(&request, |events| events.keep_alive(keep_alive, sleep));
     answer.into_response()
 }

@@ -1,5 +1,6 @@
 //! What the examples serve, and nothing of what they serve it with: each of them mounts this on
-//! another kind of server, so that it shows that server and nothing else.
+//! another kind of server, so that it shows that server and nothing else. `../README.md` says what stands in its
+//! place in a service of one's own.
 //!
 //! | request | answer |
 //! |---|---|

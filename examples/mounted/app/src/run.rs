@@ -4,6 +4,7 @@ use std::env;
 use std::fmt;
 use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::process;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -109,8 +110,11 @@ fn wait_for_the_end_of_stdin() {
 }
 
 fn argument<T: std::str::FromStr>(index: usize, default: T) -> T {
-    let argument = env::args().nth(index);
-    argument
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+    let Some(argument) = env::args().nth(index) else {
+        return default;
+    };
+    argument.parse().unwrap_or_else(|_| {
+        eprintln!("bad argument {argument:?}: an address and a port, milliseconds, seconds");
+        process::exit(2)
+    })
 }
