@@ -1,11 +1,8 @@
 //! Server-sent events on std alone: a thread for each connection, no async. For `App` see `../README.md`.
 
-use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::pin::Pin;
-use std::thread;
-use std::time::Duration;
+use std::{future::poll_fn, pin::Pin, thread, time::Duration};
 
 use app::{App, http1, wait};
 use sse_proto::bytes::Bytes;
@@ -24,8 +21,11 @@ fn main() -> io::Result<()> {
             TcpStream::connect(address)
         });
         for stream in listener.incoming().take_while(|_| !app.is_shut_down()) {
-            // An error is the end of this client and of nothing else.
-            scope.spawn(move || serve(app, &stream?));
+            match stream {
+                // An error is the end of this client and of nothing else.
+                Ok(stream) => drop(scope.spawn(move || serve(app, &stream))),
+                Err(_) => thread::sleep(Duration::from_millis(10)), // Too many files are open, for example.
+            }
         }
     });
     Ok(())
