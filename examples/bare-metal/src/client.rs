@@ -10,6 +10,10 @@ use crate::log::Log;
 /// The milliseconds after which a silent stream gets a comment.
 const KEEP_ALIVE: u32 = 1000;
 
+/// The milliseconds after which a client that sends no request, or reads nothing, loses its place: there are few, and a
+/// browser opens connections that it does not use yet.
+const PATIENCE: u32 = 5000;
+
 const READING: EventType = EventType::from_static("reading");
 const RESET: EventType = EventType::from_static("reset");
 
@@ -60,7 +64,8 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
             self.output.start += self.connection.write(self.output.bytes()).ok()?;
             self.sent = now;
         }
-        Some(())
+        // A stream that is idle gets its comment long before.
+        (now.wrapping_sub(self.sent) < PATIENCE).then_some(())
     }
 
     /// Puts into the buffer what the client gets next.
