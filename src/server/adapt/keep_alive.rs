@@ -28,6 +28,29 @@ const COMMENT: Bytes = Bytes::from_static(b": keep-alive comment\n\n");
 pin_project! {
     /// Sends a comment whenever nothing was sent for a while. Made by
     /// [`keep_alive`](super::EventStreamExt::keep_alive).
+    ///
+    /// Its type is named, in a return type or in a field, with the timer as a function pointer:
+    ///
+    /// ```
+    /// # #[cfg(feature = "std")] {
+    /// # mod tokio { pub mod time {
+    /// #     pub type Sleep = std::future::Pending<()>;
+    /// #     pub fn sleep(_: std::time::Duration) -> Sleep { std::future::pending() }
+    /// # } }
+    /// use std::time::Duration;
+    ///
+    /// use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, KeepAlive};
+    /// use sse_proto::{EventStream, channel};
+    /// use tokio::time::{Sleep, sleep};
+    ///
+    /// fn kept_alive(stream: EventStream) -> KeepAlive<EventStream, fn(Duration) -> Sleep> {
+    ///     stream.keep_alive(KEEP_ALIVE_INTERVAL, sleep)
+    /// }
+    /// let (target, stream) = channel();
+    /// drop(kept_alive(stream));
+    /// assert!(target.is_closed());
+    /// # }
+    /// ```
     #[must_use = "streams do nothing unless polled"]
     pub struct KeepAlive<S, T: Timer> {
         #[pin]
