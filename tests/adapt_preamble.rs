@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sse_proto::adapt::{EventStreamExt, Preamble};
+use sse_proto::{Decoder, EventId};
 use support::fakes::{Reader, Source};
 use support::oracle;
 
@@ -43,6 +44,21 @@ fn one_without_anything_is_no_chunk() {
     let mut reader = Reader::new(source.stream().preamble(&Preamble::new()));
     assert!(reader.is_pending());
     assert!(Preamble::new().with_jitter(SECOND, 7).to_bytes().is_empty());
+}
+
+#[test]
+fn an_id_is_the_last_event_id_from_the_first_bytes_on() {
+    let start = EventId::from_static("7-0~");
+    let preamble = Preamble::new().with_id(start.clone()).with_comment("hi");
+    assert_eq!(preamble.to_bytes(), ": hi\nid: 7-0~\n\n");
+    let mut decoder = Decoder::new();
+    assert_eq!(decoder.decode(&mut &preamble.to_bytes()[..]), Ok(None));
+    assert_eq!(decoder.last_event_id(), "7-0~");
+
+    // None leaves the one that the client has, the empty one takes it away.
+    assert!(preamble.with_id(None).to_bytes() == ": hi\n\n");
+    let reset = Preamble::new().with_id(EventId::from_static(""));
+    assert_eq!(reset.to_bytes(), "id: \n\n");
 }
 
 #[test]

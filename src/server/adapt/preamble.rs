@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use super::fuse::Fuse;
 use crate::wire::encode;
 use crate::wire::event::Event;
+use crate::wire::field::EventId;
 
 /// What a stream says before its first event: one block, which fires nothing at the client.
 ///
@@ -35,6 +36,7 @@ use crate::wire::event::Event;
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Preamble<'a> {
+    id: Option<EventId<'a>>,
     reconnection_time: Option<Duration>,
     jitter: Duration,
     comment: Option<Cow<'a, str>>,
@@ -45,11 +47,35 @@ impl<'a> Preamble<'a> {
     /// Makes a preamble without anything in it, which is no bytes.
     pub const fn new() -> Self {
         Self {
+            id: None,
             reconnection_time: None,
             jitter: Duration::ZERO,
             comment: None,
             padding: 0,
         }
+    }
+
+    /// Sets the last event ID, or leaves it as the client has it: where it resumes if it is cut before
+    /// its first event.
+    ///
+    /// Without one it would come back as a new client then, and what was published meanwhile would be
+    /// lost in silence. For a subscription to a broadcast, it is the id that `Subscription::last_event_id`
+    /// gives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::adapt::Preamble;
+    /// use sse_proto::{Broadcast, Event, EventId, Retention};
+    ///
+    /// let broadcast = Broadcast::assigning_ids(Retention::new(), 7);
+    /// let subscription = broadcast.subscribe(None).or_live();
+    /// let preamble = Preamble::new().with_id(subscription.last_event_id());
+    /// assert_eq!(preamble.to_bytes(), "id: 7-0~\n\n");
+    /// ```
+    pub fn with_id(mut self, id: impl Into<Option<EventId<'a>>>) -> Self {
+        self.id = id.into();
+        self
     }
 
     /// Sets how long the client waits before it reconnects.
@@ -104,6 +130,9 @@ impl<'a> Preamble<'a> {
     /// Encodes it.
     pub fn to_bytes(&self) -> Bytes {
         let mut block = Event::block();
+        if let Some(id) = &self.id {
+            block = block.with_id(id.clone());
+        }
         if let Some(time) = self.reconnection_time {
             block = block.with_reconnection_time(time.saturating_add(self.jitter));
         }
@@ -134,6 +163,7 @@ impl<'a> Preamble<'a> {
 impl fmt::Debug for Preamble<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Preamble")
+            .field("id", &self.id)
             .field("reconnection_time", &self.reconnection_time)
             .field("jitter", &self.jitter)
             .field("comment_len", &self.comment.as_deref().map(str::len))

@@ -78,22 +78,22 @@ impl Subscription {
     /// published behind. `None` where ids are the user's.
     ///
     /// A client knows no id before the first event that it got. If it is cut by then, what it missed
-    /// is lost in silence: so send this first, as a block with nothing but an id, before the stream is
-    /// polled. Where ids are the user's, send the id of the last event that the state which the page
+    /// is lost in silence: so send this first, as a block with nothing but an id, taken before the
+    /// stream is polled. Where ids are the user's, send the id of the last event that the state which the page
     /// shows includes; or publish one at the start, and let those without an id begin with the
     /// [oldest](crate::Restart::oldest) event.
     ///
     /// # Examples
     ///
     /// ```
-    /// use futures::{FutureExt, StreamExt, stream};
-    /// use sse_proto::{Broadcast, Event, EventId, Retention, Subscribed, to_bytes};
+    /// use futures::{FutureExt, StreamExt};
+    /// use sse_proto::adapt::{EventStreamExt, Preamble};
+    /// use sse_proto::{Broadcast, Event, EventId, Retention, Subscribed};
     ///
     /// let broadcast = Broadcast::assigning_ids(Retention::new(), 7);
     /// let subscription = broadcast.subscribe(None).or_live();
-    /// let start = subscription.last_event_id().map(|id| Event::block().with_id(id));
-    /// let first = start.as_ref().map(to_bytes);
-    /// let mut body = stream::iter(first).chain(subscription);
+    /// let start = Preamble::new().with_id(subscription.last_event_id());
+    /// let mut body = subscription.preamble(&start);
     /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 7-0~\n\n");
     ///
     /// // The connection is cut. The client comes back, and missed nothing.
