@@ -1,0 +1,196 @@
+//! What a broadcast promises beside what its model says (`broadcast_laws.rs`): here chunks and how they
+//! are shared, its end, and time.
+
+#![cfg(feature = "std")]
+
+mod merge;
+mod merge_ends;
+mod others;
+mod scopes;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::{FutureExt, Stream, StreamExt};
+use sse_proto::bytes::Bytes;
+use sse_proto::{
+    Broadcast, Event, EventId, Frame, PublishError, Retention, Subscription, SubscriptionEnd,
+};
+use support::fakes::Reader;
+
+fn broadcast() -> Broadcast {
+    Broadcast::new(Retention::new())
+}
+
+fn live(broadcast: &Broadcast) -> Reader<Subscription> {
+    Reader::new(broadcast.subscribe(None).or_live())
+}
+
+fn publish(broadcast: &Broadcast, data: &str) {
+    broadcast
+        .publish(&Event::message(data))
+        .expect("it is open");
+}
+
+fn now(stream: &mut (impl Stream<Item = Bytes> + Unpin)) -> Bytes {
+    stream.next().now_or_never().flatten().expect("a chunk")
+}
+
+// Chunks.
+
+#[test]
+fn what_waits_is_joined_once_for_all_at_the_same_place() {
+    let broadcast = broadcast();
+    let mut readers: Vec<_> = (0..100)
+        .map(|_| broadcast.subscribe(None).or_live())
+        .collect();
+    for data in ["1", "2", "3"] {
+        publish(&broadcast, data);
+    }
+    let chunks: Vec<_> = readers.iter_mut().map(now).collect();
+    for chunk in &chunks {
+        assert_eq!(*chunk, "data: 1\n\ndata: 2\n\ndata: 3\n\n");
+        assert_eq!(chunk.as_ptr(), chunks[0].as_ptr(), "the same bytes");
+    }
+}
+
+#[test]
+fn a_chunk_has_64_kib_at_most_and_whole_frames() {
+    let retention = Retention::new().with_frames(10_000).with_bytes(4 << 20);
+    let broadcast = Broadcast::new(retention);
+    let mut reader = broadcast.subscribe(None).or_live();
+    let data = "x".repeat(999);
+    for _ in 0..3_000 {
+        publish(&broadcast, &data);
+    }
+    let (mut frames, mut chunks) = (0, 0);
+    while let Some(Some(chunk)) = reader.next().now_or_never() {
+        assert!(chunk.len() <= 64 * 1024, "{}", chunk.len());
+        assert_eq!(chunk.len() % 1007, 0, "whole frames");
+        assert!(chunk.starts_with(b"data: x") && chunk.ends_with(b"x\n\n"));
+        frames += chunk.len() / 1007;
+        chunks += 1;
+    }
+    assert_eq!(frames, 3_000);
+    assert!(chunks < 60, "{chunks} chunks of 3 MB");
+}
+
+#[test]
+fn a_frame_above_64_kib_is_a_chunk_of_its_own_and_is_not_copied() {
+    let broadcast = broadcast();
+    let mut reader = live(&broadcast);
+    let large = Frame::new(&Event::message("x".repeat(100_000)));
+    publish(&broadcast, "before");
+    broadcast.publish_frame(&large).expect("it is open");
+    publish(&broadcast, "behind");
+    assert_eq!(reader.chunk(), "data: before\n\n");
+    let Poll::Ready(Some(chunk)) = reader.poll() else {
+        panic!("no chunk");
+    };
+    assert_eq!(chunk.as_ptr(), large.as_bytes().as_ptr());
+    assert_eq!(reader.chunk(), "data: behind\n\n");
+    assert!(reader.is_pending());
+}
+
+#[test]
+fn whole_segments_are_handed_out_without_a_copy() {
+    let retention = Retention::new().with_frames(10_000).with_bytes(4 << 20);
+    let broadcast = Broadcast::assigning_ids(retention, 1);
+    for _ in 0..3_000 {
+        publish(&broadcast, &"x".repeat(1_000));
+    }
+    let start = EventId::from_static("1-0~");
+    let read = || {
+        let mut reader = broadcast.subscribe(Some(&start)).or_live();
+        let mut places = Vec::new();
+        while let Some(Some(chunk)) = reader.next().now_or_never() {
+            // Kept, so that no other chunk comes to stand there.
+            places.push(chunk);
+        }
+        places
+    };
+    let (first, second) = (read(), read());
+    let same = first.iter().zip(&second);
+    let same = same
+        .filter(|(one, other)| one.as_ptr() == other.as_ptr())
+        .count();
+    assert!(same >= first.len() - 2, "{same} of {} chunks", first.len());
+}
+
+// Refused.
+
+#[test]
+fn an_event_that_can_not_be_published_changes_nothing() {
+    let assigning = Broadcast::assigning_ids(Retention::new().with_bytes(40), 1);
+    let mut reader = live(&assigning);
+    let with_id = Event::message("x").with_id(1_u32);
+    assert_eq!(assigning.publish(&with_id), Err(PublishError::HasId));
+    let frame = Frame::new(&Event::message("x"));
+    assert_eq!(assigning.publish_frame(&frame), Err(PublishError::IsFrame));
+    let large = Event::message("x".repeat(40));
+    let error = PublishError::TooLarge { len: 56, limit: 40 };
+    assert_eq!(assigning.publish(&large), Err(error));
+    assert!(reader.is_pending());
+    assert_eq!(assigning.statistics().published, 0);
+    assert_eq!(assigning.publish(&Event::message("x")), Ok(1));
+    assert_eq!(reader.chunk(), "id: 1-1\ndata: x\n\n");
+}
+
+// Its end.
+
+#[test]
+fn the_last_handle_closes_it() {
+    let one = broadcast();
+    let other = one.clone();
+    let mut reader = live(&one);
+    publish(&one, "x");
+    drop(one);
+    assert!(!other.is_closed());
+    drop(other);
+    assert_eq!(reader.chunk(), "data: x\n\n");
+    assert!(reader.has_ended());
+    assert_eq!(reader.stream.end(), Some(SubscriptionEnd::Closed));
+}
+
+#[test]
+fn a_subscriber_that_waits_is_woken_by_the_end() {
+    let broadcast = broadcast();
+    let mut reader = live(&broadcast);
+    assert!(reader.is_pending());
+    broadcast.close(None);
+    assert_eq!(reader.wakes.take(), 1);
+    assert!(reader.has_ended());
+}
+
+// Time.
+
+#[test]
+fn a_time_before_the_last_one_changes_nothing() {
+    let second = Duration::from_secs(1);
+    let broadcast = Broadcast::new(Retention::new().with_age(second));
+    broadcast.advance(5 * second);
+    publish(&broadcast, "1");
+    broadcast.advance(2 * second);
+    publish(&broadcast, "2");
+    broadcast.advance(6 * second);
+    assert_eq!(broadcast.statistics().retained_frames, 2);
+    broadcast.advance(7 * second);
+    assert_eq!(broadcast.statistics().retained_frames, 0);
+}
+
+#[test]
+fn what_was_published_before_the_first_time_is_of_that_time() {
+    let minute = Duration::from_secs(60);
+    let broadcast = Broadcast::new(Retention::new().with_age(minute));
+    publish(&broadcast, "1");
+    // Since 1970, say.
+    let now = Duration::from_secs(1_700_000_000);
+    broadcast.advance(now);
+    assert_eq!(broadcast.statistics().retained_frames, 1);
+    broadcast.advance(now + minute);
+    assert_eq!(broadcast.statistics().retained_frames, 1);
+    broadcast.advance(now + minute + Duration::from_nanos(1));
+    assert_eq!(broadcast.statistics().retained_frames, 0);
+}
