@@ -2,6 +2,8 @@
 //! request while one is open, nothing and no deadline after the end, the id sent is the last one committed, delays are
 //! within their bounds.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use proptest::prelude::*;

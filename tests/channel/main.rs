@@ -1,5 +1,7 @@
 //! A handle and a stream over one target: wakes, ends, and no lock held while others' code runs.
 
+#![cfg(feature = "std")]
+
 mod listeners;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,7 @@
 //! What the decoder promises beyond the standard: here borrowing, and what is shown of it.
 
 mod connections;
+#[cfg(feature = "std")]
 mod layers;
 mod limits;
 

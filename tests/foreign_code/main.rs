@@ -1,6 +1,8 @@
 //! Other people's code (listeners, wakers, errors, what they captured and what they format into) runs
 //! without a lock, may use the target it came from, and may panic.
 
+#![cfg(feature = "std")]
+
 mod panics;
 #[path = "../support/mod.rs"]
 mod support;

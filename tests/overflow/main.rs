@@ -1,5 +1,7 @@
 //! What becomes of an event that finds the queue full: each policy, and what a client gets then.
 
+#![cfg(feature = "std")]
+
 mod holes;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,7 @@
 //! Waiting for room: in order, without overtaking, and nothing is lost when somebody leaves.
 
+#![cfg(feature = "std")]
+
 mod beside;
 #[path = "../support/mod.rs"]
 mod support;

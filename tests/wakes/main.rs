@@ -4,6 +4,8 @@
 //! Random interleavings of everything that handles, streams, waits and permits can do, against a
 //! plain model that says after each step how often each task has been woken.
 
+#![cfg(feature = "std")]
+
 #[path = "../support/mod.rs"]
 mod support;
 mod task;
