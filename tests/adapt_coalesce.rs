@@ -1,5 +1,7 @@
 //! `coalesce` and `linger`: chunks are joined, never cut, and nothing is waited for unless asked.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::rc::Rc;

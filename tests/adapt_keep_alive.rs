@@ -1,5 +1,7 @@
 //! `keep_alive`: a comment whenever no byte went out for the interval, and nothing else.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::rc::Rc;

@@ -2,6 +2,8 @@
 //! whole blocks stand between them and only where a block ends, nothing follows the end, and no
 //! wake is lost.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! `preamble`: the first bytes of a stream, at once.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::time::Duration;

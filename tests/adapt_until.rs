@@ -1,5 +1,7 @@
 //! `until`: a future ends the stream, after what is ready, with a last frame.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::pin::Pin;
@@ -159,7 +161,6 @@ fn without_a_farewell_it_just_ends() {
     assert!(reader.has_ended());
 }
 
-#[cfg(feature = "std")]
 mod of_an_event_stream {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Mutex};

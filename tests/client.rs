@@ -1,5 +1,7 @@
 //! What a reconnecting client makes of a response and of bytes: which status and type open it, what is interrupted.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use sse_proto::client::{ClosedReason, DownReason, Options, Response};

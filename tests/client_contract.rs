@@ -1,6 +1,8 @@
 //! What `LaunchDarkly`'s contract tests for SSE clients ask of a client, as cases of our own, named as theirs are; what they
 //! ask of the parsing alone is in `suites.rs`.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::time::Duration;

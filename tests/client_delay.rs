@@ -1,5 +1,7 @@
 //! How long a reconnecting client waits: reconnection time, backoff, jitter, Retry-After, and no storms.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! A client as a stream over foreign code that misbehaves: a body that is always ready, a timer that rings at once, and
 //! panics wherever something is called.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::cell::{Cell, RefCell};

@@ -1,5 +1,7 @@
 //! Last event IDs: what is sent, what is left out, what outlives the process.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::time::Duration;

@@ -2,11 +2,14 @@
 //! request while one is open, nothing and no deadline after the end, the id sent is the last one committed, delays are
 //! within their bounds.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use proptest::prelude::*;
-use support::client::{Setup, Step, read, reasons, reconnects_like_its_model};
-use support::client_model::Why;
+use support::client::{reasons, reconnects_like_its_model};
+use support::client_setup::{Setup, Step, read};
+use support::client_told::Why;
 
 /// What [`read`] reads, made of its letters.
 fn letters() -> impl Strategy<Value = Vec<u8>> {

@@ -1,5 +1,7 @@
 //! When a reconnecting client gives up: attempts, elapsed time, timeouts, and what forgives.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::time::Duration;

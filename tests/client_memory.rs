@@ -1,5 +1,7 @@
 //! What a reconnecting client holds, and what a server can make it hold.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Redirects are followed by the machine, and credentials stay within the origin that they are for.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use sse_proto::client::{ClosedReason, EventSource, Options, Output, Response};

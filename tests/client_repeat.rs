@@ -1,5 +1,7 @@
 //! Which requests a reconnecting client sends again.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! A client as a stream, poll by poll: what it yields, whom it wakes, what it holds and drops.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::sync::Arc;

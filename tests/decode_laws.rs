@@ -1,5 +1,7 @@
 //! Laws 2, 3 and 7 on random streams, and law 7 on large ones. `seeds.rs` has the seeds of the fuzz target.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use proptest::prelude::*;

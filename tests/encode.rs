@@ -1,5 +1,7 @@
 //! The laws of encoding, held by random events.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::time::Duration;

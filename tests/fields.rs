@@ -57,6 +57,7 @@ fn a_literal_outside_a_constant_is_checked_too() {
     assert!(std::panic::catch_unwind(|| EventType::from_static("")).is_err());
 }
 
+#[cfg(feature = "std")]
 #[test]
 fn no_debug_shows_data_or_comments() {
     let secret = "hunter2";

@@ -175,6 +175,9 @@ fn parameters_are_part_of_the_type_and_an_event_stream_has_utf8_alone() {
     assert!(accepts(
         "text/event-stream;version=2;q=0, text/event-stream"
     ));
+    // Who writes spaces around the equals sign means the same.
+    assert!(accepts("text/event-stream; charset = utf-8"));
+    assert!(!accepts("text/event-stream; q = 0"));
     // Behind the weight stands what an older standard allowed there.
     assert!(accepts("text/event-stream;q=1;ext=2"));
 }
@@ -187,4 +190,6 @@ fn separators_within_quotes_are_text() {
     assert!(accepts(r#"text/html;a="b;q=0", text/event-stream"#));
     assert!(!accepts(r#"text/event-stream;a=";q=1""#));
     assert!(!accepts(r#"text/html;a="open, text/event-stream"#));
+    // It escapes within quotes alone.
+    assert!(accepts(r"text/html;a=\, text/event-stream"));
 }

@@ -221,6 +221,17 @@ fn bytes_are_a_body_of_their_length() {
 }
 
 #[test]
+fn debug_dumps_no_bytes() {
+    let mut reader = Reader::<EventStream>::of(Body::from(Bytes::from("secret")));
+    assert_eq!(
+        format!("{:?}", reader.body),
+        "Body { has_ended: false, .. }"
+    );
+    reader.chunk();
+    assert_eq!(format!("{:?}", reader.body), "Body { has_ended: true, .. }");
+}
+
+#[test]
 fn a_body_boxes_as_servers_do_it() {
     fn is_one(
         _: impl sse_proto::http_body::Body<

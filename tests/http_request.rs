@@ -1,5 +1,7 @@
 //! The feature `http`: what is read from the headers of a request.
 
+use std::error::Error;
+
 use sse_proto::http::{HeaderMap, HeaderValue, StatusCode};
 use sse_proto::{
     EventId, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, RequestError, last_event_id, read_request,
@@ -82,6 +84,19 @@ fn an_id_that_is_none_gets_400() {
         let error = RequestError::from(last_event_id(Some(value)).unwrap_err());
         assert_eq!(error.status(), StatusCode::BAD_REQUEST);
     }
+}
+
+#[test]
+fn each_cause_of_a_refusal_is_told_once() {
+    let invalid = last_event_id(Some(b"1\0")).unwrap_err();
+    let error = RequestError::from(invalid);
+    assert_eq!(error.to_string(), invalid.to_string());
+    let cause = error.source().expect("the field").to_string();
+    assert_eq!(cause, invalid.source().expect("the field").to_string());
+    assert_ne!(cause, error.to_string());
+    let repeated = RequestError::from(InvalidLastEventId::Repeated);
+    assert!(repeated.source().is_none());
+    assert!(RequestError::NotAcceptable.source().is_none());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! No text of anybody's becomes a line of its own: every field, against every trick.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::fmt::Write;

@@ -1,6 +1,8 @@
 //! What the origin (`ServerSentEventTarget` of Deno's standard library 0.203) promises, byte for
 //! byte, and what it gets wrong, repaired.
 
+#![cfg(feature = "std")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 

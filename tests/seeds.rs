@@ -1,6 +1,8 @@
 //! Replays the committed seeds of the fuzz targets. Each is named after the case it holds; every
 //! bug that is found leaves one.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::path::Path;

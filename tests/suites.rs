@@ -1,6 +1,8 @@
 //! The cases of public suites (tests/data/suites.txt), each with what the standard makes of it: whole, byte by byte, in
 //! chunks of 2, 3, 4 and 7 bytes, split at every position, and with empty chunks between; with comments and without.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! A target does what its plain model does, whatever is asked of it, in whatever order.
 
+#![cfg(feature = "std")]
+
 mod support;
 
 use proptest::prelude::*;

@@ -1,8 +1,9 @@
 //! An event writer writes one event or nothing.
 
+#![cfg(feature = "std")]
+
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sse_proto::bytes::BytesMut;
 use sse_proto::{Event, EventWriter, Frame, WriteError};
@@ -96,6 +97,8 @@ fn a_frame_holds_its_event_and_nothing_that_stood_before_it() {
 #[cfg(feature = "json")]
 #[test]
 fn a_serializer_that_panics_fails_the_event() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use serde::ser::{Serialize, SerializeSeq, Serializer};
     struct Panics;
     impl Serialize for Panics {

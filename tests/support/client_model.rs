@@ -1,96 +1,12 @@
 //! What a reconnecting client is to do, written plainly: whole numbers of nanoseconds, the bytes of a connection kept and
 //! decoded by the oracle from the start each time. Shares no code with the crate.
 
-use sse_proto::client::{ClosedReason, DownReason, Output};
+mod loss;
 
+use sse_proto::client::Output;
+
+use super::client_told::{Answer, FIRST, OTHER, OTHER_MOVED, Plain, SAME, SECOND, Told, Why};
 use super::oracle::{self, Said, Settings};
-
-pub const SECOND: u128 = 1_000_000_000;
-
-pub const FIRST: &str = "http://one.example/events";
-/// Where the fake server's redirects lead: the same origin and another one.
-pub const SAME: &str = "http://one.example/moved";
-pub const OTHER: &str = "http://two.example/events";
-pub const OTHER_MOVED: &str = "http://two.example/moved";
-
-/// The options, as plain numbers; times are nanoseconds.
-#[derive(Clone, Debug)]
-pub struct Plain {
-    pub base: u128,
-    pub most_backoff: Option<u128>,
-    pub shortest: u128,
-    pub longest: u128,
-    pub jitter: u128,
-    pub connect: Option<u128>,
-    pub idle: Option<u128>,
-    pub stable: u128,
-    pub elapsed: Option<u128>,
-    pub retries: Option<u32>,
-    pub redirects: u8,
-    pub retries_statuses: bool,
-    pub needs_id: bool,
-    pub comments: bool,
-}
-
-/// A response of the fake server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    Stream,
-    Html,
-    Status(u16),
-    /// 503 with a Retry-After in seconds.
-    Busy(u8),
-    RedirectSame(u16),
-    RedirectOther(u16),
-    /// A redirect to `moved` from where the HTTP client came to by itself: the same or another origin.
-    RedirectArrived {
-        same: bool,
-    },
-    /// Without a `Location`.
-    RedirectNowhere,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    Here,
-    Rejected,
-    Ended,
-    Interrupted,
-    IoError,
-    ConnectTimeout,
-    Idle,
-    NetworkLost,
-    Reconnect,
-    Attempts,
-    Time,
-    NotRepeatable,
-}
-
-/// An output as the model sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
-    Opened,
-    Abort,
-    Request {
-        url: &'static str,
-        id: Option<String>,
-        left_out: bool,
-        attempt: u32,
-        credentials: bool,
-        get: bool,
-    },
-    /// The shortest and the longest delay that it may have.
-    Down {
-        why: Why,
-        interrupted: bool,
-        delay: Option<(u128, u128)>,
-        attempt: u32,
-    },
-    Closed {
-        why: Why,
-        interrupted: bool,
-    },
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
@@ -328,7 +244,7 @@ impl Model {
     pub fn end_of_body(&mut self, now: u128, actual: &[Output]) -> Vec<Told> {
         let why = match self.phase {
             Phase::Connecting => Why::IoError,
-            Phase::Open if is_within_block(&self.bytes) => Why::Interrupted,
+            Phase::Open if self.is_interrupted() => Why::Interrupted,
             Phase::Open => Why::Ended,
             _ => return Vec::new(),
         };
@@ -435,153 +351,9 @@ impl Model {
         let interrupted = self.is_interrupted();
         self.close(Why::Here, interrupted, in_flight)
     }
-
-    fn is_interrupted(&self) -> bool {
-        self.phase == Phase::Open && is_within_block(&self.bytes)
-    }
-
-    fn may_repeat(&self) -> bool {
-        !self.plain.needs_id || (!self.id.is_empty() && can_be_header(&self.id))
-    }
-
-    fn lose(
-        &mut self,
-        now: u128,
-        why: Why,
-        retry_after: Option<u128>,
-        abort: bool,
-        actual: &[Output],
-    ) -> Vec<Told> {
-        let interrupted = self.is_interrupted();
-        if !self.may_repeat() {
-            return self.close(Why::NotRepeatable, interrupted, abort);
-        }
-        self.begin_loss(now);
-        self.failures += 1;
-        if self.plain.retries.is_some_and(|most| self.failures > most) {
-            return self.close(Why::Attempts, interrupted, abort);
-        }
-        let (least, most) = self.delay(retry_after);
-        if let Some((end, _)) = self.end() {
-            let is_closed = matches!(actual.last(), Some(Output::Closed(_)));
-            // Where it is a matter of chance, it is what it was.
-            if now + least > end || (now + most > end && is_closed) {
-                return self.close(Why::Time, interrupted, abort);
-            }
-        }
-        self.phase = Phase::Waiting;
-        self.until = Some((now + least, now + most));
-        let down = Told::Down {
-            why,
-            interrupted,
-            delay: self.online.then_some((least, most)),
-            attempt: self.failures,
-        };
-        abort
-            .then_some(Told::Abort)
-            .into_iter()
-            .chain([down])
-            .collect()
-    }
-
-    fn begin_loss(&mut self, now: u128) {
-        if self.phase == Phase::Open && now - self.opened_at >= self.plain.stable {
-            self.forgive();
-        }
-        self.since.get_or_insert(now);
-    }
-
-    fn close(&mut self, why: Why, interrupted: bool, abort: bool) -> Vec<Told> {
-        self.phase = Phase::Closed;
-        let closed = Told::Closed { why, interrupted };
-        abort
-            .then_some(Told::Abort)
-            .into_iter()
-            .chain([closed])
-            .collect()
-    }
-
-    /// The shortest and the longest that the next delay may be.
-    fn delay(&self, retry_after: Option<u128>) -> (u128, u128) {
-        let plain = &self.plain;
-        let clamp = |delay: u128| {
-            if delay < plain.shortest || plain.longest < plain.shortest {
-                plain.shortest
-            } else {
-                delay.min(plain.longest)
-            }
-        };
-        let base = clamp(self.retry.unwrap_or(plain.base));
-        let mut grown = base;
-        if let Some(most) = plain.most_backoff {
-            for _ in 1..self.failures.min(80) {
-                grown = grown.saturating_mul(2);
-            }
-            grown = grown.min(most).max(base);
-        }
-        let nominal = clamp(grown);
-        let spread = nominal * plain.jitter / 100 + 1;
-        let spread = if plain.jitter == 0 { 0 } else { spread };
-        // As wide as the jitter, from the least that may be, and moved where it would not fit.
-        let mut least = clamp(nominal.saturating_sub(spread).max(retry_after.unwrap_or(0)));
-        let most = clamp(least + spread);
-        if least == most {
-            least = clamp(most.saturating_sub(spread));
-        }
-        (least, most)
-    }
 }
 
 fn can_be_header(id: &str) -> bool {
     let is_held = id.chars().all(|c| c == '\t' || (c >= ' ' && c != '\u{7F}'));
     is_held && id.trim_matches([' ', '\t']) == id && id.len() <= 4096
-}
-
-/// Whether something of a block is left at the end: a field with a meaning, or a line that may have become one.
-fn is_within_block(bytes: &[u8]) -> bool {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = String::from_utf8_lossy(bytes)
-        .replace("\r\n", "\n")
-        .replace('\r', "\n");
-    let block = text
-        .rfind("\n\n")
-        .map_or(text.trim_start_matches('\n'), |at| &text[at + 2..]);
-    let (lines, unfinished) = block.rsplit_once('\n').unwrap_or(("", block));
-    let is_field = |line: &str| match line.split_once(':').unwrap_or((line, "")) {
-        ("data" | "event", _) => true,
-        ("id", value) => !value.contains('\0'),
-        _ => false,
-    };
-    let known = ["data", "event", "id", "retry"];
-    let may_become = match unfinished.split_once(':') {
-        Some((name, _)) => known.contains(&name),
-        None if unfinished.is_empty() => false,
-        None => known.iter().any(|name| name.starts_with(unfinished)),
-    };
-    lines.split('\n').any(is_field) || may_become
-}
-
-pub fn why_down(reason: &DownReason) -> Why {
-    match reason {
-        DownReason::Rejected(_) => Why::Rejected,
-        DownReason::Ended => Why::Ended,
-        DownReason::Interrupted => Why::Interrupted,
-        DownReason::IoError => Why::IoError,
-        DownReason::ConnectTimeout => Why::ConnectTimeout,
-        DownReason::Idle => Why::Idle,
-        DownReason::NetworkLost => Why::NetworkLost,
-        DownReason::Reconnect => Why::Reconnect,
-        other => unreachable!("{other:?}"),
-    }
-}
-
-pub fn why_closed(reason: &ClosedReason) -> Why {
-    match reason {
-        ClosedReason::Here => Why::Here,
-        ClosedReason::Rejected(_) => Why::Rejected,
-        ClosedReason::AttemptsExhausted { .. } => Why::Attempts,
-        ClosedReason::TimeExhausted { .. } => Why::Time,
-        ClosedReason::NotRepeatable(_) => Why::NotRepeatable,
-        other => unreachable!("{other:?}"),
-    }
 }

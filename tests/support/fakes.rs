@@ -31,6 +31,11 @@ impl Wakes {
     pub fn take(&self) -> usize {
         self.0.swap(0, Ordering::Relaxed)
     }
+
+    /// The same, and goes on counting.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Wake for Wakes {

@@ -8,7 +8,8 @@ use sse_proto::{
 
 use super::input::Input;
 use super::model::Model;
-use super::stage::{Bare, Channel, LocalChannel, Stage};
+use super::stage::{Bare, Stage};
+use super::stage_channel::{Channel, LocalChannel};
 
 /// What the target of a play is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use super::broadcast;
 use super::broadcast_merge;
 use super::broadcast_ops;
 use super::client;
+use super::client_setup;
 use super::input::Input;
 use super::laws::{
     arrives_normalized, comes_back, encodes_exactly, splits_the_same, takes_text_only,
@@ -41,9 +42,9 @@ pub fn life(data: &[u8]) {
     life::lives_like_its_model(origin, &adapters, &steps);
 }
 
-/// The setup, `|`, then steps; [`client::read`] has the letters.
+/// The setup, `|`, then steps; [`client_setup::read`] has the letters.
 pub fn client(data: &[u8]) {
-    let (setup, steps) = client::read(data);
+    let (setup, steps) = client_setup::read(data);
     client::reconnects_like_its_model(&setup, &steps);
 }
 

@@ -1,19 +1,14 @@
-//! The forms of a target on which a play is played: bare, through its two steps, and through
-//! `channel()` and `local_channel()`.
+//! The forms of a target on which a play is played: here what they have in common, and the bare one, through its two
+//! steps; `stage_channel.rs` has the others.
 
 use std::cell::RefCell;
 use std::panic::resume_unwind;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Mutex;
 
-use sse_proto::futures_core::Stream;
 use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventStream, EventType, Frame, ListenerId,
-    Local, LocalEventStream, LocalListener, LocalTargetHandle, On, Target, TargetHandle,
-    WeakTargetHandle, channel_with, local_channel_with,
+    CloseReason, DispatchError, Dispatched, Event, EventType, Frame, ListenerId, LocalListener, On,
+    Target,
 };
 
 use super::play::{
@@ -139,8 +134,10 @@ macro_rules! add_listener {
     }};
 }
 
+pub(super) use add_listener;
+
 /// The frame that marks gaps in a play.
-fn marker() -> Frame {
+pub(super) fn marker() -> Frame {
     let marker = Frame::new(&Event::message("gap"));
     assert_eq!(marker.as_bytes(), MARKER);
     marker
@@ -261,179 +258,7 @@ impl Stage for Bare {
     }
 }
 
-/// A stage over a handle and a stream, for each way to share.
-macro_rules! channel {
-    ($Channel:ident, $State:ident, $Handle:ty, $Weak:ty, $Stream:ty, $open:path) => {
-        #[derive(Clone)]
-        pub struct $Channel {
-            target: $Handle,
-            shared: Arc<$State>,
-        }
-
-        struct $State {
-            stream: Mutex<$Stream>,
-            wakes: Arc<Wakes>,
-            /// How many wakes there had been when the stream last said `Pending`.
-            waits_since: Mutex<Option<usize>>,
-            ids: Mutex<Vec<ListenerId>>,
-            log: Mutex<Vec<(usize, Heard)>>,
-        }
-
-        impl $Channel {
-            pub fn new(rules: Rules) -> Self {
-                let (target, stream) = $open(rules.limits());
-                let set = target.set_gap_marker(rules.marked.then(marker));
-                set.expect("it has no id");
-                let shared = Arc::new($State {
-                    stream: Mutex::new(stream),
-                    wakes: Arc::default(),
-                    waits_since: Mutex::default(),
-                    ids: Mutex::default(),
-                    log: Mutex::default(),
-                });
-                Self { target, shared }
-            }
-
-            fn revive(target: &$Weak, shared: &std::sync::Weak<$State>) -> Option<Self> {
-                Some(Self {
-                    target: target.upgrade()?,
-                    shared: shared.upgrade()?,
-                })
-            }
-        }
-
-        impl Stage for $Channel {
-            fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError> {
-                message.with_event(|event| self.target.dispatch(event))
-            }
-
-            fn queue(&self, frame: &Frame) -> Result<(), DispatchError> {
-                self.target.dispatch_frame(frame)
-            }
-
-            fn comment(&self, text: &str) -> Result<(), DispatchError> {
-                self.target.dispatch_comment(text)
-            }
-
-            fn counts(&self) -> (usize, usize, usize) {
-                let target = &self.target;
-                (
-                    target.queued_frames(),
-                    target.queued_bytes(),
-                    target.dropped_frames(),
-                )
-            }
-
-            fn listen(&self, when: When, once: bool, action: Action) {
-                let closed = self.reason().is_some();
-                let mut ids = self.shared.ids.lock().unwrap();
-                let number = ids.len();
-                if number == MOST_LISTENERS || closed {
-                    return;
-                }
-                let weak = (self.target.downgrade(), Arc::downgrade(&self.shared));
-                let stage = move || $Channel::revive(&weak.0, &weak.1);
-                ids.push(add_listener!(
-                    self.target,
-                    stage,
-                    number,
-                    when,
-                    once,
-                    action
-                ));
-            }
-
-            fn remove(&self, number: usize) -> bool {
-                let id = self.shared.ids.lock().unwrap().get(number).copied();
-                id.is_some_and(|id| self.target.remove_listener(id))
-            }
-
-            fn take(&self) -> Option<Vec<u8>> {
-                let mut stream = self.shared.stream.lock().unwrap();
-                let waker = Waker::from(Arc::clone(&self.shared.wakes));
-                let mut context = Context::from_waker(&waker);
-                *self.shared.waits_since.lock().unwrap() = None;
-                take_all(|| match Pin::new(&mut *stream).poll_next(&mut context) {
-                    Poll::Ready(chunk) => chunk,
-                    Poll::Pending => {
-                        *self.shared.waits_since.lock().unwrap() = Some(self.shared.wakes.count());
-                        None
-                    }
-                })
-            }
-
-            fn check_wakes(&self) {
-                let Some(before) = *self.shared.waits_since.lock().unwrap() else {
-                    return;
-                };
-                let something = self.target.queued_frames() > 0 || self.ends().0;
-                let wakes = self.shared.wakes.count() - before;
-                assert_eq!(wakes, usize::from(something), "wakes");
-            }
-
-            fn end(&self, reason: CloseReason) {
-                if reason == CloseReason::Failed {
-                    self.target.fail("failed");
-                } else {
-                    self.target.end(reason);
-                }
-            }
-
-            fn reason(&self) -> Option<CloseReason> {
-                assert_eq!(
-                    self.target.is_closed(),
-                    self.target.close_reason().is_some()
-                );
-                self.target.close_reason()
-            }
-
-            fn ends(&self) -> (bool, bool) {
-                use sse_proto::futures_core::stream::FusedStream;
-                let stream = self.shared.stream.lock().unwrap();
-                (stream.is_terminated(), self.target.is_drained())
-            }
-
-            fn log(&self) -> &Mutex<Vec<(usize, Heard)>> {
-                &self.shared.log
-            }
-        }
-    };
-}
-
-channel!(
-    Channel,
-    ChannelState,
-    TargetHandle,
-    WeakTargetHandle,
-    EventStream,
-    channel_with
-);
-channel!(
-    LocalChannel,
-    LocalChannelState,
-    LocalTargetHandle,
-    WeakTargetHandle<Local>,
-    LocalEventStream,
-    local_channel_with
-);
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wakes {
-    fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn take_all<B: AsRef<[u8]>>(mut next: impl FnMut() -> Option<B>) -> Option<Vec<u8>> {
+pub(super) fn take_all<B: AsRef<[u8]>>(mut next: impl FnMut() -> Option<B>) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     while let Some(chunk) = next() {
         assert!(!chunk.as_ref().is_empty(), "a chunk is never empty");

@@ -50,6 +50,7 @@ pin_project! {
     /// # }).unwrap();
     /// ```
     pub struct Body<S> {
+        // All there is, or nothing.
         first: Bytes,
         #[pin]
         stream: Fuse<S>,
@@ -108,20 +109,22 @@ impl<S: Stream<Item = Bytes>> http_body::Body for Body<S> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let first = self.first.len() as u64;
         if self.stream.size_hint().1 == Some(0) {
-            return SizeHint::with_exact(first);
+            SizeHint::with_exact(self.first.len() as u64)
+        } else {
+            // Bytes that come first are never followed by a stream.
+            SizeHint::new()
         }
-        let mut hint = SizeHint::new();
-        hint.set_lower(first);
-        hint
     }
 }
 
 impl<S> fmt::Debug for Body<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body")
-            .field("has_ended", &self.stream.has_ended())
+            .field(
+                "has_ended",
+                &(self.first.is_empty() && self.stream.has_ended()),
+            )
             .finish_non_exhaustive()
     }
 }

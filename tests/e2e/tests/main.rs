@@ -3,6 +3,7 @@
 mod bare_metal;
 mod behind;
 mod browser;
+mod glue;
 mod gone;
 mod laggard;
 mod many;

@@ -14,7 +14,7 @@ use super::until;
 pub(crate) struct Nginx {
     pub(crate) address: SocketAddr,
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Nginx {
@@ -43,7 +43,7 @@ impl Nginx {
         } else {
             Path::new("nginx")
         };
-        let mut child = Command::new(program)
+        let child = Command::new(program)
             .arg("-p")
             .arg(folder.path())
             .arg("-c")
@@ -52,17 +52,19 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("no nginx (apt-get install nginx): {error}"));
-        until("nginx listens", || {
-            let ended = child.try_wait().expect("it is a child");
-            let log = || fs::read_to_string(folder.path().join("error.log")).unwrap_or_default();
-            assert!(ended.is_none(), "nginx ends: {}", log());
-            TcpStream::connect(address).map_err(|error| error.to_string())
-        });
-        Self {
+        // From here on it is killed, also when it never listens.
+        let mut nginx = Self {
             address,
             child,
-            _folder: folder,
-        }
+            folder,
+        };
+        until("nginx listens", || {
+            let ended = nginx.child.try_wait().expect("it is a child");
+            let log = || fs::read_to_string(nginx.folder.path().join("error.log"));
+            assert!(ended.is_none(), "nginx ends: {:?}", log());
+            TcpStream::connect(address).map_err(|error| error.to_string())
+        });
+        nginx
     }
 }
 

@@ -1,22 +1,22 @@
 //! Other people's code (listeners, wakers, errors, what they captured and what they format into) runs
 //! without a lock, may use the target it came from, and may panic.
 
+#![cfg(feature = "std")]
+
+mod panics;
+#[path = "../support/mod.rs"]
+mod support;
+
 use std::fmt::{self, Write as _};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel as threads_channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use futures::executor::block_on;
-use futures::{FutureExt, Stream, StreamExt};
-use sse_proto::bytes::Bytes;
-use sse_proto::{
-    CloseReason, Dispatched, EventStream, Limits, On, TargetHandle, channel, channel_with,
-};
+use futures::{FutureExt, Stream};
+use sse_proto::{CloseReason, Dispatched, EventStream, On, TargetHandle, channel};
 
 /// Runs `work` on a thread of its own, so that a deadlock is a failure and not a hang.
 fn no_deadlock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -167,59 +167,6 @@ fn futures_of_the_end_come_and_go_on_many_threads() {
     });
 }
 
-/// Panics when it is woken.
-struct Panics;
-
-impl Wake for Panics {
-    fn wake(self: Arc<Self>) {
-        panic!("a waker's panic");
-    }
-}
-
-#[test]
-fn everybody_is_told_of_the_end_whoever_panics() {
-    let (target, mut stream) = channel();
-    let ran = Arc::new(Mutex::new(Vec::new()));
-    for name in ["first", "second", "third"] {
-        let ran = Arc::clone(&ran);
-        target.on_close(move |reason| {
-            ran.lock().unwrap().push((name, reason));
-            assert_ne!(name, "second", "a listener's panic");
-        });
-    }
-    let panics = Waker::from(Arc::new(Panics));
-    let mut context = Context::from_waker(&panics);
-    assert!(poll(&mut stream, &panics).is_pending());
-    let (mut early, late) = (target.closed(), target.closed());
-    assert!(early.poll_unpin(&mut context).is_pending());
-
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(stream)));
-    assert!(dropped.is_err(), "the first panic goes on");
-    let gone = CloseReason::ClientGone;
-    assert_eq!(
-        *ran.lock().unwrap(),
-        [("first", gone), ("second", gone), ("third", gone)]
-    );
-    assert_eq!(late.now_or_never(), Some(gone));
-    assert_eq!(early.now_or_never(), Some(gone));
-}
-
-#[test]
-fn a_stream_that_is_dropped_by_a_panic_tells_its_listeners_and_does_not_abort() {
-    let (target, stream) = channel();
-    let ran = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&ran);
-    target.on_close(|_| panic!("a listener's panic"));
-    target.on_close(move |_| _ = count.fetch_add(1, Ordering::SeqCst));
-    let unwound = catch_unwind(AssertUnwindSafe(move || {
-        let _stream = stream;
-        panic!("the connection's task panics");
-    }));
-    let panic = unwound.unwrap_err();
-    assert_eq!(panic.downcast_ref(), Some(&"the connection's task panics"));
-    assert_eq!(ran.load(Ordering::SeqCst), 1);
-}
-
 #[test]
 fn a_close_listener_that_an_earlier_one_removes_does_not_run() {
     let (target, stream) = channel();
@@ -235,25 +182,6 @@ fn a_close_listener_that_an_earlier_one_removes_does_not_run() {
 }
 
 #[test]
-fn listeners_that_ran_once_are_let_go_also_when_they_panic() {
-    let (target, _stream) = channel();
-    let held = Arc::new(());
-    for _ in 0..100 {
-        let holds = Arc::clone(&held);
-        target.listen(On::message().once(), move |_| {
-            let _ = &holds;
-            std::panic::resume_unwind(Box::new("a listener's panic"));
-        });
-        let dispatch = || target.dispatch_message("x");
-        assert!(catch_unwind(AssertUnwindSafe(dispatch)).is_err());
-        assert!(
-            Arc::strong_count(&held) <= 2,
-            "at most the last one is held"
-        );
-    }
-}
-
-#[test]
 fn a_close_listener_that_comes_too_late_runs_at_once() {
     let (target, stream) = channel();
     stream.fail("broken");
@@ -262,22 +190,6 @@ fn a_close_listener_that_comes_too_late_runs_at_once() {
     target.on_close(move |reason| close.lock().unwrap().push(reason.to_string()));
     target.on_error(move |e| error.lock().unwrap().push(e.to_string()));
     assert_eq!(*ran.lock().unwrap(), ["failed", "broken"]);
-}
-
-#[test]
-fn a_listener_that_panics_gives_its_depth_back() {
-    let (target, mut stream) = channel();
-    let id = target.listen(On::message(), |_| {
-        std::panic::resume_unwind(Box::new("panic"))
-    });
-    for _ in 0..100 {
-        let dispatch = || target.dispatch_message("x");
-        assert!(catch_unwind(AssertUnwindSafe(dispatch)).is_err());
-    }
-    target.remove_listener(id);
-    target.listen(On::message(), |_| {});
-    assert_eq!(target.dispatch_message("y"), Ok(Dispatched::Sent));
-    assert_eq!(block_on(stream.next()).unwrap(), "data: y\n\n");
 }
 
 #[test]
@@ -292,68 +204,4 @@ fn targets_do_not_share_their_depth() {
         let _ = own.upgrade().unwrap().dispatch_message("deeper");
     });
     assert_eq!(outer.dispatch_message("x"), Ok(Dispatched::Sent));
-}
-
-#[test]
-fn a_payload_that_panics_in_its_drop_keeps_no_listener_from_being_told() {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            std::panic::resume_unwind(Box::new("a payload's panic"));
-        }
-    }
-    let (target, _stream) = channel();
-    let told = Arc::new(AtomicUsize::new(0));
-    target.on_close(|_| std::panic::resume_unwind(Box::new(1)));
-    target.on_close(|_| std::panic::resume_unwind(Box::new(Bomb)));
-    let tell = Arc::clone(&told);
-    target.on_close(move |_| _ = tell.fetch_add(1, Ordering::Relaxed));
-    let panic = catch_unwind(AssertUnwindSafe(|| target.close())).unwrap_err();
-    assert_eq!(panic.downcast_ref(), Some(&1), "the first one");
-    assert_eq!(told.load(Ordering::Relaxed), 1);
-}
-
-struct Unwinds;
-
-impl Wake for Unwinds {
-    fn wake(self: Arc<Self>) {
-        std::panic::resume_unwind(Box::new("a waker's panic"));
-    }
-}
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-#[test]
-fn a_waker_that_panics_keeps_nobody_from_being_served_and_costs_the_reader_no_chunk() {
-    let (target, mut stream) = channel_with(Limits::new().with_frames(2));
-    for data in ["1", "2"] {
-        target.dispatch_message(data).unwrap();
-    }
-    let waker = Waker::from(Arc::new(Unwinds));
-    let mut first = Box::pin(target.reserve(10));
-    let polled = first.as_mut().poll(&mut Context::from_waker(&waker));
-    assert!(polled.is_pending());
-    let woken = Arc::new(Woken::default());
-    let waker = Waker::from(Arc::clone(&woken));
-    let mut second = Box::pin(target.reserve(10));
-    let polled = second.as_mut().poll(&mut Context::from_waker(&waker));
-    assert!(polled.is_pending());
-
-    let mut poll = || Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()));
-    let chunk = Bytes::from_static(b"data: 1\n\ndata: 2\n\n");
-    assert_eq!(poll(), Poll::Ready(Some(chunk)));
-    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
-    // The panic is not lost: it goes on where nothing else is.
-    assert!(catch_unwind(AssertUnwindSafe(&mut poll)).is_err());
-    assert_eq!(poll(), Poll::Pending);
-    target.close();
-    assert_eq!(poll(), Poll::Ready(None));
-    assert!(target.is_drained());
 }

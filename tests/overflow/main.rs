@@ -1,12 +1,14 @@
 //! What becomes of an event that finds the queue full: each policy, and what a client gets then.
 
+#![cfg(feature = "std")]
+
+mod holes;
+#[path = "../support/mod.rs"]
 mod support;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use proptest::prelude::*;
 use sse_proto::{
     CloseReason, DispatchError, Dispatched, Event, EventType, Frame, Limits, LocalListener, On,
     Overflow, Target, channel_with,
@@ -299,76 +301,4 @@ fn the_client_holds_the_last_event_id_of_the_last_event_that_it_got() {
     assert_eq!(target.dispatch_message("without an id"), SENT);
     let (data, id) = received(&mut target);
     assert_eq!((data.len(), id.as_str()), (3, "12"));
-}
-
-/// What a plain queue does with holes in buffers of any size, and chunks of their own among them.
-fn keeps_the_newest(overflow: Overflow, bytes: usize, steps: &[(u8, u16)]) {
-    let limits = Limits::new()
-        .with_frames(200)
-        .with_bytes(bytes)
-        .with_overflow(overflow);
-    let mut target = Target::<LocalListener>::with_limits(limits);
-    let mut model: VecDeque<(usize, Vec<u8>)> = VecDeque::new();
-    let mut dropped = 0;
-    let types = ["a", "b", "c", "d"];
-    for &(choice, size) in steps {
-        let which = usize::from(choice % 4);
-        if choice % 64 == 0 {
-            let chunk = target.next_chunk().map(|chunk| chunk.to_vec());
-            let mut expected = Vec::new();
-            while expected.len() < chunk.as_ref().map_or(0, Vec::len) {
-                expected.extend(model.pop_front().expect("it is queued").1);
-            }
-            assert_eq!(chunk.unwrap_or_default(), expected);
-            continue;
-        }
-        // Mostly small ones.
-        let len = usize::from(size >> (choice / 4 % 8));
-        let frame = Frame::new(&event(types[which], &"x".repeat(len)));
-        if choice / 32 % 2 == 0 {
-            assert_eq!(target.dispatch_frame(&frame), Ok(()));
-        } else {
-            assert_eq!(
-                target.dispatch(&event(types[which], &"x".repeat(len))),
-                SENT
-            );
-        }
-        let queued = |model: &VecDeque<(usize, Vec<u8>)>| -> usize {
-            model.iter().map(|(_, frame)| frame.len()).sum()
-        };
-        while model.len() == 200 || queued(&model) + frame.len() > bytes {
-            let same = model.iter().position(|(other, _)| *other == which);
-            let at = same.filter(|_| overflow == Overflow::KeepNewest);
-            model.remove(at.unwrap_or(0));
-            dropped += 1;
-        }
-        model.push_back((which, frame.as_bytes().to_vec()));
-        let counts = (target.queued_frames(), target.queued_bytes());
-        assert_eq!(counts, (model.len(), queued(&model)));
-        assert_eq!(target.dropped_frames(), dropped);
-    }
-    let mut rest = Vec::new();
-    while let Some(chunk) = target.next_chunk() {
-        rest.extend_from_slice(&chunk);
-    }
-    assert!(
-        rest == model
-            .into_iter()
-            .flat_map(|(_, frame)| frame)
-            .collect::<Vec<_>>()
-    );
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20))]
-
-    #[test]
-    fn a_queue_with_holes_gives_out_what_a_plain_one_does(
-        oldest in any::<bool>(),
-        bytes in 66_000_usize..600_000,
-        steps in proptest::collection::vec(any::<(u8, u16)>(), 0..1_500),
-    ) {
-        let overflow = if oldest { Overflow::DropOldest } else { Overflow::KeepNewest };
-        keeps_the_newest(overflow, bytes, &steps);
-    }
 }

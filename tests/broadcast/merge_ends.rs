@@ -1,9 +1,5 @@
 //! How a merged stream ends: with its target, with the broadcast, with the client.
 
-#![cfg(feature = "std")]
-
-mod support;
-
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -16,17 +12,9 @@ use sse_proto::{
     Broadcast, CloseReason, Event, EventType, Frame, Limits, Retention, Scope, SubscribeOptions,
     channel, channel_with, local_channel,
 };
-use support::fakes::Reader;
 
-fn broadcast() -> Broadcast {
-    Broadcast::new(Retention::new())
-}
-
-fn publish(broadcast: &Broadcast, data: &str) {
-    broadcast
-        .publish(&Event::message(data))
-        .expect("it is open");
-}
+use crate::support::fakes::Reader;
+use crate::{broadcast, publish};
 
 /// Retains all that a test publishes.
 fn roomy() -> Broadcast {

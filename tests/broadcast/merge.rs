@@ -1,9 +1,5 @@
 //! The merge of a subscription with a connection's own target: order, and ids.
 
-#![cfg(feature = "std")]
-
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,17 +8,9 @@ use sse_proto::{
     Broadcast, CloseReason, DispatchError, Event, Frame, Limits, Overflow, Retention, channel,
     channel_with, local_channel,
 };
-use support::fakes::Reader;
 
-fn broadcast() -> Broadcast {
-    Broadcast::new(Retention::new())
-}
-
-fn publish(broadcast: &Broadcast, data: &str) {
-    broadcast
-        .publish(&Event::message(data))
-        .expect("it is open");
-}
+use crate::support::fakes::Reader;
+use crate::{broadcast, publish};
 
 #[test]
 fn a_personal_event_stands_behind_what_was_published_before_it() {

@@ -1,32 +1,16 @@
 //! Whom a broadcast serves. The example of each rule in the docs is the test of it; here is what they
 //! leave out.
 
-#![cfg(feature = "std")]
-
-mod support;
-
 use std::task::Poll;
 
 use futures::{FutureExt, StreamExt};
 use sse_proto::{
     Broadcast, Event, EventId, EventType, Frame, PublishError, Retention, Scope, SubscribeOptions,
-    Subscribed, Subscription,
+    Subscribed,
 };
-use support::fakes::Reader;
 
-fn broadcast() -> Broadcast {
-    Broadcast::new(Retention::new())
-}
-
-fn live(broadcast: &Broadcast) -> Reader<Subscription> {
-    Reader::new(broadcast.subscribe(None).or_live())
-}
-
-fn publish(broadcast: &Broadcast, data: &str) {
-    broadcast
-        .publish(&Event::message(data))
-        .expect("it is open");
-}
+use crate::support::fakes::Reader;
+use crate::{broadcast, live, publish};
 
 #[test]
 fn a_plain_subscriber_gets_nothing_of_anybodys() {

@@ -1,33 +1,16 @@
 //! Other people's code beside a broadcast: wakers, predicates, and what they may do.
 
-#![cfg(feature = "std")]
-
-mod support;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use futures::{FutureExt, Stream, StreamExt};
+use futures::StreamExt;
 use sse_proto::adapt::EventStreamExt;
-use sse_proto::bytes::Bytes;
 use sse_proto::{Broadcast, Event, EventType, Retention, SubscribeOptions};
-use support::fakes::{Reader, Wakes};
 
-fn broadcast() -> Broadcast {
-    Broadcast::new(Retention::new())
-}
-
-fn publish(broadcast: &Broadcast, data: &str) {
-    broadcast
-        .publish(&Event::message(data))
-        .expect("it is open");
-}
-
-fn now(stream: &mut (impl Stream<Item = Bytes> + Unpin)) -> Bytes {
-    stream.next().now_or_never().flatten().expect("a chunk")
-}
+use crate::support::fakes::{Reader, Wakes};
+use crate::{broadcast, now, publish};
 
 /// Uses its broadcast when it is woken, cloned away and dropped: a deadlock if the lock is held.
 struct Meddler {

@@ -1,8 +1,13 @@
-//! What a broadcast promises beside what its model says (`broadcast_laws.rs`): chunks and how they are
-//! shared, its end, and time.
+//! What a broadcast promises beside what its model says (`broadcast_laws.rs`): here chunks and how they
+//! are shared, its end, and time.
 
 #![cfg(feature = "std")]
 
+mod merge;
+mod merge_ends;
+mod others;
+mod scopes;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::task::Poll;

@@ -1,48 +1,12 @@
 //! What a broadcast allocates, and that it leaves nothing behind.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Waker;
 
-use allocation_counter::{AllocationInfo, measure};
-use futures::Stream;
-use sse_proto::{
-    Broadcast, Event, EventType, Frame, Retention, Scope, SubscribeOptions, Subscription,
-};
+use allocation_counter::measure;
+use sse_proto::{Broadcast, Event, EventType, Frame, Retention, Scope, SubscribeOptions};
 
-const KIB: usize = 1024;
-
-/// A task; as an executor's, its waker is a pointer to something that is there already.
-struct Task;
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {}
-}
-
-fn poll(subscription: &mut Subscription, waker: &Waker) -> Poll<Option<bytes::Bytes>> {
-    Pin::new(subscription).poll_next(&mut Context::from_waker(waker))
-}
-
-fn held(made: AllocationInfo) -> usize {
-    usize::try_from(made.bytes_current).expect("more is allocated than is given back")
-}
-
-fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
-    let mut subscriptions = Vec::with_capacity(many);
-    subscriptions.extend((0..many).map(|_| broadcast.subscribe(None).or_live()));
-    subscriptions
-}
-
-/// Publishes to all, or an event of somebody's who has not subscribed.
-fn publish(broadcast: &Broadcast, is_private: bool) {
-    let event = Event::message("x");
-    let published = if is_private {
-        broadcast.publish_for(&Scope::new("somebody"), &event)
-    } else {
-        broadcast.publish(&event)
-    };
-    published.expect("it is open");
-}
+use crate::{KIB, Task, held, poll, publish, subscribe};
 
 #[test]
 fn a_delivery_allocates_nothing() {

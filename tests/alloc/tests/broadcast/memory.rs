@@ -1,54 +1,21 @@
 //! How much memory a broadcast and its subscribers hold.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use allocation_counter::{AllocationInfo, measure};
-use futures::Stream;
+use allocation_counter::measure;
 use sse_proto::{Broadcast, Event, EventId, Retention, Scope, SubscribeOptions, Subscription};
 
-const KIB: usize = 1024;
+use crate::{KIB, Task, held, poll, publish, subscribe};
+
 const MIB: usize = 1024 * KIB;
-
-/// A task; as an executor's, its waker is a pointer to something that is there already.
-struct Task;
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {}
-}
-
-fn poll(subscription: &mut Subscription, waker: &Waker) -> Poll<Option<bytes::Bytes>> {
-    Pin::new(subscription).poll_next(&mut Context::from_waker(waker))
-}
-
-fn held(made: AllocationInfo) -> usize {
-    usize::try_from(made.bytes_current).expect("more is allocated than is given back")
-}
 
 fn most(retention: Retention) -> usize {
     retention.bytes() / 8 * 9
         + 256 * KIB
         + 192 * retention.frames()
         + 128 * retention.remembered_ids()
-}
-
-fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
-    let mut subscriptions = Vec::with_capacity(many);
-    subscriptions.extend((0..many).map(|_| broadcast.subscribe(None).or_live()));
-    subscriptions
-}
-
-/// Publishes to all, or an event of somebody's who has not subscribed.
-fn publish(broadcast: &Broadcast, is_private: bool) {
-    let event = Event::message("x");
-    let published = if is_private {
-        broadcast.publish_for(&Scope::new("somebody"), &event)
-    } else {
-        broadcast.publish(&event)
-    };
-    published.expect("it is open");
 }
 
 #[test]

@@ -1,55 +1,17 @@
-//! Law 10: `Pending` is only ever returned with a waker registered, a wake is never lost, nobody is
-//! woken for nothing, and an ended stream stays ended.
-//!
-//! Random interleavings of everything that handles, streams, waits and permits can do, against a
-//! plain model that says after each step how often each task has been woken.
+//! A target with all that can wait for it, and the plain model of who is woken.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 use futures::Stream;
-use proptest::prelude::*;
 use sse_proto::{
     CloseReason, Closed, DispatchError, Dispatched, Event, EventStream, Limits, Permit, Reserve,
-    Sharing, TargetHandle, channel_with, local_channel_with,
+    Sharing, TargetHandle,
 };
 
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-/// A task: its wakes, and those that the model expects.
-#[derive(Default)]
-struct Task {
-    count: Arc<Count>,
-    expected: usize,
-    /// It was told to wait, and not woken since.
-    waits: bool,
-}
-
-impl Task {
-    fn waker(&self) -> Waker {
-        Waker::from(Arc::clone(&self.count))
-    }
-
-    fn wake(&mut self) {
-        self.expected += usize::from(std::mem::take(&mut self.waits));
-    }
-
-    fn check(&self) {
-        assert_eq!(self.count.0.load(Ordering::SeqCst), self.expected, "wakes");
-    }
-}
+use crate::task::Task;
 
 /// One who waits for room.
 struct Place<S: Sharing> {
@@ -60,7 +22,8 @@ struct Place<S: Sharing> {
     served: bool,
 }
 
-struct World<S: Sharing> {
+/// What there is, the real things beside what the model knows of them.
+pub(crate) struct World<S: Sharing> {
     frames: usize,
     bytes: usize,
     handles: Vec<TargetHandle<S>>,
@@ -76,6 +39,55 @@ struct World<S: Sharing> {
 }
 
 impl<S: Sharing> World<S> {
+    pub(crate) fn new(
+        (frames, bytes): (usize, usize),
+        open: fn(Limits) -> (TargetHandle<S>, EventStream<S>),
+    ) -> Self {
+        let limits = Limits::new().with_frames(frames).with_bytes(bytes);
+        // Small chunks: a poll gives back the room of a few frames and not of all.
+        let (target, stream) = open(limits.with_chunk(64));
+        Self {
+            frames,
+            bytes,
+            handles: vec![target],
+            stream: Some(stream),
+            reader: Task::default(),
+            line: VecDeque::new(),
+            permits: Vec::new(),
+            closed: Vec::new(),
+            queue: VecDeque::new(),
+            reason: None,
+            retired: Vec::new(),
+        }
+    }
+
+    pub(crate) fn step(&mut self, choice: u8, value: u8) {
+        let at = usize::from(value) / 8;
+        match choice % 16 {
+            0..=2 => self.dispatch(usize::from(value) % 40),
+            3..=5 => self.poll(value),
+            6 | 7 => self.reserve(usize::from(value) % 70),
+            8 | 9 => self.poll_reserve(at, value),
+            10 => self.leave(at),
+            11 => self.use_permit(at, value),
+            12 => self.drop_permit(at),
+            13 => self.handles_come_and_go(value),
+            14 => self.closed(value),
+            _ => self.end(value),
+        }
+        self.reader.check();
+        self.closed.iter().for_each(|(_, task)| task.check());
+        self.line.iter().for_each(|place| place.task.check());
+        self.retired.iter().for_each(Task::check);
+    }
+
+    /// Whoever still waits at the end does so because there is nothing for it.
+    pub(crate) fn check_end(&self) {
+        if self.reader.waits {
+            assert!(self.queue.is_empty() && self.reason.is_none());
+        }
+    }
+
     fn has_room(&self, len: usize) -> bool {
         let served = || self.line.iter().filter(|place| place.served);
         let frames = self.queue.len() + self.permits.len() + served().count();
@@ -135,26 +147,6 @@ impl<S: Sharing> World<S> {
             return Err(DispatchError::Full);
         }
         Ok(())
-    }
-
-    fn step(&mut self, choice: u8, value: u8) {
-        let at = usize::from(value) / 8;
-        match choice % 16 {
-            0..=2 => self.dispatch(usize::from(value) % 40),
-            3..=5 => self.poll(value),
-            6 | 7 => self.reserve(usize::from(value) % 70),
-            8 | 9 => self.poll_reserve(at, value),
-            10 => self.leave(at),
-            11 => self.use_permit(at, value),
-            12 => self.drop_permit(at),
-            13 => self.handles_come_and_go(value),
-            14 => self.closed(value),
-            _ => self.end(value),
-        }
-        self.reader.check();
-        self.closed.iter().for_each(|(_, task)| task.check());
-        self.line.iter().for_each(|place| place.task.check());
-        self.retired.iter().for_each(Task::check);
     }
 
     fn dispatch(&mut self, data: usize) {
@@ -356,49 +348,5 @@ impl<S: Sharing> World<S> {
             target.end(reason);
             self.ended(reason);
         }
-    }
-}
-
-fn wakes_nobody_too_little_or_too_often<S: Sharing>(
-    (frames, bytes): (usize, usize),
-    open: fn(Limits) -> (TargetHandle<S>, EventStream<S>),
-    steps: &[(u8, u8)],
-) {
-    let limits = Limits::new().with_frames(frames).with_bytes(bytes);
-    // Small chunks: a poll gives back the room of a few frames and not of all.
-    let (target, stream) = open(limits.with_chunk(64));
-    let mut world = World {
-        frames,
-        bytes,
-        handles: vec![target],
-        stream: Some(stream),
-        reader: Task::default(),
-        line: VecDeque::new(),
-        permits: Vec::new(),
-        closed: Vec::new(),
-        queue: VecDeque::new(),
-        reason: None,
-        retired: Vec::new(),
-    };
-    for &(choice, value) in steps {
-        world.step(choice, value);
-    }
-    // Whoever still waits does so because there is nothing for it.
-    if world.reader.waits {
-        assert!(world.queue.is_empty() && world.reason.is_none());
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
-
-    #[test]
-    fn no_wake_is_lost_and_none_is_for_nothing(
-        frames in 1_usize..8,
-        bytes in 0_usize..200,
-        steps in proptest::collection::vec(any::<(u8, u8)>(), 0..300),
-    ) {
-        wakes_nobody_too_little_or_too_often((frames, bytes), channel_with, &steps);
-        wakes_nobody_too_little_or_too_often((frames, bytes), local_channel_with, &steps);
     }
 }

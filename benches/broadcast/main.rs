@@ -1,0 +1,84 @@
+//! What a delivered event costs, from `publish` through `poll_next` of each subscriber, each with a waker of its own that is
+//! registered again each time. And publishing to nobody, catching up, and a publisher on a thread of its own.
+//!
+//! `cargo bench --bench broadcast`; an argument picks the comparisons whose title contains it. Others do the same work in
+//! `benches/peers`.
+
+mod deliver;
+#[path = "../harness/mod.rs"]
+pub mod harness;
+mod resume;
+mod task;
+mod two_threads;
+
+use bytes::BytesMut;
+use harness::{Candidate, Role, Work, compare};
+use sse_proto::{Broadcast, Event, EventType, Frame, Retention};
+
+use crate::deliver::{deliver, private_events};
+use crate::resume::{catch_up, find_ids};
+use crate::two_threads::two_threads;
+
+const DATA: &str = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" the quick brown fox jumps over a dog!!"}}"#;
+
+fn main() {
+    for subscribers in [1, 100, 10_000] {
+        for burst in [1, 8, 64] {
+            deliver(subscribers, burst);
+        }
+    }
+    private_events();
+    publish_to_nobody();
+    catch_up();
+    find_ids();
+    two_threads();
+}
+
+fn delta() -> Event<'static> {
+    Event::new(EventType::from_static("content_block_delta"), DATA)
+}
+
+fn publish_to_nobody() {
+    let event = delta();
+    let (assigned, own, without) = (
+        Broadcast::assigning_ids(Retention::new(), 1),
+        Broadcast::new(Retention::new()),
+        Broadcast::new(Retention::new()),
+    );
+    let forgetful = Broadcast::new(Retention::new().with_remembered_ids(0));
+    let mut buffer = BytesMut::with_capacity(64 * 1024);
+    let (mut first, mut number) = (0_u64, 0_u64);
+    let wire = Frame::new(&event);
+    compare(
+        "publish, nobody subscribed",
+        Work {
+            events: 1,
+            bytes: wire.len(),
+        },
+        &mut [
+            Candidate::new(Role::Limit, "encode into a buffer", || {
+                if buffer.len() > 60 * 1024 {
+                    buffer.clear();
+                }
+                sse_proto::encode(&event, &mut buffer);
+            }),
+            Candidate::new(Role::Ours, "Frame::new", || Frame::new(&event)),
+            Candidate::new(Role::Ours, "publish, no id", || without.publish(&event)),
+            Candidate::new(Role::Ours, "publish, ids assigned", || {
+                assigned.publish(&event)
+            }),
+            Candidate::new(Role::Ours, "publish, ids of the user's", || {
+                first += 1;
+                own.publish(&delta().with_id(first))
+            }),
+            Candidate::new(Role::Ours, "the same, none remembered", || {
+                number += 1;
+                forgetful.publish(&delta().with_id(number))
+            }),
+            Candidate::new(Role::Ours, "Frame::new with id", || {
+                Frame::new(&delta().with_id(1_000_000_u64))
+            }),
+            Candidate::new(Role::Ours, "publish_frame", || without.publish_frame(&wire)),
+        ],
+    );
+}

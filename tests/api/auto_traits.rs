@@ -1,0 +1,249 @@
+//! Which types go between threads, and which outlive a panic.
+
+use sse_proto::{
+    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
+    OwnedItem, OwnedMessageEvent, ReceiveError, Text,
+};
+#[cfg(feature = "std")]
+use sse_proto::{
+    Broadcast, BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
+    SubscribeOptions, Subscribed, Subscription, SubscriptionEnd,
+};
+use sse_proto::{
+    BufferTooSmall, CloseReason, Decided, Dispatch, DispatchError, Dispatched, Ending, Event,
+    EventId, EventType, EventWriter, Frame, InvalidField, InvalidLastEventId, Limits, Lines,
+    ListenerId, LocalEventStream, LocalListener, LocalTargetHandle, On, Overflow, Pending,
+    RemovedListener, SharedListener, Target, WriteError,
+};
+#[cfg(feature = "std")]
+use sse_proto::{Closed, DecodeRead, EventStream, Permit, Reserve, TargetHandle, WeakTargetHandle};
+
+use crate::has;
+
+/// Lists which of the auto traits a type has.
+macro_rules! auto_traits {
+    ($type:ty) => {
+        [
+            has!($type: Send),
+            has!($type: Sync),
+            has!($type: Unpin),
+            has!($type: std::panic::UnwindSafe),
+            has!($type: std::panic::RefUnwindSafe),
+        ]
+    };
+}
+
+/// `Send`, `Sync`, `Unpin`, `UnwindSafe`, `RefUnwindSafe`.
+const ALL: [bool; 5] = [true; 5];
+const NO_UNWIND: [bool; 5] = [true, true, true, false, false];
+const ONE_THREAD: [bool; 5] = [false, false, true, false, false];
+
+#[test]
+fn values_go_everywhere() {
+    assert_eq!(auto_traits!(Event<'static>), ALL);
+    assert_eq!(auto_traits!(EventType<'static>), ALL);
+    assert_eq!(auto_traits!(EventId<'static>), ALL);
+    assert_eq!(auto_traits!(Frame), ALL);
+    assert_eq!(auto_traits!(Lines<'static>), ALL);
+    assert_eq!(auto_traits!(Limits), ALL);
+    assert_eq!(auto_traits!(Overflow), ALL);
+    assert_eq!(auto_traits!(On), ALL);
+    assert_eq!(auto_traits!(ListenerId), ALL);
+    assert_eq!(auto_traits!(CloseReason), ALL);
+    assert_eq!(auto_traits!(Dispatched), ALL);
+    assert_eq!(auto_traits!(EventWriter), ALL);
+}
+
+#[test]
+fn errors_go_everywhere() {
+    assert_eq!(auto_traits!(InvalidField), ALL);
+    assert_eq!(auto_traits!(BufferTooSmall), ALL);
+    assert_eq!(auto_traits!(WriteError), ALL);
+    assert_eq!(auto_traits!(DispatchError), ALL);
+    assert_eq!(auto_traits!(InvalidLastEventId), ALL);
+}
+
+#[test]
+fn what_is_received_goes_everywhere() {
+    assert_eq!(auto_traits!(Decoder), ALL);
+    assert_eq!(auto_traits!(Chunk<'static>), ALL);
+    assert_eq!(auto_traits!(Item<'static>), ALL);
+    assert_eq!(auto_traits!(MessageEvent<'static>), ALL);
+    assert_eq!(auto_traits!(Text<'static>), ALL);
+    assert_eq!(auto_traits!(OwnedItem), ALL);
+    assert_eq!(auto_traits!(OwnedMessageEvent), ALL);
+    assert_eq!(auto_traits!(DecodeLimits), ALL);
+    assert_eq!(auto_traits!(AfterLimit), ALL);
+    assert_eq!(auto_traits!(DecodeError), ALL);
+    assert_eq!(auto_traits!(ReceiveError<()>), ALL);
+    // What is lent is a copy of a few words; a decoder is not, since it has buffers.
+    assert!(has!(Item<'static>: Copy) && has!(Chunk<'static>: Copy));
+    assert!(!has!(Decoder: Clone) && has!(OwnedItem: Clone));
+}
+
+#[test]
+fn layers_of_the_decoder_go_where_what_they_hold_goes() {
+    type Chunks = futures::stream::Pending<Result<Vec<u8>, ()>>;
+    type LocalChunks = futures::stream::LocalBoxStream<'static, Result<Vec<u8>, ()>>;
+
+    assert_eq!(auto_traits!(DecodeStream<Chunks, Vec<u8>>), ALL);
+    assert!(has!(DecodeStream<Chunks, Vec<u8>>: futures::stream::FusedStream));
+    assert!(!has!(DecodeStream<LocalChunks, Vec<u8>>: Send));
+    assert!(!has!(DecodeStream<Chunks, std::rc::Rc<[u8]>>: Send));
+    // A chunk is read where it lies, and never pinned.
+    assert!(has!(DecodeStream<Chunks, std::marker::PhantomPinned>: Unpin));
+    assert!(!has!(DecodeStream<std::marker::PhantomPinned, Vec<u8>>: Unpin));
+    #[cfg(feature = "std")]
+    {
+        assert_eq!(auto_traits!(DecodeRead<std::io::Empty>), ALL);
+        assert!(has!(DecodeRead<std::io::Empty>: std::iter::FusedIterator));
+        assert!(!has!(DecodeRead<std::rc::Rc<std::fs::File>>: Send));
+    }
+}
+
+#[test]
+fn a_target_of_shared_listeners_moves_between_threads_and_one_of_local_ones_does_not() {
+    assert_eq!(auto_traits!(SharedListener), NO_UNWIND);
+    assert_eq!(auto_traits!(Target<SharedListener>), NO_UNWIND);
+    assert_eq!(auto_traits!(Pending<'static, SharedListener>), NO_UNWIND);
+    assert_eq!(auto_traits!(Decided<'static, SharedListener>), NO_UNWIND);
+    assert_eq!(auto_traits!(Ending<SharedListener>), NO_UNWIND);
+    assert_eq!(auto_traits!(RemovedListener<SharedListener>), NO_UNWIND);
+
+    assert_eq!(auto_traits!(LocalListener), ONE_THREAD);
+    assert_eq!(auto_traits!(Target<LocalListener>), ONE_THREAD);
+    assert_eq!(auto_traits!(Pending<'static, LocalListener>), ONE_THREAD);
+    assert_eq!(auto_traits!(Decided<'static, LocalListener>), ONE_THREAD);
+    assert_eq!(auto_traits!(Ending<LocalListener>), ONE_THREAD);
+    assert_eq!(auto_traits!(RemovedListener<LocalListener>), ONE_THREAD);
+}
+
+#[test]
+fn a_dispatch_stays_where_it_is() {
+    assert!(!has!(Dispatch<'static>: Sync));
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn the_ends_of_a_channel_move_between_threads_and_outlive_a_panic() {
+    assert_eq!(auto_traits!(TargetHandle), ALL);
+    assert!(has!(TargetHandle: Clone));
+    assert_eq!(auto_traits!(WeakTargetHandle), ALL);
+    assert!(has!(WeakTargetHandle: Clone));
+    assert_eq!(auto_traits!(EventStream), ALL);
+    assert!(!has!(EventStream: Clone));
+    assert!(has!(EventStream: futures::stream::FusedStream));
+    assert_eq!(auto_traits!(Reserve), ALL);
+    assert_eq!(auto_traits!(Permit), ALL);
+    // Not those about a panic: the future has what `oneshot` has.
+    assert_eq!(auto_traits!(Closed)[..3], ALL[..3]);
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
+    assert_eq!(auto_traits!(Broadcast), ALL);
+    assert!(has!(Broadcast: Clone));
+    // With predicates of the user's, which may hold anything that is `Send + Sync`.
+    assert_eq!(auto_traits!(Subscription), NO_UNWIND);
+    assert_eq!(auto_traits!(Subscribed), NO_UNWIND);
+    assert_eq!(auto_traits!(Restart), NO_UNWIND);
+    assert_eq!(auto_traits!(SubscribeOptions), NO_UNWIND);
+    assert_eq!(auto_traits!(Merged), NO_UNWIND);
+    assert!(!has!(Subscription: Clone) && has!(SubscribeOptions: Clone));
+    assert!(has!(Subscription: futures::stream::FusedStream));
+    assert!(has!(Merged: futures::stream::FusedStream));
+    assert!(has!(Merged<sse_proto::Local>: Unpin) && !has!(Merged<sse_proto::Local>: Send));
+
+    assert_eq!(auto_traits!(Retention), ALL);
+    assert_eq!(auto_traits!(Scope), ALL);
+    assert_eq!(auto_traits!(Metadata<'static>), ALL);
+    assert_eq!(auto_traits!(BroadcastStatistics), ALL);
+    assert_eq!(auto_traits!(SubscriptionEnd), ALL);
+    assert_eq!(auto_traits!(PublishError), ALL);
+    assert!(has!(PublishError: std::error::Error) && has!(PublishError: Copy));
+}
+
+#[test]
+fn adapters_go_where_what_they_hold_goes() {
+    use sse_proto::adapt::{Coalesce, KeepAlive, Linger, Preamble, Until, WithPreamble};
+
+    type Stream = futures::stream::Pending<sse_proto::bytes::Bytes>;
+    type Future = std::future::Pending<()>;
+    type Timer = fn(std::time::Duration) -> Future;
+    type NoStream = futures::stream::LocalBoxStream<'static, sse_proto::bytes::Bytes>;
+
+    assert_eq!(auto_traits!(Preamble<'static>), ALL);
+    assert_eq!(auto_traits!(KeepAlive<Stream, Timer>), ALL);
+    assert_eq!(auto_traits!(WithPreamble<Stream>), ALL);
+    assert_eq!(auto_traits!(Until<Stream, Future>), ALL);
+    assert_eq!(auto_traits!(Coalesce<Stream>), ALL);
+    assert_eq!(auto_traits!(Linger<Stream, Timer>), ALL);
+    assert!(!has!(KeepAlive<NoStream, Timer>: Send));
+    assert!(!has!(Until<Stream, std::marker::PhantomPinned>: Unpin));
+    assert!(has!(Linger<Stream, Timer>: futures::stream::FusedStream));
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_body_goes_where_its_stream_goes() {
+    use sse_proto::{Body, RequestError, http_body};
+
+    type NoSend = futures::stream::LocalBoxStream<'static, sse_proto::bytes::Bytes>;
+
+    assert_eq!(auto_traits!(Body<EventStream>), ALL);
+    assert!(has!(Body<EventStream>: http_body::Body));
+    assert!(has!(Body<EventStream>: Default));
+    assert!(!has!(Body<NoSend>: Send));
+    assert!(has!(Body<NoSend>: http_body::Body));
+
+    assert_eq!(auto_traits!(RequestError), ALL);
+    assert!(has!(RequestError: std::error::Error) && has!(RequestError: Copy));
+    assert!(size_of::<RequestError>() <= 16);
+    // Behind a server's own, this is what a connection that is idle takes for its body.
+    assert!(size_of::<Body<EventStream>>() <= 40);
+}
+
+#[test]
+fn the_ends_of_a_local_channel_stay_on_their_thread() {
+    assert_eq!(auto_traits!(LocalTargetHandle), ONE_THREAD);
+    assert_eq!(auto_traits!(LocalEventStream), ONE_THREAD);
+}
+
+#[test]
+fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
+    use sse_proto::client::{
+        Closed, ClosedReason, Down, DownReason, EventSource, EventSourceStream, Options, Output,
+        Rejected, Repeat, Request, Response, State, UnsendableId, Update,
+    };
+
+    type Opening<B> = std::future::Ready<Result<(Response, B), std::io::Error>>;
+    type Body = futures::stream::Pending<Result<Vec<u8>, std::io::Error>>;
+    type Local = futures::stream::LocalBoxStream<'static, Result<Vec<u8>, std::io::Error>>;
+    type Timer = fn(std::time::Duration) -> std::future::Pending<()>;
+    type Clock = fn() -> std::time::Duration;
+    type Open<B> = fn(Request) -> Opening<B>;
+    type Stream<B> = EventSourceStream<Open<B>, Opening<B>, B, Vec<u8>, Timer, Clock>;
+
+    assert_eq!(auto_traits!(EventSource), ALL);
+    assert_eq!(auto_traits!(Options), ALL);
+    assert_eq!(auto_traits!(Repeat), ALL);
+    assert_eq!(auto_traits!(Output), ALL);
+    assert_eq!(auto_traits!(Request), ALL);
+    assert_eq!(auto_traits!(Response), ALL);
+    assert_eq!(auto_traits!(State), ALL);
+    assert_eq!(auto_traits!(Down), ALL);
+    assert_eq!(auto_traits!(DownReason), ALL);
+    assert_eq!(auto_traits!(Closed), ALL);
+    assert_eq!(auto_traits!(ClosedReason), ALL);
+    assert_eq!(auto_traits!(Rejected), ALL);
+    assert_eq!(auto_traits!(UnsendableId), ALL);
+    assert_eq!(auto_traits!(Update<std::io::ErrorKind>), ALL);
+    assert!(has!(DownReason: std::error::Error) && has!(ClosedReason: std::error::Error));
+    assert!(has!(Rejected: std::error::Error) && has!(UnsendableId: std::error::Error));
+    assert!(has!(UnsendableId: Copy) && has!(Options: Copy) && !has!(EventSource: Clone));
+
+    assert_eq!(auto_traits!(Stream<Body>)[..3], ALL[..3]);
+    assert!(!has!(Stream<Local>: Send));
+    assert!(has!(Stream<Body>: futures::stream::FusedStream));
+}

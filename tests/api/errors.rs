@@ -1,0 +1,218 @@
+//! The texts of errors, and that they are errors.
+
+#[cfg(feature = "std")]
+use sse_proto::PublishError;
+use sse_proto::{
+    BufferTooSmall, CloseReason, DispatchError, Event, EventId, EventType, InvalidField,
+    InvalidLastEventId, WriteError,
+};
+use sse_proto::{DecodeError, ReceiveError};
+
+use crate::has;
+
+#[cfg(feature = "std")]
+#[test]
+fn an_event_that_is_not_published_says_why() {
+    let texts = [
+        (PublishError::Closed, "the broadcast is closed"),
+        (
+            PublishError::TooLarge { len: 20, limit: 10 },
+            "the event takes 20 bytes and the log retains 10",
+        ),
+        (
+            PublishError::ScopeTooLong { len: 257 },
+            "the scope takes 257 bytes and may take 256",
+        ),
+        (
+            PublishError::HasId,
+            "the event has an id, and the broadcast assigns ids",
+        ),
+        (
+            PublishError::IsFrame,
+            "a frame can't be given an id, and the broadcast assigns ids",
+        ),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn errors_are_errors_and_copies() {
+    assert!(has!(InvalidField: std::error::Error) && has!(InvalidField: Copy));
+    assert!(has!(BufferTooSmall: std::error::Error) && has!(BufferTooSmall: Copy));
+    assert!(has!(WriteError: std::error::Error) && has!(WriteError: Copy));
+    assert!(has!(DispatchError: std::error::Error) && has!(DispatchError: Copy));
+    assert!(has!(InvalidLastEventId: std::error::Error) && has!(InvalidLastEventId: Copy));
+    assert!(has!(DecodeError: std::error::Error) && has!(DecodeError: Copy));
+    assert!(has!(ReceiveError<std::io::Error>: std::error::Error));
+    assert!(has!(ReceiveError<std::fmt::Error>: Copy));
+}
+
+#[test]
+fn an_invalid_field_says_which_character_is_where() {
+    let event_type = |text| EventType::new(text).expect_err("it is invalid").to_string();
+    assert_eq!(event_type(""), "an event type can't be empty");
+    assert_eq!(
+        event_type("a\nb"),
+        "LF (U+000A) at byte 1 can't be part of an event type"
+    );
+    assert_eq!(
+        event_type("ä\r\n"),
+        "CR (U+000D) at byte 2 can't be part of an event type"
+    );
+
+    let id = |text| EventId::new(text).expect_err("it is invalid").to_string();
+    assert_eq!(id("\n"), "LF (U+000A) at byte 0 can't be part of an id");
+    assert_eq!(id("12\r"), "CR (U+000D) at byte 2 can't be part of an id");
+    assert_eq!(id("1\0\n"), "NUL (U+0000) at byte 1 can't be part of an id");
+}
+
+#[test]
+fn a_buffer_that_is_too_small_says_by_how_much() {
+    let error = sse_proto::encode_to_slice(&Event::message("hi"), &mut [0; 4]);
+    assert_eq!(
+        error.expect_err("it is too small").to_string(),
+        "the event needs 10 bytes and the buffer has 4"
+    );
+}
+
+#[test]
+fn a_failed_write_says_why() {
+    let texts = [
+        (
+            WriteError::TooLarge { limit: 64 },
+            "the event takes more than 64 bytes",
+        ),
+        (
+            WriteError::InvalidUtf8 { offset: 3 },
+            "the data is not UTF-8 at byte 3",
+        ),
+        (WriteError::Aborted, "what makes the data failed"),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn a_refused_dispatch_says_why() {
+    let closed = |reason| DispatchError::Closed(reason);
+    let texts = [
+        (
+            closed(CloseReason::Closed),
+            "the event stream has ended: closed",
+        ),
+        (
+            closed(CloseReason::Aborted),
+            "the event stream has ended: aborted",
+        ),
+        (
+            closed(CloseReason::ClientGone),
+            "the event stream has ended: the client is gone",
+        ),
+        (
+            closed(CloseReason::Overflow),
+            "the event stream has ended: the queue overflowed",
+        ),
+        (
+            closed(CloseReason::Failed),
+            "the event stream has ended: failed",
+        ),
+        (
+            closed(CloseReason::HandlesDropped),
+            "the event stream has ended: every handle was dropped",
+        ),
+        (
+            closed(CloseReason::Shutdown),
+            "the event stream has ended: the server shuts down",
+        ),
+        (DispatchError::Full, "the queue of the event stream is full"),
+        (
+            DispatchError::TooLarge { len: 20, limit: 10 },
+            "the event takes 20 bytes and the queue holds 10",
+        ),
+        (
+            DispatchError::TooDeep,
+            "listeners dispatched events within each other more than 16 deep",
+        ),
+        (
+            DispatchError::HasId,
+            "the event has an id, and the stream is merged into a broadcast",
+        ),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn an_invalid_last_event_id_says_why() {
+    let text = |header: &[u8]| {
+        sse_proto::last_event_id(Some(header))
+            .expect_err("it is invalid")
+            .to_string()
+    };
+    assert_eq!(
+        text(&[b'x'; 1025]),
+        "the last event ID has 1025 bytes and may have 1024"
+    );
+    assert_eq!(text(b"ab\xff"), "the last event ID is not UTF-8 at byte 2");
+    assert_eq!(
+        text(b"4\0 2"),
+        "bad last event ID: NUL (U+0000) at byte 1 can't be part of an id"
+    );
+    assert_eq!(
+        InvalidLastEventId::Repeated.to_string(),
+        "the last event ID comes more than once"
+    );
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_refused_request_says_why() {
+    use sse_proto::RequestError;
+
+    assert_eq!(
+        RequestError::from(InvalidLastEventId::Repeated).to_string(),
+        "the last event ID comes more than once"
+    );
+    assert_eq!(
+        RequestError::NotAcceptable.to_string(),
+        "the client does not accept text/event-stream"
+    );
+}
+
+#[test]
+fn an_event_past_a_limit_says_which() {
+    let limit = 5;
+    let texts = [
+        (
+            DecodeError::LineTooLong { limit },
+            "line is longer than the limit of 5 bytes",
+        ),
+        (
+            DecodeError::IdTooLong { limit },
+            "id line is longer than the limit of 5 bytes",
+        ),
+        (
+            DecodeError::EventTooLong { limit },
+            "event is longer than the limit of 5 bytes",
+        ),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+        let received = ReceiveError::<std::io::Error>::Decode(error);
+        assert_eq!(received.to_string(), text);
+        // It tells the same: who prints a chain of causes reads it once.
+        assert!(std::error::Error::source(&received).is_none());
+    }
+}
+
+#[test]
+fn a_failed_transport_is_the_cause() {
+    let error = ReceiveError::Transport(std::io::Error::other("reset"));
+    assert_eq!(error.to_string(), "the transport failed");
+    let source = std::error::Error::source(&error).expect("the cause");
+    assert_eq!(source.to_string(), "reset");
+}

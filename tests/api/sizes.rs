@@ -1,0 +1,96 @@
+//! The sizes of what is passed around and kept.
+
+use sse_proto::{
+    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
+    OwnedItem, OwnedMessageEvent, ReceiveError, Text,
+};
+#[cfg(feature = "std")]
+use sse_proto::{Broadcast, PublishError, Subscription};
+use sse_proto::{
+    BufferTooSmall, CloseReason, DispatchError, Dispatched, Event, EventId, EventType, EventWriter,
+    Frame, InvalidField, InvalidLastEventId, Limits, Lines, ListenerId, On, SharedListener, Target,
+    WriteError,
+};
+#[cfg(feature = "std")]
+use sse_proto::{Closed, DecodeRead, EventStream, Permit, Reserve, TargetHandle};
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn no_type_grows_unnoticed() {
+    let grown: Vec<_> = [
+        ("BufferTooSmall", size_of::<BufferTooSmall>(), 16),
+        ("CloseReason", size_of::<CloseReason>(), 1),
+        ("DispatchError", size_of::<DispatchError>(), 24),
+        ("Dispatched", size_of::<Dispatched>(), 1),
+        ("Event", size_of::<Event<'_>>(), 152),
+        ("EventId", size_of::<EventId<'_>>(), 56),
+        ("EventType", size_of::<EventType<'_>>(), 24),
+        ("EventWriter", size_of::<EventWriter>(), 144),
+        ("Frame", size_of::<Frame>(), 80),
+        ("InvalidField", size_of::<InvalidField>(), 16),
+        ("InvalidLastEventId", size_of::<InvalidLastEventId>(), 16),
+        ("Limits", size_of::<Limits>(), 40),
+        ("Lines", size_of::<Lines<'_>>(), 16),
+        ("ListenerId", size_of::<ListenerId>(), 8),
+        ("On", size_of::<On>(), 32),
+        ("SharedListener", size_of::<SharedListener>(), 16),
+        ("Target", size_of::<Target>(), 264),
+        ("WriteError", size_of::<WriteError>(), 16),
+        (
+            "client::EventSource",
+            size_of::<sse_proto::client::EventSource>(),
+            920,
+        ),
+        (
+            "client::Options",
+            size_of::<sse_proto::client::Options>(),
+            176,
+        ),
+        ("client::Output", size_of::<sse_proto::client::Output>(), 88),
+        (
+            "client::Request",
+            size_of::<sse_proto::client::Request>(),
+            88,
+        ),
+        (
+            "client::Response",
+            size_of::<sse_proto::client::Response>(),
+            72,
+        ),
+        ("client::State", size_of::<sse_proto::client::State>(), 1),
+        #[cfg(feature = "std")]
+        ("EventStream", size_of::<EventStream>(), 8),
+        #[cfg(feature = "std")]
+        ("TargetHandle", size_of::<TargetHandle>(), 8),
+        #[cfg(feature = "std")]
+        ("Closed", size_of::<Closed>(), 16),
+        #[cfg(feature = "std")]
+        ("Broadcast", size_of::<Broadcast>(), 8),
+        #[cfg(feature = "std")]
+        ("Subscription", size_of::<Subscription>(), 48),
+        #[cfg(feature = "std")]
+        ("PublishError", size_of::<PublishError>(), 24),
+        #[cfg(feature = "std")]
+        ("Reserve", size_of::<Reserve>(), 32),
+        #[cfg(feature = "std")]
+        ("Permit", size_of::<Permit>(), 32),
+        ("AfterLimit", size_of::<AfterLimit>(), 1),
+        ("Chunk", size_of::<Chunk<'_>>(), 72),
+        ("DecodeError", size_of::<DecodeError>(), 16),
+        ("DecodeLimits", size_of::<DecodeLimits>(), 32),
+        ("Decoder", size_of::<Decoder>(), 456),
+        ("Item", size_of::<Item<'_>>(), 80),
+        ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
+        ("OwnedItem", size_of::<OwnedItem>(), 48),
+        ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),
+        ("ReceiveError", size_of::<ReceiveError<()>>(), 16),
+        ("Text", size_of::<Text<'_>>(), 24),
+        #[cfg(feature = "std")]
+        ("DecodeRead", size_of::<DecodeRead<()>>(), 496),
+        ("DecodeStream", size_of::<DecodeStream<(), ()>>(), 472),
+    ]
+    .into_iter()
+    .filter(|(_, size, most)| size > most)
+    .collect();
+    assert!(grown.is_empty(), "(type, its size, what it was): {grown:?}");
+}

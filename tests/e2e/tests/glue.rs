@@ -1,0 +1,24 @@
+//! What the examples are as texts: short, found from the README, and on sockets that hold nothing back.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::EXAMPLES;
+
+#[test]
+fn each_example_is_linked_in_the_readme_and_short_and_says_why_it_sets_tcp_nodelay() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
+    for example in EXAMPLES {
+        let path = format!("examples/mounted/{}/main.rs", example.name);
+        assert!(readme.contains(&format!("]({path})")), "no link to {path}");
+        let text = fs::read_to_string(root.join(&path)).expect("an example");
+        let lines = text.lines().map(str::trim_start);
+        let code = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
+        assert!(code.count() < 60, "{path} is more than glue");
+        let set = text.find("set_nodelay(true)").expect("TCP_NODELAY");
+        let above: Vec<&str> = text[..set].lines().rev().take(4).collect();
+        let reason = above.iter().any(|line| line.contains("// "));
+        assert!(reason, "{path} does not say why: {above:?}");
+    }
+}
