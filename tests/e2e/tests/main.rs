@@ -4,6 +4,7 @@ mod bare_metal;
 mod behind;
 mod browser;
 mod gone;
+mod grpc;
 mod laggard;
 mod many;
 mod prompt;
