@@ -7,6 +7,7 @@ mod gone;
 mod grpc;
 mod laggard;
 mod many;
+mod no_delay;
 mod prompt;
 mod refused;
 mod resume;
