@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::adapt::{EventStreamExt, Preamble};
 use sse_proto::{
     Broadcast, CloseReason, Event, EventId, EventType, Frame, Retention, Subscribed, Subscription,
     channel,
@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use crate::log::log;
-use crate::watch::{Watched, cut_when_stuck};
+use crate::watch::{KEEP_ALIVE, Watched, cut_when_stuck};
 
 /// What an event may take on the wire, before it is numbered.
 pub(crate) const EVENT_LIMIT: usize = 32 << 20;
@@ -137,7 +137,7 @@ impl Publisher {
         let body = stream::iter(hello.map(Frame::into_bytes))
             .chain(events)
             .preamble(&preamble)
-            .keep_alive(KEEP_ALIVE_INTERVAL, sleep);
+            .keep_alive(KEEP_ALIVE, sleep);
         let (body, polls) = Watched::new(body);
         tokio::spawn(cut_when_stuck(target, polls));
         body
@@ -191,6 +191,33 @@ impl Publisher {
                 log(format_args!("a client is not greeted: {error}"));
                 None
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const AN_HOUR: Duration = Duration::from_secs(60 * 60);
+
+    /// The metrics would hide it: they come more often. The clock of this test goes on when all wait for it.
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_without_events_is_kept_alive_and_not_taken_for_a_stuck_one() {
+        let publisher = Publisher::new();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 7));
+        let mut stream = publisher.subscribe(peer, None, Arc::default());
+        let preamble = stream.next().await.expect("the first bytes");
+        assert!(preamble.starts_with(b": events follow\n"));
+        let hello = stream.next().await.expect("the greeting");
+        assert!(hello.starts_with(b"event: hello\n"));
+
+        let start = Instant::now();
+        while start.elapsed() < AN_HOUR {
+            let bytes = stream.next().await.expect("it does not end");
+            assert_eq!(bytes, ": keep-alive comment\n\n");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Clients that read nothing.
 //!
 //! A server that is stuck in a write polls no stream, so the stream can't end it. But each event asks
-//! for a poll, and there is one every second.
+//! for a poll, and where there is none the timer of the keep-alive does.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use sse_proto::futures_core::Stream;
 use sse_proto::{CloseReason, TargetHandle};
 use tokio::time::sleep;
 
+/// After how long without a byte a stream is kept alive. Well below `PATIENCE`, or a stream without events would be taken
+/// for a stuck one.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// How long a stream may not be polled.
 const PATIENCE: Duration = Duration::from_secs(10);
 

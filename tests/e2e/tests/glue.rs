@@ -16,7 +16,7 @@ fn each_example_is_linked_in_the_readme_and_short_and_says_why_it_sets_tcp_nodel
         let lines = text.lines().map(str::trim_start);
         let code = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
         assert!(code.count() < 60, "{path} is more than glue");
-        let set = text.find("set_nodelay(true)").expect("TCP_NODELAY");
+        let set = text.find("nodelay(").expect("TCP_NODELAY");
         let above: Vec<&str> = text[..set].lines().rev().take(4).collect();
         let reason = above.iter().any(|line| line.contains("// "));
         assert!(reason, "{path} does not say why: {above:?}");

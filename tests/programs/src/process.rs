@@ -1,9 +1,13 @@
 //! A child process, and the lines that it writes.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Child;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use crate::PATIENCE;
 
@@ -37,6 +41,24 @@ impl Process {
                 return line;
             }
         }
+    }
+
+    /// Returns the program's end of its connection with a client, as another handle of the same socket: so its options are
+    /// seen as the system has them. Linux alone can do that.
+    pub fn socket_to(&self, client: SocketAddr) -> TcpStream {
+        let pid = Pid::from_child(&self.child);
+        let process = pidfd_open(pid, PidfdFlags::empty()).expect("it runs");
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).expect("its files");
+        let numbers = files.filter_map(|file| file.ok()?.file_name().to_str()?.parse().ok());
+        let sockets = numbers.filter_map(|number| {
+            // One may be closed by now.
+            let file = pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok()?;
+            Some(TcpStream::from(file))
+        });
+        // What is no connection has no peer.
+        let is_to = |socket: &TcpStream| socket.peer_addr().is_ok_and(|peer| peer == client);
+        let mut sockets = sockets.filter(is_to);
+        sockets.next().expect("a connection with this client")
     }
 }
 

@@ -1,6 +1,7 @@
 //! The built example as a process.
 
 use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
@@ -53,6 +54,11 @@ impl Server {
     /// Waits for a line of the log that has this text.
     pub(crate) fn logged(&self, text: &str) -> String {
         self.process.line_with(text)
+    }
+
+    /// Returns its end of the connection of a client.
+    pub(crate) fn socket_to(&self, client: SocketAddr) -> TcpStream {
+        self.process.socket_to(client)
     }
 
     fn start_at(address: &str) -> Self {

@@ -21,10 +21,11 @@ pub(crate) struct Example {
 
 pub(crate) const AXUM: Example = example("axum", true);
 pub(crate) const HYPER_TOKIO: Example = example("hyper-tokio", true);
+pub(crate) const TONIC: Example = example("tonic", true);
 pub(crate) const TOWER_HTTP: Example = example("tower-http", true);
 
 /// All that speak the protocol of `examples/mounted/app`.
-pub(crate) const EXAMPLES: [Example; 8] = [
+pub(crate) const EXAMPLES: [Example; 10] = [
     example("actix-web", false),
     AXUM,
     example("hyper-smol", false),
@@ -35,7 +36,9 @@ pub(crate) const EXAMPLES: [Example; 8] = [
         gives_up: true,
         ..example("threads", false)
     },
+    TONIC,
     TOWER_HTTP,
+    example("warp", true),
 ];
 
 const fn example(name: &'static str, has_http2: bool) -> Example {

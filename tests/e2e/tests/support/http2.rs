@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use h2::RecvStream;
 use h2::client::SendRequest;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use sse_proto::bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -60,6 +60,15 @@ impl EventStream2 {
     /// Reads to the end, which is one that the server made.
     pub(crate) async fn finish(&mut self) {
         while self.read().await {}
+    }
+
+    /// Sends another request over the same connection, with this body, and waits for the head of the response.
+    pub(crate) async fn request(&self, request: Request<()>, body: Bytes) -> Response<RecvStream> {
+        let mut client = self.client.clone().ready().await.expect("a stream");
+        let (response, mut sent) = client.send_request(request, false).expect("a stream");
+        sent.send_data(body, true).expect("a stream that is open");
+        let response = timeout(PATIENCE, response).await.expect("a response");
+        response.expect("a response")
     }
 
     /// Cancels the stream, and returns what keeps its connection open.

@@ -1,7 +1,7 @@
 //! An example as a process.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 
@@ -95,6 +95,11 @@ impl Server {
             sockets: sockets.count(),
             threads: threads.count(),
         }
+    }
+
+    /// Returns its end of the connection of a client.
+    pub(crate) fn socket_to(&self, client: SocketAddr) -> TcpStream {
+        self.process.socket_to(client)
     }
 
     fn start_at(address: SocketAddr, program: &'static Path, arguments: [String; 2]) -> Self {

@@ -1,0 +1,51 @@
+//! Server-sent events beside gRPC, on tonic: its router takes the response as it is, and one port serves both.
+
+use std::error::Error;
+
+use app::{App, ECHO_LIMIT, Events, text};
+use futures_util::FutureExt;
+use http_body_util::{BodyExt, Limited};
+use sse_proto::Body;
+use sse_proto::adapt::{EventStreamExt, KeepAlive};
+use sse_proto::http::{Request, Response, StatusCode};
+use tokio::net::TcpListener;
+use tokio::time::{Duration, Sleep, sleep};
+use tonic::service::{AxumBody, AxumRouter, Routes};
+use tonic::transport::{Server, server::TcpIncoming};
+
+type Answer = Response<Body<KeepAlive<Events, fn(Duration) -> Sleep>>>;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let app = App::start();
+    let events = app.clone();
+    let events = AxumRouter::new().fallback(move |request| answer(events, request));
+    let (_, health) = tonic_health::server::health_reporter();
+    let routes = Routes::from(events).add_service(health);
+    let listener = TcpListener::bind(app.address()).await?;
+    app.listens(listener.local_addr()?);
+    // Or the system holds an event back until the client has acknowledged the one before.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let server = Server::builder()
+        // Browsers speak HTTP/2 over TLS alone. gRPC is HTTP/2 always.
+        .accept_http1(true)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, app.shutdown());
+    // The streams end by themselves then; who reads nothing is cut off.
+    let late = app.shutdown().then(|()| sleep(Duration::from_secs(3)));
+    tokio::select! {
+        ended = server => Ok(ended?),
+        () = late => Ok(()),
+    }
+}
+
+async fn answer(app: App, request: Request<AxumBody>) -> Answer {
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, ECHO_LIMIT).collect().await else {
+        return text(StatusCode::PAYLOAD_TOO_LARGE, "");
+    };
+    let request = Request::from_parts(head, body.to_bytes());
+    app.answer(&request, |events| {
+        events.keep_alive(app.keep_alive(), sleep as fn(Duration) -> Sleep)
+    })
+}
