@@ -22,3 +22,16 @@ fn each_example_is_linked_in_the_readme_and_short_and_says_why_it_sets_tcp_nodel
         assert!(reason, "{path} does not say why: {above:?}");
     }
 }
+
+#[test]
+fn the_server_in_the_readme_is_one_that_builds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = |path| fs::read_to_string(root.join(path)).expect("a file");
+    let server = text("examples/mounted/smallest/main.rs");
+    let (_, code) = server.split_once("\n\n").expect("a line about it");
+    let shown = format!("```rust,ignore\n{code}```\n");
+    assert!(
+        text("README.md").contains(&shown),
+        "not in the README: {code}"
+    );
+}

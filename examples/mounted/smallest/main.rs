@@ -1,0 +1,49 @@
+//! The whole server that README.md shows, on axum.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Version};
+use axum::{Router, response::IntoResponse, routing::get, serve::ListenerExt};
+use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::{Broadcast, Event, Retention};
+use tokio::{net::TcpListener, time::sleep};
+
+async fn events(
+    State(all): State<Broadcast>,
+    version: Version,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    match sse_proto::read_request(&headers) {
+        Ok(last_event_id) => {
+            let stream = all.subscribe(last_event_id.as_ref()).or_oldest();
+            // Or who is cut before its first event comes back as a new client, and misses what came.
+            let start = Preamble::new().with_id(stream.last_event_id());
+            sse_proto::response(
+                version,
+                stream
+                    .preamble(&start)
+                    .keep_alive(KEEP_ALIVE_INTERVAL, sleep),
+            )
+        }
+        Err(error) => error.into_response(), // 400 or 406
+    }
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let broadcast = Broadcast::assigning_ids(Retention::new(), 1); // Another number at each start.
+    let router = Router::new()
+        .route("/events", get(events))
+        .with_state(broadcast.clone());
+    tokio::spawn(async move {
+        while broadcast.publish(&Event::message("tick")).is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    // Or the system holds an event back until the client has acknowledged the one before.
+    let listener = TcpListener::bind("127.0.0.1:8000").await?.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, router).await
+}
