@@ -9,6 +9,9 @@ use crate::log::Log;
 
 /// The milliseconds after which a silent stream gets a comment.
 const KEEP_ALIVE: u32 = 1000;
+/// The milliseconds within which a request must be whole, and some of what is sent be taken. There are
+/// few places: who lets the others wait loses his.
+const PATIENCE: u32 = 5000;
 
 const READING: EventType = EventType::from_static("reading");
 const RESET: EventType = EventType::from_static("reset");
@@ -18,7 +21,7 @@ pub(crate) struct Client<C> {
     request: Buffer<1024>,
     output: Buffer<512>,
     state: State,
-    /// When something was last sent.
+    /// When something was last sent; before, when it came.
     sent: u32,
 }
 
@@ -60,7 +63,8 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
             self.output.start += self.connection.write(self.output.bytes()).ok()?;
             self.sent = now;
         }
-        Some(())
+        let holds_up = matches!(self.state, State::Asks) || !self.output.is_empty();
+        (!holds_up || now.wrapping_sub(self.sent) < PATIENCE).then_some(())
     }
 
     /// Puts into the buffer what the client gets next.
@@ -80,7 +84,7 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
                     let mut text = Buffer::<16>::new();
                     let _ = write!(text, "{}.{} °C", reading / 10, reading % 10);
                     let text = core::str::from_utf8(text.bytes()).unwrap_or_default();
-                    let event = Event::new(READING, text).with_id(number);
+                    let event = Event::new(READING, text).with_id(log.id(number));
                     return self.output.event(&event);
                 }
                 None if now.wrapping_sub(self.sent) < KEEP_ALIVE => return Some(()),
@@ -136,8 +140,11 @@ fn asked(request: &[u8], log: &Log) -> Option<Result<u32, &'static str>> {
     }
     Some(match last_event_id(values(head, b"last-event-id").next()) {
         Ok(None) => Ok(log.next()),
-        // What is no number was never one of this loop's ids: it is behind all there are.
-        Ok(Some(id)) => Ok(id.to_str().parse().unwrap_or(u32::MAX).saturating_add(1)),
+        // What was never an id of this log is behind all there are.
+        Ok(Some(id)) => {
+            let number = id.to_str().parse().ok().and_then(|id| log.number(id));
+            Ok(number.map_or(u32::MAX, |number| number.saturating_add(1)))
+        }
         Err(_) => Err("400 Bad Request"),
     })
 }

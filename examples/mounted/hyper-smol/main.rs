@@ -1,21 +1,16 @@
 //! Server-sent events on hyper and smol, without tokio's runtime.
 
-use std::io;
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use app::{App, ECHO_LIMIT, Events, text};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::server::graceful::GracefulShutdown;
-use smol::Timer;
-use smol::future::or;
-use smol::net::TcpListener;
+use smol::{Timer, future::or, net::TcpListener};
 use smol_hyper::rt::FuturesIo;
-use sse_proto::Body;
-use sse_proto::adapt::{EventStreamExt, KeepAlive};
+use sse_proto::{Body, adapt::EventStreamExt, adapt::KeepAlive};
 
 type Answer = Response<Body<KeepAlive<Events, fn(Duration) -> Timer>>>;
 
@@ -27,14 +22,20 @@ async fn serve(app: App) -> io::Result<()> {
     let listener = TcpListener::bind(app.address()).await?;
     app.listens(listener.local_addr()?);
     let graceful = GracefulShutdown::new();
-    let accept = || async { listener.accept().await.map(Some) };
+    let accept = || async { Some(listener.accept().await) };
     let shut_down = || async {
         app.shutdown().await;
-        Ok(None)
+        None
     };
-    while let Some((stream, _)) = or(accept(), shut_down()).await? {
+    // In this order, or clients that come all the time would keep it from its end.
+    while let Some(accepted) = or(shut_down(), accept()).await {
+        let Ok((stream, _)) = accepted else {
+            // There may be no file left for it, and the next attempt would fail at once.
+            Timer::after(Duration::from_millis(100)).await;
+            continue;
+        };
         // Or the system holds an event back until the client has acknowledged the one before.
-        stream.set_nodelay(true)?;
+        let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request| answer(app.clone(), request));
         let connection = http1::Builder::new().serve_connection(FuturesIo::new(stream), service);

@@ -26,12 +26,17 @@ async fn main() -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let mut shutdown = Box::pin(app.shutdown());
     loop {
-        let (stream, _) = tokio::select! {
-            accepted = listener.accept() => accepted?,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
+        let Ok((stream, _)) = accepted else {
+            // There may be no file left for it, and the next attempt would fail at once.
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         // Or the system holds an event back until the client has acknowledged the one before.
-        stream.set_nodelay(true)?;
+        let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request| answer(app.clone(), request));
         let connection = server.serve_connection(TokioIo::new(stream), service);

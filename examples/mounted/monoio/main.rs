@@ -1,8 +1,6 @@
 //! Server-sent events on monoio: `io_uring`, a thread for itself, futures that are not `Send`.
 
-use std::io;
-use std::rc::Rc;
-use std::time::Duration;
+use std::{io, rc::Rc, time::Duration};
 
 use app::{App, http1};
 use http_body_util::BodyExt;
@@ -18,11 +16,14 @@ async fn main() -> io::Result<()> {
     app.listens(listener.local_addr()?);
     let mut shutdown = Box::pin(app.shutdown());
     loop {
-        let (stream, _) = monoio::select! {
-            accepted = listener.accept() => accepted?,
+        monoio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(monoio::spawn(serve(Rc::clone(&app), stream))),
+                // There may be no file left for it, and the next attempt would fail at once.
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            },
             () = &mut shutdown => break,
-        };
-        monoio::spawn(serve(Rc::clone(&app), stream));
+        }
     }
     // The streams end by themselves; who reads nothing is cut off.
     for _ in (0..150).take_while(|_| Rc::strong_count(&app) > 1) {
@@ -35,23 +36,23 @@ async fn main() -> io::Result<()> {
 async fn serve(app: Rc<App>, mut stream: TcpStream) -> io::Result<()> {
     // Or the system holds an event back until the client has acknowledged the one before.
     stream.set_nodelay(true)?;
-    let mut input = http1::Input::default();
+    let mut connection = http1::Connection::default();
     let request = loop {
         let (read, buffer) = stream.read(vec![0; 4096]).await;
-        if let Some(request) = input.feed(&buffer[..read?])? {
+        if let Some(request) = connection.feed(&buffer[..read?])? {
             break request;
         }
     };
     let keep_alive = app.keep_alive();
     let answer = app.answer(&request, |events| events.keep_alive(keep_alive, sleep));
-    stream.write_all(http1::head(&answer)).await.0?;
+    stream.write_all(connection.head(&answer)).await.0?;
     let mut body = Box::pin(answer.into_body());
     while let Some(Ok(frame)) = monoio::select! {
         frame = body.frame() => frame,
         // What a client sends while it is served is the end of its connection.
         _ = stream.readable(false) => None,
     } {
-        stream.write_all(http1::chunk(frame)).await.0?;
+        stream.write_all(connection.chunk(frame)).await.0?;
     }
-    stream.write_all(http1::LAST_CHUNK).await.0.map(drop)
+    stream.write_all(connection.end()).await.0.map(drop)
 }

@@ -3,12 +3,11 @@
 use std::io;
 
 use app::{App, ECHO_LIMIT};
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
+use axum::{Router, http::StatusCode};
 use futures_util::FutureExt;
 use sse_proto::adapt::EventStreamExt;
 use tokio::net::TcpListener;
