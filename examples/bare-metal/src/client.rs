@@ -138,7 +138,11 @@ fn asked(request: &[u8], log: &Log) -> Option<Result<u32, &'static str>> {
     if !accepts_event_stream(values(head, b"accept")) {
         return Some(Err("406 Not Acceptable"));
     }
-    Some(match last_event_id(values(head, b"last-event-id").next()) {
+    let mut ids = values(head, b"last-event-id");
+    let (id, None) = (ids.next(), ids.next()) else {
+        return Some(Err("400 Bad Request"));
+    };
+    Some(match last_event_id(id) {
         Ok(None) => Ok(log.next()),
         // What was never an id of this log is behind all there are.
         Ok(Some(id)) => {

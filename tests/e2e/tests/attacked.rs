@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use sse_proto::OwnedMessageEvent;
+
 use crate::support::{EXAMPLES, EventStream, HELLO, PATIENCE, Request, Server, each, until};
 
 /// The files that a server may have.
@@ -97,7 +99,8 @@ fn a_body_of_unknown_length_is_published_whole_or_not_at_all() {
             let last = stream.events.last();
             last.is_some_and(|event| event.data() == "the last")
         });
-        let came: Vec<&str> = stream.events.iter().map(|event| event.data()).collect();
+        let came = stream.events.iter().map(OwnedMessageEvent::data);
+        let came: Vec<&str> = came.collect();
         assert!(
             came == ["the last"] || came == ["hi", "the last"],
             "{came:?}"

@@ -41,6 +41,10 @@ fn the_firmware_serves_resumes_and_ends() {
     assert!(foreign.text().starts_with(&format!(": hello\n\n{RESET}")));
     let html = Request::get("/events").with_header("accept", b"text/html");
     assert_eq!(html.send(server.address).status, 406);
+    let once = Request::get("/events").with_header("last-event-id", b"1");
+    let twice = once.with_header("last-event-id", b"2");
+    let answer = twice.open(server.address).expect("an answer");
+    assert_eq!(answer.status, 400);
 
     server.shut_down();
     assert!(server.exit_status().success());
