@@ -10,7 +10,7 @@ use crate::log::Log;
 /// The milliseconds after which a silent stream gets a comment.
 const KEEP_ALIVE: u32 = 1000;
 /// The milliseconds within which a request must be whole, and some of what is sent be taken. There are
-/// few places: who lets the others wait loses his.
+/// few places: whoever lets the others wait loses theirs.
 const PATIENCE: u32 = 5000;
 
 const READING: EventType = EventType::from_static("reading");
