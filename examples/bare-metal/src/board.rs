@@ -13,6 +13,7 @@ unsafe extern "C" {
     fn accept4(socket: c_int, address: *mut c_void, len: *mut c_uint, flags: c_int) -> c_int;
     fn bind(socket: c_int, address: *const SocketAddress, len: c_uint) -> c_int;
     fn close(file: c_int) -> c_int;
+    fn getentropy(buffer: *mut u8, len: usize) -> c_int;
     fn getsockname(socket: c_int, address: *mut SocketAddress, len: *mut c_uint) -> c_int;
     fn listen(socket: c_int, backlog: c_int) -> c_int;
     fn poll(files: *mut PollFile, count: usize, milliseconds: c_int) -> c_int;
@@ -107,6 +108,14 @@ impl Host {
 
 impl Board for Host {
     type Connection = Connection;
+
+    /// It has nothing that counts its starts: two have the same only by chance.
+    fn epoch(&mut self) -> u32 {
+        let mut bytes = [0; 4];
+        // SAFETY: the buffer is as long as it says. Where there is no chance, it is as it was.
+        unsafe { getentropy(bytes.as_mut_ptr(), bytes.len()) };
+        u32::from_ne_bytes(bytes)
+    }
 
     fn now(&mut self) -> u32 {
         self.now

@@ -9,6 +9,9 @@ use crate::log::Log;
 
 /// The milliseconds after which a silent stream gets a comment.
 const KEEP_ALIVE: u32 = 1000;
+/// The milliseconds within which a request must be whole, and some of what is sent be taken. There are
+/// few places: whoever lets the others wait loses theirs.
+const PATIENCE: u32 = 5000;
 
 /// The milliseconds after which a client that sends no request, or reads nothing, loses its place: there are few, and a
 /// browser opens connections that it does not use yet.
@@ -22,7 +25,7 @@ pub(crate) struct Client<C> {
     request: Buffer<1024>,
     output: Buffer<512>,
     state: State,
-    /// When something was last sent.
+    /// When something was last sent; before, when it came.
     sent: u32,
 }
 
@@ -64,8 +67,8 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
             self.output.start += self.connection.write(self.output.bytes()).ok()?;
             self.sent = now;
         }
-        // A stream that is idle gets its comment long before.
-        (now.wrapping_sub(self.sent) < PATIENCE).then_some(())
+        let holds_up = matches!(self.state, State::Asks) || !self.output.is_empty();
+        (!holds_up || now.wrapping_sub(self.sent) < PATIENCE).then_some(())
     }
 
     /// Puts into the buffer what the client gets next.
@@ -85,7 +88,7 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
                     let mut text = Buffer::<16>::new();
                     let _ = write!(text, "{}.{} °C", reading / 10, reading % 10);
                     let text = core::str::from_utf8(text.bytes()).unwrap_or_default();
-                    let event = Event::new(READING, text).with_id(number);
+                    let event = Event::new(READING, text).with_id(log.id(number));
                     return self.output.event(&event);
                 }
                 None if now.wrapping_sub(self.sent) < KEEP_ALIVE => return Some(()),
@@ -139,10 +142,17 @@ fn asked(request: &[u8], log: &Log) -> Option<Result<u32, &'static str>> {
     if !accepts_event_stream(values(head, b"accept")) {
         return Some(Err("406 Not Acceptable"));
     }
-    Some(match last_event_id(values(head, b"last-event-id").next()) {
+    let mut ids = values(head, b"last-event-id");
+    let (id, None) = (ids.next(), ids.next()) else {
+        return Some(Err("400 Bad Request"));
+    };
+    Some(match last_event_id(id) {
         Ok(None) => Ok(log.next()),
-        // What is no number was never one of this loop's ids: it is behind all there are.
-        Ok(Some(id)) => Ok(id.to_str().parse().unwrap_or(u32::MAX).saturating_add(1)),
+        // What was never an id of this log is behind all there are.
+        Ok(Some(id)) => {
+            let number = id.to_str().parse().ok().and_then(|id| log.number(id));
+            Ok(number.map_or(u32::MAX, |number| number.saturating_add(1)))
+        }
         Err(_) => Err("400 Bad Request"),
     })
 }

@@ -7,13 +7,17 @@ const KEPT: u32 = 16;
 pub(crate) struct Log {
     readings: [i16; KEPT as usize],
     next: u32,
+    epoch: u32,
 }
 
 impl Log {
-    pub(crate) const fn new() -> Self {
+    /// Makes an empty one. No log before has had this epoch: that one is gone, and its ids must not be
+    /// taken for those of this.
+    pub(crate) const fn new(epoch: u32) -> Self {
         Self {
             readings: [0; KEPT as usize],
             next: 1,
+            epoch,
         }
     }
 
@@ -25,6 +29,18 @@ impl Log {
     /// Returns the number of the next reading.
     pub(crate) fn next(&self) -> u32 {
         self.next
+    }
+
+    /// Returns the id of a reading: one number for the epoch and its own, since the core holds that
+    /// without a buffer.
+    pub(crate) fn id(&self, number: u32) -> u64 {
+        u64::from(self.epoch) << 32 | u64::from(number)
+    }
+
+    /// Returns the number of the reading that has an id, unless the id is of another log.
+    pub(crate) fn number(&self, id: u64) -> Option<u32> {
+        let number = u32::try_from(id & u64::from(u32::MAX)).ok()?;
+        (self.id(number) == id).then_some(number)
     }
 
     /// Returns the number of the oldest reading that is kept.

@@ -15,6 +15,8 @@ pub(crate) trait Board {
     /// A connection. Nothing is asked of it but what it says that it is ready for.
     type Connection: Read + ReadReady + Write + WriteReady;
 
+    /// Returns a number that no other start of the firmware has had, as from a counter in the flash.
+    fn epoch(&mut self) -> u32;
     /// Returns the milliseconds since any moment.
     fn now(&mut self) -> u32;
     /// Returns a connection that waits.
@@ -27,7 +29,7 @@ pub(crate) trait Board {
 
 /// Serves until the board ends.
 pub(crate) fn run<B: Board>(board: &mut B) {
-    let mut log = Log::new();
+    let mut log = Log::new(board.epoch());
     let mut clients = [const { None::<Client<B::Connection>> }; CLIENTS];
     let mut measured = board.now();
     while board.sleep() {

@@ -2,15 +2,12 @@
 
 use std::io;
 
-use actix_web::error::{ErrorBadRequest, ErrorNotAcceptable};
-use actix_web::http::header::HeaderValue;
-use actix_web::rt::{net::TcpStream, time::sleep};
 use actix_web::web::{Bytes, Data, PayloadConfig, get, post};
-use actix_web::{HttpRequest, HttpResponse, HttpServer, rt};
+use actix_web::{HttpRequest, HttpResponse, HttpServer, rt, rt::net::TcpStream, rt::time::sleep};
+use actix_web::{error::ErrorBadRequest, error::ErrorNotAcceptable, http::header::HeaderValue};
 use app::{App, ECHO_LIMIT};
 use futures_util::{FutureExt, StreamExt};
-use sse_proto::adapt::EventStreamExt;
-use sse_proto::{HEADERS, accepts_event_stream, last_event_id};
+use sse_proto::{HEADERS, accepts_event_stream, adapt::EventStreamExt, last_event_id};
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
@@ -43,8 +40,11 @@ async fn events(app: Data<App>, request: HttpRequest) -> actix_web::Result<HttpR
     if !accepts_event_stream(request.headers().get_all("accept")) {
         return Err(ErrorNotAcceptable("there is text/event-stream"));
     }
-    let header = request.headers().get("last-event-id");
-    let id = last_event_id(header.map(HeaderValue::as_bytes)).map_err(ErrorBadRequest)?;
+    let mut ids = request.headers().get_all("last-event-id");
+    let (id, None) = (ids.next(), ids.next()) else {
+        return Err(ErrorBadRequest("which last event ID counts?"));
+    };
+    let id = last_event_id(id.map(HeaderValue::as_bytes)).map_err(ErrorBadRequest)?;
     let stream = app.events(id.as_ref()).keep_alive(app.keep_alive(), sleep);
     let mut answer = HttpResponse::Ok();
     for header in HEADERS {

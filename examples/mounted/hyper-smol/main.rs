@@ -1,20 +1,17 @@
 //! Server-sent events on hyper and smol, without tokio's runtime. For `App` see `../README.md`.
 
-use std::io;
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use app::{App, ECHO_LIMIT, Events, text};
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode, server::conn::http1, service::service_fn};
+use hyper::{Request, Response, StatusCode};
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::server::graceful::GracefulShutdown;
-use smol::Timer;
-use smol::future::or;
-use smol::net::TcpListener;
+use smol::{Timer, future::or, net::TcpListener};
 use smol_hyper::rt::FuturesIo;
-use sse_proto::Body;
-use sse_proto::adapt::{EventStreamExt, KeepAlive};
+use sse_proto::{Body, adapt::EventStreamExt, adapt::KeepAlive};
 
 type Answer = Response<Body<KeepAlive<Events, fn(Duration) -> Timer>>>;
 
@@ -26,16 +23,20 @@ async fn serve(app: App) -> io::Result<()> {
     let listener = TcpListener::bind(app.address()).await?;
     app.listens(listener.local_addr()?);
     let graceful = GracefulShutdown::new();
-    let accept = || listener.accept().map(Some);
-    let shut_down = || app.shutdown().map(|()| None);
-    while let Some(accepted) = or(accept(), shut_down()).await {
+    let accept = || async { Some(listener.accept().await) };
+    let shut_down = || async {
+        app.shutdown().await;
+        None
+    };
+    // In this order, or clients that come all the time would keep it from its end.
+    while let Some(accepted) = or(shut_down(), accept()).await {
         let Ok((stream, _)) = accepted else {
-            // Too many files are open, for example: no reason to end all the others.
-            Timer::after(Duration::from_millis(10)).await;
+            // There may be no file left for it, and the next attempt would fail at once.
+            Timer::after(Duration::from_millis(100)).await;
             continue;
         };
         // Or the system holds an event back until the client has acknowledged the one before.
-        _ = stream.set_nodelay(true);
+        let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request| answer(app.clone(), request));
         let connection = http1::Builder::new().serve_connection(FuturesIo::new(stream), service);

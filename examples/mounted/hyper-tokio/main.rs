@@ -31,8 +31,8 @@ async fn main() -> io::Result<()> {
             () = &mut shutdown => break,
         };
         let Ok((stream, _)) = accepted else {
-            // Too many files are open, for example: no reason to end all the others.
-            sleep(Duration::from_millis(10)).await;
+            // There may be no file left for it, and the next attempt would fail at once.
+            sleep(Duration::from_millis(100)).await;
             continue;
         };
         // Or the system holds an event back until the client has acknowledged the one before.

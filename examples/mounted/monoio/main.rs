@@ -19,8 +19,8 @@ async fn main() -> io::Result<()> {
         monoio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(monoio::spawn(serve(Rc::clone(&app), stream))),
-                // Too many files are open, for example: no reason to end all the others.
-                Err(_) => sleep(Duration::from_millis(10)).await,
+                // There may be no file left for it, and the next attempt would fail at once.
+                Err(_) => sleep(Duration::from_millis(100)).await,
             },
             () = &mut shutdown => break,
         }
@@ -36,23 +36,23 @@ async fn main() -> io::Result<()> {
 async fn serve(app: Rc<App>, mut stream: TcpStream) -> io::Result<()> {
     // Or the system holds an event back until the client has acknowledged the one before.
     stream.set_nodelay(true)?;
-    let mut input = http1::Input::default();
+    let mut connection = http1::Connection::default();
     let request = loop {
         let (read, buffer) = stream.read(vec![0; 4096]).await;
-        if let Some(request) = input.feed(&buffer[..read?])? {
+        if let Some(request) = connection.feed(&buffer[..read?])? {
             break request;
         }
     };
     let keep_alive = app.keep_alive();
     let answer = app.answer(&request, |events| events.keep_alive(keep_alive, sleep));
-    stream.write_all(http1::head(&answer)).await.0?;
+    stream.write_all(connection.head(&answer)).await.0?;
     let mut body = Box::pin(answer.into_body());
     while let Some(Ok(frame)) = monoio::select! {
         frame = body.frame() => frame,
         // What a client sends while it is served is the end of its connection.
         _ = stream.readable(false) => None,
     } {
-        stream.write_all(http1::chunk(frame)).await.0?;
+        stream.write_all(connection.chunk(frame)).await.0?;
     }
-    stream.write_all(http1::LAST_CHUNK).await.0.map(drop)
+    stream.write_all(connection.end()).await.0.map(drop)
 }

@@ -31,8 +31,20 @@ fn the_firmware_serves_resumes_and_ends() {
     let mut unknown = EventStream::open(server.address, Some("elsewhere-7"));
     unknown.until("a reading", |stream| stream.events.len() == 2);
     assert!(unknown.text().starts_with(&format!(": hello\n\n{RESET}")));
+    // An id of another start.
+    let other = Server::start_bare_metal();
+    let mut here = EventStream::open(other.address, None);
+    here.until("readings", |stream| stream.events.len() == 3);
+    let id = here.events[0].last_event_id();
+    let mut foreign = EventStream::open(server.address, Some(id));
+    foreign.until("a reading", |stream| stream.events.len() == 2);
+    assert!(foreign.text().starts_with(&format!(": hello\n\n{RESET}")));
     let html = Request::get("/events").with_header("accept", b"text/html");
     assert_eq!(html.send(server.address).status, 406);
+    let once = Request::get("/events").with_header("last-event-id", b"1");
+    let twice = once.with_header("last-event-id", b"2");
+    let answer = twice.open(server.address).expect("an answer");
+    assert_eq!(answer.status, 400);
 
     server.shut_down();
     assert!(server.exit_status().success());

@@ -1,5 +1,6 @@
 //! The mounted examples as processes on loopback: one table of them, and what is promised of each.
 
+mod attacked;
 mod bare_metal;
 mod behind;
 mod browser;

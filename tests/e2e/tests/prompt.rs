@@ -33,6 +33,21 @@ fn the_first_comment_comes_before_any_event_and_each_event_while_the_stream_is_i
     });
 }
 
+/// Over loopback everything is acknowledged at once, so that the others would not notice.
+#[test]
+fn the_system_does_not_hold_an_event_back_for_an_acknowledgement() {
+    each(|example| has_no_delay(&Server::start(example, 0, 600)));
+    has_no_delay(&Server::start_bare_metal());
+}
+
+fn has_no_delay(server: &Server) {
+    let mut stream = EventStream::open(server.address, None);
+    stream.until_bytes(1);
+    let client = stream.response.socket.local_addr().expect("an address");
+    let socket = server.socket_of(client);
+    assert!(socket.tcp_nodelay().expect("its option"));
+}
+
 #[tokio::test]
 async fn so_it_is_over_http_2() {
     for example in EXAMPLES.into_iter().filter(|example| example.has_http2) {

@@ -13,16 +13,16 @@ use crate::answer::ECHO_LIMIT;
 /// The bytes that a head may have.
 const HEAD_LIMIT: usize = 16 * 1024;
 
-/// What follows the last chunk.
-pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-/// What a client has sent so far.
+/// A connection: what came so far, and how the answer goes.
 #[derive(Debug, Default)]
-pub struct Input {
-    bytes: Vec<u8>,
+pub struct Connection {
+    input: Vec<u8>,
+    /// Whether the answer comes in chunks, which a client before HTTP/1.1 can't read: it gets the bytes
+    /// as they are, up to the end of the connection.
+    is_chunked: bool,
 }
 
-impl Input {
+impl Connection {
     /// Takes what came, and returns the request once it is whole.
     ///
     /// # Errors
@@ -32,33 +32,46 @@ impl Input {
         if bytes.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.bytes.extend_from_slice(bytes);
-        read(&self.bytes).map_err(io::Error::other)
+        self.input.extend_from_slice(bytes);
+        let request = read(&self.input).map_err(io::Error::other)?;
+        self.is_chunked = (request.as_ref()).is_some_and(|it| it.version() != Version::HTTP_10);
+        Ok(request)
     }
-}
 
-/// Writes the head of a response whose body comes in chunks; the connection ends with it.
-pub fn head<B>(response: &Response<B>) -> Vec<u8> {
-    let mut head = String::new();
-    // Into a string it does not fail.
-    let _ = write!(head, "HTTP/1.1 {}\r\n", response.status());
-    for (name, value) in response.headers() {
-        // All of them are this program's own, and ASCII.
-        if let (Ok(value), true) = (value.to_str(), name != header::CONNECTION) {
-            let _ = write!(head, "{name}: {value}\r\n");
+    /// Writes the head of a response; the connection ends with its body.
+    pub fn head<B>(&self, response: &Response<B>) -> Vec<u8> {
+        let mut head = String::new();
+        // Into a string it does not fail.
+        let _ = write!(head, "HTTP/1.1 {}\r\n", response.status());
+        for (name, value) in response.headers() {
+            // All of them are this program's own, and ASCII.
+            if let (Ok(value), true) = (value.to_str(), name != header::CONNECTION) {
+                let _ = write!(head, "{name}: {value}\r\n");
+            }
         }
+        if self.is_chunked {
+            head.push_str("transfer-encoding: chunked\r\n");
+        }
+        head.push_str("connection: close\r\n\r\n");
+        head.into_bytes()
     }
-    head.push_str("transfer-encoding: chunked\r\nconnection: close\r\n\r\n");
-    head.into_bytes()
-}
 
-/// Writes a frame as a chunk. In one buffer, so that it is one write: that is what an event costs.
-pub fn chunk(frame: Frame<Bytes>) -> Vec<u8> {
-    let data = frame.into_data().unwrap_or_default();
-    let mut chunk = format!("{:x}\r\n", data.len()).into_bytes();
-    chunk.extend_from_slice(&data);
-    chunk.extend_from_slice(b"\r\n");
-    chunk
+    /// Writes a frame. In one buffer, so that it is one write: that is what an event costs.
+    pub fn chunk(&self, frame: Frame<Bytes>) -> Vec<u8> {
+        let data = frame.into_data().unwrap_or_default();
+        if !self.is_chunked {
+            return data.into();
+        }
+        let mut chunk = format!("{:x}\r\n", data.len()).into_bytes();
+        chunk.extend_from_slice(&data);
+        chunk.extend_from_slice(b"\r\n");
+        chunk
+    }
+
+    /// What follows the last frame.
+    pub fn end(&self) -> &'static [u8] {
+        if self.is_chunked { b"0\r\n\r\n" } else { b"" }
+    }
 }
 
 fn read(input: &[u8]) -> Result<Option<Request<Bytes>>, &'static str> {
@@ -85,16 +98,123 @@ fn read(input: &[u8]) -> Result<Option<Request<Bytes>>, &'static str> {
     if head.version == Some(0) {
         request = request.version(Version::HTTP_10);
     }
-    let length = request.headers_ref().and_then(|headers| {
-        let value = headers.get(header::CONTENT_LENGTH)?;
-        value.to_str().ok()?.parse().ok()
-    });
+    let length = length(head.headers)?;
     let body = &input[head_len..];
     // One byte more than an echo may have is enough to see that it is too large.
-    let wanted = length.unwrap_or(0).min(ECHO_LIMIT + 1);
+    let wanted = length.min(ECHO_LIMIT + 1);
     if body.len() < wanted {
         return Ok(None);
     }
     let body = Bytes::copy_from_slice(&body[..wanted]);
     request.body(body).map(Some).map_err(|_| "not a request")
+}
+
+/// Returns how long the body is. What can't be told is refused: to take a part of it for all would publish what nobody
+/// has said.
+fn length(headers: &[httparse::Header<'_>]) -> Result<usize, &'static str> {
+    let mut length = None;
+    for field in headers {
+        if field.name.eq_ignore_ascii_case("transfer-encoding") {
+            return Err("a body in chunks is more than this server reads");
+        }
+        if field.name.eq_ignore_ascii_case("content-length") {
+            let is_number = !field.value.is_empty() && field.value.iter().all(u8::is_ascii_digit);
+            if !is_number || length.is_some() {
+                return Err("not a length");
+            }
+            // A number that is too large for the machine is too large for an echo as well.
+            let text = std::str::from_utf8(field.value).ok();
+            length = text.and_then(|text| text.parse().ok()).or(Some(usize::MAX));
+        }
+    }
+    Ok(length.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use sse_proto::bytes::Bytes;
+    use sse_proto::http::{Request, Response};
+    use sse_proto::http_body::Frame;
+
+    use super::{Connection, ECHO_LIMIT, HEAD_LIMIT};
+
+    fn feed(input: &str) -> io::Result<Option<Request<Bytes>>> {
+        Connection::default().feed(input.as_bytes())
+    }
+
+    fn echo(headers: &str, body: &str) -> io::Result<Option<Request<Bytes>>> {
+        feed(&format!("POST /echo HTTP/1.1\r\n{headers}\r\n{body}"))
+    }
+
+    #[test]
+    fn a_body_is_as_long_as_it_says_and_what_follows_is_not_its() {
+        let request = echo("content-length: 2\r\n", "hi, and more");
+        assert_eq!(request.unwrap().unwrap().body(), "hi");
+        assert!(echo("Content-Length: 3\r\n", "hi").unwrap().is_none());
+        let request = echo("", "no length, no body");
+        assert!(request.unwrap().unwrap().body().is_empty());
+    }
+
+    #[test]
+    fn a_body_whose_length_cannot_be_told_is_none() {
+        for headers in [
+            "content-length: many\r\n",
+            "content-length: +2\r\n",
+            "content-length: -1\r\n",
+            "content-length: 2, 2\r\n",
+            "content-length:\r\n",
+            "content-length: 2\r\ncontent-length: 2\r\n",
+            "transfer-encoding: chunked\r\n",
+            "content-length: 2\r\nTransfer-Encoding: chunked\r\n",
+        ] {
+            assert!(echo(headers, "2\r\nhi\r\n0\r\n\r\n").is_err(), "{headers}");
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_all_bounds_is_only_too_large() {
+        for length in ["16385", "18446744073709551616", &"9".repeat(999)] {
+            let headers = format!("content-length: {length}\r\n");
+            assert!(echo(&headers, "").unwrap().is_none());
+            let request = echo(&headers, &"a".repeat(2 * ECHO_LIMIT)).unwrap();
+            assert_eq!(request.unwrap().body().len(), ECHO_LIMIT + 1);
+        }
+    }
+
+    #[test]
+    fn a_head_has_an_end() {
+        let mut connection = Connection::default();
+        assert!(connection.feed(b"GET / HTTP/1.1\r\nx: ").unwrap().is_none());
+        let fed = (0..).take_while(|_| connection.feed(b"endless").is_ok());
+        assert!(fed.count() < HEAD_LIMIT / 7);
+    }
+
+    #[test]
+    fn only_who_speaks_http_1_1_gets_chunks() {
+        for (version, head_end, chunk, end) in [
+            (
+                "1.1",
+                "transfer-encoding: chunked\r\nconnection: close\r\n\r\n",
+                "4\r\ndata\r\n",
+                "0\r\n\r\n",
+            ),
+            (
+                "1.0",
+                "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+                "data",
+                "",
+            ),
+        ] {
+            let mut connection = Connection::default();
+            let request = format!("GET /events HTTP/{version}\r\n\r\n");
+            assert!(connection.feed(request.as_bytes()).unwrap().is_some());
+            let head = connection.head(&Response::new(()));
+            assert!(head.ends_with(head_end.as_bytes()), "{version}");
+            let frame = Frame::data(Bytes::from_static(b"data"));
+            assert_eq!(connection.chunk(frame), chunk.as_bytes());
+            assert_eq!(connection.end(), end.as_bytes());
+        }
+    }
 }

@@ -74,11 +74,6 @@ impl App {
         self.keep_alive
     }
 
-    /// Returns whether the server is to stop.
-    pub fn is_shut_down(&self) -> bool {
-        self.broadcast.is_closed()
-    }
-
     /// Returns a future that resolves when the server is to stop. All streams end by themselves then.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
         self.shutdown.clone().map(drop)

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 
 use programs::Process;
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use serde::Deserialize;
+use socket2::Socket;
 
 use super::example::BARE_METAL;
 use super::http1::Request;
@@ -22,6 +24,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     arguments: [String; 2],
     program: &'static Path,
+    limit: &'static str,
     stdin: Option<ChildStdin>,
     process: Process,
 }
@@ -31,19 +34,26 @@ impl Server {
     /// never, and keeps silent streams alive with this one in seconds.
     pub(crate) fn start(example: Example, tick: u32, keep_alive: u32) -> Self {
         let arguments = [tick.to_string(), keep_alive.to_string()];
-        Self::start_at(ANY, example.program(), arguments)
+        Self::start_at(ANY, example.program(), arguments, "")
+    }
+
+    /// Starts an example that ticks never, with a limit of what the system gives it, such as `-n 64`: see `help ulimit`.
+    pub(crate) fn start_within(limit: &'static str, example: Example) -> Self {
+        let arguments = ["0", "600"].map(String::from);
+        Self::start_at(ANY, example.program(), arguments, limit)
     }
 
     /// Starts the firmware.
     pub(crate) fn start_bare_metal() -> Self {
-        Self::start_at(ANY, &BARE_METAL, Default::default())
+        Self::start_at(ANY, &BARE_METAL, Default::default(), "")
     }
 
     /// Kills it, and starts another on the same port.
     pub(crate) fn killed_and_started_again(self) -> Self {
-        let (address, program, arguments) = (self.address, self.program, self.arguments.clone());
+        let (address, program, limit) = (self.address, self.program, self.limit);
+        let arguments = self.arguments.clone();
         drop(self);
-        Self::start_at(address, program, arguments)
+        Self::start_at(address, program, arguments, limit)
     }
 
     /// Has it shut down, which is not awaited.
@@ -53,7 +63,13 @@ impl Server {
 
     /// Waits for its end.
     pub(crate) fn exit_status(&mut self) -> ExitStatus {
+        self.exit_status_while(|| {})
+    }
+
+    /// Waits for its end, and does something again and again meanwhile.
+    pub(crate) fn exit_status_while(&mut self, mut meanwhile: impl FnMut()) -> ExitStatus {
         until("the end of the process", || {
+            meanwhile();
             let status = self.process.child.try_wait().expect("it is a child");
             status.ok_or_else(|| "it runs on".into())
         })
@@ -97,13 +113,43 @@ impl Server {
         }
     }
 
-    /// Returns its end of the connection of a client.
-    pub(crate) fn socket_to(&self, client: SocketAddr) -> TcpStream {
-        self.process.socket_to(client)
+    /// Returns the server's own socket of the connection of a client.
+    pub(crate) fn socket_of(&self, client: SocketAddr) -> Socket {
+        let process = Pid::from_child(&self.process.child);
+        let process = pidfd_open(process, PidfdFlags::empty()).expect("it runs");
+        let files = fs::read_dir(format!("/proc/{}/fd", self.process.child.id()));
+        let numbers = files.expect("it runs").filter_map(|file| {
+            let name = file.ok()?.file_name();
+            name.to_str()?.parse().ok()
+        });
+        let mut sockets = numbers.filter_map(|number| {
+            let copy = pidfd_getfd(&process, number, PidfdGetfdFlags::empty());
+            let socket = Socket::from(copy.ok()?);
+            let peer = socket.peer_addr().ok()?.as_socket();
+            (peer == Some(client)).then_some(socket)
+        });
+        sockets.next().expect("the server has a socket for it")
     }
 
-    fn start_at(address: SocketAddr, program: &'static Path, arguments: [String; 2]) -> Self {
-        let mut child = Command::new(program)
+    /// Returns how many files the process has.
+    pub(crate) fn files(&self) -> usize {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.process.child.id()));
+        files.expect("it runs").count()
+    }
+
+    fn start_at(
+        address: SocketAddr,
+        program: &'static Path,
+        arguments: [String; 2],
+        limit: &'static str,
+    ) -> Self {
+        let mut command = Command::new(program);
+        if !limit.is_empty() {
+            command = Command::new("sh");
+            command.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]);
+            command.arg(program);
+        }
+        let mut child = command
             .arg(address.to_string())
             .args(&arguments)
             .stdin(Stdio::piped())
@@ -119,6 +165,7 @@ impl Server {
             address: address.expect("an address"),
             arguments,
             program,
+            limit,
             stdin,
             process,
         }
