@@ -10,11 +10,7 @@ use crate::log::Log;
 /// The milliseconds after which a silent stream gets a comment.
 const KEEP_ALIVE: u32 = 1000;
 /// The milliseconds within which a request must be whole, and some of what is sent be taken. There are
-/// few places: whoever lets the others wait loses theirs.
-const PATIENCE: u32 = 5000;
-
-/// The milliseconds after which a client that sends no request, or reads nothing, loses its place: there are few, and a
-/// browser opens connections that it does not use yet.
+/// few places, and a browser opens connections that it does not use yet.
 const PATIENCE: u32 = 5000;
 
 const READING: EventType = EventType::from_static("reading");
@@ -77,9 +73,9 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
         let event = match &mut self.state {
             State::Asks => return Some(()),
             State::Leaves => return None,
-            State::Listens(next) if *next < log.oldest() || *next > log.next() => {
+            State::Listens(next) if !log.has_place(*next) => {
                 *next = log.oldest();
-                return self.output.event(&Event::new(RESET, ""));
+                Event::new(RESET, "").with_id(log.id(*next - 1))
             }
             State::Listens(next) => match log.get(*next) {
                 Some(reading) => {
@@ -104,22 +100,28 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
         let written = match asked(self.request.bytes(), log) {
             None if is_full => self.refuse("431 Request Header Fields Too Large"),
             None => return,
-            Some(Ok(next)) => self.listen(next),
+            Some(Ok(next)) => self.listen(next, log),
             Some(Err(status)) => self.refuse(status),
         };
         // The buffer is larger than any head that is written here.
         debug_assert!(written.is_ok());
     }
 
-    fn listen(&mut self, next: u32) -> fmt::Result {
+    fn listen(&mut self, next: u32, log: &Log) -> fmt::Result {
         self.state = State::Listens(next);
         self.output
             .write_str("HTTP/1.1 200 OK\r\nconnection: close\r\n")?;
         for (name, value) in HEADERS {
             write!(self.output, "{name}: {value}\r\n")?;
         }
-        // The first comment goes with the head, so that the client knows that it is connected.
-        self.output.write_str("\r\n: hello\n\n")
+        self.output.write_str("\r\n")?;
+        // The first comment goes with the head, so that the client knows that it is connected; with the
+        // id of the place, so that it misses nothing if it is cut before its first event.
+        let mut hello = Event::block().with_comment("hello");
+        if log.has_place(next) {
+            hello = hello.with_id(log.id(next - 1));
+        }
+        self.output.event(&hello).ok_or(fmt::Error)
     }
 
     fn refuse(&mut self, status: &str) -> fmt::Result {

@@ -48,6 +48,11 @@ impl Log {
         self.next.saturating_sub(KEPT).max(1)
     }
 
+    /// Whether a client can go on with this number: nothing before it is gone that it has not had.
+    pub(crate) fn has_place(&self, number: u32) -> bool {
+        (self.oldest()..=self.next).contains(&number)
+    }
+
     /// Returns a reading, unless it is gone or has not come.
     pub(crate) fn get(&self, number: u32) -> Option<i16> {
         let is_kept = (self.oldest()..self.next).contains(&number);

@@ -3,11 +3,9 @@
 use std::{io, time::Duration};
 
 use app::{App, ECHO_LIMIT, Events, text};
-use futures_util::FutureExt;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode};
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{Request, Response, StatusCode, server::conn::http1, service::service_fn};
 use hyper_util::server::graceful::GracefulShutdown;
 use smol::{Timer, future::or, net::TcpListener};
 use smol_hyper::rt::FuturesIo;

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use sse_proto::OwnedMessageEvent;
 
-use crate::support::{EXAMPLES, EventStream, HELLO, PATIENCE, Request, Server, each, until};
+use crate::support::{EXAMPLES, EventStream, PATIENCE, Request, Server, each, until};
 
 /// The files that a server may have.
 const FILES: usize = 64;
@@ -15,7 +15,7 @@ fn more_connections_than_files_do_not_end_a_server() {
     each(|example| {
         let server = Server::start_within("-n 64", example);
         let mut stream = EventStream::open(server.address, None);
-        stream.until_bytes(HELLO.len());
+        stream.greeting();
         let connect = |_| TcpStream::connect(server.address).expect("a place in the queue");
         let connections: Vec<TcpStream> = (0..2 * FILES).map(connect).collect();
         until("no file left", || match server.files() {
@@ -26,27 +26,6 @@ fn more_connections_than_files_do_not_end_a_server() {
         server.echo("here");
         stream.until("the event", |stream| stream.events.len() == 1);
     });
-}
-
-#[test]
-fn more_connections_than_threads_do_not_end_a_server() {
-    let threads = EXAMPLES.into_iter().find(|it| it.name == "threads");
-    // Memory for the stacks of fewer than two hundred.
-    let server = Server::start_within("-v 400000", threads.expect("it is in the table"));
-    let mut stream = EventStream::open(server.address, None);
-    stream.until_bytes(HELLO.len());
-    let connect = |_| TcpStream::connect(server.address).expect("a place in the queue");
-    for mut connection in (0..300).map(connect).collect::<Vec<_>>() {
-        // Who gets no thread is closed, as is who asks for nothing.
-        let timeout = connection.set_read_timeout(Some(PATIENCE));
-        timeout.expect("a timeout");
-        assert!(
-            matches!(connection.read(&mut [0]), Ok(0)),
-            "it is left open"
-        );
-    }
-    server.echo("here");
-    stream.until("the event", |stream| stream.events.len() == 1);
 }
 
 #[test]
@@ -80,7 +59,7 @@ fn a_body_of_unknown_length_is_published_whole_or_not_at_all() {
     each(|example| {
         let server = Server::start(example, 0, 600);
         let mut stream = EventStream::open(server.address, None);
-        stream.until_bytes(HELLO.len());
+        stream.greeting();
         let chunks = "2\r\nhi\r\n0\r\n\r\n";
         for (name, value) in [
             ("transfer-encoding", "chunked"),

@@ -1,18 +1,23 @@
 //! The firmware: a protocol of its own, since it measures instead of ticking.
 
-use crate::support::{EventStream, RESET, Request, Server};
+use crate::support::{EventStream, Request, Server};
+
+/// What a client gets whose id is not in the log, in front of the id of the place where it goes on.
+const RESET: &str = ": hello\n\nevent: reset\nid: ";
 
 #[test]
 fn the_firmware_serves_resumes_and_ends() {
     let mut server = Server::start_bare_metal();
     let mut stream = EventStream::open(server.address, None);
-    assert!(stream.until_bytes(9).starts_with(": hello\n\n"));
+    assert!(stream.greeting().starts_with(": hello\nid: "));
+    let start: u64 = stream.last_event_id().parse().expect("a number");
     stream.until("readings", |stream| stream.events.len() == 3);
     let number = |stream: &EventStream, index: usize| -> u64 {
         let id = stream.events[index].last_event_id().parse();
         id.expect("a number")
     };
     let first = number(&stream, 0);
+    assert_eq!(start + 1, first);
     assert!(
         stream
             .events
@@ -30,7 +35,7 @@ fn the_firmware_serves_resumes_and_ends() {
     assert_eq!(resumed.events[..2], stream.events[1..3]);
     let mut unknown = EventStream::open(server.address, Some("elsewhere-7"));
     unknown.until("a reading", |stream| stream.events.len() == 2);
-    assert!(unknown.text().starts_with(&format!(": hello\n\n{RESET}")));
+    assert!(unknown.text().starts_with(RESET));
     // An id of another start.
     let other = Server::start_bare_metal();
     let mut here = EventStream::open(other.address, None);
@@ -38,7 +43,7 @@ fn the_firmware_serves_resumes_and_ends() {
     let id = here.events[0].last_event_id();
     let mut foreign = EventStream::open(server.address, Some(id));
     foreign.until("a reading", |stream| stream.events.len() == 2);
-    assert!(foreign.text().starts_with(&format!(": hello\n\n{RESET}")));
+    assert!(foreign.text().starts_with(RESET));
     let html = Request::get("/events").with_header("accept", b"text/html");
     assert_eq!(html.send(server.address).status, 406);
     let once = Request::get("/events").with_header("last-event-id", b"1");

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 
-use crate::support::{AXUM, EventStream, HELLO, Nginx, Page, Request, Server, TOWER_HTTP};
+use crate::support::{AXUM, EventStream, Nginx, Page, Request, Server, TOWER_HTTP};
 
 #[test]
 fn a_layer_that_compresses_lets_streams_be() {
@@ -65,14 +65,15 @@ fn nginx_cuts_a_silent_stream_unless_comments_keep_it_alive() {
     let silent = Server::start(AXUM, 0, 600);
     let nginx = Nginx::start(silent.address, timeout);
     let mut stream = EventStream::through(nginx.address);
-    stream.until_bytes(HELLO.len());
+    let greeting = stream.greeting();
     assert!(!stream.finish_or_cut());
-    assert_eq!(stream.text(), HELLO);
+    assert_eq!(stream.text(), greeting);
 
     let server = Server::start(AXUM, 0, 1);
     let nginx = Nginx::start(server.address, timeout);
     let mut stream = EventStream::through(nginx.address);
-    stream.until_bytes(HELLO.len() + 3 * ": keep-alive comment\n\n".len());
+    let greeting = stream.greeting();
+    stream.until_bytes(greeting.len() + 3 * ": keep-alive comment\n\n".len());
     comes_at_once(&server, stream);
 }
 
@@ -91,7 +92,7 @@ async fn the_browser_gets_each_event_from_behind_nginx_at_once() {
 
 /// The stream is open, and each event comes before there is the next.
 fn comes_at_once(server: &Server, mut stream: EventStream) {
-    stream.until_bytes(HELLO.len());
+    stream.greeting();
     for count in 1..=3 {
         server.echo("here");
         stream.until("the event", |stream| stream.events.len() == count);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use programs::Process;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::support::{EXAMPLES, EventStream, EventStream2, HELLO, Request, Server, each, until};
+use crate::support::{EXAMPLES, EventStream, EventStream2, Request, Server, each, until};
 
 /// One second between two comments: that is when a server learns it at the latest.
 const KEEP_ALIVE: u32 = 1;
@@ -47,7 +47,7 @@ fn a_client_that_goes_away_is_known_with_the_reason_and_leaves_nothing() {
 }
 
 fn closes(server: &Server) {
-    EventStream::open(server.address, None).until_bytes(HELLO.len());
+    EventStream::open(server.address, None).greeting();
 }
 
 fn is_killed(server: &Server) {
@@ -71,12 +71,12 @@ fn resets_within_an_event(server: &Server) {
         .expect("a connection");
     let response = Request::get("/events").open_over(TcpStream::from(socket));
     let mut stream = EventStream::new(response.expect("a response"));
-    stream.until_bytes(HELLO.len());
+    let greeting = stream.greeting();
     // More than the buffer, so that some of it is on its way still.
     for _ in 0..8 {
         server.echo(&"a".repeat(16 * 1024));
     }
-    stream.until("a part", |stream| stream.bytes.len() > HELLO.len() + 100);
+    stream.until("a part", |stream| stream.bytes.len() > greeting.len() + 100);
     assert!(!stream.bytes.ends_with(b"\n\n"), "it is within an event");
     let socket = SockRef::from(&stream.response.socket);
     let set = socket.set_linger(Some(Duration::ZERO));
@@ -88,7 +88,7 @@ async fn over_http_2_a_stream_that_is_canceled_is_known_while_the_connection_sta
     for example in EXAMPLES.into_iter().filter(|example| example.has_http2) {
         let server = Server::start(example, 0, KEEP_ALIVE);
         let mut stream = EventStream2::open(server.address, None).await;
-        stream.until_bytes(HELLO.len()).await;
+        stream.greeting().await;
         let connection = stream.cancel();
         // Sends the cancellation, and answers to what the server sends.
         let asked = tokio::task::spawn_blocking(move || {

@@ -3,7 +3,7 @@
 use http::Request;
 use sse_proto::bytes::Bytes;
 
-use crate::support::{EventStream2, HELLO, Server, TONIC};
+use crate::support::{EventStream2, Server, TONIC};
 
 /// A message without a field, which asks for the health of all, and what says that it serves: the field 1 is 1.
 const CHECK: &[u8] = &[0, 0, 0, 0, 0];
@@ -13,7 +13,7 @@ const SERVING: &[u8] = &[0, 0, 0, 0, 2, 1 << 3, 1];
 async fn a_call_is_answered_on_the_connection_of_an_open_stream() {
     let server = Server::start(TONIC, 0, 600);
     let mut stream = EventStream2::open(server.address, None).await;
-    stream.until_bytes(HELLO.len()).await;
+    let greeting = stream.greeting().await;
 
     let method = format!("http://{}/grpc.health.v1.Health/Check", server.address);
     let call = Request::post(method)
@@ -30,6 +30,6 @@ async fn a_call_is_answered_on_the_connection_of_an_open_stream() {
     assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
 
     server.echo("here");
-    let came = stream.until_bytes(HELLO.len() + 40).await;
+    let came = stream.until_bytes(greeting.len() + 40).await;
     assert!(came.ends_with("-1\ndata: here\n\n"), "{came}");
 }

@@ -1,6 +1,6 @@
 //! A client that reads nothing.
 
-use crate::support::{EventStream, HELLO, Server, each};
+use crate::support::{EventStream, Server, each};
 
 /// More than the buffers of the system hold.
 const MOST: usize = 4000;
@@ -13,7 +13,7 @@ fn who_reads_nothing_falls_out_of_the_log_and_the_others_go_on() {
     each(|example| {
         let server = Server::start(example, 0, 600);
         let mut laggard = EventStream::open(server.address, None);
-        laggard.until_bytes(HELLO.len());
+        laggard.greeting();
         let mut reader = EventStream::open(server.address, None);
         let text = "a".repeat(16 * 1000);
         let acted = (1..=MOST).any(|number| {

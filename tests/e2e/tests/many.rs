@@ -1,6 +1,6 @@
 //! Many streams at once.
 
-use crate::support::{EventStream, HELLO, HYPER_TOKIO, Server, echo, until};
+use crate::support::{EventStream, HYPER_TOKIO, Server, echo, hello, until};
 
 const STREAMS: usize = 1000;
 const EVENTS: u64 = 100;
@@ -18,7 +18,7 @@ fn of_a_thousand_streams_each_gets_all_events() {
     let open = |_| EventStream::open(server.address, None);
     let mut streams: Vec<EventStream> = (0..STREAMS).map(open).collect();
     for stream in &mut streams {
-        stream.until_bytes(HELLO.len());
+        stream.greeting();
     }
     assert_eq!(server.stats().open, STREAMS);
 
@@ -31,7 +31,7 @@ fn of_a_thousand_streams_each_gets_all_events() {
     let events: String = (1..=EVENTS)
         .map(|number| echo(&epoch, number, &text(number)))
         .collect();
-    let expected = format!("{HELLO}{events}");
+    let expected = format!("{}{events}", hello(&epoch, 0));
     for stream in &mut streams {
         assert!(
             stream.until_bytes(expected.len()) == expected,

@@ -1,6 +1,6 @@
 //! What there is goes out at once.
 
-use crate::support::{EXAMPLES, EventStream, EventStream2, HELLO, Server, each, echo};
+use crate::support::{EXAMPLES, EventStream, EventStream2, Server, each, echo, hello};
 
 /// With all that ever went wrong on the wire.
 const TEXTS: [&str; 5] = [
@@ -17,15 +17,13 @@ fn the_first_comment_comes_before_any_event_and_each_event_while_the_stream_is_i
         let server = Server::start(example, 0, 600);
         let mut stream = EventStream::open(server.address, None);
         // There is no event to wait for: these are here by themselves.
-        let mut expected = String::from(HELLO);
-        assert_eq!(stream.until_bytes(HELLO.len()), HELLO);
+        let mut expected = stream.greeting();
+        let epoch = stream.epoch();
+        assert_eq!(expected, hello(&epoch, 0));
 
         for (number, text) in (1..).zip(TEXTS) {
             server.echo(text);
-            let epoch = {
-                stream.until("the event", |stream| stream.events.len() == number);
-                stream.epoch()
-            };
+            stream.until("the event", |stream| stream.events.len() == number);
             expected += &echo(&epoch, number as u64, text);
             assert_eq!(stream.text(), expected);
             assert_eq!(stream.events[number - 1].data(), text);
@@ -33,29 +31,15 @@ fn the_first_comment_comes_before_any_event_and_each_event_while_the_stream_is_i
     });
 }
 
-/// Over loopback everything is acknowledged at once, so that the others would not notice.
-#[test]
-fn the_system_does_not_hold_an_event_back_for_an_acknowledgement() {
-    each(|example| has_no_delay(&Server::start(example, 0, 600)));
-    has_no_delay(&Server::start_bare_metal());
-}
-
-fn has_no_delay(server: &Server) {
-    let mut stream = EventStream::open(server.address, None);
-    stream.until_bytes(1);
-    let client = stream.response.socket.local_addr().expect("an address");
-    let socket = server.socket_of(client);
-    assert!(socket.tcp_nodelay().expect("its option"));
-}
-
 #[tokio::test]
 async fn so_it_is_over_http_2() {
     for example in EXAMPLES.into_iter().filter(|example| example.has_http2) {
         let server = Server::start(example, 0, 600);
         let mut stream = EventStream2::open(server.address, None).await;
-        assert_eq!(stream.until_bytes(HELLO.len()).await, HELLO);
+        let greeting = stream.greeting().await;
+        assert!(greeting.starts_with(": hello\nid: "), "{greeting}");
         server.echo("here");
-        let came = stream.until_bytes(HELLO.len() + 40).await;
+        let came = stream.until_bytes(greeting.len() + 40).await;
         assert!(came.ends_with("-1\ndata: here\n\n"), "{came}");
     }
 }
@@ -66,7 +50,11 @@ fn a_silent_stream_is_kept_alive() {
         // For longer than the timeouts of the example `tower-http`.
         let server = Server::start(example, 0, 1);
         let mut stream = EventStream::open(server.address, None);
-        let expected = format!("{HELLO}{}", ": keep-alive comment\n\n".repeat(4));
+        let expected = format!(
+            "{}{}",
+            stream.greeting(),
+            ": keep-alive comment\n\n".repeat(4)
+        );
         assert_eq!(stream.until_bytes(expected.len()), expected);
     });
 }

@@ -1,6 +1,8 @@
 //! The connection is cut, and the client misses nothing.
 
-use crate::support::{Example, Follower, Proxy, Seen, Server, each, tick};
+use crate::support::{
+    EventStream, Example, Follower, Proxy, Seen, Server, each, echo, hello, tick,
+};
 
 /// How often the connection is cut.
 const CUTS: usize = 6;
@@ -21,6 +23,23 @@ fn cut_at_random_places_our_client_sees_each_event_once() {
 
         assert!(client.downs >= CUTS);
         assert_consecutive(&client.seen);
+    });
+}
+
+#[test]
+fn cut_before_its_first_event_a_client_misses_none() {
+    each(|example| {
+        let server = Server::start(example, 0, 600);
+        server.echo("before");
+        let mut stream = EventStream::open(server.address, None);
+        stream.greeting();
+        let (epoch, id) = (stream.epoch(), stream.last_event_id());
+        drop(stream);
+        server.echo("meanwhile");
+
+        let mut stream = EventStream::open(server.address, Some(&id));
+        let expected = [hello(&epoch, 1), echo(&epoch, 2, "meanwhile")].concat();
+        assert_eq!(stream.until_bytes(expected.len()), expected);
     });
 }
 

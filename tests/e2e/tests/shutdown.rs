@@ -1,6 +1,6 @@
 //! A server shuts down while streams are open.
 
-use crate::support::{EXAMPLES, EventStream, EventStream2, HELLO, Server, each};
+use crate::support::{EXAMPLES, EventStream, EventStream2, Server, each};
 
 /// What all get at the end.
 const FAREWELL: &str = "retry: 1000\n\n";
@@ -28,7 +28,7 @@ fn a_client_that_reads_nothing_does_not_hold_it_up() {
     each(|example| {
         let mut server = Server::start(example, 0, 600);
         let mut stream = EventStream::open(server.address, None);
-        stream.until_bytes(HELLO.len());
+        stream.greeting();
         // More than the buffers of the system hold.
         for _ in 0..1000 {
             server.echo(&"a".repeat(16 * 1000));
@@ -43,7 +43,7 @@ async fn over_http_2_they_end_too() {
     for example in EXAMPLES.into_iter().filter(|example| example.has_http2) {
         let mut server = Server::start(example, 0, 600);
         let mut stream = EventStream2::open(server.address, None).await;
-        stream.until_bytes(HELLO.len()).await;
+        stream.greeting().await;
         server.shut_down();
         stream.finish().await;
         assert!(stream.text().ends_with(FAREWELL), "{}", stream.text());

@@ -7,6 +7,7 @@ use std::process::Child;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use crate::PATIENCE;
@@ -44,21 +45,29 @@ impl Process {
     }
 
     /// Returns the program's end of its connection with a client, as another handle of the same socket: so its options are
-    /// seen as the system has them. Linux alone can do that.
-    pub fn socket_to(&self, client: SocketAddr) -> TcpStream {
+    /// seen as the system has them. `None`, with a line that says so, where the system lets no process look into another:
+    /// what is not Linux, and some containers.
+    pub fn socket_to(&self, client: SocketAddr) -> Option<TcpStream> {
         let pid = Pid::from_child(&self.child);
         let process = pidfd_open(pid, PidfdFlags::empty()).expect("it runs");
         let files = fs::read_dir(format!("/proc/{pid}/fd")).expect("its files");
         let numbers = files.filter_map(|file| file.ok()?.file_name().to_str()?.parse().ok());
-        let sockets = numbers.filter_map(|number| {
-            // One may be closed by now.
-            let file = pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok()?;
-            Some(TcpStream::from(file))
-        });
-        // What is no connection has no peer.
-        let is_to = |socket: &TcpStream| socket.peer_addr().is_ok_and(|peer| peer == client);
-        let mut sockets = sockets.filter(is_to);
-        sockets.next().expect("a connection with this client")
+        for number in numbers {
+            let socket = match pidfd_getfd(&process, number, PidfdGetfdFlags::empty()) {
+                Ok(file) => TcpStream::from(file),
+                Err(Errno::PERM | Errno::NOSYS) => {
+                    eprintln!("LEFT OUT: the sockets of another process can't be seen here.");
+                    return None;
+                }
+                // It was closed meanwhile.
+                Err(_) => continue,
+            };
+            // What is no connection has no peer.
+            if socket.peer_addr().is_ok_and(|peer| peer == client) {
+                return Some(socket);
+            }
+        }
+        panic!("no connection with this client");
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
+use sse_proto::adapt::Preamble;
 use sse_proto::bytes::Bytes;
 use sse_proto::{Broadcast, Event, EventId, EventType, Subscribed, Subscription, to_bytes};
 
@@ -32,21 +33,26 @@ impl Events {
         last_event_id: Option<&EventId<'_>>,
         ends: &Arc<Ends>,
     ) -> Self {
-        let hello = Event::block()
+        let (subscription, misses) = match broadcast.subscribe(last_event_id) {
+            Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
+                (subscription, false)
+            }
+            Subscribed::Gap(restart) | Subscribed::Unknown(restart) => (restart.oldest(), true),
+        };
+        let hello = Preamble::new()
             .with_comment("hello")
             .with_reconnection_time(RECONNECTION_TIME);
-        let mut first = to_bytes(&hello).to_vec();
-        let subscription = match broadcast.subscribe(last_event_id) {
-            Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
-                subscription
+        // The id of where it begins: a client that is cut before its first event comes back to there.
+        let first = match subscription.last_event_id() {
+            // With the reset and not before, or one that is cut in between would never get it.
+            Some(start) if misses => {
+                let reset = Event::new(RESET, "").with_id(start);
+                [hello.to_bytes(), to_bytes(&reset)].concat().into()
             }
-            Subscribed::Gap(restart) | Subscribed::Unknown(restart) => {
-                first.extend_from_slice(&to_bytes(&Event::new(RESET, "")));
-                restart.oldest()
-            }
+            start => hello.with_id(start).to_bytes(),
         };
         Self {
-            first: Some(first.into()),
+            first: Some(first),
             subscription,
             ends: Arc::clone(ends),
         }

@@ -57,7 +57,7 @@ impl Server {
     }
 
     /// Returns its end of the connection of a client.
-    pub(crate) fn socket_to(&self, client: SocketAddr) -> TcpStream {
+    pub(crate) fn socket_to(&self, client: SocketAddr) -> Option<TcpStream> {
         self.process.socket_to(client)
     }
 

@@ -85,6 +85,15 @@ impl EventStream {
         }
     }
 
+    /// Reads the first block, which is there by itself.
+    pub(crate) fn greeting(&mut self) -> String {
+        let len = |bytes: &[u8]| bytes.windows(2).position(|two| two == b"\n\n");
+        self.until("a greeting", |stream| len(&stream.bytes).is_some());
+        let mut text = self.text();
+        text.truncate(len(&self.bytes).map_or(0, |at| at + 2));
+        text
+    }
+
     /// Reads as many bytes at least.
     pub(crate) fn until_bytes(&mut self, count: usize) -> String {
         self.until("so many bytes", |stream| stream.bytes.len() >= count);
@@ -115,9 +124,13 @@ impl EventStream {
 
     /// Returns the part before the number of the ids that the server assigns.
     pub(crate) fn epoch(&self) -> String {
-        let mut ids = self.events.iter().map(OwnedMessageEvent::last_event_id);
-        let id = ids.find(|id| !id.is_empty()).expect("an id");
-        let (epoch, _) = id.split_once('-').expect("an epoch and a number");
+        let id = self.last_event_id();
+        let (epoch, _) = id.split_once('-').expect("an id");
         epoch.to_owned()
+    }
+
+    /// Returns the id that the client would come back with.
+    pub(crate) fn last_event_id(&self) -> String {
+        self.decoder.last_event_id().into_owned()
     }
 }

@@ -1,10 +1,14 @@
 //! What the examples send, written out: none of it is made by the crate.
 
-/// What each stream begins with.
-pub(crate) const HELLO: &str = ": hello\nretry: 200\n\n";
+/// What a stream begins with, behind the event of this number: a client that is cut here comes back with the id.
+pub(crate) fn hello(epoch: &str, number: u64) -> String {
+    format!(": hello\nid: {epoch}-{number}~\nretry: 200\n\n")
+}
 
-/// What a client gets whose id is not in the log.
-pub(crate) const RESET: &str = "event: reset\ndata: \n\n";
+/// What it begins with for a client whose id is not in the log: the id comes with the reset, or it might get that alone.
+pub(crate) fn reset(epoch: &str, number: u64) -> String {
+    format!(": hello\nretry: 200\n\nevent: reset\nid: {epoch}-{number}~\ndata: \n\n")
+}
 
 /// The lines of the ticks' data behind the number, by number modulo 8.
 const LINES: [&[&str]; 8] = [

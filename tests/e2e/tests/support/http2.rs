@@ -49,6 +49,16 @@ impl EventStream2 {
         }
     }
 
+    /// Reads the first block, which is there by itself.
+    pub(crate) async fn greeting(&mut self) -> String {
+        while !self.text().contains("\n\n") {
+            assert!(self.read().await, "the stream ends: {}", self.text());
+        }
+        let text = self.text();
+        let (block, _) = text.split_once("\n\n").expect("the end of a block");
+        format!("{block}\n\n")
+    }
+
     /// Reads as many bytes at least.
     pub(crate) async fn until_bytes(&mut self, count: usize) -> String {
         while self.bytes.len() < count {

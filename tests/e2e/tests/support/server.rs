@@ -6,9 +6,7 @@ use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 
 use programs::Process;
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use serde::Deserialize;
-use socket2::Socket;
 
 use super::example::BARE_METAL;
 use super::http1::Request;
@@ -113,22 +111,9 @@ impl Server {
         }
     }
 
-    /// Returns the server's own socket of the connection of a client.
-    pub(crate) fn socket_of(&self, client: SocketAddr) -> Socket {
-        let process = Pid::from_child(&self.process.child);
-        let process = pidfd_open(process, PidfdFlags::empty()).expect("it runs");
-        let files = fs::read_dir(format!("/proc/{}/fd", self.process.child.id()));
-        let numbers = files.expect("it runs").filter_map(|file| {
-            let name = file.ok()?.file_name();
-            name.to_str()?.parse().ok()
-        });
-        let mut sockets = numbers.filter_map(|number| {
-            let copy = pidfd_getfd(&process, number, PidfdGetfdFlags::empty());
-            let socket = Socket::from(copy.ok()?);
-            let peer = socket.peer_addr().ok()?.as_socket();
-            (peer == Some(client)).then_some(socket)
-        });
-        sockets.next().expect("the server has a socket for it")
+    /// Returns its end of the connection of a client, if the system lets one see it.
+    pub(crate) fn socket_to(&self, client: SocketAddr) -> Option<TcpStream> {
+        self.process.socket_to(client)
     }
 
     /// Returns how many files the process has.
