@@ -6,14 +6,9 @@ use core::time::Duration;
 /// Makes futures that resolve after a while.
 ///
 /// Nothing in this crate reads a clock. What needs to wait takes a timer, which any closure from a
-/// [`Duration`] to a future is, so that it is one expression on every runtime:
-///
-/// | runtime | timer |
-/// |---|---|
-/// | tokio | `tokio::time::sleep` |
-/// | async-io, smol | `async_io::Timer::after` |
-/// | embassy | `\|d: Duration\| embassy_time::Timer::after_millis(d.as_millis() as u64)` |
-/// | a browser | `gloo_timers::future::sleep` |
+/// [`Duration`] to a future is, so that it is one expression on every runtime: `tokio::time::sleep`,
+/// `async_io::Timer::after`. The page [the life of a stream](crate::guide::life#keeping-it-alive) has it for
+/// the others.
 ///
 /// What the future gives is not looked at. It is polled where the adapter is polled, so a runtime
 /// whose timers need its context, as tokio's do, needs nothing more. A future that was dropped

@@ -1,7 +1,8 @@
 //! Clients that read nothing.
 //!
 //! A server that is stuck in a write polls no stream, so the stream can't end it. But each event asks
-//! for a poll, and where there is none the timer of the keep-alive does.
+//! for a poll, and where there is none the timer of the keep-alive does. A client that reads slowly is
+//! none of these: what is large is given in pieces, each of which asks for a poll.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,9 +20,13 @@ use tokio::time::sleep;
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// How long a stream may not be polled.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many bytes a poll gives at most: who takes so few within `PATIENCE` is stuck.
+const PIECE: usize = 16 * 1024;
 
 /// A stream whose polls are counted.
 pub(crate) struct Watched {
+    /// What is left of a large chunk.
+    rest: Bytes,
     stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
     polls: Arc<AtomicU64>,
 }
@@ -32,6 +37,7 @@ impl Watched {
     ) -> (Self, Arc<AtomicU64>) {
         let polls = Arc::new(AtomicU64::new(0));
         let watched = Self {
+            rest: Bytes::new(),
             stream: Box::pin(stream),
             polls: Arc::clone(&polls),
         };
@@ -44,7 +50,14 @@ impl Stream for Watched {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         self.polls.fetch_add(1, Ordering::Relaxed);
-        self.stream.as_mut().poll_next(cx)
+        if self.rest.is_empty() {
+            match self.stream.as_mut().poll_next(cx) {
+                Poll::Ready(Some(chunk)) => self.rest = chunk,
+                nothing => return nothing,
+            }
+        }
+        let piece = PIECE.min(self.rest.len());
+        Poll::Ready(Some(self.rest.split_to(piece)))
     }
 }
 
@@ -61,5 +74,38 @@ pub(crate) async fn cut_when_stuck(target: TargetHandle, polls: Arc<AtomicU64>) 
     tokio::select! {
         _ = target.closed() => {}
         () = stuck => target.end(CloseReason::Overflow),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sse_proto::{Event, channel, to_bytes};
+    use std::pin::pin;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_a_large_event_slowly_is_not_cut() {
+        let (target, stream) = channel();
+        let event = Event::message("a".repeat(300_000));
+        target.dispatch(&event).expect("room for it");
+        let (watched, polls) = Watched::new(stream);
+        let reads = async {
+            let mut watched = pin!(watched);
+            let mut bytes = Vec::new();
+            while bytes.len() < to_bytes(&event).len() {
+                let piece = std::future::poll_fn(|cx| watched.as_mut().poll_next(cx)).await;
+                let piece = piece.expect("it is open");
+                bytes.extend_from_slice(&piece);
+                // The connection takes 2 KiB a second.
+                sleep(Duration::from_millis(piece.len() as u64 / 2)).await;
+            }
+            assert_eq!(bytes, to_bytes(&event));
+            assert!(!target.is_closed());
+            // Then it reads nothing any more, and is.
+            target.closed().await
+        };
+        let cut = cut_when_stuck(target.clone(), polls);
+        let (reason, ()) = tokio::join!(reads, cut);
+        assert_eq!(reason, CloseReason::Overflow);
     }
 }

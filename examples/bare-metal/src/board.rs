@@ -97,10 +97,8 @@ impl Host {
             *digit += (port % 10) as u8;
             port /= 10;
         }
-        say(digits
-            .trim_ascii_start()
-            .strip_prefix(b"0")
-            .unwrap_or(&digits));
+        let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
+        say(&digits[zeros..]);
         say(b"\n");
         Some(Self { socket, now: 0 })
     }
