@@ -1,7 +1,8 @@
 //! The connection is cut, and the client misses nothing.
 
 use crate::support::{
-    EventStream, Example, Follower, Proxy, Seen, Server, each, echo, hello, tick,
+    EXAMPLES, EventStream, EventStream2, Example, Follower, Proxy, Seen, Server, each, echo, hello,
+    tick,
 };
 
 /// How often the connection is cut.
@@ -41,6 +42,26 @@ fn cut_before_its_first_event_a_client_misses_none() {
         let expected = [hello(&epoch, 1), echo(&epoch, 2, "meanwhile")].concat();
         assert_eq!(stream.until_bytes(expected.len()), expected);
     });
+}
+
+#[tokio::test]
+async fn over_http_2_a_client_resumes_behind_its_id_too() {
+    for example in EXAMPLES.into_iter().filter(|example| example.has_http2) {
+        let server = Server::start(example, 0, 600);
+        server.echo("before");
+        let greeting = EventStream2::open(server.address, None)
+            .await
+            .greeting()
+            .await;
+        let (_, place) = greeting.split_once("id: ").expect("an id");
+        let (epoch, _) = place.split_once('-').expect("an epoch and a number");
+        server.echo("meanwhile");
+
+        let id = format!("{epoch}-1");
+        let mut stream = EventStream2::open(server.address, Some(&id)).await;
+        let expected = [hello(epoch, 1), echo(epoch, 2, "meanwhile")].concat();
+        assert_eq!(stream.until_bytes(expected.len()).await, expected);
+    }
 }
 
 #[test]
