@@ -4,7 +4,7 @@ use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
-use core::task::{Poll, Waker};
+use core::task::Waker;
 
 use bytes::Bytes;
 
@@ -126,23 +126,44 @@ impl<S: Share> Core<S> {
         mut inner: S::Guard<'_>,
         work: impl FnOnce(&mut Target<S::Listener>) -> Result<T, DispatchError>,
     ) -> Result<T, DispatchError> {
-        let result = work(&mut inner.target);
-        if result.is_err() {
-            if let Some(ending) = inner.target.take_ending() {
-                self.tell(inner, Some(ending));
-                return result;
+        // Taken apart and put together, so that no error is copied where there is none.
+        match work(&mut inner.target) {
+            Ok(done) => {
+                self.pass_on(inner);
+                Ok(done)
             }
+            Err(error) => Err(self.refused(inner, error)),
         }
+    }
+
+    #[cold]
+    fn refused(&self, mut inner: S::Guard<'_>, error: DispatchError) -> DispatchError {
+        match inner.target.take_ending() {
+            Some(ending) => self.tell(inner, Some(ending)),
+            None => self.pass_on(inner),
+        }
+        error
+    }
+
+    /// Wakes the reader if there are bytes, and those who waited for room if there is some.
+    #[inline]
+    fn pass_on(&self, mut inner: S::Guard<'_>) {
         let reader = if inner.target.queued_frames() > 0 {
             self.ready.store(true, Ordering::Relaxed);
             inner.reader.take()
         } else {
             None
         };
-        let served = inner.serve();
+        if inner.turns.is_some() {
+            let served = inner.serve();
+            drop(inner);
+            wake_all(reader.into_iter().chain(served)).go_on();
+            return;
+        }
         drop(inner);
-        wake(reader, served);
-        result
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     /// Does something that may close the target, and tells everybody if it did: the reader, the
@@ -203,24 +224,39 @@ impl<S: Share> Core<S> {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// What a poll gives, before it registers who polls.
+    /// Takes a chunk, or gives the lock on that there is none.
     #[inline]
-    pub(super) fn poll_chunk(&self, inner: &mut Inner<S>) -> Poll<Option<Bytes>> {
-        let chunk = inner.target.next_chunk();
-        let closed = inner.target.is_closed();
-        let left = closed || inner.target.queued_frames() > 0;
-        self.ready.store(left, Ordering::Relaxed);
-        if chunk.is_some() || closed {
-            Poll::Ready(chunk)
-        } else {
-            Poll::Pending
+    pub(super) fn take(&self) -> Result<Bytes, S::Guard<'_>> {
+        let mut inner = self.lock();
+        if inner.turns.is_some() {
+            return self.take_and_serve(inner);
+        }
+        match self.next_chunk(&mut inner) {
+            Some(chunk) => Ok(chunk),
+            None => Err(inner),
         }
     }
 
-    /// Gives room that a poll made to those who wait for it. If one of their wakers panics, that
-    /// goes on at the next poll: this one has a chunk to return.
+    #[inline]
+    fn next_chunk(&self, inner: &mut Inner<S>) -> Option<Bytes> {
+        let chunk = inner.target.next_chunk();
+        let left = inner.target.is_closed() || inner.target.queued_frames() > 0;
+        self.ready.store(left, Ordering::Relaxed);
+        chunk
+    }
+
+    /// Takes a chunk, and gives the room that this makes to those who wait for it. If one of their
+    /// wakers panics, that goes on at the next poll: this one has a chunk to return.
     #[cold]
-    pub(super) fn serve_polled(&self, mut inner: S::Guard<'_>) {
+    fn take_and_serve<'a>(&'a self, mut inner: S::Guard<'a>) -> Result<Bytes, S::Guard<'a>> {
+        if inner.turns.as_ref().is_some_and(|turns| turns.late.any()) {
+            drop(inner);
+            self.go_on_late();
+            inner = self.lock();
+        }
+        let Some(chunk) = self.next_chunk(&mut inner) else {
+            return Err(inner);
+        };
         let served = inner.serve();
         drop(inner);
         let panics = wake_all(served);
@@ -229,11 +265,11 @@ impl<S: Share> Core<S> {
                 turns.late = panics;
             }
         }
+        Ok(chunk)
     }
 
-    /// Goes on with what panicked in [`serve_polled`](Self::serve_polled).
-    #[cold]
-    pub(super) fn go_on_late(&self) {
+    /// Goes on with what panicked in [`take_and_serve`](Self::take_and_serve).
+    fn go_on_late(&self) {
         let late = self
             .lock()
             .turns
@@ -245,7 +281,7 @@ impl<S: Share> Core<S> {
     /// Gives room that came back to those who wait for it.
     pub(super) fn serve(&self) {
         let served = self.lock().serve();
-        wake(None, served);
+        wake_all(served).go_on();
     }
 }
 
@@ -267,18 +303,6 @@ impl<S: Share> Inner<S> {
             Some(turns) => turns.serve(&mut self.target),
         }
     }
-}
-
-/// Wakes the reader and those who were served; all of them, whatever one does.
-#[inline]
-fn wake(reader: Option<Waker>, served: Vec<Waker>) {
-    if served.is_empty() {
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-        return;
-    }
-    wake_all(reader.into_iter().chain(served)).go_on();
 }
 
 /// Wakes all of them, whatever one does.

@@ -127,10 +127,13 @@ impl<S: Sharing> EventStream<S> {
     /// Takes a chunk, or remembers whom to wake. Not inlined, so that what stands before it is.
     #[inline(never)]
     fn poll_reader(&self, reader: Option<&Waker>) -> Poll<Option<Bytes>> {
-        let inner = match self.take() {
-            Ok(ready) => return Poll::Ready(ready),
+        let inner = match self.core.take() {
+            Ok(chunk) => return Poll::Ready(Some(chunk)),
             Err(inner) => inner,
         };
+        if inner.target.is_closed() {
+            return Poll::Ready(None);
+        }
         let known =
             |kept: &Option<Waker>, reader| kept.as_ref().is_some_and(|kept| kept.will_wake(reader));
         let Some(reader) = reader.filter(|reader| !known(&inner.reader, reader)) else {
@@ -140,32 +143,17 @@ impl<S: Sharing> EventStream<S> {
         // Cloning a waker runs code of the executor's, so it is done without the lock, and what
         // came meanwhile is looked for again.
         let reader = reader.clone();
-        let mut inner = match self.take() {
-            Ok(ready) => return Poll::Ready(ready),
+        let mut inner = match self.core.take() {
+            Ok(chunk) => return Poll::Ready(Some(chunk)),
             Err(inner) => inner,
         };
+        if inner.target.is_closed() {
+            return Poll::Ready(None);
+        }
         let old = inner.reader.replace(reader);
         drop(inner);
         drop(old);
         Poll::Pending
-    }
-
-    /// Takes a chunk, or gives the lock on that there is none.
-    #[inline]
-    fn take(&self) -> Result<Option<Bytes>, S::Guard<'_>> {
-        let mut inner = self.core.lock();
-        if inner.turns.as_ref().is_some_and(|turns| turns.late.any()) {
-            drop(inner);
-            self.core.go_on_late();
-            inner = self.core.lock();
-        }
-        let Poll::Ready(chunk) = self.core.poll_chunk(&mut inner) else {
-            return Err(inner);
-        };
-        if inner.turns.is_some() {
-            self.core.serve_polled(inner);
-        }
-        Ok(chunk)
     }
 }
 

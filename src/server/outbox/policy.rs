@@ -8,10 +8,10 @@ use crate::server::room::Amount;
 use crate::wire::encode;
 
 impl Limits {
-    /// Whether a frame of `len` bytes, which is not too large, fits beside `taken`.
+    /// Whether a frame of `len` bytes fits beside `taken`.
     #[inline]
     pub(super) fn leave(&self, len: usize, taken: Amount) -> bool {
-        taken.frames < self.frames() && taken.bytes <= self.bytes() - len
+        taken.frames < self.frames() && taken.bytes.saturating_add(len) <= self.bytes()
     }
 }
 

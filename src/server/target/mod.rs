@@ -164,9 +164,10 @@ impl<P: Listener> Target<P> {
             return Err(DispatchError::Closed(reason));
         }
         let (held, promised) = (self.held(), self.promised());
-        let sent = self.outbox.send(event, held, promised);
-        self.overflowed(sent, || Parts::of(event).measure().len)
-            .map(|()| Dispatched::Sent)
+        match self.outbox.send(event, held, promised) {
+            Ok(()) => Ok(Dispatched::Sent),
+            Err(error) => Err(self.overflowed(error, || Parts::of(event).measure().len)),
+        }
     }
 
     /// Queues an event that no listener is asked about, into room that was promised.
@@ -253,25 +254,24 @@ impl<P: Listener> Target<P> {
         if let Some(reason) = self.close_reason() {
             return Err(DispatchError::Closed(reason));
         }
-        let admitted = self.outbox.admit(len, fires, self.held());
-        self.overflowed(admitted, || len)
+        match self.outbox.admit(len, fires, self.held()) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.overflowed(error, || len)),
+        }
     }
 
     /// Ends the stream if that is the policy and what is queued left no room. Where others hold it or
     /// wait for it, that is not the client's doing.
-    #[inline]
-    fn overflowed(
-        &mut self,
-        outcome: Result<(), DispatchError>,
-        len: impl FnOnce() -> usize,
-    ) -> Result<(), DispatchError> {
-        if outcome == Err(DispatchError::Full)
+    #[cold]
+    fn overflowed(&mut self, error: DispatchError, len: impl FnOnce() -> usize) -> DispatchError {
+        if error == DispatchError::Full
             && self.outbox.disconnects()
             && !self.outbox.has_room(len(), Amount::default())
         {
-            return Err(self.overflow());
+            self.untold = self.begin_close(CloseReason::Overflow);
+            return DispatchError::Closed(CloseReason::Overflow);
         }
-        outcome
+        error
     }
 
     /// Refuses what does not fit into the room that it was promised.
@@ -284,12 +284,6 @@ impl<P: Listener> Target<P> {
             return Err(DispatchError::TooLarge { len, limit });
         }
         Ok(())
-    }
-
-    #[cold]
-    fn overflow(&mut self) -> DispatchError {
-        self.untold = self.begin_close(CloseReason::Overflow);
-        DispatchError::Closed(CloseReason::Overflow)
     }
 
     /// What is held for dispatches under way and for permits.
