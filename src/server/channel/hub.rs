@@ -224,39 +224,32 @@ impl<S: Share> Core<S> {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// Takes a chunk, or gives the lock on that there is none.
+    /// Takes the lock for a poll.
     #[inline]
-    pub(super) fn take(&self) -> Result<Bytes, S::Guard<'_>> {
-        let mut inner = self.lock();
-        if inner.turns.is_some() {
-            return self.take_and_serve(inner);
-        }
-        match self.next_chunk(&mut inner) {
-            Some(chunk) => Ok(chunk),
-            None => Err(inner),
-        }
-    }
-
-    #[inline]
-    fn next_chunk(&self, inner: &mut Inner<S>) -> Option<Bytes> {
-        let chunk = inner.target.next_chunk();
-        let left = inner.target.is_closed() || inner.target.queued_frames() > 0;
-        self.ready.store(left, Ordering::Relaxed);
-        chunk
-    }
-
-    /// Takes a chunk, and gives the room that this makes to those who wait for it. If one of their
-    /// wakers panics, that goes on at the next poll: this one has a chunk to return.
-    #[cold]
-    fn take_and_serve<'a>(&'a self, mut inner: S::Guard<'a>) -> Result<Bytes, S::Guard<'a>> {
+    pub(super) fn begin_poll(&self) -> S::Guard<'_> {
+        let inner = self.lock();
         if inner.turns.as_ref().is_some_and(|turns| turns.late.any()) {
             drop(inner);
             self.go_on_late();
-            inner = self.lock();
+            return self.lock();
         }
-        let Some(chunk) = self.next_chunk(&mut inner) else {
-            return Err(inner);
-        };
+        inner
+    }
+
+    /// Ends a poll that took something.
+    #[inline]
+    pub(super) fn end_poll(&self, inner: S::Guard<'_>) {
+        let left = inner.target.is_closed() || inner.target.queued_frames() > 0;
+        self.ready.store(left, Ordering::Relaxed);
+        if inner.turns.is_some() {
+            self.serve_polled(inner);
+        }
+    }
+
+    /// Gives room that a poll made to those who wait for it. If one of their wakers panics, that
+    /// goes on at the next poll: this one has a chunk to return.
+    #[cold]
+    fn serve_polled(&self, mut inner: S::Guard<'_>) {
         let served = inner.serve();
         drop(inner);
         let panics = wake_all(served);
@@ -265,10 +258,10 @@ impl<S: Share> Core<S> {
                 turns.late = panics;
             }
         }
-        Ok(chunk)
     }
 
-    /// Goes on with what panicked in [`take_and_serve`](Self::take_and_serve).
+    /// Goes on with what panicked in [`serve_polled`](Self::serve_polled).
+    #[cold]
     fn go_on_late(&self) {
         let late = self
             .lock()

@@ -127,33 +127,31 @@ impl<S: Sharing> EventStream<S> {
     /// Takes a chunk, or remembers whom to wake. Not inlined, so that what stands before it is.
     #[inline(never)]
     fn poll_reader(&self, reader: Option<&Waker>) -> Poll<Option<Bytes>> {
-        let inner = match self.core.take() {
-            Ok(chunk) => return Poll::Ready(Some(chunk)),
-            Err(inner) => inner,
-        };
-        if inner.target.is_closed() {
-            return Poll::Ready(None);
+        let mut registered = None;
+        loop {
+            let mut inner = self.core.begin_poll();
+            if let Some(chunk) = inner.target.next_chunk() {
+                self.core.end_poll(inner);
+                return Poll::Ready(Some(chunk));
+            }
+            if inner.target.is_closed() {
+                return Poll::Ready(None);
+            }
+            if let Some(new) = registered.take() {
+                let old = inner.reader.replace(new);
+                drop(inner);
+                drop(old);
+                return Poll::Pending;
+            }
+            let Some(reader) = reader else { return Poll::Pending };
+            if inner.reader.as_ref().is_some_and(|kept| kept.will_wake(reader)) {
+                return Poll::Pending;
+            }
+            drop(inner);
+            // Cloning a waker runs code of the executor's, so it is done without the lock, and what
+            // came meanwhile is looked for again.
+            registered = Some(reader.clone());
         }
-        let known =
-            |kept: &Option<Waker>, reader| kept.as_ref().is_some_and(|kept| kept.will_wake(reader));
-        let Some(reader) = reader.filter(|reader| !known(&inner.reader, reader)) else {
-            return Poll::Pending;
-        };
-        drop(inner);
-        // Cloning a waker runs code of the executor's, so it is done without the lock, and what
-        // came meanwhile is looked for again.
-        let reader = reader.clone();
-        let mut inner = match self.core.take() {
-            Ok(chunk) => return Poll::Ready(Some(chunk)),
-            Err(inner) => inner,
-        };
-        if inner.target.is_closed() {
-            return Poll::Ready(None);
-        }
-        let old = inner.reader.replace(reader);
-        drop(inner);
-        drop(old);
-        Poll::Pending
     }
 }
 
