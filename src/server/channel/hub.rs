@@ -27,6 +27,9 @@ pub struct Core<S: Share> {
     /// Whether a poll gives anything: bytes or the end. Changed under the lock alone; without it, it
     /// tells who asks only for what is there now that the lock is not worth taking.
     ready: AtomicBool,
+    /// Whether a reader is kept. Changed under the lock alone; without it, it tells who finds nothing
+    /// that a waker is to be cloned, before the lock is taken.
+    keeps_reader: AtomicBool,
     inner: S::Lock,
 }
 
@@ -48,6 +51,7 @@ impl<S: Share> Core<S> {
             handles: AtomicUsize::new(1),
             depth: S::Depth::default(),
             ready: AtomicBool::new(false),
+            keeps_reader: AtomicBool::new(false),
             inner: S::behind_lock(Inner {
                 target: Target::with_limits(limits),
                 reader: None,
@@ -150,6 +154,7 @@ impl<S: Share> Core<S> {
     fn pass_on(&self, mut inner: S::Guard<'_>) {
         let reader = if inner.target.queued_frames() > 0 {
             self.ready.store(true, Ordering::Relaxed);
+            self.keeps_reader.store(false, Ordering::Relaxed);
             inner.reader.take()
         } else {
             None
@@ -222,6 +227,21 @@ impl<S: Share> Core<S> {
     #[inline]
     pub(super) fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
+    }
+
+    /// Whether who asks now is likely to be kept: there is nothing, and nobody is.
+    #[inline]
+    pub(super) fn lacks_reader(&self) -> bool {
+        !self.is_ready() && !self.keeps_reader.load(Ordering::Relaxed)
+    }
+
+    /// Keeps whom to wake, who found nothing.
+    #[inline]
+    pub(super) fn keep_reader(&self, mut inner: S::Guard<'_>, reader: Waker) {
+        self.keeps_reader.store(true, Ordering::Relaxed);
+        let old = inner.reader.replace(reader);
+        drop(inner);
+        drop(old);
     }
 
     /// Takes the lock for a poll.

@@ -127,7 +127,9 @@ impl<S: Sharing> EventStream<S> {
     /// Takes a chunk, or remembers whom to wake. Not inlined, so that what stands before it is.
     #[inline(never)]
     fn poll_reader(&self, reader: Option<&Waker>) -> Poll<Option<Bytes>> {
-        let mut registered = None;
+        // Cloning a waker runs code of the executor's, so it is done without the lock: before, where
+        // it is likely to be needed, or else between two looks.
+        let mut own = reader.filter(|_| self.core.lacks_reader()).cloned();
         loop {
             let mut inner = self.core.begin_poll();
             if let Some(chunk) = inner.target.next_chunk() {
@@ -137,20 +139,19 @@ impl<S: Sharing> EventStream<S> {
             if inner.target.is_closed() {
                 return Poll::Ready(None);
             }
-            if let Some(new) = registered.take() {
-                let old = inner.reader.replace(new);
-                drop(inner);
-                drop(old);
+            if let Some(own) = own {
+                self.core.keep_reader(inner, own);
                 return Poll::Pending;
             }
-            let Some(reader) = reader else { return Poll::Pending };
-            if inner.reader.as_ref().is_some_and(|kept| kept.will_wake(reader)) {
+            let known = |reader: &&Waker| {
+                let kept = inner.reader.as_ref();
+                kept.is_some_and(|kept| kept.will_wake(reader))
+            };
+            let Some(reader) = reader.filter(|reader| !known(reader)) else {
                 return Poll::Pending;
-            }
+            };
             drop(inner);
-            // Cloning a waker runs code of the executor's, so it is done without the lock, and what
-            // came meanwhile is looked for again.
-            registered = Some(reader.clone());
+            own = Some(reader.clone());
         }
     }
 }
