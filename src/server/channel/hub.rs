@@ -6,8 +6,6 @@ use alloc::vec::Vec;
 use core::mem;
 use core::task::Waker;
 
-use bytes::Bytes;
-
 use super::sharing::sealed::Share;
 use super::turns::Turns;
 use crate::server::closed::Waiters;
@@ -19,6 +17,7 @@ use crate::server::room::Room;
 use crate::server::state::CloseReason;
 use crate::server::target::Target;
 use crate::wire::event::Event;
+use crate::wire::frame::Frame;
 
 #[expect(missing_debug_implementations, reason = "nobody else can name it")]
 pub struct Core<S: Share> {
@@ -73,34 +72,50 @@ impl<S: Share> Core<S> {
         core::ptr::from_ref(self).addr()
     }
 
-    /// Dispatches an event.
+    /// Dispatches an event, into room that was promised if there is some.
     #[inline]
-    pub(super) fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        let inner = self.lock();
-        inner.check_id(|| event.id().is_some())?;
-        if inner.target.asks_listeners(event) {
-            return self.ask_listeners(inner, event, None);
-        }
-        self.sent(inner, |target| target.send(event))
-    }
-
-    /// Dispatches an event into room that was promised.
-    pub(super) fn dispatch_promised(
+    pub(super) fn dispatch(
         &self,
         event: &Event<'_>,
-        room: Room,
+        room: Option<Room>,
     ) -> Result<Dispatched, DispatchError> {
         let inner = self.lock();
-        if let Err(error) = inner.check_id(|| event.id().is_some()) {
-            drop(inner);
-            drop(room);
-            self.serve();
-            return Err(error);
+        if inner.refuses_ids && event.id().is_some() {
+            return Err(self.refuse_id(inner, room));
         }
         if inner.target.asks_listeners(event) {
-            return self.ask_listeners(inner, event, Some(room));
+            return self.ask_listeners(inner, event, room);
         }
-        self.sent(inner, |target| target.send_promised(event, room))
+        self.sent(inner, |target| match room {
+            None => target.send(event),
+            Some(room) => target.send_promised(event, room),
+        })
+    }
+
+    /// Queues a frame, into room that was promised if there is some.
+    pub(super) fn dispatch_frame(
+        &self,
+        frame: &Frame,
+        room: Option<Room>,
+    ) -> Result<(), DispatchError> {
+        let inner = self.lock();
+        if inner.refuses_ids && frame.id().is_some() {
+            return Err(self.refuse_id(inner, room));
+        }
+        self.sent(inner, |target| match room {
+            None => target.queue_frame(frame),
+            Some(room) => target.queue_promised_frame(frame, room),
+        })
+    }
+
+    /// Refuses what has an id where ids are not for this stream. (A closed one says that it is closed.)
+    #[cold]
+    fn refuse_id(&self, inner: S::Guard<'_>, room: Option<Room>) -> DispatchError {
+        let closed = inner.target.close_reason();
+        drop(inner);
+        drop(room);
+        self.serve();
+        closed.map_or(DispatchError::HasId, DispatchError::Closed)
     }
 
     // Not inlined: without listeners, nothing of it should be in the way.
@@ -299,15 +314,6 @@ impl<S: Share> Core<S> {
 }
 
 impl<S: Share> Inner<S> {
-    /// Refuses what has an id if ids are not for this stream. (A closed one says that it is closed.)
-    #[inline]
-    pub(super) fn check_id(&self, has_id: impl FnOnce() -> bool) -> Result<(), DispatchError> {
-        if self.refuses_ids && !self.target.is_closed() && has_id() {
-            return Err(DispatchError::HasId);
-        }
-        Ok(())
-    }
-
     /// Gives room that came back to those who wait for it; returns whom to wake.
     #[inline]
     pub(super) fn serve(&mut self) -> Vec<Waker> {
