@@ -47,7 +47,7 @@ impl<S: Sharing> TargetHandle<S> {
     /// any listener runs. When listeners dispatch within each other more than
     /// [`MAX_DISPATCH_DEPTH`](crate::MAX_DISPATCH_DEPTH) deep.
     pub fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        self.core.dispatch(event, None)
+        self.core.dispatch(event)
     }
 
     /// Dispatches an event without a type.
@@ -75,7 +75,7 @@ impl<S: Sharing> TargetHandle<S> {
     ///
     /// When the stream is closed, its queue is full, or the frame is larger than the queue.
     pub fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
-        self.core.dispatch_frame(frame, None)
+        self.core.dispatch_frame(frame)
     }
 
     /// Closes the stream. What is queued is still delivered. The close listeners run at once.

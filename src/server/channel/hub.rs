@@ -13,6 +13,7 @@ use crate::server::dispatch::{DispatchError, Dispatched};
 use crate::server::ending::Ending;
 use crate::server::outbox::Limits;
 use crate::server::panics::Panics;
+use crate::server::pending::Pending;
 use crate::server::room::Room;
 use crate::server::state::CloseReason;
 use crate::server::target::Target;
@@ -72,9 +73,21 @@ impl<S: Share> Core<S> {
         core::ptr::from_ref(self).addr()
     }
 
-    /// Dispatches an event, into room that was promised if there is some.
+    /// Dispatches an event.
     #[inline]
-    pub(super) fn dispatch(
+    pub(super) fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
+        let inner = self.lock();
+        if inner.refuses_ids && event.id().is_some() {
+            return Err(self.refuse_id(inner, None));
+        }
+        if inner.target.asks_listeners(event) {
+            return self.ask_listeners(inner, |target, depth| target.begin_at(event, depth));
+        }
+        self.sent(inner, |target| target.send(event))
+    }
+
+    /// Dispatches an event into room that was promised: what was given back has no byte.
+    pub(super) fn dispatch_promised(
         &self,
         event: &Event<'_>,
         room: Option<Room>,
@@ -84,16 +97,24 @@ impl<S: Share> Core<S> {
             return Err(self.refuse_id(inner, room));
         }
         if inner.target.asks_listeners(event) {
-            return self.ask_listeners(inner, event, room);
+            return self.ask_listeners(inner, |target, depth| {
+                target.begin_promised(event, depth, room)
+            });
         }
-        self.sent(inner, |target| match room {
-            None => target.send(event),
-            Some(room) => target.send_promised(event, room),
-        })
+        self.sent(inner, |target| target.send_promised(event, room))
     }
 
-    /// Queues a frame, into room that was promised if there is some.
-    pub(super) fn dispatch_frame(
+    /// Queues a frame.
+    pub(super) fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
+        let inner = self.lock();
+        if inner.refuses_ids && frame.id().is_some() {
+            return Err(self.refuse_id(inner, None));
+        }
+        self.sent(inner, |target| target.queue_frame(frame))
+    }
+
+    /// Queues a frame into room that was promised.
+    pub(super) fn dispatch_promised_frame(
         &self,
         frame: &Frame,
         room: Option<Room>,
@@ -102,10 +123,7 @@ impl<S: Share> Core<S> {
         if inner.refuses_ids && frame.id().is_some() {
             return Err(self.refuse_id(inner, room));
         }
-        self.sent(inner, |target| match room {
-            None => target.queue_frame(frame),
-            Some(room) => target.queue_promised_frame(frame, room),
-        })
+        self.sent(inner, |target| target.queue_promised_frame(frame, room))
     }
 
     /// Refuses what has an id where ids are not for this stream. (A closed one says that it is closed.)
@@ -120,17 +138,16 @@ impl<S: Share> Core<S> {
 
     // Not inlined: without listeners, nothing of it should be in the way.
     #[inline(never)]
-    fn ask_listeners(
+    fn ask_listeners<'e>(
         &self,
         inner: S::Guard<'_>,
-        event: &Event<'_>,
-        room: Option<Room>,
+        begin: impl FnOnce(
+            &mut Target<S::Listener>,
+            usize,
+        ) -> Result<Pending<'e, S::Listener>, DispatchError>,
     ) -> Result<Dispatched, DispatchError> {
         let depth = S::depth(self);
-        let pending = self.sent(inner, |target| match room {
-            None => target.begin_at(event, depth),
-            Some(room) => target.begin_promised(event, depth, room),
-        })?;
+        let pending = self.sent(inner, |target| begin(target, depth))?;
         let unwinds = Serve(self);
         let mut decided = S::deeper(self, || pending.run_listeners());
         mem::forget(unwinds);

@@ -98,7 +98,8 @@ impl<S: Sharing> Permit<S> {
     /// the limit in [`DispatchError::TooLarge`]; when listeners dispatch too deep. Never
     /// [`DispatchError::Full`].
     pub fn dispatch(mut self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        self.target.core.dispatch(event, self.room.take())
+        let room = self.room.take();
+        self.target.core.dispatch_promised(event, room)
     }
 
     /// Queues a frame into the room that this holds. See [`TargetHandle::dispatch_frame`].
@@ -107,7 +108,8 @@ impl<S: Sharing> Permit<S> {
     ///
     /// When the stream is closed, or the frame is larger than [the room](Self::room).
     pub fn dispatch_frame(mut self, frame: &Frame) -> Result<(), DispatchError> {
-        self.target.core.dispatch_frame(frame, self.room.take())
+        let room = self.room.take();
+        self.target.core.dispatch_promised_frame(frame, room)
     }
 
     /// Returns how many bytes of room this holds.
@@ -158,11 +160,11 @@ impl<S: Sharing> Reserve<S> {
         inner.turns.as_mut()?.waker(ticket?)
     }
 
-    fn permit(&self, room: Result<Room, DispatchError>) -> Result<Permit<S>, DispatchError> {
-        Ok(Permit {
-            room: Some(room?),
+    fn permit(&self, room: Room) -> Permit<S> {
+        Permit {
+            room: Some(room),
             target: self.target.clone(),
-        })
+        }
     }
 }
 
@@ -175,34 +177,42 @@ impl<S: Sharing> Future for Reserve<S> {
             len,
             ticket,
         } = &mut *self;
-        let mut inner = target.core.lock();
-        if let Poll::Ready(room) = Self::ask(ticket, *len, &mut inner) {
-            drop(inner);
-            return Poll::Ready(self.permit(room));
-        }
-        if let Some(waker) = Self::registered(*ticket, &mut inner) {
-            if waker.will_wake(cx.waker()) {
+        let mut own = None;
+        loop {
+            let mut inner = target.core.lock();
+            match Self::ask(ticket, *len, &mut inner) {
+                Poll::Ready(Ok(room)) => {
+                    drop(inner);
+                    return Poll::Ready(Ok(self.permit(room)));
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {}
+            }
+            let registered = Self::registered(*ticket, &mut inner);
+            if registered
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
                 return Poll::Pending;
             }
-        }
-        drop(inner);
-        // Cloning a waker runs code of the executor's, so it is done without the lock, and what
-        // came meanwhile is looked for again.
-        let mut waker = cx.waker().clone();
-        let mut inner = target.core.lock();
-        if let Poll::Ready(room) = Self::ask(ticket, *len, &mut inner) {
+            let Some(waker) = own.take() else {
+                drop(inner);
+                // Cloning a waker runs code of the executor's, so it is done without the lock, and
+                // what came meanwhile is looked for again.
+                own = Some(cx.waker().clone());
+                continue;
+            };
+            let old = if let Some(registered) = registered {
+                Some(mem::replace(registered, waker))
+            } else {
+                let Inner { target, turns, .. } = &mut *inner;
+                *ticket = Some(turns.get_or_insert_default().wait(*len, waker, target));
+                None
+            };
             drop(inner);
-            return Poll::Ready(self.permit(room));
+            drop(old);
+            return Poll::Pending;
         }
-        if let Some(registered) = Self::registered(*ticket, &mut inner) {
-            mem::swap(registered, &mut waker);
-            drop(inner);
-            drop(waker);
-        } else {
-            let Inner { target, turns, .. } = &mut *inner;
-            *ticket = Some(turns.get_or_insert_default().wait(*len, waker, target));
-        }
-        Poll::Pending
     }
 }
 

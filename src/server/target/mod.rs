@@ -174,11 +174,11 @@ impl<P: Listener> Target<P> {
     pub(crate) fn send_promised(
         &mut self,
         event: &Event<'_>,
-        room: Room,
+        room: Option<Room>,
     ) -> Result<Dispatched, DispatchError> {
         let parts = Parts::of(event);
         let measured = parts.measure();
-        self.admit_promised(measured.len, &room)?;
+        self.admit_promised(measured.len, room.as_ref())?;
         // The room is free again, and taken at once.
         drop(room);
         self.outbox.push_event(&parts, measured);
@@ -189,9 +189,9 @@ impl<P: Listener> Target<P> {
     pub(crate) fn queue_promised_frame(
         &mut self,
         frame: &Frame,
-        room: Room,
+        room: Option<Room>,
     ) -> Result<(), DispatchError> {
-        self.admit_promised(frame.len(), &room)?;
+        self.admit_promised(frame.len(), room.as_ref())?;
         drop(room);
         self.outbox.push_bytes(frame.bytes());
         Ok(())
@@ -275,11 +275,11 @@ impl<P: Listener> Target<P> {
     }
 
     /// Refuses what does not fit into the room that it was promised.
-    fn admit_promised(&self, len: usize, room: &Room) -> Result<(), DispatchError> {
+    fn admit_promised(&self, len: usize, room: Option<&Room>) -> Result<(), DispatchError> {
         if let Some(reason) = self.close_reason() {
             return Err(DispatchError::Closed(reason));
         }
-        let limit = room.bytes();
+        let limit = room.map_or(0, Room::bytes);
         if len > limit {
             return Err(DispatchError::TooLarge { len, limit });
         }

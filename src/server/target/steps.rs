@@ -73,7 +73,7 @@ impl<P: Listener> Target<P> {
         self.admit(measured.len, event.data().is_some())?;
         not_too_deep(depth)?;
         let room = self.reserve(Purpose::UnderWay, measured.len);
-        Ok(self.pending(event, measured, room))
+        Ok(self.pending(event, measured, Some(room)))
     }
 
     /// Begins a dispatch into room that was promised.
@@ -81,10 +81,10 @@ impl<P: Listener> Target<P> {
         &mut self,
         event: &'e Event<'e>,
         depth: usize,
-        room: Room,
+        room: Option<Room>,
     ) -> Result<Pending<'e, P>, DispatchError> {
         let measured = Parts::of(event).measure();
-        self.admit_promised(measured.len, &room)?;
+        self.admit_promised(measured.len, room.as_ref())?;
         not_too_deep(depth)?;
         Ok(self.pending(event, measured, room))
     }
@@ -93,7 +93,7 @@ impl<P: Listener> Target<P> {
         &mut self,
         event: &'e Event<'e>,
         measured: Measured,
-        room: Room,
+        room: Option<Room>,
     ) -> Pending<'e, P> {
         let asks = self.asks_listeners(event);
         Pending {
@@ -101,7 +101,7 @@ impl<P: Listener> Target<P> {
             measured,
             _swept: self.listeners.sweep(),
             listeners: asks.then(|| self.listeners.snapshot()).flatten(),
-            room: Some(room),
+            room,
         }
     }
 
