@@ -10,8 +10,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::chunk::Chunk;
 use super::ids::{Index, NO_ID};
-use super::join::Chunk;
 use super::place::Place;
 use super::retention::Retention;
 use super::scope::Scope;

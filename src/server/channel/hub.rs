@@ -26,10 +26,10 @@ pub struct Core<S: Share> {
     pub(super) depth: S::Depth,
     /// Whether a poll gives anything: bytes or the end. Changed under the lock alone; without it, it
     /// tells who asks only for what is there now that the lock is not worth taking.
-    ready: AtomicBool,
+    pub(super) ready: AtomicBool,
     /// Whether a reader is kept. Changed under the lock alone; without it, it tells who finds nothing
     /// that a waker is to be cloned, before the lock is taken.
-    keeps_reader: AtomicBool,
+    pub(super) keeps_reader: AtomicBool,
     inner: S::Lock,
 }
 
@@ -255,74 +255,6 @@ impl<S: Share> Core<S> {
         panics.go_on();
     }
 
-    /// Whether a poll gives anything now.
-    #[inline]
-    pub(super) fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
-    }
-
-    /// Whether who asks now is likely to be kept: there is nothing, and nobody is.
-    #[inline]
-    pub(super) fn lacks_reader(&self) -> bool {
-        !self.is_ready() && !self.keeps_reader.load(Ordering::Relaxed)
-    }
-
-    /// Keeps whom to wake, who found nothing.
-    #[inline]
-    pub(super) fn keep_reader(&self, mut inner: S::Guard<'_>, reader: Waker) {
-        self.keeps_reader.store(true, Ordering::Relaxed);
-        let old = inner.reader.replace(reader);
-        drop(inner);
-        drop(old);
-    }
-
-    /// Takes the lock for a poll.
-    #[inline]
-    pub(super) fn begin_poll(&self) -> S::Guard<'_> {
-        let inner = self.lock();
-        if inner.turns.as_ref().is_some_and(|turns| turns.late.any()) {
-            drop(inner);
-            self.go_on_late();
-            return self.lock();
-        }
-        inner
-    }
-
-    /// Ends a poll that took something.
-    #[inline]
-    pub(super) fn end_poll(&self, inner: S::Guard<'_>) {
-        let left = inner.target.is_closed() || inner.target.queued_frames() > 0;
-        self.ready.store(left, Ordering::Relaxed);
-        if inner.turns.is_some() {
-            self.serve_polled(inner);
-        }
-    }
-
-    /// Gives room that a poll made to those who wait for it. If one of their wakers panics, that
-    /// goes on at the next poll: this one has a chunk to return.
-    #[cold]
-    fn serve_polled(&self, mut inner: S::Guard<'_>) {
-        let served = inner.serve();
-        drop(inner);
-        let panics = wake_all(served);
-        if panics.any() {
-            if let Some(turns) = &mut self.lock().turns {
-                turns.late = panics;
-            }
-        }
-    }
-
-    /// Goes on with what panicked in [`serve_polled`](Self::serve_polled).
-    #[cold]
-    fn go_on_late(&self) {
-        let late = self
-            .lock()
-            .turns
-            .as_mut()
-            .map(|turns| mem::take(&mut turns.late));
-        late.unwrap_or_default().go_on();
-    }
-
     /// Gives room that came back to those who wait for it.
     pub(super) fn serve(&self) {
         let served = self.lock().serve();
@@ -342,7 +274,7 @@ impl<S: Share> Inner<S> {
 }
 
 /// Wakes all of them, whatever one does.
-fn wake_all(wakers: impl IntoIterator<Item = Waker>) -> Panics {
+pub(super) fn wake_all(wakers: impl IntoIterator<Item = Waker>) -> Panics {
     let mut panics = Panics::default();
     for waker in wakers {
         panics.catch(|| waker.wake());

@@ -111,17 +111,22 @@ impl Outbox {
         held: Amount,
         promised: Amount,
     ) -> Result<(), DispatchError> {
-        self.admit(len, parts.fires().is_some(), held)?;
-        self.make_way(len, || parts.fires(), promised)
+        self.admit(len, parts.dispatched_type().is_some(), held)?;
+        self.make_way(len, || parts.dispatched_type(), promised)
     }
 
     /// Refuses a frame of `len` bytes that finds no room beside what is `held` for others, or that
     /// somebody else waits for. The frame of an event finds it also where others are to be dropped
     /// for it.
     #[inline]
-    pub(crate) fn admit(&self, len: usize, fires: bool, held: Amount) -> Result<(), DispatchError> {
+    pub(crate) fn admit(
+        &self,
+        len: usize,
+        is_event: bool,
+        held: Amount,
+    ) -> Result<(), DispatchError> {
         self.fits_at_all(len)?;
-        let has_room = if fires && self.drops() {
+        let has_room = if is_event && self.drops() {
             self.limits.leave(len, held)
         } else {
             self.has_room(len, held)

@@ -29,8 +29,8 @@ impl Outbox {
         self.limits.overflow() == Overflow::Disconnect
     }
 
-    /// Makes room for a frame that was admitted, beside what is `promised` to others. What fires
-    /// nothing, and so has no `event_type`, drops nothing.
+    /// Makes room for a frame that was admitted, beside what is `promised` to others. What is
+    /// no event, and so has no `event_type`, drops nothing.
     #[inline]
     pub(crate) fn make_way<'t>(
         &mut self,
@@ -82,7 +82,7 @@ impl Outbox {
         let before = left.frames;
         self.buffers.retain(&mut self.frames, |frame| {
             let drops = !limits.leave(len, left.and(promised))
-                && encode::event_type(frame) == Some(event_type);
+                && encode::dispatched_type(frame) == Some(event_type);
             if drops {
                 left.frames -= 1;
                 left.bytes -= frame.len();

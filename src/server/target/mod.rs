@@ -239,22 +239,22 @@ impl<P: Listener> Target<P> {
         let parts = Parts::of(decided.pending.event);
         if !admitted {
             // Another target's dispatch is as good as a new one.
-            self.admit(measured.len, parts.fires().is_some())?;
+            self.admit(measured.len, parts.dispatched_type().is_some())?;
         }
         let promised = self.promised();
         self.outbox
-            .make_way(measured.len, || parts.fires(), promised)?;
+            .make_way(measured.len, || parts.dispatched_type(), promised)?;
         self.outbox.push_event(&parts, measured);
         Ok(Dispatched::Sent)
     }
 
     /// Refuses what is not to be queued now; ends the stream if that is its policy.
     #[inline]
-    fn admit(&mut self, len: usize, fires: bool) -> Result<(), DispatchError> {
+    fn admit(&mut self, len: usize, is_event: bool) -> Result<(), DispatchError> {
         if let Some(reason) = self.close_reason() {
             return Err(DispatchError::Closed(reason));
         }
-        match self.outbox.admit(len, fires, self.held()) {
+        match self.outbox.admit(len, is_event, self.held()) {
             Ok(()) => Ok(()),
             Err(error) => Err(self.overflowed(error, || len)),
         }

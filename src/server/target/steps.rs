@@ -130,11 +130,12 @@ impl<P: Listener> Target<P> {
     ///
     /// As [`dispatch_frame`](Self::dispatch_frame).
     pub fn queue_frame(&mut self, frame: &Frame) -> Result<(), DispatchError> {
-        let fires = || encode::event_type(frame.as_bytes());
-        // What it fires matters only where that may push others out.
-        self.admit(frame.len(), self.outbox.drops() && fires().is_some())?;
+        let event_type = || encode::dispatched_type(frame.as_bytes());
+        // Whether it is an event matters only where that may push others out.
+        let is_event = self.outbox.drops() && event_type().is_some();
+        self.admit(frame.len(), is_event)?;
         let promised = self.promised();
-        self.outbox.make_way(frame.len(), fires, promised)?;
+        self.outbox.make_way(frame.len(), event_type, promised)?;
         self.outbox.push_bytes(frame.bytes());
         Ok(())
     }
