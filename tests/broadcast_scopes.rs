@@ -249,14 +249,15 @@ fn ids_in_the_place_of_smaller_frames_make_no_chunk_larger() {
         let ann = Scope::new("ann");
         let mut all = String::new();
         for number in 1..=FRAMES {
-            if number % private == 0 {
-                let published = broadcast.publish_for(&ann, &Event::block());
-                assert_eq!(published, Ok(number));
-                all += &format!("id: 1-{number}~\n\n");
+            let is_private = number % private == 0;
+            let published = if is_private {
+                broadcast.publish_for(&ann, &Event::block())
             } else {
-                assert_eq!(broadcast.publish(&Event::block()), Ok(number));
-                all += &format!("id: 1-{number}\n\n");
-            }
+                broadcast.publish(&Event::block())
+            };
+            assert_eq!(published, Ok(number));
+            let place = if is_private { "~" } else { "" };
+            all.extend(["id: 1-", &number.to_string(), place, "\n\n"]);
         }
         let mut got = String::new();
         while got.len() < all.len() {
