@@ -147,7 +147,8 @@ impl<S: Sharing> TargetHandle<S> {
     pub fn set_gap_marker(&self, marker: Option<Frame>) -> Result<(), DispatchError> {
         let mut inner = self.core.lock();
         let has_id = marker.as_ref().is_some_and(|marker| marker.id().is_some());
-        if has_id && inner.refuses_ids && !inner.target.is_closed() {
+        let refuses = self.core.refuses_ids.load(Ordering::Relaxed);
+        if has_id && refuses && !inner.target.is_closed() {
             return Err(DispatchError::HasId);
         }
         inner.target.set_gap_marker(marker);

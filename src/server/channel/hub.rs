@@ -30,6 +30,9 @@ pub struct Core<S: Share> {
     /// Whether a reader is kept. Changed under the lock alone; without it, it tells who finds nothing
     /// that a waker is to be cloned, before the lock is taken.
     pub(super) keeps_reader: AtomicBool,
+    /// The stream is merged into another, whose ids are those to resume at. Used under the lock alone:
+    /// it stands here because there is space for it.
+    pub(super) refuses_ids: AtomicBool,
     inner: S::Lock,
 }
 
@@ -40,8 +43,6 @@ pub struct Inner<S: Share> {
     pub(super) waiters: Waiters,
     /// Made for the first who has to wait for room.
     pub(super) turns: Option<Box<Turns>>,
-    /// The stream is merged into another, whose ids are those to resume at.
-    pub(super) refuses_ids: bool,
 }
 
 impl<S: Share> Core<S> {
@@ -52,12 +53,12 @@ impl<S: Share> Core<S> {
             depth: S::Depth::default(),
             ready: AtomicBool::new(false),
             keeps_reader: AtomicBool::new(false),
+            refuses_ids: AtomicBool::new(false),
             inner: S::behind_lock(Inner {
                 target: Target::with_limits(limits),
                 reader: None,
                 waiters: Waiters::default(),
                 turns: None,
-                refuses_ids: false,
             }),
         })
     }
@@ -77,7 +78,7 @@ impl<S: Share> Core<S> {
     #[inline]
     pub(super) fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
         let inner = self.lock();
-        if inner.refuses_ids && event.id().is_some() {
+        if self.refuses_ids.load(Ordering::Relaxed) && event.id().is_some() {
             return Err(self.refuse_id(inner, None));
         }
         if inner.target.asks_listeners(event) {
@@ -93,7 +94,7 @@ impl<S: Share> Core<S> {
         room: Option<Room>,
     ) -> Result<Dispatched, DispatchError> {
         let inner = self.lock();
-        if inner.refuses_ids && event.id().is_some() {
+        if self.refuses_ids.load(Ordering::Relaxed) && event.id().is_some() {
             return Err(self.refuse_id(inner, room));
         }
         if inner.target.asks_listeners(event) {
@@ -107,7 +108,7 @@ impl<S: Share> Core<S> {
     /// Queues a frame.
     pub(super) fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
         let inner = self.lock();
-        if inner.refuses_ids && frame.id().is_some() {
+        if self.refuses_ids.load(Ordering::Relaxed) && frame.id().is_some() {
             return Err(self.refuse_id(inner, None));
         }
         self.sent(inner, |target| target.queue_frame(frame))
@@ -120,7 +121,7 @@ impl<S: Share> Core<S> {
         room: Option<Room>,
     ) -> Result<(), DispatchError> {
         let inner = self.lock();
-        if inner.refuses_ids && frame.id().is_some() {
+        if self.refuses_ids.load(Ordering::Relaxed) && frame.id().is_some() {
             return Err(self.refuse_id(inner, room));
         }
         self.sent(inner, |target| target.queue_promised_frame(frame, room))

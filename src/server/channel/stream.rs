@@ -14,6 +14,8 @@ use super::sharing::{Local, Sharing, over_sharing};
 use crate::server::adapt::Until;
 use crate::server::now::NOW;
 use crate::server::state::CloseReason;
+#[cfg(feature = "std")]
+use crate::sync::Ordering;
 
 over_sharing! {
     /// The bytes of one event stream, for the body of a response.
@@ -83,7 +85,8 @@ impl<S: Sharing> EventStream<S> {
 #[cfg(feature = "std")]
 impl<S: Sharing> EventStream<S> {
     pub(crate) fn refuse_ids(&self) {
-        self.core.lock().refuses_ids = true;
+        let _locked = self.core.lock();
+        self.core.refuses_ids.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether it was open.
