@@ -220,3 +220,60 @@ fn an_id_that_recurs_in_another_scope_is_that_ones() {
     };
     assert_eq!([ask(&ann), ask(&bob)], [false, true]);
 }
+
+#[test]
+fn ids_in_the_place_of_smaller_frames_make_no_chunk_larger() {
+    const FRAMES: u64 = 20_000;
+    let retention = Retention::new().with_frames(usize::MAX);
+    // A block with an id alone is smaller than the id of the place behind it.
+    for (id_after, private) in [(1, 2), (64, 64)] {
+        let broadcast = Broadcast::assigning_ids(retention, 1);
+        let options = SubscribeOptions::new().with_id_after(id_after);
+        let mut reader = Reader::new(broadcast.subscribe_with(None, &options).or_live());
+        let ann = Scope::new("ann");
+        let mut all = String::new();
+        for number in 1..=FRAMES {
+            let is_private = number % private == 0;
+            let published = if is_private {
+                broadcast.publish_for(&ann, &Event::block())
+            } else {
+                broadcast.publish(&Event::block())
+            };
+            assert_eq!(published, Ok(number));
+            let place = if is_private { "~" } else { "" };
+            all.extend(["id: 1-", &number.to_string(), place, "\n\n"]);
+        }
+        let mut got = String::new();
+        while got.len() < all.len() {
+            let chunk = reader.chunk();
+            assert!(chunk.len() <= 64 * 1024, "{} bytes", chunk.len());
+            got += &chunk;
+        }
+        assert!(got == all, "each frame or its id, in order");
+    }
+}
+
+#[test]
+fn an_id_that_was_asked_for_before_recurs_and_goes() {
+    let broadcast = Broadcast::new(Retention::new().with_frames(2).with_remembered_ids(2));
+    let ask = |id: &'static str| broadcast.subscribe(Some(&EventId::from_static(id)));
+    for id in ["a", "b", "c", "a"] {
+        let event = Event::message("").with_id(EventId::from_static(id));
+        broadcast.publish(&event).expect("it is open");
+        // So that the index has it, and not only the log.
+        let Subscribed::Resumed { missed: 0, .. } = ask(id) else {
+            panic!("{id} is the last");
+        };
+    }
+    assert!(matches!(ask("b"), Subscribed::Resumed { missed: 2, .. }));
+    for id in ["d", "e", "f"] {
+        let event = Event::message("").with_id(EventId::from_static(id));
+        broadcast.publish(&event).expect("it is open");
+    }
+    // Of seven, two are here and two are remembered: the second `a`, and `d`.
+    assert!(matches!(ask("b"), Subscribed::Unknown(_)));
+    assert!(matches!(ask("c"), Subscribed::Unknown(_)));
+    assert!(matches!(ask("a"), Subscribed::Gap(_)));
+    assert!(matches!(ask("d"), Subscribed::Resumed { missed: 2, .. }));
+    assert!(matches!(ask("e"), Subscribed::Resumed { missed: 1, .. }));
+}

@@ -7,14 +7,11 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::ids::Assigned;
-use super::join::{Chunk, Known};
+use super::chunk::{Chunk, Known};
 use super::options::{Metadata, SkippedFn, SubscribeOptions};
-use crate::wire::encode;
-use crate::wire::event::Event;
-use crate::wire::field::EventId;
+use super::picked::Picked;
 
 /// What a subscriber that is not plain holds beside its place.
 pub(super) struct Filter {
@@ -45,11 +42,11 @@ impl Filter {
         Some(skipped)
     }
 
-    /// Returns what of a chunk is for this subscriber. Runs the user's predicates; if one panics,
-    /// nothing has changed.
-    pub(super) fn pick(&mut self, chunk: &Chunk, epoch: Option<u64>) -> Bytes {
+    /// Returns what of a chunk is for this subscriber, and the number of the frame behind that. Runs
+    /// the user's predicates; if one panics, nothing has changed.
+    pub(super) fn pick(&mut self, chunk: &Chunk, epoch: Option<u64>) -> (u64, Bytes) {
         let Some(frames) = &chunk.frames else {
-            return chunk.bytes.clone();
+            return (chunk.next, chunk.bytes.clone());
         };
         let mut passing = Passing {
             frames: self.passed.frames,
@@ -57,34 +54,42 @@ impl Filter {
         };
         let mut picked = Picked::new(&chunk.bytes);
         let mut start = 0;
-        for (frame, number) in frames.iter().zip(chunk.from..) {
+        let mut next = chunk.from;
+        for frame in frames.iter() {
             let bytes = chunk.bytes.get(start..frame.end).unwrap_or_default();
             let metadata = frame.metadata(bytes);
             let sees = self.options.sees(metadata.scope);
-            if sees && self.options.takes(&metadata) {
-                picked.put(start, frame.end);
+            let mut then = passing;
+            let fits = if sees && self.options.takes(&metadata) {
                 if metadata.id.is_some() {
-                    passing = Passing::NOTHING;
+                    then = Passing::NOTHING;
                 }
+                picked.put(start, frame.end)
             } else if let Some(epoch) = epoch {
-                picked.leave_out(number, !sees, epoch, self.options.id_after());
+                picked.leave_out(next, !sees, epoch, self.options.id_after())
             } else {
-                picked.skip();
-                passing.frame(metadata.id.filter(|_| sees));
-                let id = passing.id.unwrap_or(&self.passed.id);
-                if passing.frames >= self.options.id_after() && !id.is_empty() {
-                    picked.put_id(id);
-                    passing = Passing::NOTHING;
+                then.frame(metadata.id.filter(|_| sees));
+                let id = then.id.unwrap_or(&self.passed.id);
+                if then.frames >= self.options.id_after() && !id.is_empty() {
+                    then = Passing::NOTHING;
+                    picked.put_id(id)
+                } else {
+                    picked.skip()
                 }
+            };
+            if !fits {
+                break;
             }
+            passing = then;
             start = frame.end;
+            next += 1;
         }
         self.passed.frames = passing.frames;
         if let Some(id) = passing.id {
             self.passed.id.clear();
             self.passed.id.push_str(id);
         }
-        picked.finish()
+        (next, picked.finish())
     }
 }
 
@@ -107,6 +112,7 @@ impl Passed {
 }
 
 /// As [`Passed`], while a chunk is looked at.
+#[derive(Clone, Copy)]
 struct Passing<'a> {
     frames: u32,
     /// `None` if it is the one that was noted before.
@@ -122,73 +128,5 @@ impl<'a> Passing<'a> {
     fn frame(&mut self, id: Option<&'a str>) {
         self.frames = self.frames.saturating_add(1);
         self.id = id.filter(|id| !id.is_empty()).or(self.id);
-    }
-}
-
-/// What is picked so far: the beginning of the chunk, shared, as long as nothing is left out.
-pub(super) struct Picked<'a> {
-    chunk: &'a Bytes,
-    whole: usize,
-    copied: Option<BytesMut>,
-    /// Where an id stands that nothing follows yet: the next one replaces it.
-    last_id: Option<usize>,
-}
-
-impl<'a> Picked<'a> {
-    pub(super) fn new(chunk: &'a Bytes) -> Self {
-        Self {
-            chunk,
-            whole: 0,
-            copied: None,
-            last_id: None,
-        }
-    }
-
-    pub(super) fn put(&mut self, start: usize, end: usize) {
-        match &mut self.copied {
-            None => self.whole = end,
-            // Where the frames of this chunk end was noted as it was joined, in order.
-            Some(copied) => copied.extend_from_slice(&self.chunk[start..end]),
-        }
-        self.last_id = None;
-    }
-
-    /// Leaves a frame out whose id is assigned, with its id in its place if that is due. Of another's,
-    /// whose id this client must not learn, it is the id of the place behind it.
-    pub(super) fn leave_out(&mut self, number: u64, is_place: bool, epoch: u64, id_after: u32) {
-        self.skip();
-        if number % u64::from(id_after) == 0 {
-            let id = Assigned {
-                epoch,
-                number,
-                is_place,
-            };
-            self.put_id(id.text().as_str());
-        }
-    }
-
-    pub(super) fn skip(&mut self) {
-        let whole = self.whole;
-        // Nothing is allocated for nothing.
-        self.copied
-            .get_or_insert_with(|| BytesMut::from(&self.chunk[..whole]));
-    }
-
-    fn put_id(&mut self, id: &str) {
-        let (Some(copied), Ok(id)) = (&mut self.copied, EventId::new(id)) else {
-            return;
-        };
-        if let Some(at) = self.last_id {
-            copied.truncate(at);
-        }
-        self.last_id = Some(copied.len());
-        encode::encode(&Event::block().with_id(id), copied);
-    }
-
-    pub(super) fn finish(self) -> Bytes {
-        match self.copied {
-            None => self.chunk.clone(),
-            Some(copied) => copied.freeze(),
-        }
     }
 }

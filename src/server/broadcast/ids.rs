@@ -1,8 +1,10 @@
 //! Ids: those that the broadcast assigns, and where an id stands in the log.
 //!
-//! The index has a hash of its own, since an id is entered with each publication, under the lock: in a
+//! The index has a hash of its own, since an id is hashed with each publication, under the lock: in a
 //! loop of nothing else it takes 4 ns for ids of 7, 15 and 32 bytes, where std's keyed one takes 13, 14
-//! and 16.
+//! and 16. It is entered only when somebody asks for an id, with all that came since the last time:
+//! most that is published is gone before, and to enter it and take it out again is a quarter of the
+//! time of a small publication.
 
 use alloc::collections::VecDeque;
 use core::hash::{BuildHasher, Hasher};
@@ -96,6 +98,8 @@ fn digits(text: &str) -> Option<u64> {
 pub(super) struct Index {
     key: u64,
     places: HashMap<u64, u64, AsItIs>,
+    /// The number of the first frame that is not entered in `places`.
+    next: u64,
     gone: VecDeque<Gone>,
     remembered: usize,
     /// The number of the last frame of somebody's that is not remembered any more; 0 if all are.
@@ -116,6 +120,7 @@ impl Index {
         Self {
             key: RandomState::new().hash_one(0),
             places: HashMap::default(),
+            next: 1,
             gone: VecDeque::new(),
             remembered,
             forgotten_scope: 0,
@@ -127,11 +132,28 @@ impl Index {
         hash(self.key, id).max(NO_ID + 1)
     }
 
-    /// An id that recurs stands for its last frame.
-    pub(super) fn insert(&mut self, hash: u64, number: u64) {
-        self.places.insert(hash, number);
+    /// Enters what is not entered yet: of the frames that are gone, then of those `here`, given with
+    /// their hashes in order. An id that recurs stands for its last frame.
+    pub(super) fn enter(&mut self, here: impl Iterator<Item = (u64, u64)>) {
+        let first = self.gone.partition_point(|gone| gone.number < self.next);
+        let gone = self
+            .gone
+            .range(first..)
+            .map(|gone| (gone.number, gone.hash));
+        for (number, hash) in gone.chain(here) {
+            if hash != NO_ID {
+                self.places.insert(hash, number);
+            }
+            self.next = number + 1;
+        }
     }
 
+    /// The number of the first frame that is not entered.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Finds what was entered.
     pub(super) fn find(&self, hash: u64) -> Option<u64> {
         self.places.get(&hash).copied()
     }
@@ -141,20 +163,26 @@ impl Index {
         if hash == NO_ID && scope.is_none() {
             return;
         }
+        // As in the log: what there is to drop is put in behind.
         self.gone.push_back(Gone {
             hash,
             number,
-            scope,
+            scope: None,
         });
+        if let (Some(_), Some(last)) = (&scope, self.gone.back_mut()) {
+            last.scope = scope;
+        }
         while self.gone.len() > self.remembered {
             if let Some(first) = self.gone.pop_front() {
                 if first.scope.is_some() {
                     self.forgotten_scope = first.number;
                 }
-                // One lookup. It may stand for a later frame by now.
-                if let Entry::Occupied(place) = self.places.entry(first.hash) {
-                    if *place.get() == first.number {
-                        place.remove();
+                if first.number < self.next {
+                    // One lookup. It may stand for a later frame by now.
+                    if let Entry::Occupied(place) = self.places.entry(first.hash) {
+                        if *place.get() == first.number {
+                            place.remove();
+                        }
                     }
                 }
             }

@@ -7,54 +7,14 @@ use alloc::sync::Arc;
 
 use bytes::Bytes;
 
-use super::filter::Picked;
+use super::chunk::{BUDGET, Chunk, Known};
 use super::log::Log;
-use super::place::Place;
+use super::options::ID_AFTER;
+use super::picked::Picked;
 use super::scope::Scope;
-
-/// How many bytes a chunk has at most, unless one frame is larger.
-pub(super) const BUDGET: usize = 64 * 1024;
 
 /// So many frames of a chunk are looked at under the lock, for each subscriber.
 const MOST_LOOKED_AT: usize = 256;
-
-/// What is known of a frame in a chunk.
-pub(super) struct Known {
-    /// Where it ends in the chunk.
-    pub(super) end: usize,
-    pub(super) event_type: Place,
-    pub(super) id: Place,
-    pub(super) scope: Option<Scope>,
-}
-
-/// Some frames, joined.
-#[derive(Clone)]
-pub(super) struct Chunk {
-    /// The number of the first.
-    pub(super) from: u64,
-    /// The number of the frame behind the last.
-    pub(super) next: u64,
-    pub(super) bytes: Bytes,
-    /// If somebody asked.
-    pub(super) frames: Option<Arc<[Known]>>,
-    /// What of it goes to who sees no scope and takes all else. If somebody asked.
-    everybodys: Option<Bytes>,
-}
-
-impl Chunk {
-    fn empty(cursor: u64) -> Self {
-        Self {
-            from: cursor,
-            next: cursor,
-            bytes: Bytes::new(),
-            frames: None,
-            everybodys: None,
-        }
-    }
-}
-
-/// After how many frames that were not for it a subscriber gets an id, if nobody says.
-pub(super) const ID_AFTER: u32 = 64;
 
 impl Log {
     /// Moves one from `cursor` over the next chunk, and returns it and where it ends. There must be
@@ -94,22 +54,26 @@ impl Log {
             }
         }
         let everybodys = self.join.as_ref().and_then(|join| join.everybodys.clone());
-        let everybodys = everybodys.unwrap_or_else(|| {
+        let (next, everybodys) = everybodys.unwrap_or_else(|| {
             let (start, mut from) = (self.offset(cursor), 0);
             let mut picked = Picked::new(bytes);
             for (entry, number) in self.entries.range(range).zip(cursor..) {
                 let to = usize::try_from(entry.end - start).unwrap_or(usize::MAX);
-                match (&entry.scope, epoch) {
+                let fits = match (&entry.scope, epoch) {
                     (None, _) => picked.put(from, to),
                     (Some(_), None) => picked.skip(),
                     (Some(_), Some(epoch)) => picked.leave_out(number, true, epoch, ID_AFTER),
+                };
+                if !fits {
+                    return (number, picked.finish());
                 }
                 from = to;
             }
-            picked.finish()
+            (next, picked.finish())
         });
         if let Some(join) = &mut self.join {
-            join.everybodys.get_or_insert_with(|| everybodys.clone());
+            join.everybodys
+                .get_or_insert_with(|| (next, everybodys.clone()));
         }
         self.pass(cursor, next);
         Some((next, everybodys))

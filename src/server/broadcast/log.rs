@@ -10,8 +10,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::chunk::Chunk;
 use super::ids::{Index, NO_ID};
-use super::join::Chunk;
 use super::place::Place;
 use super::retention::Retention;
 use super::scope::Scope;
@@ -97,14 +97,19 @@ impl Log {
 
     /// Makes room for a frame that is within the limits and not large, and has it written.
     #[inline]
-    pub(super) fn append(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>), about: About) {
+    pub(super) fn append(
+        &mut self,
+        len: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+        about: About<'_>,
+    ) {
         self.make_room(len);
         self.segments.append(len, write);
         self.enter(about);
     }
 
     /// As `append`, for bytes that are large.
-    pub(super) fn append_own(&mut self, bytes: Bytes, about: About) {
+    pub(super) fn append_own(&mut self, bytes: Bytes, about: About<'_>) {
         self.make_room(bytes.len());
         self.segments.append_own(bytes);
         self.enter(about);
@@ -121,19 +126,15 @@ impl Log {
     }
 
     #[inline]
-    fn enter(&mut self, about: About) {
+    fn enter(&mut self, about: About<'_>) {
         let number = self.head();
-        let (id, end) = (Place::of(about.places.id), self.segments.end());
+        let (id, end) = (Place::of(about.places.id.as_ref()), self.segments.end());
         let mut hash = NO_ID;
         if about.finds_id && id.len > 0 {
             let start = self.entries.back().map_or(self.start, |last| last.end);
             let start = start + u64::from(id.start);
             let text = self.segments.within_frame(start, start + u64::from(id.len));
             hash = self.index.hash(text);
-            self.index.insert(hash, number);
-        }
-        if about.scope.is_some() {
-            self.last_scoped = number;
         }
         let now = self.now.unwrap_or_default();
         if self.retention.age().is_some() && self.times.back().is_none_or(|&(_, time)| time < now) {
@@ -142,11 +143,18 @@ impl Log {
         self.entries.push_back(Entry {
             end,
             hash,
-            scope: about.scope,
+            // Put in behind: with something to drop, the entry would be made first and copied then.
+            scope: None,
             readers: mem::take(&mut self.at_head),
-            event_type: Place::of(about.places.event_type),
+            event_type: Place::of(about.places.event_type.as_ref()),
             id,
         });
+        if about.scope.is_some() {
+            self.last_scoped = number;
+            if let Some(entry) = self.entries.back_mut() {
+                entry.scope = about.scope;
+            }
+        }
     }
 
     fn drop_oldest(&mut self) {
@@ -257,6 +265,14 @@ impl Log {
         entry.id.text(frame)
     }
 
+    /// Returns the number of the last frame that had this id, or another of the same hash.
+    pub(super) fn find(&mut self, id: &str) -> Option<u64> {
+        let first = self.index.next().max(self.oldest);
+        let new = self.entries.range(self.place(first)..);
+        self.index.enter((first..).zip(new.map(|entry| entry.hash)));
+        self.index.find(self.index.hash(id.as_bytes()))
+    }
+
     /// Returns whose a frame is, also one that is gone: `Err` if that is forgotten.
     pub(super) fn scope(&self, number: u64) -> Result<Option<&Scope>, ()> {
         let at = number.checked_sub(self.oldest);
@@ -273,8 +289,8 @@ impl Log {
 }
 
 /// What is noted of a frame beside its bytes.
-pub(super) struct About {
-    pub(super) places: Places,
+pub(super) struct About<'a> {
+    pub(super) places: &'a Places,
     /// Whether its id is to be noted; those that are assigned need not be.
     pub(super) finds_id: bool,
     pub(super) scope: Option<Scope>,

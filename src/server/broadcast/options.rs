@@ -4,10 +4,12 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::join::ID_AFTER;
 use super::scope::Scope;
 use crate::wire::event::Event;
 use crate::wire::field::EventType;
+
+/// After how many frames that were not for it a subscriber gets an id, if nobody says.
+pub(super) const ID_AFTER: u32 = 64;
 
 /// How a subscriber is served. A clone shares what it holds: make one for all alike.
 ///

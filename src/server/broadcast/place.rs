@@ -14,7 +14,7 @@ impl Place {
         len: 0,
     };
 
-    pub(super) fn of(range: Option<core::ops::Range<usize>>) -> Self {
+    pub(super) fn of(range: Option<&core::ops::Range<usize>>) -> Self {
         let Some(range) = range else {
             return Self::NONE;
         };

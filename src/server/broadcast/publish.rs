@@ -80,7 +80,7 @@ fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<
     let measured = parts.measure();
     check(core, measured.len)?;
     let about = About {
-        places: Places::of(parts),
+        places: &Places::of(parts),
         finds_id: true,
         scope: check_scope(scope)?,
     };
@@ -131,7 +131,7 @@ fn with_assigned_id(
     }
     check(core, measured.len)?;
     let about = About {
-        places,
+        places: &places,
         finds_id: false,
         scope,
     };
@@ -167,7 +167,7 @@ fn large_with_assigned_id(
         };
         digits.copy_from_slice(id.as_str().as_bytes());
         let about = About {
-            places,
+            places: &places,
             finds_id: false,
             scope,
         };
@@ -195,7 +195,7 @@ pub(super) fn frame(
     }
     check(core, frame.len())?;
     let about = About {
-        places: frame.places().clone(),
+        places: frame.places(),
         finds_id: true,
         scope: check_scope(scope)?,
     };

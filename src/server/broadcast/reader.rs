@@ -179,9 +179,12 @@ impl Reader {
             drop(waker);
             // Who has no filter does not come here.
             let filter = self.filter.as_deref_mut();
-            let picked = filter.map_or_else(Bytes::new, |one| one.pick(&chunk, core.epoch));
-            core.lock().log.pass(self.cursor, chunk.next);
-            self.move_to(chunk.next);
+            let (next, picked) = match filter {
+                Some(filter) => filter.pick(&chunk, core.epoch),
+                None => (chunk.next, Bytes::new()),
+            };
+            core.lock().log.pass(self.cursor, next);
+            self.move_to(next);
             if !picked.is_empty() {
                 return Poll::Ready(Some(picked));
             }

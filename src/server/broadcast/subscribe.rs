@@ -168,7 +168,7 @@ pub(super) fn subscribe(
         let head = state.log.head();
         return Subscribed::Live(Subscription::new(core, &mut state, head, filter));
     };
-    let found = find(&core.lock(), core.epoch, text);
+    let found = find(&mut core.lock(), core.epoch, text);
     // The predicate runs without the lock. What it says of a frame stays true, whatever goes
     // meanwhile.
     let found = found.filter(|found| options.sees(found.scope.as_ref()));
@@ -200,10 +200,10 @@ pub(super) fn subscribe(
     }
 }
 
-fn find(state: &State, epoch: Option<u64>, text: &str) -> Option<Found> {
-    let log = &state.log;
+fn find(state: &mut State, epoch: Option<u64>, text: &str) -> Option<Found> {
+    let log = &mut state.log;
     let Some(epoch) = epoch else {
-        let number = log.index.find(log.index.hash(text.as_bytes()))?;
+        let number = log.find(text)?;
         // The hash of an id that is gone is all there is of it.
         let is_it = number < log.oldest() || log.id(number) == Some(text);
         let scope = log.scope(number).ok()?.cloned();
@@ -254,8 +254,9 @@ mod tests {
         let published = broadcast.publish(&Event::message("x").with_id(1_u32));
         assert_eq!(published, Ok(1));
         let mut state = broadcast.core.lock();
+        assert_eq!(state.log.find("1"), Some(1), "so it is entered");
         let hash = state.log.index.hash(b"other");
-        state.log.index.insert(hash, 1);
+        state.log.index.enter([(1, hash)].into_iter());
         drop(state);
         let ask = |id| broadcast.subscribe(Some(&EventId::from_static(id)));
         assert!(matches!(ask("other"), Subscribed::Unknown(_)));

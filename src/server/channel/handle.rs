@@ -75,9 +75,7 @@ impl<S: Sharing> TargetHandle<S> {
     ///
     /// When the stream is closed, its queue is full, or the frame is larger than the queue.
     pub fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
-        let inner = self.core.lock();
-        inner.check_id(|| frame.id().is_some())?;
-        self.core.sent(inner, |target| target.queue_frame(frame))
+        self.core.dispatch_frame(frame)
     }
 
     /// Closes the stream. What is queued is still delivered. The close listeners run at once.
@@ -148,7 +146,11 @@ impl<S: Sharing> TargetHandle<S> {
     /// ([`DispatchError::HasId`]). The marker before stays.
     pub fn set_gap_marker(&self, marker: Option<Frame>) -> Result<(), DispatchError> {
         let mut inner = self.core.lock();
-        inner.check_id(|| marker.as_ref().is_some_and(|marker| marker.id().is_some()))?;
+        let has_id = marker.as_ref().is_some_and(|marker| marker.id().is_some());
+        let refuses = self.core.refuses_ids.load(Ordering::Relaxed);
+        if has_id && refuses && !inner.target.is_closed() {
+            return Err(DispatchError::HasId);
+        }
         inner.target.set_gap_marker(marker);
         Ok(())
     }

@@ -4,9 +4,7 @@ use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
-use core::task::{Poll, Waker};
-
-use bytes::Bytes;
+use core::task::Waker;
 
 use super::sharing::sealed::Share;
 use super::turns::Turns;
@@ -15,10 +13,12 @@ use crate::server::dispatch::{DispatchError, Dispatched};
 use crate::server::ending::Ending;
 use crate::server::outbox::Limits;
 use crate::server::panics::Panics;
+use crate::server::pending::Pending;
 use crate::server::room::Room;
 use crate::server::state::CloseReason;
 use crate::server::target::Target;
 use crate::wire::event::Event;
+use crate::wire::frame::Frame;
 
 #[expect(missing_debug_implementations, reason = "nobody else can name it")]
 pub struct Core<S: Share> {
@@ -26,7 +26,13 @@ pub struct Core<S: Share> {
     pub(super) depth: S::Depth,
     /// Whether a poll gives anything: bytes or the end. Changed under the lock alone; without it, it
     /// tells who asks only for what is there now that the lock is not worth taking.
-    ready: AtomicBool,
+    pub(super) ready: AtomicBool,
+    /// Whether a reader is kept. Changed under the lock alone; without it, it tells who finds nothing
+    /// that a waker is to be cloned, before the lock is taken.
+    pub(super) keeps_reader: AtomicBool,
+    /// The stream is merged into another, whose ids are those to resume at. Used under the lock alone:
+    /// it stands here because there is space for it.
+    pub(super) refuses_ids: AtomicBool,
     inner: S::Lock,
 }
 
@@ -37,8 +43,6 @@ pub struct Inner<S: Share> {
     pub(super) waiters: Waiters,
     /// Made for the first who has to wait for room.
     pub(super) turns: Option<Box<Turns>>,
-    /// The stream is merged into another, whose ids are those to resume at.
-    pub(super) refuses_ids: bool,
 }
 
 impl<S: Share> Core<S> {
@@ -48,12 +52,13 @@ impl<S: Share> Core<S> {
             handles: AtomicUsize::new(1),
             depth: S::Depth::default(),
             ready: AtomicBool::new(false),
+            keeps_reader: AtomicBool::new(false),
+            refuses_ids: AtomicBool::new(false),
             inner: S::behind_lock(Inner {
                 target: Target::with_limits(limits),
                 reader: None,
                 waiters: Waiters::default(),
                 turns: None,
-                refuses_ids: false,
             }),
         })
     }
@@ -73,45 +78,77 @@ impl<S: Share> Core<S> {
     #[inline]
     pub(super) fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
         let inner = self.lock();
-        inner.check_id(|| event.id().is_some())?;
+        if self.refuses_ids.load(Ordering::Relaxed) && event.id().is_some() {
+            return Err(self.refuse_id(inner, None));
+        }
         if inner.target.asks_listeners(event) {
-            return self.ask_listeners(inner, event, None);
+            return self.ask_listeners(inner, |target, depth| target.begin_at(event, depth));
         }
         self.sent(inner, |target| target.send(event))
     }
 
-    /// Dispatches an event into room that was promised.
+    /// Dispatches an event into room that was promised: what was given back has no byte.
     pub(super) fn dispatch_promised(
         &self,
         event: &Event<'_>,
-        room: Room,
+        room: Option<Room>,
     ) -> Result<Dispatched, DispatchError> {
         let inner = self.lock();
-        if let Err(error) = inner.check_id(|| event.id().is_some()) {
-            drop(inner);
-            drop(room);
-            self.serve();
-            return Err(error);
+        if self.refuses_ids.load(Ordering::Relaxed) && event.id().is_some() {
+            return Err(self.refuse_id(inner, room));
         }
         if inner.target.asks_listeners(event) {
-            return self.ask_listeners(inner, event, Some(room));
+            return self.ask_listeners(inner, |target, depth| {
+                target.begin_promised(event, depth, room)
+            });
         }
         self.sent(inner, |target| target.send_promised(event, room))
     }
 
+    /// Queues a frame.
+    pub(super) fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
+        let inner = self.lock();
+        if self.refuses_ids.load(Ordering::Relaxed) && frame.id().is_some() {
+            return Err(self.refuse_id(inner, None));
+        }
+        self.sent(inner, |target| target.queue_frame(frame))
+    }
+
+    /// Queues a frame into room that was promised.
+    pub(super) fn dispatch_promised_frame(
+        &self,
+        frame: &Frame,
+        room: Option<Room>,
+    ) -> Result<(), DispatchError> {
+        let inner = self.lock();
+        if self.refuses_ids.load(Ordering::Relaxed) && frame.id().is_some() {
+            return Err(self.refuse_id(inner, room));
+        }
+        self.sent(inner, |target| target.queue_promised_frame(frame, room))
+    }
+
+    /// Refuses what has an id where ids are not for this stream. (A closed one says that it is closed.)
+    #[cold]
+    fn refuse_id(&self, inner: S::Guard<'_>, room: Option<Room>) -> DispatchError {
+        let closed = inner.target.close_reason();
+        drop(inner);
+        drop(room);
+        self.serve();
+        closed.map_or(DispatchError::HasId, DispatchError::Closed)
+    }
+
     // Not inlined: without listeners, nothing of it should be in the way.
     #[inline(never)]
-    fn ask_listeners(
+    fn ask_listeners<'e>(
         &self,
         inner: S::Guard<'_>,
-        event: &Event<'_>,
-        room: Option<Room>,
+        begin: impl FnOnce(
+            &mut Target<S::Listener>,
+            usize,
+        ) -> Result<Pending<'e, S::Listener>, DispatchError>,
     ) -> Result<Dispatched, DispatchError> {
         let depth = S::depth(self);
-        let pending = self.sent(inner, |target| match room {
-            None => target.begin_at(event, depth),
-            Some(room) => target.begin_promised(event, depth, room),
-        })?;
+        let pending = self.sent(inner, |target| begin(target, depth))?;
         let unwinds = Serve(self);
         let mut decided = S::deeper(self, || pending.run_listeners());
         mem::forget(unwinds);
@@ -126,23 +163,45 @@ impl<S: Share> Core<S> {
         mut inner: S::Guard<'_>,
         work: impl FnOnce(&mut Target<S::Listener>) -> Result<T, DispatchError>,
     ) -> Result<T, DispatchError> {
-        let result = work(&mut inner.target);
-        if result.is_err() {
-            if let Some(ending) = inner.target.take_ending() {
-                self.tell(inner, Some(ending));
-                return result;
+        // Taken apart and put together, so that no error is copied where there is none.
+        match work(&mut inner.target) {
+            Ok(done) => {
+                self.pass_on(inner);
+                Ok(done)
             }
+            Err(error) => Err(self.refused(inner, error)),
         }
+    }
+
+    #[cold]
+    fn refused(&self, mut inner: S::Guard<'_>, error: DispatchError) -> DispatchError {
+        match inner.target.take_ending() {
+            Some(ending) => self.tell(inner, Some(ending)),
+            None => self.pass_on(inner),
+        }
+        error
+    }
+
+    /// Wakes the reader if there are bytes, and those who waited for room if there is some.
+    #[inline]
+    fn pass_on(&self, mut inner: S::Guard<'_>) {
         let reader = if inner.target.queued_frames() > 0 {
             self.ready.store(true, Ordering::Relaxed);
+            self.keeps_reader.store(false, Ordering::Relaxed);
             inner.reader.take()
         } else {
             None
         };
-        let served = inner.serve();
+        if inner.turns.is_some() {
+            let served = inner.serve();
+            drop(inner);
+            wake_all(reader.into_iter().chain(served)).go_on();
+            return;
+        }
         drop(inner);
-        wake(reader, served);
-        result
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     /// Does something that may close the target, and tells everybody if it did: the reader, the
@@ -197,68 +256,14 @@ impl<S: Share> Core<S> {
         panics.go_on();
     }
 
-    /// Whether a poll gives anything now.
-    #[inline]
-    pub(super) fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
-    }
-
-    /// What a poll gives, before it registers who polls.
-    #[inline]
-    pub(super) fn poll_chunk(&self, inner: &mut Inner<S>) -> Poll<Option<Bytes>> {
-        let chunk = inner.target.next_chunk();
-        let closed = inner.target.is_closed();
-        let left = closed || inner.target.queued_frames() > 0;
-        self.ready.store(left, Ordering::Relaxed);
-        if chunk.is_some() || closed {
-            Poll::Ready(chunk)
-        } else {
-            Poll::Pending
-        }
-    }
-
-    /// Gives room that a poll made to those who wait for it. If one of their wakers panics, that
-    /// goes on at the next poll: this one has a chunk to return.
-    #[cold]
-    pub(super) fn serve_polled(&self, mut inner: S::Guard<'_>) {
-        let served = inner.serve();
-        drop(inner);
-        let panics = wake_all(served);
-        if panics.any() {
-            if let Some(turns) = &mut self.lock().turns {
-                turns.late = panics;
-            }
-        }
-    }
-
-    /// Goes on with what panicked in [`serve_polled`](Self::serve_polled).
-    #[cold]
-    pub(super) fn go_on_late(&self) {
-        let late = self
-            .lock()
-            .turns
-            .as_mut()
-            .map(|turns| mem::take(&mut turns.late));
-        late.unwrap_or_default().go_on();
-    }
-
     /// Gives room that came back to those who wait for it.
     pub(super) fn serve(&self) {
         let served = self.lock().serve();
-        wake(None, served);
+        wake_all(served).go_on();
     }
 }
 
 impl<S: Share> Inner<S> {
-    /// Refuses what has an id if ids are not for this stream. (A closed one says that it is closed.)
-    #[inline]
-    pub(super) fn check_id(&self, has_id: impl FnOnce() -> bool) -> Result<(), DispatchError> {
-        if self.refuses_ids && !self.target.is_closed() && has_id() {
-            return Err(DispatchError::HasId);
-        }
-        Ok(())
-    }
-
     /// Gives room that came back to those who wait for it; returns whom to wake.
     #[inline]
     pub(super) fn serve(&mut self) -> Vec<Waker> {
@@ -269,20 +274,8 @@ impl<S: Share> Inner<S> {
     }
 }
 
-/// Wakes the reader and those who were served; all of them, whatever one does.
-#[inline]
-fn wake(reader: Option<Waker>, served: Vec<Waker>) {
-    if served.is_empty() {
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-        return;
-    }
-    wake_all(reader.into_iter().chain(served)).go_on();
-}
-
 /// Wakes all of them, whatever one does.
-fn wake_all(wakers: impl IntoIterator<Item = Waker>) -> Panics {
+pub(super) fn wake_all(wakers: impl IntoIterator<Item = Waker>) -> Panics {
     let mut panics = Panics::default();
     for waker in wakers {
         panics.catch(|| waker.wake());

@@ -9,6 +9,7 @@ mod hub;
 mod listen;
 #[cfg(feature = "std")]
 mod nesting;
+mod polls;
 mod reserve;
 mod sharing;
 mod stream;

@@ -98,10 +98,8 @@ impl<S: Sharing> Permit<S> {
     /// the limit in [`DispatchError::TooLarge`]; when listeners dispatch too deep. Never
     /// [`DispatchError::Full`].
     pub fn dispatch(mut self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        match self.room.take() {
-            Some(room) => self.target.core.dispatch_promised(event, room),
-            None => self.target.dispatch(event),
-        }
+        let room = self.room.take();
+        self.target.core.dispatch_promised(event, room)
     }
 
     /// Queues a frame into the room that this holds. See [`TargetHandle::dispatch_frame`].
@@ -110,18 +108,8 @@ impl<S: Sharing> Permit<S> {
     ///
     /// When the stream is closed, or the frame is larger than [the room](Self::room).
     pub fn dispatch_frame(mut self, frame: &Frame) -> Result<(), DispatchError> {
-        let Some(room) = self.room.take() else {
-            return self.target.dispatch_frame(frame);
-        };
-        let core = &self.target.core;
-        let inner = core.lock();
-        if let Err(error) = inner.check_id(|| frame.id().is_some()) {
-            drop(inner);
-            drop(room);
-            core.serve();
-            return Err(error);
-        }
-        core.sent(inner, |target| target.queue_promised_frame(frame, room))
+        let room = self.room.take();
+        self.target.core.dispatch_promised_frame(frame, room)
     }
 
     /// Returns how many bytes of room this holds.
@@ -141,9 +129,13 @@ impl<S: Sharing> Drop for Permit<S> {
 
 impl<S: Sharing> Reserve<S> {
     /// Takes what there is to take, without waiting.
-    fn ask(&mut self, inner: &mut Inner<S>) -> Poll<Result<Room, DispatchError>> {
-        let Some(ticket) = self.ticket else {
-            return match inner.target.promise(self.len) {
+    fn ask(
+        ticket: &mut Option<Ticket>,
+        len: usize,
+        inner: &mut Inner<S>,
+    ) -> Poll<Result<Room, DispatchError>> {
+        let Some(number) = *ticket else {
+            return match inner.target.promise(len) {
                 // Those in line come first.
                 Ok(Some(room)) if !inner.target.is_awaited() => Poll::Ready(Ok(room)),
                 Ok(_) => Poll::Pending,
@@ -151,12 +143,12 @@ impl<S: Sharing> Reserve<S> {
             };
         };
         if let Some(reason) = inner.target.close_reason() {
-            self.ticket = None;
+            *ticket = None;
             return Poll::Ready(Err(DispatchError::Closed(reason)));
         }
-        match inner.turns.as_mut().and_then(|turns| turns.fetch(ticket)) {
+        match inner.turns.as_mut().and_then(|turns| turns.fetch(number)) {
             Some(room) => {
-                self.ticket = None;
+                *ticket = None;
                 Poll::Ready(Ok(room))
             }
             None => Poll::Pending,
@@ -164,15 +156,15 @@ impl<S: Sharing> Reserve<S> {
     }
 
     /// Whom this has told to wake it.
-    fn registered<'i>(&self, inner: &'i mut Inner<S>) -> Option<&'i mut Waker> {
-        inner.turns.as_mut()?.waker(self.ticket?)
+    fn registered(ticket: Option<Ticket>, inner: &mut Inner<S>) -> Option<&mut Waker> {
+        inner.turns.as_mut()?.waker(ticket?)
     }
 
-    fn permit(&self, room: Result<Room, DispatchError>) -> Result<Permit<S>, DispatchError> {
-        Ok(Permit {
-            room: Some(room?),
+    fn permit(&self, room: Room) -> Permit<S> {
+        Permit {
+            room: Some(room),
             target: self.target.clone(),
-        })
+        }
     }
 }
 
@@ -180,36 +172,47 @@ impl<S: Sharing> Future for Reserve<S> {
     type Output = Result<Permit<S>, DispatchError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let core = S::Strong::clone(&this.target.core);
-        let mut inner = core.lock();
-        if let Poll::Ready(room) = this.ask(&mut inner) {
-            drop(inner);
-            return Poll::Ready(this.permit(room));
-        }
-        if let Some(waker) = this.registered(&mut inner) {
-            if waker.will_wake(cx.waker()) {
+        let Self {
+            target,
+            len,
+            ticket,
+        } = &mut *self;
+        let mut own = None;
+        loop {
+            let mut inner = target.core.lock();
+            match Self::ask(ticket, *len, &mut inner) {
+                Poll::Ready(Ok(room)) => {
+                    drop(inner);
+                    return Poll::Ready(Ok(self.permit(room)));
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {}
+            }
+            let registered = Self::registered(*ticket, &mut inner);
+            if registered
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
                 return Poll::Pending;
             }
-        }
-        drop(inner);
-        // Cloning a waker runs code of the executor's, so it is done without the lock, and what
-        // came meanwhile is looked for again.
-        let mut waker = cx.waker().clone();
-        let mut inner = core.lock();
-        if let Poll::Ready(room) = this.ask(&mut inner) {
+            let Some(waker) = own.take() else {
+                drop(inner);
+                // Cloning a waker runs code of the executor's, so it is done without the lock, and
+                // what came meanwhile is looked for again.
+                own = Some(cx.waker().clone());
+                continue;
+            };
+            let old = if let Some(registered) = registered {
+                Some(mem::replace(registered, waker))
+            } else {
+                let Inner { target, turns, .. } = &mut *inner;
+                *ticket = Some(turns.get_or_insert_default().wait(*len, waker, target));
+                None
+            };
             drop(inner);
-            return Poll::Ready(this.permit(room));
+            drop(old);
+            return Poll::Pending;
         }
-        if let Some(registered) = this.registered(&mut inner) {
-            mem::swap(registered, &mut waker);
-            drop(inner);
-            drop(waker);
-        } else {
-            let Inner { target, turns, .. } = &mut *inner;
-            this.ticket = Some(turns.get_or_insert_default().wait(this.len, waker, target));
-        }
-        Poll::Pending
     }
 }
 

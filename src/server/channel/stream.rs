@@ -14,6 +14,8 @@ use super::sharing::{Local, Sharing, over_sharing};
 use crate::server::adapt::Until;
 use crate::server::now::NOW;
 use crate::server::state::CloseReason;
+#[cfg(feature = "std")]
+use crate::sync::Ordering;
 
 over_sharing! {
     /// The bytes of one event stream, for the body of a response.
@@ -83,7 +85,8 @@ impl<S: Sharing> EventStream<S> {
 #[cfg(feature = "std")]
 impl<S: Sharing> EventStream<S> {
     pub(crate) fn refuse_ids(&self) {
-        self.core.lock().refuses_ids = true;
+        let _locked = self.core.lock();
+        self.core.refuses_ids.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether it was open.
@@ -127,45 +130,32 @@ impl<S: Sharing> EventStream<S> {
     /// Takes a chunk, or remembers whom to wake. Not inlined, so that what stands before it is.
     #[inline(never)]
     fn poll_reader(&self, reader: Option<&Waker>) -> Poll<Option<Bytes>> {
-        let inner = match self.take() {
-            Ok(ready) => return Poll::Ready(ready),
-            Err(inner) => inner,
-        };
-        let known =
-            |kept: &Option<Waker>, reader| kept.as_ref().is_some_and(|kept| kept.will_wake(reader));
-        let Some(reader) = reader.filter(|reader| !known(&inner.reader, reader)) else {
-            return Poll::Pending;
-        };
-        drop(inner);
-        // Cloning a waker runs code of the executor's, so it is done without the lock, and what
-        // came meanwhile is looked for again.
-        let reader = reader.clone();
-        let mut inner = match self.take() {
-            Ok(ready) => return Poll::Ready(ready),
-            Err(inner) => inner,
-        };
-        let old = inner.reader.replace(reader);
-        drop(inner);
-        drop(old);
-        Poll::Pending
-    }
-
-    /// Takes a chunk, or gives the lock on that there is none.
-    #[inline]
-    fn take(&self) -> Result<Option<Bytes>, S::Guard<'_>> {
-        let mut inner = self.core.lock();
-        if inner.turns.as_ref().is_some_and(|turns| turns.late.any()) {
+        // Cloning a waker runs code of the executor's, so it is done without the lock: before, where
+        // it is likely to be needed, or else between two looks.
+        let mut own = reader.filter(|_| self.core.lacks_reader()).cloned();
+        loop {
+            let mut inner = self.core.begin_poll();
+            if let Some(chunk) = inner.target.next_chunk() {
+                self.core.end_poll(inner);
+                return Poll::Ready(Some(chunk));
+            }
+            if inner.target.is_closed() {
+                return Poll::Ready(None);
+            }
+            if let Some(own) = own {
+                self.core.keep_reader(inner, own);
+                return Poll::Pending;
+            }
+            let known = |reader: &&Waker| {
+                let kept = inner.reader.as_ref();
+                kept.is_some_and(|kept| kept.will_wake(reader))
+            };
+            let Some(reader) = reader.filter(|reader| !known(reader)) else {
+                return Poll::Pending;
+            };
             drop(inner);
-            self.core.go_on_late();
-            inner = self.core.lock();
+            own = Some(reader.clone());
         }
-        let Poll::Ready(chunk) = self.core.poll_chunk(&mut inner) else {
-            return Err(inner);
-        };
-        if inner.turns.is_some() {
-            self.core.serve_polled(inner);
-        }
-        Ok(chunk)
     }
 }
 

@@ -96,19 +96,37 @@ impl Outbox {
     ) -> Result<(), DispatchError> {
         let parts = Parts::of(event);
         let measured = parts.measure();
-        self.admit(measured.len, parts.fires().is_some(), held)?;
-        self.make_way(measured.len, || parts.fires(), promised)?;
+        if self.awaited || !self.has_room(measured.len, held) {
+            self.make_room(&parts, measured.len, held, promised)?;
+        }
         self.push_event(&parts, measured);
         Ok(())
+    }
+
+    #[cold]
+    fn make_room(
+        &mut self,
+        parts: &Parts<'_>,
+        len: usize,
+        held: Amount,
+        promised: Amount,
+    ) -> Result<(), DispatchError> {
+        self.admit(len, parts.dispatched_type().is_some(), held)?;
+        self.make_way(len, || parts.dispatched_type(), promised)
     }
 
     /// Refuses a frame of `len` bytes that finds no room beside what is `held` for others, or that
     /// somebody else waits for. The frame of an event finds it also where others are to be dropped
     /// for it.
     #[inline]
-    pub(crate) fn admit(&self, len: usize, fires: bool, held: Amount) -> Result<(), DispatchError> {
+    pub(crate) fn admit(
+        &self,
+        len: usize,
+        is_event: bool,
+        held: Amount,
+    ) -> Result<(), DispatchError> {
         self.fits_at_all(len)?;
-        let has_room = if fires && self.drops() {
+        let has_room = if is_event && self.drops() {
             self.limits.leave(len, held)
         } else {
             self.has_room(len, held)
@@ -145,27 +163,30 @@ impl Outbox {
     pub(crate) fn push_event(&mut self, parts: &Parts<'_>, measured: Measured) {
         let len = measured.len;
         let first = self.limits.idle_capacity();
-        let queued = if let Some(buffer) = self.buffers.make_room(len, first) {
+        self.bytes += len;
+        // Each way makes its own entry: one that is made first and put in behind would be copied
+        // right after it was written in parts, and a processor waits for those.
+        if let Some(buffer) = self.buffers.make_room(len, first) {
             encode::write_block(parts, measured.shape, buffer);
-            Queued::Buffered { skip: 0, len }
+            self.frames.push_back(Queued::Buffered { skip: 0, len });
         } else {
-            Queued::Own(encode::parts_to_bytes(parts, measured))
-        };
-        self.queue(queued, len);
+            let bytes = encode::parts_to_bytes(parts, measured);
+            self.frames.push_back(Queued::Own(bytes));
+        }
     }
 
     /// Queues bytes that were admitted, and have room.
     pub(crate) fn push_bytes(&mut self, bytes: &Bytes) {
         let len = bytes.len();
         let first = self.limits.idle_capacity();
+        self.bytes += len;
         let buffer = (len <= LARGE).then(|| self.buffers.make_room(len, first));
-        let queued = if let Some(buffer) = buffer.flatten() {
+        if let Some(buffer) = buffer.flatten() {
             buffer.extend_from_slice(bytes);
-            Queued::Buffered { skip: 0, len }
+            self.frames.push_back(Queued::Buffered { skip: 0, len });
         } else {
-            Queued::Own(bytes.clone())
-        };
-        self.queue(queued, len);
+            self.frames.push_back(Queued::Own(bytes.clone()));
+        }
     }
 
     /// Takes what is queued, within the limit of a chunk. Not inlined, as [`send`](Self::send).
@@ -219,12 +240,6 @@ impl Outbox {
         self.bytes -= bytes.len();
         self.shrink();
         Some(bytes)
-    }
-
-    #[inline]
-    fn queue(&mut self, frame: Queued, len: usize) {
-        self.frames.push_back(frame);
-        self.bytes += len;
     }
 
     #[inline]

@@ -8,10 +8,10 @@ use crate::server::room::Amount;
 use crate::wire::encode;
 
 impl Limits {
-    /// Whether a frame of `len` bytes, which is not too large, fits beside `taken`.
+    /// Whether a frame of `len` bytes fits beside `taken`.
     #[inline]
     pub(super) fn leave(&self, len: usize, taken: Amount) -> bool {
-        taken.frames < self.frames() && taken.bytes <= self.bytes() - len
+        taken.frames < self.frames() && taken.bytes.saturating_add(len) <= self.bytes()
     }
 }
 
@@ -29,8 +29,8 @@ impl Outbox {
         self.limits.overflow() == Overflow::Disconnect
     }
 
-    /// Makes room for a frame that was admitted, beside what is `promised` to others. What fires
-    /// nothing, and so has no `event_type`, drops nothing.
+    /// Makes room for a frame that was admitted, beside what is `promised` to others. What is
+    /// no event, and so has no `event_type`, drops nothing.
     #[inline]
     pub(crate) fn make_way<'t>(
         &mut self,
@@ -82,7 +82,7 @@ impl Outbox {
         let before = left.frames;
         self.buffers.retain(&mut self.frames, |frame| {
             let drops = !limits.leave(len, left.and(promised))
-                && encode::event_type(frame) == Some(event_type);
+                && encode::dispatched_type(frame) == Some(event_type);
             if drops {
                 left.frames -= 1;
                 left.bytes -= frame.len();

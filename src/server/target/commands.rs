@@ -137,11 +137,14 @@ impl<P: Listener> Target<P> {
 
     /// Tells the listeners of the end, if that is what a dispatch came to.
     fn told<T>(&mut self, outcome: Result<T, DispatchError>) -> Result<T, DispatchError> {
-        if outcome.is_err() {
-            if let Some(ending) = self.take_ending() {
-                ending.run();
+        match outcome {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                if let Some(ending) = self.take_ending() {
+                    ending.run();
+                }
+                Err(error)
             }
         }
-        outcome
     }
 }

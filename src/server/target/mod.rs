@@ -164,20 +164,21 @@ impl<P: Listener> Target<P> {
             return Err(DispatchError::Closed(reason));
         }
         let (held, promised) = (self.held(), self.promised());
-        let sent = self.outbox.send(event, held, promised);
-        self.overflowed(sent, || Parts::of(event).measure().len)
-            .map(|()| Dispatched::Sent)
+        match self.outbox.send(event, held, promised) {
+            Ok(()) => Ok(Dispatched::Sent),
+            Err(error) => Err(self.overflowed(error, || Parts::of(event).measure().len)),
+        }
     }
 
     /// Queues an event that no listener is asked about, into room that was promised.
     pub(crate) fn send_promised(
         &mut self,
         event: &Event<'_>,
-        room: Room,
+        room: Option<Room>,
     ) -> Result<Dispatched, DispatchError> {
         let parts = Parts::of(event);
         let measured = parts.measure();
-        self.admit_promised(measured.len, &room)?;
+        self.admit_promised(measured.len, room.as_ref())?;
         // The room is free again, and taken at once.
         drop(room);
         self.outbox.push_event(&parts, measured);
@@ -188,9 +189,9 @@ impl<P: Listener> Target<P> {
     pub(crate) fn queue_promised_frame(
         &mut self,
         frame: &Frame,
-        room: Room,
+        room: Option<Room>,
     ) -> Result<(), DispatchError> {
-        self.admit_promised(frame.len(), &room)?;
+        self.admit_promised(frame.len(), room.as_ref())?;
         drop(room);
         self.outbox.push_bytes(frame.bytes());
         Ok(())
@@ -238,58 +239,51 @@ impl<P: Listener> Target<P> {
         let parts = Parts::of(decided.pending.event);
         if !admitted {
             // Another target's dispatch is as good as a new one.
-            self.admit(measured.len, parts.fires().is_some())?;
+            self.admit(measured.len, parts.dispatched_type().is_some())?;
         }
         let promised = self.promised();
         self.outbox
-            .make_way(measured.len, || parts.fires(), promised)?;
+            .make_way(measured.len, || parts.dispatched_type(), promised)?;
         self.outbox.push_event(&parts, measured);
         Ok(Dispatched::Sent)
     }
 
     /// Refuses what is not to be queued now; ends the stream if that is its policy.
     #[inline]
-    fn admit(&mut self, len: usize, fires: bool) -> Result<(), DispatchError> {
+    fn admit(&mut self, len: usize, is_event: bool) -> Result<(), DispatchError> {
         if let Some(reason) = self.close_reason() {
             return Err(DispatchError::Closed(reason));
         }
-        let admitted = self.outbox.admit(len, fires, self.held());
-        self.overflowed(admitted, || len)
+        match self.outbox.admit(len, is_event, self.held()) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.overflowed(error, || len)),
+        }
     }
 
     /// Ends the stream if that is the policy and what is queued left no room. Where others hold it or
     /// wait for it, that is not the client's doing.
-    #[inline]
-    fn overflowed(
-        &mut self,
-        outcome: Result<(), DispatchError>,
-        len: impl FnOnce() -> usize,
-    ) -> Result<(), DispatchError> {
-        if outcome == Err(DispatchError::Full)
+    #[cold]
+    fn overflowed(&mut self, error: DispatchError, len: impl FnOnce() -> usize) -> DispatchError {
+        if error == DispatchError::Full
             && self.outbox.disconnects()
             && !self.outbox.has_room(len(), Amount::default())
         {
-            return Err(self.overflow());
+            self.untold = self.begin_close(CloseReason::Overflow);
+            return DispatchError::Closed(CloseReason::Overflow);
         }
-        outcome
+        error
     }
 
     /// Refuses what does not fit into the room that it was promised.
-    fn admit_promised(&self, len: usize, room: &Room) -> Result<(), DispatchError> {
+    fn admit_promised(&self, len: usize, room: Option<&Room>) -> Result<(), DispatchError> {
         if let Some(reason) = self.close_reason() {
             return Err(DispatchError::Closed(reason));
         }
-        let limit = room.bytes();
+        let limit = room.map_or(0, Room::bytes);
         if len > limit {
             return Err(DispatchError::TooLarge { len, limit });
         }
         Ok(())
-    }
-
-    #[cold]
-    fn overflow(&mut self) -> DispatchError {
-        self.untold = self.begin_close(CloseReason::Overflow);
-        DispatchError::Closed(CloseReason::Overflow)
     }
 
     /// What is held for dispatches under way and for permits.

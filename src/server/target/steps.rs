@@ -73,7 +73,7 @@ impl<P: Listener> Target<P> {
         self.admit(measured.len, event.data().is_some())?;
         not_too_deep(depth)?;
         let room = self.reserve(Purpose::UnderWay, measured.len);
-        Ok(self.pending(event, measured, room))
+        Ok(self.pending(event, measured, Some(room)))
     }
 
     /// Begins a dispatch into room that was promised.
@@ -81,10 +81,10 @@ impl<P: Listener> Target<P> {
         &mut self,
         event: &'e Event<'e>,
         depth: usize,
-        room: Room,
+        room: Option<Room>,
     ) -> Result<Pending<'e, P>, DispatchError> {
         let measured = Parts::of(event).measure();
-        self.admit_promised(measured.len, &room)?;
+        self.admit_promised(measured.len, room.as_ref())?;
         not_too_deep(depth)?;
         Ok(self.pending(event, measured, room))
     }
@@ -93,7 +93,7 @@ impl<P: Listener> Target<P> {
         &mut self,
         event: &'e Event<'e>,
         measured: Measured,
-        room: Room,
+        room: Option<Room>,
     ) -> Pending<'e, P> {
         let asks = self.asks_listeners(event);
         Pending {
@@ -101,7 +101,7 @@ impl<P: Listener> Target<P> {
             measured,
             _swept: self.listeners.sweep(),
             listeners: asks.then(|| self.listeners.snapshot()).flatten(),
-            room: Some(room),
+            room,
         }
     }
 
@@ -130,11 +130,12 @@ impl<P: Listener> Target<P> {
     ///
     /// As [`dispatch_frame`](Self::dispatch_frame).
     pub fn queue_frame(&mut self, frame: &Frame) -> Result<(), DispatchError> {
-        let fires = || encode::event_type(frame.as_bytes());
-        // What it fires matters only where that may push others out.
-        self.admit(frame.len(), self.outbox.drops() && fires().is_some())?;
+        let event_type = || encode::dispatched_type(frame.as_bytes());
+        // Whether it is an event matters only where that may push others out.
+        let is_event = self.outbox.drops() && event_type().is_some();
+        self.admit(frame.len(), is_event)?;
         let promised = self.promised();
-        self.outbox.make_way(frame.len(), fires, promised)?;
+        self.outbox.make_way(frame.len(), event_type, promised)?;
         self.outbox.push_bytes(frame.bytes());
         Ok(())
     }

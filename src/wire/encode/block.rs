@@ -73,8 +73,8 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Returns the type of the event that the block fires at the client, if it fires one.
-    pub(crate) fn fires(&self) -> Option<&'a [u8]> {
+    /// Returns the type of the event that a client dispatches for the block, if it dispatches one.
+    pub(crate) fn dispatched_type(&self) -> Option<&'a [u8]> {
         self.data.and(self.event_type.or(Some(MESSAGE)))
     }
 
@@ -153,9 +153,9 @@ pub(crate) fn end_block() -> &'static [u8] {
     BLANK
 }
 
-/// Returns the type of the event that a block fires at the client, read from the bytes that were
-/// written for it; `None` if it fires nothing.
-pub(crate) fn event_type(block: &[u8]) -> Option<&[u8]> {
+/// Returns the type of the event that a client dispatches for a block, read from the bytes that were
+/// written for it; `None` if it dispatches none.
+pub(crate) fn dispatched_type(block: &[u8]) -> Option<&[u8]> {
     let mut event_type = MESSAGE;
     let mut rest = block;
     // Data is the last field, and may be long: it is not looked through.

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
 pub(crate) use self::block::{Measured, Parts, Places};
-pub(crate) use self::block::{end_block, event_type, next_line, open_data, write_block};
+pub(crate) use self::block::{dispatched_type, end_block, next_line, open_data, write_block};
 use super::event::Event;
 use crate::error::BufferTooSmall;
 
