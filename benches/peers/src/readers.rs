@@ -27,8 +27,13 @@ impl Stream for Chunks<'_> {
 fn drain<S: Stream>(stream: S, mut each: impl FnMut(S::Item)) {
     let mut stream = std::pin::pin!(stream);
     let mut context = Context::from_waker(Waker::noop());
-    while let Poll::Ready(Some(item)) = stream.as_mut().poll_next(&mut context) {
-        each(item);
+    loop {
+        match stream.as_mut().poll_next(&mut context) {
+            Poll::Ready(Some(item)) => each(item),
+            Poll::Ready(None) => break,
+            // Chunks are always there: it only lets others run.
+            Poll::Pending => {}
+        }
     }
 }
 

@@ -60,6 +60,12 @@ impl Block {
         }
     }
 
+    /// Whether something of the block is in the buffers, or they are to be shrunk at its end.
+    #[inline]
+    pub(super) fn is_open(&self) -> bool {
+        self.has_data || self.has_event_type || self.has_id || self.is_large
+    }
+
     /// Forgets the open block.
     #[inline]
     pub(super) fn discard(&mut self) {

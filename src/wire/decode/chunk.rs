@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use super::gathered::Marks;
 use super::item::Text;
 use super::place::Place;
-use crate::wire::line::stream::{LineEnds, find_long_line_end};
+use crate::wire::line::WINDOW;
+use crate::wire::line::stream::{Ends, LineEnd, LineEnds, find_long_line_end};
 use crate::wire::utf8;
 
 /// Below this length the check per event is cheaper than the check per chunk: with 16-byte chunks an event is many
@@ -14,8 +16,9 @@ const WORTH_CHECKING: usize = 64;
 /// The same for a single value.
 const WORTH_CHECKING_ALONE: usize = 512;
 
-/// A line that has got so long, in input that is so long, is searched for its end with memchr at once.
-const LONG: usize = 256;
+/// A line that has got so long, in input that is so long, is searched for its end with memchr at once. More than is
+/// gathered, where all line ends are known.
+const LONG: usize = 1 << 10;
 
 /// How much of a long line is taken at a time.
 const BLOCK: usize = 8 << 10;
@@ -50,6 +53,10 @@ pub struct Chunk<'i> {
     checked: &'i str,
     checked_from: usize,
     ends: LineEnds,
+    /// Where lines and blocks end in a short chunk.
+    marks: Marks,
+    /// The line ends of what was gathered.
+    known_ends: Option<&'i Ends>,
 }
 
 impl<'i> Chunk<'i> {
@@ -82,6 +89,8 @@ impl<'i> Chunk<'i> {
             checked,
             checked_from,
             ends: LineEnds::new(),
+            marks: Marks::NONE,
+            known_ends: None,
         }
     }
 
@@ -94,6 +103,8 @@ impl<'i> Chunk<'i> {
             checked: "",
             checked_from: 0,
             ends: LineEnds::new(),
+            marks: Marks::NONE,
+            known_ends: None,
         }
     }
 
@@ -124,29 +135,61 @@ impl<'i> Chunk<'i> {
         self.at == self.bytes.len()
     }
 
+    /// Wraps what was gathered, with the masks of its line ends.
+    pub(super) const fn gathered(bytes: &'i [u8], ends: &'i Ends) -> Self {
+        let mut chunk = Self::unchecked(bytes);
+        chunk.ends = LineEnds::of_short(ends[0]);
+        chunk.known_ends = Some(ends);
+        chunk
+    }
+
+    /// Lets a short chunk be read as if it ended earlier.
+    #[inline]
+    pub(super) fn read_up_to<T>(&mut self, end: usize, read: impl FnOnce(&mut Self) -> T) -> T {
+        let bytes = self.bytes;
+        self.bytes = &bytes[..end];
+        self.ends = LineEnds::of_short(self.marks.line_ends & !(u64::MAX << end));
+        let done = read(self);
+        self.bytes = bytes;
+        self.ends = LineEnds::of_short(self.marks.line_ends);
+        done
+    }
+
     /// The first line end at or after `from`.
     #[inline]
     pub(super) fn find_line_end(&mut self, from: usize) -> Option<usize> {
-        self.ends.find(self.bytes, from)
+        self.ends.find(self.bytes, from, self.known_ends)
     }
 
-    /// Whether this is short enough to be looked at in one go.
+    /// Whether one mask tells about all of it.
     #[inline]
     pub(super) const fn is_short(&self) -> bool {
-        self.bytes.len() < WORTH_CHECKING
+        self.bytes.len() < WINDOW
     }
 
-    /// Whether a line ends in a short chunk.
+    /// Keeps what was found in a short chunk.
     #[inline]
-    pub(super) fn has_line_end(&mut self) -> bool {
-        self.ends = LineEnds::of_short(self.bytes);
-        self.ends.any()
+    pub(super) fn mark(&mut self, marks: Marks) {
+        self.marks = marks;
+        self.ends = LineEnds::of_short(marks.line_ends);
+    }
+
+    #[inline]
+    pub(super) const fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    /// The first byte behind the next blank line, of which the marks of a short chunk know.
+    #[inline]
+    pub(super) fn end_of_block(&self) -> usize {
+        let blank_lines = self.marks.blank_lines(self.at);
+        LineEnd::skip(self.bytes, self.at + blank_lines.trailing_zeros() as usize).next
     }
 
     /// The same where `line_taken` bytes of the line are read: one that is long already is likely to go on.
     #[inline]
     pub(super) fn find_value_end(&mut self, from: usize, line_taken: usize) -> Option<usize> {
-        if line_taken >= LONG && self.bytes.len() - from >= LONG {
+        if self.is_long(from, line_taken) {
             find_long_line_end(self.bytes, from)
         } else {
             self.find_line_end(from)
@@ -158,13 +201,18 @@ impl<'i> Chunk<'i> {
     #[inline]
     pub(super) fn find_value_end_or_block(&mut self, from: usize, line_taken: usize) -> usize {
         let len = self.bytes.len();
-        let found = if line_taken >= LONG && len - from >= LONG {
+        let found = if self.is_long(from, line_taken) {
             let end = len.min(from + BLOCK);
             return find_long_line_end(&self.bytes[..end], from).unwrap_or(end);
         } else {
             self.find_line_end(from)
         };
         found.unwrap_or(len)
+    }
+
+    #[inline]
+    fn is_long(&self, from: usize, line_taken: usize) -> bool {
+        line_taken >= LONG && self.bytes.len() - from >= LONG
     }
 
     /// The text at a place, if it is checked.

@@ -52,9 +52,9 @@ impl Decoder {
     pub(super) fn take_up(&mut self, chunk: &mut Chunk<'_>) -> Option<Step> {
         let bytes = chunk.bytes;
         if self.has_large_buffers {
-            self.has_large_buffers = false;
-            self.block.give_back_item();
+            self.give_back_item();
         }
+        self.settle();
         if self.late_line_feed && !chunk.is_empty() {
             self.late_line_feed = false;
             chunk.at = skip_late_line_feed(bytes, chunk.at);
@@ -123,6 +123,12 @@ impl Decoder {
             }
         }
         Some(Step::More)
+    }
+
+    /// Gives back what the last item made the buffers grow to.
+    pub(super) fn give_back_item(&mut self) {
+        self.has_large_buffers = false;
+        self.block.give_back_item();
     }
 
     /// Takes a value other than data.

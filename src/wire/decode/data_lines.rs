@@ -12,30 +12,6 @@ use super::place::Place;
 use super::step::Step;
 
 impl Decoder {
-    /// Takes a short chunk that lies whole within the value of a data line; false if it does not, or needs more thought.
-    ///
-    /// In chunks of 16 bytes most are of this kind: half the instructions, and half the time where all are.
-    #[inline(never)]
-    pub(super) fn take_within_data(&mut self, chunk: &mut Chunk<'_>) -> bool {
-        let len = chunk.bytes.len();
-        let line_taken = self.line_taken.saturating_add(len);
-        if line_taken > self.room(Field::Data) {
-            return false;
-        }
-        let Some(buffer) = self.block.data.raw(len) else {
-            return false;
-        };
-        if chunk.at > 0 || chunk.has_line_end() {
-            return false;
-        }
-        #[cfg(test)]
-        super::count_copied(len);
-        buffer.extend_from_slice(chunk.bytes);
-        self.line_taken = line_taken;
-        chunk.at = len;
-        true
-    }
-
     /// Takes the value of a data line from the front of `chunk` on, and data lines behind it. `line_taken` bytes of the
     /// line are read. All values of the block are in the buffers.
     ///

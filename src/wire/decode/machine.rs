@@ -21,17 +21,23 @@ use crate::wire::line::has_nul;
 use crate::wire::line::stream::{LineEnd, ends_line};
 
 impl Decoder {
-    /// Takes bytes from the front of `chunk`, up to and with the first item that they complete.
+    /// Takes bytes from the front of `chunk`, up to and with the first item that they complete. A short chunk was offered to
+    /// [`offer`](Self::offer) or [`offer_chunk`](Self::offer_chunk) before.
     #[inline]
     pub(super) fn step(&mut self, chunk: &mut Chunk<'_>) -> Step {
+        if chunk.is_short() {
+            if let Some(step) = self.gather(chunk) {
+                return step;
+            }
+        }
+        self.read(chunk)
+    }
+
+    /// Does what [`step`](Self::step) does, line by line.
+    #[inline]
+    pub(super) fn read(&mut self, chunk: &mut Chunk<'_>) -> Step {
         loop {
             if self.resumes {
-                if matches!(self.line, Line::Data)
-                    && chunk.is_short()
-                    && self.take_within_data(chunk)
-                {
-                    return Step::More;
-                }
                 if let Some(step) = self.take_up(chunk) {
                     return step;
                 }
@@ -83,6 +89,11 @@ impl Decoder {
                 if let Some(step) = self.end_block_without_data() {
                     (chunk.at, self.left) = (start, left);
                     return Some(step);
+                }
+                // Keep-alives end so, and nothing is open that had to be left.
+                if start == bytes.len() {
+                    (chunk.at, self.left) = (start, left);
+                    return Some(Step::More);
                 }
                 continue;
             } else if EVENT.begins(front) {

@@ -8,9 +8,12 @@
 
 mod block;
 mod chunk;
+mod connection;
 mod cut_line;
 mod data_lines;
 mod field;
+mod gather;
+mod gathered;
 mod item;
 mod limits;
 mod machine;
@@ -28,6 +31,7 @@ mod work;
 pub(crate) use work::{count_checked, count_copied, count_moved, count_scanned};
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use core::fmt;
 
 pub use chunk::Chunk;
@@ -41,6 +45,7 @@ pub use stream::{DecodeStream, ReceiveError};
 use block::Block;
 use cut_line::Line;
 use field::{Digits, Field, Name};
+use gathered::Gathered;
 use place::Lent;
 use step::Step;
 
@@ -68,9 +73,10 @@ use crate::wire::line;
 ///
 /// # Complexity
 ///
-/// Linear in the input for any chunking: each byte is searched once and copied at most once, and an event that lies
-/// whole in the input with one data line is not copied at all. Owned items are one copy more. Calls on a plain slice
-/// search up to 64 bytes anew for each item, which a [`Chunk`] does not. No allocation in the steady state.
+/// Linear in the input for any chunking: each byte is searched once and copied at most once, in chunks of fewer than 64
+/// bytes twice, and an event that lies whole in the input with one data line is not copied at all. Owned items are one
+/// copy more. Calls on a plain slice search up to 64 bytes anew for each item, which a [`Chunk`] does not. No allocation
+/// in the steady state.
 ///
 /// # Examples
 ///
@@ -118,6 +124,8 @@ pub struct Decoder {
     /// The `retry` line in the making.
     digits: Digits,
     lent: Lent,
+    /// What is gathered of tiny chunks.
+    gathered: Option<Box<Gathered>>,
     limits: DecodeLimits,
     block: Block,
 }
@@ -140,6 +148,7 @@ impl Decoder {
             line_taken: 0,
             digits: Digits::NONE,
             lent: Lent::NOTHING,
+            gathered: None,
             limits,
             block: Block::new(limits.event()),
         }
@@ -214,7 +223,8 @@ impl Decoder {
 
     /// Returns how many bytes the decoder has allocated.
     pub fn memory_held(&self) -> usize {
-        self.block.held()
+        let gathered = self.gathered.as_ref().map_or(0, |_| size_of::<Gathered>());
+        self.block.held() + gathered
     }
 
     /// Starts a new stream: the open block is discarded, the last event ID and the settings stay. A decoder that a limit
@@ -242,42 +252,11 @@ impl Decoder {
         self.resumes = true;
         self.late_line_feed = false;
         self.left = self.limits.event();
+        if let Some(gathered) = &mut self.gathered {
+            gathered.clear();
+        }
         self.block.discard();
         self.block.shrink();
-    }
-
-    /// Whether the stream's end, if it came now, would cut a block off: a field of it has come, or a part of one.
-    pub(crate) fn is_within_block(&self) -> bool {
-        let within_line = match self.line {
-            Line::Name => self.name.begins_field(),
-            Line::Colon | Line::Data | Line::Value => self.field != Field::Comment,
-            // Nothing of these would ever be told; what is past a limit was told.
-            Line::StreamStart
-            | Line::StreamStart1
-            | Line::StreamStart2
-            | Line::Start
-            | Line::Ignored
-            | Line::SkippedStart
-            | Line::Skipped
-            | Line::Ended => false,
-        };
-        let block = &self.block;
-        within_line || block.has_data || block.has_event_type || block.has_id
-    }
-
-    /// Gives all memory back but the last event ID's, if nothing that has begun is in it.
-    pub(crate) fn shrink_to_fit(&mut self) {
-        let within_comment =
-            self.field == Field::Comment && matches!(self.line, Line::Colon | Line::Value);
-        if !self.is_within_block() && !within_comment {
-            self.block.release();
-        }
-    }
-
-    /// Does what [`reconnect`](Self::reconnect) does and gives all memory back but the last event ID's.
-    pub(crate) fn release(&mut self) {
-        self.reconnect();
-        self.block.release();
     }
 
     /// Takes bytes from the front of `input`, up to and with the first item that they complete.
@@ -296,7 +275,10 @@ impl Decoder {
         &'s mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Item<'s>>, DecodeError> {
-        let mut chunk = Chunk::unchecked(input);
+        let Some(mut chunk) = self.offer(input) else {
+            *input = &input[input.len()..];
+            return Ok(None);
+        };
         let step = self.step(&mut chunk);
         *input = chunk.remaining();
         self.view(step, &chunk)
@@ -312,6 +294,9 @@ impl Decoder {
         &'s mut self,
         chunk: &mut Chunk<'i>,
     ) -> Result<Option<Item<'s>>, DecodeError> {
+        if self.offer_chunk(chunk) {
+            return Ok(None);
+        }
         let step = self.step(chunk);
         self.view(step, chunk)
     }
@@ -323,11 +308,17 @@ impl Decoder {
     ///
     /// As [`decode`](Self::decode).
     pub fn decode_owned(&mut self, input: &mut &[u8]) -> Result<Option<OwnedItem>, DecodeError> {
-        let mut chunk = Chunk::unchecked(input);
+        let Some(mut chunk) = self.offer(input) else {
+            *input = &input[input.len()..];
+            return Ok(None);
+        };
         let step = self.step(&mut chunk);
         *input = chunk.remaining();
         if step == Step::Event {
             return Ok(Some(OwnedItem::Event(self.take_event(&mut chunk))));
+        }
+        if step == Step::GatheredEvent {
+            return Ok(Some(OwnedItem::Event(self.take_gathered_event())));
         }
         Ok(self.view(step, &chunk)?.map(Item::to_owned))
     }

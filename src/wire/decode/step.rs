@@ -15,6 +15,8 @@ pub(super) enum Step {
     /// All input is taken.
     More,
     Event,
+    /// An event whose values are in what was gathered, and not in the chunk.
+    GatheredEvent,
     ReconnectionTime,
     Comment,
     LastEventId,
@@ -31,14 +33,18 @@ impl Decoder {
         step: Step,
         chunk: &Chunk<'i>,
     ) -> Result<Option<Item<'s>>, DecodeError> {
-        Ok(Some(match step {
-            Step::More => return Ok(None),
-            Step::Event => Item::Event(MessageEvent {
-                event_type: read(&self.block.event_type, self.lent.event_type, chunk),
-                data: read_data(&self.block.data, self.lent.text, chunk),
-                last_event_id: self.block.last_event_id.text(),
-                own_id: self.lent.own_id(),
-            }),
+        match step {
+            Step::More => Ok(None),
+            Step::Event => Ok(Some(Item::Event(self.view_event(chunk)))),
+            other => self.view_other(other).map(Some),
+        }
+    }
+
+    /// Nothing of it is in the chunk.
+    #[inline(never)]
+    fn view_other(&self, step: Step) -> Result<Item<'_>, DecodeError> {
+        Ok(match step {
+            Step::More | Step::Event | Step::GatheredEvent => Item::Event(self.view_gathered()),
             Step::ReconnectionTime => {
                 Item::ReconnectionTime(Duration::from_millis(self.lent.reconnection_time))
             }
@@ -47,10 +53,21 @@ impl Decoder {
             Step::LineTooLong => return Err(self.limits.line_error()),
             Step::IdTooLong => return Err(self.limits.id_error()),
             Step::EventTooLong => return Err(self.limits.event_error()),
-        }))
+        })
     }
 
-    /// The event that the last step has completed, in one allocation.
+    /// The event that the last step has completed.
+    #[inline]
+    pub(super) fn view_event<'s, 'i: 's>(&'s self, chunk: &Chunk<'i>) -> MessageEvent<'s> {
+        MessageEvent {
+            event_type: read(&self.block.event_type, self.lent.event_type, chunk),
+            data: read_data(&self.block.data, self.lent.text, chunk),
+            last_event_id: self.block.last_event_id.text(),
+            own_id: self.lent.own_id(),
+        }
+    }
+
+    /// The same, in one allocation.
     pub(super) fn take_event(&mut self, chunk: &mut Chunk<'_>) -> OwnedMessageEvent {
         // One check of all bytes from the first value to the last takes less time than one for each.
         chunk.check_span(self.lent.text, self.lent.event_type);

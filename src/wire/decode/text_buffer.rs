@@ -134,15 +134,6 @@ impl TextBuffer {
         self.push_parts(chunk, place);
     }
 
-    /// The content, if it is kept as bytes and has room for `more` that are not worth a check.
-    #[inline]
-    pub(super) fn raw(&mut self, more: usize) -> Option<&mut Vec<u8>> {
-        match &mut self.content {
-            Content::Raw(bytes) if bytes.capacity() - bytes.len() >= more + BEYOND => Some(bytes),
-            _ => None,
-        }
-    }
-
     #[inline(never)]
     fn push_parts(&mut self, chunk: &Chunk<'_>, place: Place) {
         self.start_over_as_text();

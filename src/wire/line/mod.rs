@@ -8,7 +8,9 @@ mod scan;
 pub(crate) mod stream;
 mod tail;
 
-pub(crate) use scan::{find_end, has_end, has_end_or_nul, has_nul, is_short};
+pub(crate) use scan::{
+    WINDOW, find_end, has_end, has_end_or_nul, has_nul, is_short, masks_of_short,
+};
 pub(crate) use tail::Tail;
 
 pub(crate) const LF: u8 = b'\n';

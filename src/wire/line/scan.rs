@@ -85,6 +85,63 @@ fn ends_of_short(text: &[u8]) -> u64 {
         | ends_of_16(last) << (text.len() - 16)
 }
 
+/// Returns where each of `bytes`, none of which is 0, is in a text of fewer than 64: bit 0 for the first byte of the text.
+#[inline]
+pub(crate) fn masks_of_short<const N: usize>(text: &[u8], bytes: [u8; N]) -> [u64; N] {
+    let masks = |block: u8x16| {
+        bytes.map(|byte| u64::from(block.cmp_eq(u8x16::splat(byte)).move_mask().unsigned_abs()))
+    };
+    let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else {
+        return masks(load_short(text));
+    };
+    let mut all = masks(u8x16::new(*first));
+    if text.len() > 16 {
+        let mut add = |block: &[u8; 16], at: usize| {
+            for (mask, more) in all.iter_mut().zip(masks(u8x16::new(*block))) {
+                *mask |= more << at;
+            }
+        };
+        // The last 16 bytes may overlap those before.
+        add(last, text.len() - 16);
+        for at in [16, 32] {
+            if let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
+                add(block, at);
+            }
+        }
+    }
+    all
+}
+
+/// Fewer than 16 bytes, with zeros behind them, put together in registers.
+#[inline]
+fn load_short(text: &[u8]) -> u8x16 {
+    let bytes = if let (Some(head), Some(tail)) = (text.first_chunk(), text.last_chunk()) {
+        let tail = u128::from(u64::from_le_bytes(*tail)) << 64;
+        u128::from(u64::from_le_bytes(*head)) | tail >> (8 * (16 - text.len())) & TAIL
+    } else {
+        u128::from(load_word(text))
+    };
+    u8x16::new(bytes.to_le_bytes())
+}
+
+/// The bytes behind the first eight.
+const TAIL: u128 = u128::MAX << 64;
+
+/// Fewer than eight bytes, the first one lowest.
+#[inline]
+fn load_word(text: &[u8]) -> u64 {
+    if let (Some(head), Some(tail)) = (text.first_chunk(), text.last_chunk()) {
+        let tail = u64::from(u32::from_le_bytes(*tail)) << (8 * (text.len() - 4));
+        return u64::from(u32::from_le_bytes(*head)) | tail;
+    }
+    match *text {
+        [first] => u64::from(first),
+        [first, second] => u64::from(u16::from_le_bytes([first, second])),
+        [first, second, third] => u64::from(u32::from_le_bytes([first, second, third, 0])),
+        _ => 0,
+    }
+}
+
 #[inline]
 fn ends_of_16(bytes: &[u8; 16]) -> u64 {
     let bytes = u8x16::new(*bytes);

@@ -12,6 +12,11 @@
 
 use super::scan::{WINDOW, ends_of_front, ends_of_window};
 
+/// The line ends of up to 512 bytes that were searched before, 64 to a mask, and a mask more for who writes them.
+pub(crate) type Ends = [u64; 9];
+
+pub(crate) const NO_ENDS: Ends = [0; 9];
+
 /// Whether this byte ends a line.
 #[inline]
 pub(crate) const fn ends_line(byte: u8) -> bool {
@@ -38,27 +43,24 @@ impl LineEnds {
         }
     }
 
-    /// Looks at all of a slice that is no longer than a window.
+    /// The line ends of a slice that is no longer than a window.
     #[inline]
-    pub(crate) fn of_short(bytes: &[u8]) -> Self {
-        #[cfg(test)]
-        crate::wire::decode::count_scanned(bytes.len());
+    pub(crate) const fn of_short(mask: u64) -> Self {
         Self {
             start: 0,
-            mask: ends_of_front(bytes),
+            mask,
             none_from: usize::MAX,
         }
     }
 
-    /// Whether a line ends in the window.
+    /// Returns the position of the first byte at or after `from` that ends a line. `known`: all that do.
     #[inline]
-    pub(crate) const fn any(&self) -> bool {
-        self.mask != 0
-    }
-
-    /// Returns the position of the first byte at or after `from` that ends a line.
-    #[inline]
-    pub(crate) fn find(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+    pub(crate) fn find(
+        &mut self,
+        bytes: &[u8],
+        from: usize,
+        known: Option<&Ends>,
+    ) -> Option<usize> {
         let offset = from.wrapping_sub(self.start);
         if offset < WINDOW {
             let ends = self.mask >> offset;
@@ -66,7 +68,10 @@ impl LineEnds {
                 return Some(from + ends.trailing_zeros() as usize);
             }
         }
-        self.search(bytes, from)
+        match known {
+            None => self.search(bytes, from),
+            Some(known) => self.search_known(known, bytes.len(), from),
+        }
     }
 
     #[inline(never)]
@@ -84,6 +89,25 @@ impl LineEnds {
             self.none_from = from;
         }
         found
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn search_known(&mut self, known: &Ends, len: usize, from: usize) -> Option<usize> {
+        let mut skipped = from % WINDOW;
+        for (window, &ends) in known.iter().enumerate().skip(from / WINDOW) {
+            let start = window * WINDOW;
+            if start >= len {
+                break;
+            }
+            let mask = ends >> skipped << skipped;
+            if mask != 0 {
+                (self.start, self.mask) = (start, ends);
+                return Some(start + mask.trailing_zeros() as usize);
+            }
+            skipped = 0;
+        }
+        None
     }
 
     #[inline]
