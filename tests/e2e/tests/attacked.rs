@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use sse_proto::OwnedMessageEvent;
 
-use crate::support::{EXAMPLES, EventStream, PATIENCE, Request, Server, each, until};
+use crate::support::{EventStream, Request, Server, each, until};
 
 /// The files that a server may have.
 const FILES: usize = 64;
