@@ -7,8 +7,8 @@ use core::time::Duration;
 ///
 /// Nothing in this crate reads a clock. What needs to wait takes a timer, which any closure from a
 /// [`Duration`] to a future is, so that it is one expression on every runtime: `tokio::time::sleep`,
-/// `async_io::Timer::after`. The page [the life of a stream](crate::guide::life#keeping-it-alive) has it for
-/// the others.
+/// `async_io::Timer::after`. The page on the life of a stream (`guide::life`) has it for the
+/// others.
 ///
 /// What the future gives is not looked at. It is polled where the adapter is polled, so a runtime
 /// whose timers need its context, as tokio's do, needs nothing more. A future that was dropped
