@@ -7,7 +7,11 @@
 //!
 //! Nobody can tell: what is gathered completes no item, changes no last event ID and passes no limit. That is known
 //! without reading it. Items end with blank lines, `retry` lines and comments, and no line has more bytes than all that
-//! is gathered.
+//! is gathered. (`retry` lines and comments that are handed out are for the readers of lines, with all of their chunk.)
+//!
+//! Each chunk is first [offered](Decoder::offer): one in which no item can end joins what is gathered, and that was all.
+//! Of any other, [`gather`](Decoder::gather) has the blocks read that it ends, each with what was gathered of it, and
+//! gathers what is behind them. Whoever else reads a line [settles](Decoder::settle) first.
 
 use alloc::boxed::Box;
 use core::mem;
