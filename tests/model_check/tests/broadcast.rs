@@ -174,7 +174,7 @@ fn subscribers_come_and_go_while_others_wait() {
         publish(&broadcast);
         broadcast.close(Some(Frame::new(&Event::message("bye"))));
         assert_eq!(reader.join().unwrap(), frames(1..=1) + "data: bye\n\n");
-        assert_eq!(broadcast.is_closed(), true);
+        assert!(broadcast.is_closed());
     });
 }
 
