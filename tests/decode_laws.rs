@@ -32,8 +32,61 @@ fn plan() -> impl Strategy<Value = Vec<usize>> {
     ]
 }
 
+/// Pieces about the length below which they are gathered, and each taken in any way.
+fn mixed_plan() -> impl Strategy<Value = Vec<(usize, laws::Way)>> {
+    let len = prop_oneof![4 => 0..8_usize, 4 => 0..71_usize, 1 => 60..70_usize];
+    prop::collection::vec((len, prop::sample::select(&laws::WAYS[..])), 0..120)
+}
+
+/// Complete blocks in a row, so that more comes than is gathered at once.
+fn blocks() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop_oneof![
+        4 => (0..300_usize).prop_map(|len| format!("data: {}", "x".repeat(len))),
+        2 => Just("data: a\u{20AC}\u{1F600}".to_owned()),
+        1 => (0..60_usize).prop_map(|len| format!("event: {}", "e".repeat(len))),
+        1 => (0..60_usize).prop_map(|len| format!("id: {}", "7".repeat(len))),
+        1 => (0..100_usize).prop_map(|len| format!(": {}", "c".repeat(len))),
+        1 => (0..100_usize).prop_map(|len| format!("{}: y", "u".repeat(len))),
+        1 => Just("id: a\0b".to_owned()),
+        1 => Just("retry: 25".to_owned()),
+        1 => Just("retry: x".to_owned()),
+        4 => Just(String::new()),
+    ];
+    let end = prop::sample::select(vec!["\n", "\n", "\r\n", "\r"]);
+    prop::collection::vec((line, end), 0..20).prop_map(|lines| {
+        let lines = lines
+            .into_iter()
+            .flat_map(|(line, end)| [line, end.to_owned()]);
+        lines.collect::<String>().into_bytes()
+    })
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let limits = prop::option::of(prop_oneof![
+        (0..64_usize, 0..128_usize),
+        (0..600_usize, 0..1200_usize),
+        (500..530_usize, 500..530_usize),
+    ]);
+    (any::<[bool; 3]>(), limits).prop_map(|([comments, last_event_ids, end_at_limit], limits)| {
+        Settings {
+            comments,
+            last_event_ids,
+            last_event_id: "seed".to_owned(),
+            limits,
+            end_at_limit,
+        }
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn whoever_takes_a_piece_tells_at_once(
+        stream in prop_oneof![stream(), blocks()], plan in mixed_plan(), settings in settings(),
+    ) {
+        laws::each_piece_tells_what_it_completes(&stream, &plan, &settings);
+    }
 
     #[test]
     fn laws_2_3_and_7(stream in stream(), plan in plan(), line in 0..64_usize, event in 0..128_usize) {

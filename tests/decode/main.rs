@@ -4,6 +4,7 @@ mod connections;
 #[cfg(feature = "std")]
 mod layers;
 mod limits;
+mod tiny_chunks;
 
 use sse_proto::{Chunk, Decoder, Item};
 

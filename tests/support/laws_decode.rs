@@ -120,50 +120,61 @@ pub fn run(
     let mut decoder = decoder(settings);
     let mut said = Vec::new();
     for piece in pieces(stream, plan) {
-        let mut chunk = Chunk::new(piece);
-        let mut input = piece;
-        loop {
-            let before = if way == Way::Chunk {
-                chunk.remaining()
-            } else {
-                input
-            };
-            let step = match way {
-                Way::Slice => decoder
-                    .decode(&mut input)
-                    .map(|item| item.as_ref().map(say)),
-                Way::Chunk => decoder
-                    .decode_chunk(&mut chunk)
-                    .map(|item| item.as_ref().map(say)),
-                Way::Owned => decoder
-                    .decode_owned(&mut input)
-                    .map(|item| item.map(say_owned)),
-            };
-            let after = if way == Way::Chunk {
-                chunk.remaining()
-            } else {
-                input
-            };
-            assert!(before.ends_with(after), "a step takes from the front");
-            match step {
-                Ok(Some(one)) => {
-                    assert!(
-                        after.len() < before.len(),
-                        "a step with an item takes bytes"
-                    );
-                    said.push(one);
-                }
-                Ok(None) => {
-                    assert!(after.is_empty(), "`None` means that all is taken");
-                    look(&decoder);
-                    break;
-                }
-                Err(error) => said.push(say_error(error)),
-            }
-            look(&decoder);
-        }
+        take(&mut decoder, piece, way, &mut said, &mut look);
     }
     (said, decoder.last_event_id().into_owned())
+}
+
+/// Has a decoder take all of a piece.
+fn take(
+    decoder: &mut Decoder,
+    piece: &[u8],
+    way: Way,
+    said: &mut Vec<Said>,
+    look: &mut impl FnMut(&Decoder),
+) {
+    let mut chunk = Chunk::new(piece);
+    let mut input = piece;
+    loop {
+        let before = if way == Way::Chunk {
+            chunk.remaining()
+        } else {
+            input
+        };
+        let step = match way {
+            Way::Slice => decoder
+                .decode(&mut input)
+                .map(|item| item.as_ref().map(say)),
+            Way::Chunk => decoder
+                .decode_chunk(&mut chunk)
+                .map(|item| item.as_ref().map(say)),
+            Way::Owned => decoder
+                .decode_owned(&mut input)
+                .map(|item| item.map(say_owned)),
+        };
+        let after = if way == Way::Chunk {
+            chunk.remaining()
+        } else {
+            input
+        };
+        assert!(before.ends_with(after), "a step takes from the front");
+        match step {
+            Ok(Some(one)) => {
+                assert!(
+                    after.len() < before.len(),
+                    "a step with an item takes bytes"
+                );
+                said.push(one);
+            }
+            Ok(None) => {
+                assert!(after.is_empty(), "`None` means that all is taken");
+                look(decoder);
+                return;
+            }
+            Err(error) => said.push(say_error(error)),
+        }
+        look(decoder);
+    }
 }
 
 /// Law 2: any chunking of a byte stream decodes to what the whole decodes to.
@@ -186,6 +197,30 @@ pub fn decoder_is_the_oracle(stream: &[u8], plan: &[usize], settings: &Settings)
             run(stream, plan, way, settings, |_| {}),
             expected,
             "{way:?}, in chunks {plan:?}"
+        );
+    }
+}
+
+/// Laws 2 and 3 as time goes: whichever way takes each piece, behind it all is told that the oracle makes of what has come
+/// so far, and the last event ID is the one there.
+pub fn each_piece_tells_what_it_completes(
+    stream: &[u8],
+    plan: &[(usize, Way)],
+    settings: &Settings,
+) {
+    let mut decoder = decoder(settings);
+    let (mut said, mut came) = (Vec::new(), 0);
+    let lens: Vec<usize> = plan.iter().map(|&(len, _)| len).collect();
+    let ways = plan.iter().map(|&(_, way)| way).chain([Way::Slice]);
+    for (piece, way) in pieces(stream, &lens).into_iter().zip(ways) {
+        take(&mut decoder, piece, way, &mut said, &mut |_| {});
+        came += piece.len();
+        let (expected, last_event_id) = oracle::decode(&stream[..came], settings);
+        assert_eq!(said, expected, "behind {came} bytes, {plan:?}");
+        assert_eq!(
+            decoder.last_event_id(),
+            last_event_id,
+            "behind {came} bytes, {plan:?}"
         );
     }
 }
@@ -221,6 +256,9 @@ pub fn memory_stays_within_the_limits(stream: &[u8], plan: &[usize], line: usize
     }
 }
 
+/// The longest stream that is looked at behind each piece.
+const SHORT: usize = 128;
+
 /// All laws on one stream, as fuzz targets and seeds ask for it.
 pub fn all(stream: &[u8], plan: &[usize], line: usize, event: usize) {
     for settings in [
@@ -244,6 +282,11 @@ pub fn all(stream: &[u8], plan: &[usize], line: usize, event: usize) {
     ] {
         any_chunking_is_the_whole(stream, plan, &settings);
         decoder_is_the_oracle(stream, plan, &settings);
+        // The oracle reads all anew for each piece.
+        if stream.len() <= SHORT {
+            let plan: Vec<_> = plan.iter().copied().zip(WAYS.into_iter().cycle()).collect();
+            each_piece_tells_what_it_completes(stream, &plan, &settings);
+        }
     }
     memory_stays_within_the_limits(stream, plan, line, event);
 }

@@ -5,6 +5,7 @@ use core::task::Waker;
 
 use bytes::Bytes;
 
+use super::index::Index;
 use super::log::Log;
 use super::waiting::{self, Waiting};
 use crate::server::panics::Panics;
@@ -20,6 +21,8 @@ pub(super) struct Core {
     /// [`version`].
     version: AtomicU64,
     state: Mutex<State>,
+    /// Locked before the state, never while that is.
+    index: Mutex<Index>,
 }
 
 pub(super) struct State {
@@ -55,7 +58,13 @@ impl Core {
                 subscribers: 0,
                 lagged: 0,
             }),
+            index: Mutex::new(Index::new()),
         }
+    }
+
+    /// Where ids of the user's stand, for one who asks.
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[inline]

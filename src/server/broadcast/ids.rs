@@ -1,15 +1,12 @@
-//! Ids: those that the broadcast assigns, and where an id stands in the log.
+//! Ids: those that the broadcast assigns, and what the log keeps of the user's. Where one stands is found
+//! in `index.rs`.
 //!
-//! The index has a hash of its own, since an id is hashed with each publication, under the lock: in a
+//! Ids have a hash of their own, since one is hashed with each publication, under the lock: in a
 //! loop of nothing else it takes 4 ns for ids of 7, 15 and 32 bytes, where std's keyed one takes 13, 14
-//! and 16. It is entered only when somebody asks for an id, with all that came since the last time:
-//! most that is published is gone before, and to enter it and take it out again is a quarter of the
-//! time of a small publication.
+//! and 16.
 
 use alloc::collections::VecDeque;
-use core::hash::{BuildHasher, Hasher};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use core::hash::BuildHasher;
 use std::hash::RandomState;
 
 use super::scope::Scope;
@@ -93,15 +90,11 @@ fn digits(text: &str) -> Option<u64> {
     canonical.then(|| text.parse().ok())?
 }
 
-/// Where the ids of the user's stand, by their hashes; and those that are remembered though their
-/// frames are gone.
-pub(super) struct Index {
+/// How ids are hashed, and those that are remembered though their frames are gone.
+pub(super) struct Remembered {
     key: u64,
-    places: HashMap<u64, u64, AsItIs>,
-    /// The number of the first frame that is not entered in `places`.
-    next: u64,
     gone: VecDeque<Gone>,
-    remembered: usize,
+    most: usize,
     /// The number of the last frame of somebody's that is not remembered any more; 0 if all are.
     forgotten_scope: u64,
 }
@@ -115,14 +108,12 @@ struct Gone {
 /// Stands for no id.
 pub(super) const NO_ID: u64 = 0;
 
-impl Index {
-    pub(super) fn new(remembered: usize) -> Self {
+impl Remembered {
+    pub(super) fn new(most: usize) -> Self {
         Self {
             key: RandomState::new().hash_one(0),
-            places: HashMap::default(),
-            next: 1,
             gone: VecDeque::new(),
-            remembered,
+            most,
             forgotten_scope: 0,
         }
     }
@@ -132,30 +123,20 @@ impl Index {
         hash(self.key, id).max(NO_ID + 1)
     }
 
-    /// Enters what is not entered yet: of the frames that are gone, then of those `here`, given with
-    /// their hashes in order. An id that recurs stands for its last frame.
-    pub(super) fn enter(&mut self, here: impl Iterator<Item = (u64, u64)>) {
-        let first = self.gone.partition_point(|gone| gone.number < self.next);
-        let gone = self
-            .gone
-            .range(first..)
-            .map(|gone| (gone.number, gone.hash));
-        for (number, hash) in gone.chain(here) {
-            if hash != NO_ID {
-                self.places.insert(hash, number);
-            }
-            self.next = number + 1;
-        }
+    pub(super) fn len(&self) -> usize {
+        self.gone.len()
     }
 
-    /// The number of the first frame that is not entered.
-    pub(super) fn next(&self) -> u64 {
-        self.next
+    /// The number of the first frame that is remembered.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.gone.front().map(|gone| gone.number)
     }
 
-    /// Finds what was entered.
-    pub(super) fn find(&self, hash: u64) -> Option<u64> {
-        self.places.get(&hash).copied()
+    /// The numbers and the hashes of what is remembered, from a number on.
+    pub(super) fn from(&self, number: u64) -> impl Iterator<Item = (u64, u64)> {
+        let first = self.gone.partition_point(|gone| gone.number < number);
+        let behind = self.gone.range(first..);
+        behind.map(|gone| (gone.number, gone.hash))
     }
 
     /// Takes what is to be remembered of a frame that is gone.
@@ -172,18 +153,10 @@ impl Index {
         if let (Some(_), Some(last)) = (&scope, self.gone.back_mut()) {
             last.scope = scope;
         }
-        while self.gone.len() > self.remembered {
+        while self.gone.len() > self.most {
             if let Some(first) = self.gone.pop_front() {
                 if first.scope.is_some() {
                     self.forgotten_scope = first.number;
-                }
-                if first.number < self.next {
-                    // One lookup. It may stand for a later frame by now.
-                    if let Entry::Occupied(place) = self.places.entry(first.hash) {
-                        if *place.get() == first.number {
-                            place.remove();
-                        }
-                    }
                 }
             }
         }
@@ -229,27 +202,3 @@ fn hash(key: u64, text: &[u8]) -> u64 {
 
 /// 2^64 divided by the golden ratio.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// The keys are hashes already.
-#[derive(Clone, Copy, Default)]
-struct AsItIs(u64);
-
-impl BuildHasher for AsItIs {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        *self
-    }
-}
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _bytes: &[u8]) {}
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}

@@ -11,7 +11,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::chunk::Chunk;
-use super::ids::{Index, NO_ID};
+use super::ids::{NO_ID, Remembered};
 use super::place::Place;
 use super::retention::Retention;
 use super::scope::Scope;
@@ -27,7 +27,7 @@ pub(super) struct Log {
     /// Where the first entry begins.
     pub(super) start: u64,
     pub(super) segments: Segments,
-    pub(super) index: Index,
+    pub(super) remembered: Remembered,
     /// The last join of several frames, for the next at the same place.
     pub(super) join: Option<Chunk>,
     /// How many have read all.
@@ -59,7 +59,7 @@ impl Log {
             oldest: 1,
             start: 0,
             segments: Segments::new(retention.bytes()),
-            index: Index::new(retention.remembered_ids()),
+            remembered: Remembered::new(retention.remembered_ids()),
             join: None,
             at_head: 0,
             fallen: 0,
@@ -134,7 +134,7 @@ impl Log {
             let start = self.entries.back().map_or(self.start, |last| last.end);
             let start = start + u64::from(id.start);
             let text = self.segments.within_frame(start, start + u64::from(id.len));
-            hash = self.index.hash(text);
+            hash = self.remembered.hash(text);
         }
         let now = self.now.unwrap_or_default();
         if self.retention.age().is_some() && self.times.back().is_none_or(|&(_, time)| time < now) {
@@ -169,7 +169,7 @@ impl Log {
         {
             self.join = None;
         }
-        self.index.remember(gone.hash, self.oldest, gone.scope);
+        self.remembered.remember(gone.hash, self.oldest, gone.scope);
         self.oldest += 1;
         self.start = gone.end;
         self.segments.release(gone.end);
@@ -265,12 +265,23 @@ impl Log {
         entry.id.text(frame)
     }
 
-    /// Returns the number of the last frame that had this id, or another of the same hash.
-    pub(super) fn find(&mut self, id: &str) -> Option<u64> {
-        let first = self.index.next().max(self.oldest);
-        let new = self.entries.range(self.place(first)..);
-        self.index.enter((first..).zip(new.map(|entry| entry.hash)));
-        self.index.find(self.index.hash(id.as_bytes()))
+    /// The numbers and the hashes of the ids of what is remembered and of what is here, from a number on.
+    pub(super) fn ids_from(&self, number: u64) -> impl Iterator<Item = (u64, u64)> {
+        let first = number.max(self.oldest);
+        let here = self
+            .entries
+            .range(self.place(first).min(self.entries.len())..);
+        let here = (first..).zip(here.map(|entry| entry.hash));
+        self.remembered.from(number).chain(here)
+    }
+
+    /// Whether a frame had this id; of one that is gone, the hash is all there is of it.
+    pub(super) fn has_id(&self, number: u64, id: &str) -> bool {
+        if number >= self.oldest {
+            return self.id(number) == Some(id);
+        }
+        let hash = self.remembered.hash(id.as_bytes());
+        self.remembered.from(number).next() == Some((number, hash))
     }
 
     /// Returns whose a frame is, also one that is gone: `Err` if that is forgotten.
@@ -278,7 +289,7 @@ impl Log {
         let at = number.checked_sub(self.oldest);
         match at.and_then(|at| self.entries.get(usize::try_from(at).ok()?)) {
             Some(entry) => Ok(entry.scope.as_ref()),
-            None => self.index.scope_of_gone(number),
+            None => self.remembered.scope_of_gone(number),
         }
     }
 

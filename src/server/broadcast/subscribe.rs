@@ -168,7 +168,10 @@ pub(super) fn subscribe(
         let head = state.log.head();
         return Subscribed::Live(Subscription::new(core, &mut state, head, filter));
     };
-    let found = find(&mut core.lock(), core.epoch, text);
+    let found = match core.epoch {
+        None => find(core, text),
+        Some(epoch) => find_assigned(&core.lock(), epoch, text),
+    };
     // The predicate runs without the lock. What it says of a frame stays true, whatever goes
     // meanwhile.
     let found = found.filter(|found| options.sees(found.scope.as_ref()));
@@ -200,15 +203,19 @@ pub(super) fn subscribe(
     }
 }
 
-fn find(state: &mut State, epoch: Option<u64>, text: &str) -> Option<Found> {
-    let log = &mut state.log;
-    let Some(epoch) = epoch else {
-        let number = log.find(text)?;
-        // The hash of an id that is gone is all there is of it.
-        let is_it = number < log.oldest() || log.id(number) == Some(text);
-        let scope = log.scope(number).ok()?.cloned();
-        return is_it.then_some(Found { number, scope });
-    };
+/// Finds an id of the user's.
+fn find(core: &Core, text: &str) -> Option<Found> {
+    let mut index = core.index();
+    index.update(core);
+    let state = core.lock();
+    let log = &state.log;
+    let number = index.find(log.remembered.hash(text.as_bytes()))?;
+    let scope = log.scope(number).ok()?.cloned();
+    log.has_id(number, text).then_some(Found { number, scope })
+}
+
+fn find_assigned(state: &State, epoch: u64, text: &str) -> Option<Found> {
+    let log = &state.log;
     let id = Assigned::parse(text).filter(|id| id.epoch == epoch && id.number < log.head())?;
     // A place is nobody's. The place in front of the first frame has no frame.
     let scope = match id.number {
@@ -253,11 +260,8 @@ mod tests {
         let broadcast = Broadcast::new(Retention::new());
         let published = broadcast.publish(&Event::message("x").with_id(1_u32));
         assert_eq!(published, Ok(1));
-        let mut state = broadcast.core.lock();
-        assert_eq!(state.log.find("1"), Some(1), "so it is entered");
-        let hash = state.log.index.hash(b"other");
-        state.log.index.enter([(1, hash)].into_iter());
-        drop(state);
+        let hash = broadcast.core.lock().log.remembered.hash(b"other");
+        broadcast.core.index().insert(hash, 1);
         let ask = |id| broadcast.subscribe(Some(&EventId::from_static(id)));
         assert!(matches!(ask("other"), Subscribed::Unknown(_)));
         assert!(matches!(ask("1"), Subscribed::Resumed { .. }));

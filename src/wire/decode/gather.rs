@@ -7,9 +7,14 @@
 //!
 //! Nobody can tell: what is gathered completes no item, changes no last event ID and passes no limit. That is known
 //! without reading it. Items end with blank lines, `retry` lines and comments, and no line has more bytes than all that
-//! is gathered.
+//! is gathered. (`retry` lines and comments that are handed out are for the readers of lines, with all of their chunk.)
+//!
+//! Each chunk is first [offered](Decoder::offer): one in which no item can end joins what is gathered, and that was all.
+//! Of any other, [`gather`](Decoder::gather) has the blocks read that it ends, each with what was gathered of it, and
+//! gathers what is behind them. Whoever else reads a line [settles](Decoder::settle) first.
 
 use alloc::boxed::Box;
+use core::mem;
 
 use super::Decoder;
 use super::chunk::Chunk;
@@ -76,7 +81,8 @@ impl Decoder {
         if self.has_large_buffers {
             self.give_back_item();
         }
-        if chunk.marks().has_other_items() {
+        // (Comments may be asked for when some of the chunk is read.)
+        if chunk.marks().has_other_items() || (self.comments && chunk.at > 0) {
             return None;
         }
         while !chunk.is_empty() {
@@ -97,15 +103,12 @@ impl Decoder {
         let blank_lines = chunk.marks().blank_lines(chunk.at);
         let mut line_taken = 0;
         match self.line {
-            Line::Start if chunk.bytes[chunk.at] == b':' => {
-                // Comments that are handed out.
-                if self.comments {
-                    return None;
-                }
+            Line::Ignored => {
                 self.pass_over_line(chunk);
                 return Some(Step::More);
             }
-            Line::Ignored => {
+            // No comment that is handed out: that is another item.
+            Line::Start if chunk.bytes[chunk.at] == b':' => {
                 self.pass_over_line(chunk);
                 return Some(Step::More);
             }
@@ -183,7 +186,10 @@ impl Decoder {
             return Step::More;
         };
         self.resumes = self.late_line_feed || !matches!(self.line, Line::Start);
+        // None is gathered that is handed out. Some may be asked for behind these.
+        let comments = mem::take(&mut self.comments);
         let mut step = self.read(&mut gathered.chunk());
+        self.comments = comments;
         if step == Step::Event {
             step = Step::GatheredEvent;
             gathered.lend();

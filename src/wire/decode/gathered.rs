@@ -127,13 +127,16 @@ impl Marks {
     pub(super) fn of(bytes: &[u8], before: u8, comments: bool) -> Self {
         #[cfg(test)]
         super::count_scanned(bytes.len());
-        let [cr, lf, r] = masks_of_short(bytes, [CR, LF, b'r']);
+        // What begins a line that may be an item: a comment that is handed out, or else `retry`, which the end of the
+        // line tells too if comments are.
+        let begins_item = if comments { b':' } else { b'r' };
+        let [cr, lf, begins_item] = masks_of_short(bytes, [CR, LF, begins_item]);
         let behind_cr = cr << 1 | u64::from(before == CR);
         let behind_lf = lf << 1 | u64::from(before == LF);
         let line_starts = behind_lf | (behind_cr & !lf);
         let line_ends = cr | lf;
-        // What may be `retry` lines, and all lines if comments are handed out.
-        let items = if comments { line_ends } else { line_starts & r };
+        let ends_item = if comments { line_ends } else { 0 };
+        let items = line_starts & begins_item | ends_item;
         let flag = if items == 0 { 0 } else { FLAG };
         Self {
             line_ends,

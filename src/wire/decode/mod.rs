@@ -165,6 +165,7 @@ impl Decoder {
 
     /// Sets whether comments are handed out; by default they are passed over. Comments that are handed out count
     /// against the limit of a line, and one past it costs the block that it stands in, as any line does.
+    /// Changed within a stream, it counts for the lines that begin behind.
     #[must_use]
     pub const fn with_comments(mut self, comments: bool) -> Self {
         self.comments = comments;

@@ -79,6 +79,34 @@ fn a_client_that_comes_back_has_all_once_whatever_is_published_meanwhile() {
 }
 
 #[test]
+fn ids_of_the_users_are_found_whoever_asks_meanwhile() {
+    check(|| {
+        let broadcast = Broadcast::new(Retention::new());
+        let publish = |broadcast: &Broadcast, id: u64| {
+            let event = Event::message("x").with_id(id);
+            broadcast.publish(&event).expect("it is open");
+        };
+        publish(&broadcast, 1);
+        let publisher = broadcast.clone();
+        thread::spawn(move || {
+            publish(&publisher, 2);
+            publish(&publisher, 3);
+        });
+        let other = broadcast.clone();
+        thread::spawn(move || {
+            let unknown = other.subscribe(Some(&EventId::from_static("4")));
+            assert!(matches!(unknown, Subscribed::Unknown(_)));
+        });
+        let id = EventId::from_static("1");
+        let Subscribed::Resumed { subscription, .. } = broadcast.subscribe(Some(&id)) else {
+            panic!("it is there");
+        };
+        drop(broadcast);
+        assert_eq!(all(subscription), "id: 2\ndata: x\n\nid: 3\ndata: x\n\n");
+    });
+}
+
+#[test]
 fn filtered_subscribers_lose_nothing_either() {
     check(|| {
         let broadcast = assigning();
@@ -146,7 +174,7 @@ fn subscribers_come_and_go_while_others_wait() {
         publish(&broadcast);
         broadcast.close(Some(Frame::new(&Event::message("bye"))));
         assert_eq!(reader.join().unwrap(), frames(1..=1) + "data: bye\n\n");
-        assert_eq!(broadcast.is_closed(), true);
+        assert!(broadcast.is_closed());
     });
 }
 

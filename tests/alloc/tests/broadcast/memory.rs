@@ -111,6 +111,7 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
                     let broadcast = Broadcast::new(retention);
                     let subscription = broadcast.subscribe(None).or_live();
                     let scope = Scope::new("somebody");
+                    let unknown = EventId::from_static("none");
                     let (mut bytes, mut number) = (0, 0_u32);
                     while bytes < 2 * retention.bytes() && number < 60_000 {
                         let len = lens[number as usize % lens.len()];
@@ -127,7 +128,12 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
                         };
                         // One above the limit by its fields is refused.
                         let _ = published;
+                        // The index is kept for those who ask.
+                        if number % 1_000 == 0 {
+                            drop(broadcast.subscribe(Some(&unknown)));
+                        }
                     }
+                    drop(broadcast.subscribe(Some(&unknown)));
                     kept = Some((broadcast, subscription));
                 });
                 let (held, most) = (held(made), most(retention));
