@@ -5,7 +5,7 @@ use core::task::Waker;
 
 use bytes::Bytes;
 
-use super::index::Index;
+use super::index::{Index, New};
 use super::log::Log;
 use super::waiting::{self, Waiting};
 use crate::server::panics::Panics;
@@ -62,9 +62,17 @@ impl Core {
         }
     }
 
-    /// Where ids of the user's stand, for one who asks.
+    /// Where ids of the user's stand, for one who asks: of all that was published before the call.
     pub(super) fn index(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = self.next_number();
+        while index.next() < head {
+            // Without the lock of the log from here on.
+            let new = New::of(&self.lock().log, index.next());
+            let Some(new) = new else { break };
+            index.enter(&new);
+        }
+        index
     }
 
     #[inline]

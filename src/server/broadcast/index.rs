@@ -10,7 +10,6 @@ use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hasher};
 use std::collections::HashMap;
 
-use super::core::Core;
 use super::ids::NO_ID;
 use super::log::Log;
 
@@ -23,7 +22,7 @@ pub(super) struct Index {
 }
 
 /// What is not entered yet.
-struct New {
+pub(super) struct New {
     /// Numbers and hashes, in order.
     ids: Vec<(u64, u64)>,
     /// How many frames are in the log or remembered, and the number of the first of them.
@@ -42,16 +41,9 @@ impl Index {
         }
     }
 
-    /// Enters what was published before the call.
-    pub(super) fn update(&mut self, core: &Core) {
-        let head = core.next_number();
-        while self.next < head {
-            let new = New::of(&core.lock().log, self.next);
-            if new.ids.is_empty() {
-                return;
-            }
-            self.enter(&new);
-        }
+    /// The number of the first frame that is not entered.
+    pub(super) fn next(&self) -> u64 {
+        self.next
     }
 
     /// Finds the last frame that had an id of this hash, which may be forgotten by now.
@@ -60,7 +52,7 @@ impl Index {
     }
 
     /// An id that recurs stands for its last frame.
-    fn enter(&mut self, new: &New) {
+    pub(super) fn enter(&mut self, new: &New) {
         // What is forgotten is at most an eighth, so each id that is entered is looked at some times at most.
         if self.places.len() + new.ids.len() > new.kept + new.kept / 8 {
             self.places.retain(|_, number| *number >= new.first);
@@ -80,12 +72,14 @@ impl Index {
 }
 
 impl New {
-    fn of(log: &Log, next: u64) -> Self {
-        Self {
-            ids: log.ids_from(next).take(MOST).collect(),
+    /// Copies the next of them, from a number on; `None` if there are none.
+    pub(super) fn of(log: &Log, next: u64) -> Option<Self> {
+        let ids: Vec<_> = log.ids_from(next).take(MOST).collect();
+        (!ids.is_empty()).then(|| Self {
+            ids,
             kept: log.frames() + log.remembered.len(),
             first: log.remembered.first().unwrap_or(log.oldest()),
-        }
+        })
     }
 }
 
@@ -135,9 +129,9 @@ mod tests {
                 .with_remembered_ids(3 * MOST),
         );
         publish(&broadcast, 0..all);
-        assert_eq!(New::of(&broadcast.core.lock().log, 1).ids.len(), MOST);
-        let mut index = broadcast.core.index();
-        index.update(&broadcast.core);
+        let first = New::of(&broadcast.core.lock().log, 1);
+        assert_eq!(first.map(|new| new.ids.len()), Some(MOST));
+        let index = broadcast.core.index();
         assert_eq!((index.places.len() as u64, index.next), (all, all + 1));
     }
 
@@ -146,8 +140,7 @@ mod tests {
         let broadcast = Broadcast::new(Retention::new().with_frames(50).with_remembered_ids(30));
         for round in 0..200 {
             publish(&broadcast, round * 7..(round + 1) * 7);
-            let mut index = broadcast.core.index();
-            index.update(&broadcast.core);
+            let index = broadcast.core.index();
             assert!(index.places.len() <= 80 + 10);
         }
     }

@@ -13,7 +13,8 @@ use core::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
-use super::subscription::{Subscription, SubscriptionEnd};
+use super::end::SubscriptionEnd;
+use super::subscription::Subscription;
 use crate::server::adapt::Until;
 use crate::server::channel::{EventStream, Shared, Sharing};
 use crate::server::state::CloseReason;

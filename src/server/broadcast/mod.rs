@@ -17,6 +17,7 @@
 
 mod chunk;
 mod core;
+mod end;
 mod filter;
 mod ids;
 mod index;
@@ -41,6 +42,7 @@ use ::core::time::Duration;
 use alloc::sync::Arc;
 
 use self::core::Core;
+pub use self::end::SubscriptionEnd;
 use self::log::Log;
 pub use self::merge::Merged;
 pub use self::options::{Metadata, SubscribeOptions};
@@ -49,7 +51,7 @@ pub use self::retention::Retention;
 pub use self::scope::Scope;
 pub use self::statistics::BroadcastStatistics;
 pub use self::subscribe::{Restart, Subscribed};
-pub use self::subscription::{Subscription, SubscriptionEnd};
+pub use self::subscription::Subscription;
 use crate::sync::Ordering;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;

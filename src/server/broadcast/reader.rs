@@ -6,10 +6,10 @@ use core::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::core::{Core, Identity, State, version};
+use super::end::SubscriptionEnd;
 use super::filter::Filter;
 use super::log::Log;
 use super::options::Share;
-use super::subscription::SubscriptionEnd;
 use super::waiting::{self, NOWHERE};
 use crate::server::now::NOW;
 use crate::sync::MutexGuard;

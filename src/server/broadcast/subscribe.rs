@@ -205,8 +205,7 @@ pub(super) fn subscribe(
 
 /// Finds an id of the user's.
 fn find(core: &Core, text: &str) -> Option<Found> {
-    let mut index = core.index();
-    index.update(core);
+    let index = core.index();
     let state = core.lock();
     let log = &state.log;
     let number = index.find(log.remembered.hash(text.as_bytes()))?;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
 use super::core::{Core, State};
+use super::end::SubscriptionEnd;
 use super::filter::Filter;
 use super::ids::Assigned;
 use super::reader::{Phase, Reader};
@@ -38,16 +39,6 @@ use crate::wire::field::EventId;
 pub struct Subscription {
     core: Arc<Core>,
     reader: Reader,
-}
-
-/// Why a [`Subscription`] has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SubscriptionEnd {
-    /// The broadcast was closed, and all was delivered.
-    Closed,
-    /// It lagged: its next frame was not retained any more.
-    Lagged,
 }
 
 impl Subscription {

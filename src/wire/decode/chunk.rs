@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::gathered::Marks;
 use super::item::Text;
+use super::marks::Marks;
 use super::place::Place;
 use crate::wire::line::WINDOW;
 use crate::wire::line::stream::{Ends, LineEnd, LineEnds, find_long_line_end};

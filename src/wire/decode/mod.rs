@@ -17,6 +17,7 @@ mod gathered;
 mod item;
 mod limits;
 mod machine;
+mod marks;
 mod memory;
 mod owned;
 mod place;
