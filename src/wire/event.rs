@@ -11,7 +11,7 @@ use super::field::{EventId, EventType};
 /// Borrows what it is made of: building and encoding an event from `&str` allocates nothing.
 /// [`into_owned`](Self::into_owned) gives one that outlives its parts.
 ///
-/// An event has data, by default empty, so it always fires at the client. Blocks that must not fire
+/// An event has data, by default empty, so it is always dispatched at the client. Blocks that are not to be dispatched
 /// (only a reconnection time, only an id, only a comment) begin with [`block`](Self::block).
 ///
 /// Data and comments hold any text. What changes on the way to the client is this and nothing else:
@@ -46,7 +46,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Makes an event with a type. Its data may be empty; it fires all the same.
+    /// Makes an event with a type. Its data may be empty; it is dispatched all the same.
     #[inline]
     pub fn new(event_type: EventType<'a>, data: impl Into<Cow<'a, str>>) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Makes a block without data, which fires nothing at the client.
+    /// Makes a block without data, which dispatches nothing at the client.
     ///
     /// Its id and its reconnection time count there all the same; a comment keeps the connection
     /// busy; a type has no effect. Local listeners do not see it. A block with nothing in it is a
@@ -152,7 +152,7 @@ impl<'a> Event<'a> {
         self.comment.as_deref()
     }
 
-    /// Returns the data; `None` for a [`block`](Self::block), which fires nothing.
+    /// Returns the data; `None` for a [`block`](Self::block), which dispatches nothing.
     #[inline]
     pub fn data(&self) -> Option<&str> {
         self.data.as_deref()

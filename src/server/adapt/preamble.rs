@@ -18,7 +18,7 @@ use crate::wire::encode;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 
-/// What a stream says before its first event: one block, which fires nothing at the client.
+/// What a stream says before its first event: one block, which dispatches nothing at the client.
 ///
 /// Sent at once, it makes the connection open for the client and for every proxy on the way, which
 /// otherwise may wait for a first byte.
