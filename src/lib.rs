@@ -164,7 +164,7 @@ pub use crate::wire::writer::EventWriter;
 #[cfg(feature = "std")]
 pub use crate::wire::decode::DecodeRead;
 pub use crate::wire::decode::{
-    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, Items, MessageEvent,
     OwnedItem, OwnedMessageEvent, ReceiveError, Text,
 };
 

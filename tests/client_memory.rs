@@ -17,7 +17,9 @@ fn at(seconds: u64) -> Duration {
 #[test]
 fn past_a_limit_the_stream_goes_on_or_the_client_closes() {
     for after in [AfterLimit::SkipBlock, AfterLimit::End] {
-        let limits = DecodeLimits::new().with_event(16).with_after(after);
+        let limits = DecodeLimits::new()
+            .with_max_event_bytes(16)
+            .with_after_limit(after);
         let mut driver = Driver::new(Options::resilient().with_limits(limits));
         driver.open();
         let mut input: &[u8] = b"data: longer than the limit\n\ndata: x\n\n";
@@ -42,8 +44,8 @@ fn past_a_limit_the_stream_goes_on_or_the_client_closes() {
 #[test]
 fn a_client_that_a_limit_has_closed_holds_nothing() {
     let limits = DecodeLimits::new()
-        .with_event(1 << 20)
-        .with_after(AfterLimit::End);
+        .with_max_event_bytes(1 << 20)
+        .with_after_limit(AfterLimit::End);
     let mut driver = Driver::new(Options::resilient().with_limits(limits));
     driver.open();
     let chunk = vec![b'x'; 60_000];

@@ -121,7 +121,7 @@ impl EventSource {
     /// Sets the last event ID that an earlier process has seen last, to resume there.
     #[must_use]
     pub fn with_last_event_id(mut self, id: &EventId<'_>) -> Self {
-        self.decoder = self.decoder.with_last_event_id(&id.to_str());
+        self.decoder = self.decoder.with_last_event_id(id);
         self
     }
 
@@ -199,7 +199,7 @@ impl EventSource {
     /// Takes bytes of the body from the front of `input`, up to and with the first item that they complete.
     ///
     /// Keep the slice in a variable and call until `None`: then all bytes are taken. Where no stream is open, bytes are
-    /// passed over. Items are those of [`Decoder::decode`]; a block that only sets the last event ID is one of them.
+    /// passed over. Items are those of [`Decoder::feed`](crate::Decoder::feed); a block that only sets the last event ID is one of them.
     ///
     /// An error is a [limit](crate::DecodeLimits) passed: the event is lost, and the stream goes on, or with
     /// [`AfterLimit::End`](crate::AfterLimit::End) the client closes.
@@ -212,7 +212,7 @@ impl EventSource {
             *input = &[];
             return None;
         }
-        let step = self.decoder.decode(input).transpose()?;
+        let step = self.decoder.next_of(input).transpose()?;
         self.life.note(now, &step, |item| match item {
             Item::Event(_) => News::Event,
             Item::LastEventId(id) => News::LastEventId(id.to_str()),
@@ -233,7 +233,10 @@ impl EventSource {
             *input = &[];
             return None;
         }
-        let step = self.decoder.decode_owned(input).transpose()?;
+        let mut items = self.decoder.feed(input);
+        let step = items.next_owned().transpose();
+        *input = items.remaining();
+        let step = step?;
         self.life.note(now, &step, |item| match item {
             OwnedItem::Event(_) => News::Event,
             OwnedItem::LastEventId(id) => News::LastEventId(Cow::Borrowed(id)),

@@ -71,7 +71,7 @@
 //!                 let mut input = &buffer[..len];
 //!                 while let Some(item) = source.handle_bytes(started.elapsed(), &mut input) {
 //!                     println!("{item:?}");
-//! #                     if let Some(event) = item.unwrap().event() { seen.push(event.data().into_owned()); }
+//! #                     if let Some(event) = item.unwrap().into_event() { seen.push(event.data().into_owned()); }
 //!                 }
 //!             }
 //!             Err(_) => {

@@ -23,7 +23,7 @@ use crate::wire::decode::{DecodeError, OwnedItem};
 const MAX_TURNS: u32 = 32;
 
 /// What an [`EventSourceStream`] yields.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Update<E> {
     /// The stream is open.

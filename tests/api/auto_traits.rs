@@ -1,7 +1,7 @@
 //! Which types go between threads, and which outlive a panic.
 
 use sse_proto::{
-    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, Items, MessageEvent,
     OwnedItem, OwnedMessageEvent, ReceiveError, Text,
 };
 #[cfg(feature = "std")]
@@ -66,7 +66,7 @@ fn errors_go_everywhere() {
 #[test]
 fn what_is_received_goes_everywhere() {
     assert_eq!(auto_traits!(Decoder), ALL);
-    assert_eq!(auto_traits!(Chunk<'static>), ALL);
+    assert_eq!(auto_traits!(Items<'static, 'static>), ALL);
     assert_eq!(auto_traits!(Item<'static>), ALL);
     assert_eq!(auto_traits!(MessageEvent<'static>), ALL);
     assert_eq!(auto_traits!(Text<'static>), ALL);
@@ -77,7 +77,7 @@ fn what_is_received_goes_everywhere() {
     assert_eq!(auto_traits!(DecodeError), ALL);
     assert_eq!(auto_traits!(ReceiveError<()>), ALL);
     // What is lent is a copy of a few words; a decoder is not, since it has buffers.
-    assert!(has!(Item<'static>: Copy) && has!(Chunk<'static>: Copy));
+    assert!(has!(Item<'static>: Copy));
     assert!(!has!(Decoder: Clone) && has!(OwnedItem: Clone));
 }
 

@@ -1,7 +1,7 @@
 //! The sizes of what is passed around and kept.
 
 use sse_proto::{
-    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, Items, MessageEvent,
     OwnedItem, OwnedMessageEvent, ReceiveError, Text,
 };
 #[cfg(feature = "std")]
@@ -75,11 +75,11 @@ fn no_type_grows_unnoticed() {
         #[cfg(feature = "std")]
         ("Permit", size_of::<Permit>(), 32),
         ("AfterLimit", size_of::<AfterLimit>(), 1),
-        ("Chunk", size_of::<Chunk<'_>>(), 96),
         ("DecodeError", size_of::<DecodeError>(), 16),
         ("DecodeLimits", size_of::<DecodeLimits>(), 32),
         ("Decoder", size_of::<Decoder>(), 464),
         ("Item", size_of::<Item<'_>>(), 80),
+        ("Items", size_of::<Items<'_, '_>>(), 88),
         ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
         ("OwnedItem", size_of::<OwnedItem>(), 48),
         ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),

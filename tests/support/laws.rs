@@ -125,8 +125,13 @@ pub fn arrives_normalized(event: &Event<'_>) {
 pub fn comes_back(event: &Event<'_>, plan: &[usize]) {
     let bytes = to_bytes(event);
     for way in WAYS {
-        let decoded = run(&bytes, plan, way, &Settings::default(), |_| {});
-        assert_eq!(decoded, normalized(event), "{way:?}, in chunks {plan:?}");
+        let decoded = run(&bytes, plan, way, &Settings::default());
+        let shown = bytes.escape_ascii();
+        assert_eq!(
+            decoded,
+            normalized(event),
+            "comes_back: {way:?}, in chunks {plan:?}, \"{shown}\""
+        );
     }
 }
 

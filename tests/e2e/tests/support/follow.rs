@@ -118,7 +118,7 @@ impl Follower {
             Ok(bytes) => {
                 let mut input = &bytes[..];
                 while let Some(item) = self.source.handle_bytes_owned(now, &mut input) {
-                    if let Some(event) = item.expect("no limit").event() {
+                    if let Some(event) = item.expect("no limit").into_event() {
                         self.seen.push(Seen {
                             event_type: event.event_type().to_owned(),
                             last_event_id: event.last_event_id().to_owned(),
