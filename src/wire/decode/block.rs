@@ -219,7 +219,11 @@ impl Block {
     /// Adds a piece of the value to it.
     #[inline]
     pub(super) fn push_piece(&mut self, kind: LineKind, value: ValueSpan, input: &InputChunk<'_>) {
-        self.push(kind, input.bytes_at(value), input.checked(value));
+        if kind == LineKind::Data {
+            self.push_data(input.bytes_at(value), input.checked(value));
+        } else {
+            self.push(kind, input.bytes_at(value), input.checked(value));
+        }
     }
 
     /// Adds the last piece of the value to it, and ends it.

@@ -193,9 +193,38 @@ impl LineReader {
         &self.carry[usize::from(self.value_start)..usize::from(self.carry_len)]
     }
 
+    /// Reads a short chunk without a line end, if it is within a line that was cut and no limit can be near: the path of
+    /// most chunks that are a few bytes long.
+    #[inline]
+    pub(super) fn go_on(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
+        let len = input.bytes.len();
+        if self.cut == Cut::Value && self.taken < self.room(self.kind).saturating_sub(len) {
+            self.value = ValueSpan { start: 0, end: len };
+            self.taken += len;
+            input.at = len;
+            return Some(Line::Piece);
+        }
+        if self.cut == Cut::Carried && usize::from(self.carry_len) + len <= self.carry_room() {
+            self.push_carry(input.bytes);
+            input.at = len;
+            return Some(Line::More);
+        }
+        None
+    }
+
+    /// How much of a line the carry may hold: no line is refused that is shorter than all limits are.
+    #[inline]
+    fn carry_room(&self) -> usize {
+        let least = self.limits.line.min(self.limits.id).min(self.left);
+        CARRY.min(least)
+    }
+
     /// Reads the next line.
     #[inline]
     pub(super) fn next(&mut self, input: &mut InputChunk<'_>) -> Line {
+        if self.cut == Cut::Value && !input.remaining().is_empty() {
+            return self.read_piece(input);
+        }
         if self.cut != Cut::LineStart {
             if let Some(line) = self.resume(input) {
                 return line;
@@ -229,7 +258,10 @@ impl LineReader {
     /// Reads the line whose name is known, if its end is in the input. Inlined for each name: what is known of it then
     /// is a number in an instruction.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "it was not, for the one or the other name")]
+    #[expect(
+        clippy::inline_always,
+        reason = "it was not, for the one or the other name"
+    )]
     fn read_whole(
         &mut self,
         input: &mut InputChunk<'_>,
@@ -364,9 +396,7 @@ impl LineReader {
         let end = input.find_line_end(start);
         let piece = &bytes[start..end.unwrap_or(bytes.len())];
         let len = carried + piece.len();
-        // No line is refused that is shorter than all limits are.
-        let least = self.limits.line.min(self.limits.id).min(self.left);
-        if len > CARRY.min(least) {
+        if len > self.carry_room() {
             return self.leave_carry(input, piece, end.is_some());
         }
         self.push_carry(piece);
