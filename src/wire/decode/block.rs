@@ -131,10 +131,10 @@ impl Block {
 
     /// Whether a field of the block has come.
     pub(super) const fn is_open(&self) -> bool {
-        !matches!(self.borrowed, Borrowed::Event)
-            && !(self.data_at.is_nowhere()
-                && self.event_type_at.is_nowhere()
-                && self.id_at.is_nowhere())
+        let has_field = !self.data_at.is_nowhere()
+            || !self.event_type_at.is_nowhere()
+            || !self.id_at.is_nowhere();
+        has_field && !matches!(self.borrowed, Borrowed::Event)
     }
 
     /// Takes back what the last call has lent.

@@ -267,31 +267,28 @@ impl Decoder {
     #[inline(never)]
     fn take_rare(&mut self, line: Line, input: &InputChunk<'_>) -> Option<Outcome> {
         let (kind, value) = (self.lines.kind(), self.lines.value());
-        let too_long = match line {
-            Line::LastPiece => return self.block.push_last_piece(kind, value, input),
+        match line {
+            Line::LastPiece => self.block.push_last_piece(kind, value, input),
             Line::Begun => {
                 self.block.begin(kind, input);
                 self.block.push(kind, self.lines.carried(), None);
-                return None;
+                None
             }
             Line::Carried => {
                 self.block.begin(kind, input);
                 self.block.push(kind, self.lines.carried(), None);
-                return self.block.end(kind);
+                self.block.end(kind)
             }
             Line::Other => {
                 self.block.begin(kind, input);
-                return self.block.push_last_piece(kind, value, input);
+                self.block.push_last_piece(kind, value, input)
             }
-            Line::Data | Line::Event | Line::Id | Line::Piece | Line::Blank | Line::More => {
-                return None;
+            Line::TooLong(outcome) => {
+                self.block.discard();
+                Some(outcome)
             }
-            Line::LineTooLong => Outcome::LineTooLong,
-            Line::IdTooLong => Outcome::IdTooLong,
-            Line::EventTooLong => Outcome::EventTooLong,
-        };
-        self.block.discard();
-        Some(too_long)
+            Line::Data | Line::Event | Line::Id | Line::Piece | Line::Blank | Line::More => None,
+        }
     }
 
     /// The outcome as an item.

@@ -49,9 +49,7 @@ pub(super) enum Line {
     /// All bytes are read, and a line is open or not.
     More,
     /// A line has passed a limit. What follows is skipped as [`AfterLimit`] says.
-    LineTooLong,
-    IdTooLong,
-    EventTooLong,
+    TooLong(Outcome),
 }
 
 /// Where in a line the input stopped.
@@ -370,20 +368,18 @@ impl LineReader {
                     self.left = self.limits.event;
                     input.at = self.end_line(bytes, input.at);
                 }
-                Cut::SkippedLineStart | Cut::Skipped => match input.find_line_end(input.at) {
-                    Some(end) => {
+                Cut::SkippedLineStart | Cut::Skipped => {
+                    if let Some(end) = input.find_line_end(input.at) {
                         input.at = self.end_line(bytes, end);
-                        self.cut = if self.cut == Cut::AfterCr {
-                            Cut::SkippedAfterCr
-                        } else {
-                            Cut::SkippedLineStart
+                        self.cut = match self.cut {
+                            Cut::AfterCr => Cut::SkippedAfterCr,
+                            _ => Cut::SkippedLineStart,
                         };
-                    }
-                    None => {
+                    } else {
                         self.cut = Cut::Skipped;
                         input.at = bytes.len();
                     }
-                },
+                }
                 Cut::Ended => input.at = bytes.len(),
             }
         }
@@ -521,13 +517,13 @@ impl LineReader {
             AfterLimit::SkipBlock => Cut::Skipped,
             AfterLimit::End => Cut::Ended,
         };
-        if room < self.limits.line && room < self.left {
-            Line::IdTooLong
+        Line::TooLong(if room < self.limits.line && room < self.left {
+            Outcome::IdTooLong
         } else if room < self.limits.line {
-            Line::EventTooLong
+            Outcome::EventTooLong
         } else {
-            Line::LineTooLong
-        }
+            Outcome::LineTooLong
+        })
     }
 
     fn carry_bytes(&self) -> &[u8] {

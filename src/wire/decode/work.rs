@@ -137,7 +137,7 @@ fn each_byte_is_searched_once_and_checked_a_few_times() {
 fn twice_the_input_is_twice_the_work() {
     let mut all = Vec::new();
     each(3 << 14, |_, way, stream, size| {
-        all.push(work(way, &stream, size).0)
+        all.push(work(way, &stream, size).0);
     });
     let mut all = all.into_iter();
     each(6 << 14, |name, way, stream, size| {
