@@ -1,6 +1,7 @@
 //! What of one connection counts in the next.
 
-use sse_proto::{DecodeLimits, Decoder, EventId};
+use sse_proto::decode::DecodeLimits;
+use sse_proto::{Decoder, EventId};
 
 use crate::events;
 

@@ -1,6 +1,7 @@
 //! What a caller may do between two items.
 
-use sse_proto::{Decoder, Item, OwnedItem, OwnedMessageEvent};
+use sse_proto::decode::{OwnedItem, OwnedMessageEvent};
+use sse_proto::{Decoder, Item};
 
 use crate::events;
 

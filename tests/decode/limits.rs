@@ -1,6 +1,7 @@
 //! What one event, one line and one id may take. (What is held for them: `tests/alloc`.)
 
-use sse_proto::{AfterLimit, DecodeError, DecodeLimits, Decoder, Item, OwnedItem};
+use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, OwnedItem};
+use sse_proto::{Decoder, Item};
 
 use crate::events;
 

@@ -6,7 +6,8 @@ mod items;
 mod layers;
 mod limits;
 
-use sse_proto::{Decoder, Item, OwnedMessageEvent};
+use sse_proto::decode::OwnedMessageEvent;
+use sse_proto::{Decoder, Item};
 
 /// Decodes all bytes and returns the events.
 fn events(decoder: &mut Decoder, bytes: &[u8]) -> Vec<OwnedMessageEvent> {

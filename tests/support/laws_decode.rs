@@ -1,6 +1,7 @@
 //! The laws that the decoder keeps, as functions: property tests, fuzz targets and the replay of the seeds call them.
 
-use sse_proto::{AfterLimit, DecodeError, DecodeLimits, Decoder, EventId, Item, Items, OwnedItem};
+use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, Items, OwnedItem};
+use sse_proto::{Decoder, EventId, Item};
 
 use super::oracle::{self, Said, Settings};
 

@@ -48,7 +48,7 @@ use crate::wire::field::EventId;
 ///     }
 /// }
 /// assert_eq!(seen, ["tick=1", "message=2"]);
-/// # Ok::<(), sse_proto::DecodeError>(())
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 pub struct Decoder {
     lines: LineReader,
@@ -105,7 +105,7 @@ impl Decoder {
     /// let mut items = decoder.feed(b"data: x\n\n");
     /// let Some(Item::Event(event)) = items.next()? else { panic!() };
     /// assert_eq!((&*event.last_event_id(), event.has_own_id()), ("41", false));
-    /// # Ok::<(), sse_proto::DecodeError>(())
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     #[must_use]
     pub fn with_last_event_id(mut self, last_event_id: &EventId<'_>) -> Self {
@@ -142,7 +142,7 @@ impl Decoder {
     /// let mut items = decoder.feed(b"data: two\n\n");
     /// let Some(Item::Event(event)) = items.next()? else { panic!() };
     /// assert_eq!((&*event.data(), &*event.last_event_id()), ("two", "7"));
-    /// # Ok::<(), sse_proto::DecodeError>(())
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     pub fn reconnect(&mut self) {
         self.lines.restart();
@@ -170,7 +170,7 @@ impl Decoder {
     /// let mut items = decoder.feed(rest);
     /// assert!(items.next()?.is_some());
     /// assert!(items.next()?.is_none());
-    /// # Ok::<(), sse_proto::DecodeError>(())
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     #[inline]
     pub fn feed<'d, 'i>(&'d mut self, bytes: &'i [u8]) -> Items<'d, 'i> {
@@ -399,7 +399,8 @@ impl<'i> Items<'_, 'i> {
     /// # Examples
     ///
     /// ```
-    /// use sse_proto::{Decoder, OwnedItem};
+    /// use sse_proto::decode::OwnedItem;
+    /// use sse_proto::Decoder;
     ///
     /// let mut decoder = Decoder::new();
     /// let mut kept = Vec::new();
@@ -408,7 +409,7 @@ impl<'i> Items<'_, 'i> {
     ///     kept.push(event.into_data());
     /// }
     /// assert_eq!(kept, ["one", "two"]);
-    /// # Ok::<(), sse_proto::DecodeError>(())
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
         let outcome = self.decoder.advance(&mut self.input);

@@ -70,7 +70,7 @@ impl<'a> Item<'a> {
 /// assert_eq!(event.data_bytes(), b"a\xffb");
 /// assert_eq!(event.last_event_id(), "7");
 /// assert!(event.has_own_id());
-/// # Ok::<(), sse_proto::DecodeError>(())
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 ///
 /// Two events are equal if all that they tell is equal: an explicit type `message` is no type.
@@ -225,14 +225,15 @@ impl OwnedItem {
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{Decoder, OwnedItem};
+/// use sse_proto::decode::OwnedItem;
+/// use sse_proto::Decoder;
 ///
 /// let mut decoder = Decoder::new();
 /// let mut items = decoder.feed(b"id: 1\ndata: hello\n\n");
 /// let Some(OwnedItem::Event(event)) = items.next_owned()? else { panic!() };
 /// assert_eq!((event.event_type(), event.data(), event.last_event_id()), ("message", "hello", "1"));
 /// assert_eq!(event.into_data(), "hello");
-/// # Ok::<(), sse_proto::DecodeError>(())
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 ///
 /// Two events are equal if all that they tell is equal: an explicit type `message` is no type.

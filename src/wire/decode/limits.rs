@@ -28,7 +28,8 @@ const ID_BYTES: usize = 8 << 10;
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{AfterLimit, DecodeError, DecodeLimits, Decoder};
+/// use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits};
+/// use sse_proto::Decoder;
 ///
 /// let limits = DecodeLimits::new().with_max_event_bytes(32).with_after_limit(AfterLimit::SkipBlock);
 /// let mut decoder = Decoder::new().with_limits(limits);

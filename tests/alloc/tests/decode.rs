@@ -2,7 +2,8 @@
 
 use allocation_counter::measure;
 use proptest::prelude::*;
-use sse_proto::{DecodeLimits, Decoder, OwnedItem};
+use sse_proto::Decoder;
+use sse_proto::decode::{DecodeLimits, OwnedItem};
 
 #[path = "../../support/laws_decode.rs"]
 #[expect(dead_code, unreachable_pub, reason = "laws 2 and 3 are held elsewhere")]
