@@ -71,7 +71,7 @@ impl Error for InvalidField {}
 
 /// A buffer that an event does not fit into. Nothing was written.
 ///
-/// Returned by [`encode_to_slice`](crate::encode_to_slice).
+/// Returned by [`Event::encode_to_slice`](crate::Event::encode_to_slice).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferTooSmall {
     pub(crate) needed: usize,

@@ -7,7 +7,7 @@ mod support;
 use std::fmt::Write;
 
 use sse_proto::{
-    Event, EventId, EventType, EventWriter, Frame, last_event_id, last_event_id_in_query, to_bytes,
+    Event, EventId, EventType, EventWriter, Frame, last_event_id, last_event_id_in_query,
 };
 use support::laws::{arrives_normalized, encodes_exactly};
 use support::oracle::{self, Said};
@@ -53,7 +53,7 @@ fn event_type() {
             Ok(event_type) => {
                 assert!(!attack.contains(['\r', '\n']));
                 let event = Event::new(event_type, "data");
-                assert_one_event(&to_bytes(&event), &attack, "data", "");
+                assert_one_event(&event.to_bytes(), &attack, "data", "");
             }
             Err(error) => {
                 assert!(attack.contains(['\r', '\n']));
@@ -70,7 +70,7 @@ fn id() {
             Ok(id) => {
                 assert!(!attack.contains(['\r', '\n', '\0']));
                 assert_one_event(
-                    &to_bytes(&Event::message("data").with_id(id)),
+                    &Event::message("data").with_id(id).to_bytes(),
                     "message",
                     "data",
                     &attack,
@@ -110,7 +110,7 @@ fn data() {
     for attack in attacks() {
         let event = Event::message(&*attack);
         let normalized = oracle::lines(&attack).join("\n");
-        assert_one_event(&to_bytes(&event), "message", &normalized, "");
+        assert_one_event(&event.to_bytes(), "message", &normalized, "");
         arrives_normalized(&event);
         encodes_exactly(&event);
     }
@@ -120,9 +120,9 @@ fn data() {
 fn comment() {
     for attack in attacks() {
         let event = Event::message("data").with_comment(&*attack);
-        assert_one_event(&to_bytes(&event), "message", "data", "");
+        assert_one_event(&event.to_bytes(), "message", "data", "");
         let block = Event::block().with_comment(&*attack);
-        assert_eq!(oracle::events(&to_bytes(&block)), []);
+        assert_eq!(oracle::events(&block.to_bytes()), []);
         arrives_normalized(&block);
     }
 }

@@ -4,7 +4,11 @@ use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+
+use super::encode::{self, Parts};
 use super::field::{EventId, EventType};
+use crate::error::BufferTooSmall;
 
 /// An event, or a block of fields that is none.
 ///
@@ -21,10 +25,10 @@ use super::field::{EventId, EventType};
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{Event, EventType, to_bytes};
+/// use sse_proto::{Event, EventType};
 ///
 /// let event = Event::new(EventType::from_static("tick"), "12:00\n12:01").with_id(7_u32);
-/// assert_eq!(to_bytes(&event), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
+/// assert_eq!(event.to_bytes(), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Event<'a> {
@@ -65,10 +69,10 @@ impl<'a> Event<'a> {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use sse_proto::{Event, to_bytes};
+    /// use sse_proto::Event;
     ///
     /// let block = Event::block().with_reconnection_time(Duration::from_secs(3));
-    /// assert_eq!(to_bytes(&block), "retry: 3000\n\n");
+    /// assert_eq!(block.to_bytes(), "retry: 3000\n\n");
     /// ```
     #[inline]
     pub const fn block() -> Self {
@@ -162,6 +166,79 @@ impl<'a> Event<'a> {
     #[inline]
     pub fn is_cancelable(&self) -> bool {
         self.cancelable
+    }
+
+    /// Returns the event's bytes on the wire, in one exact allocation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Event;
+    ///
+    /// assert_eq!(Event::message("hi").to_bytes(), "data: hi\n\n");
+    /// ```
+    #[inline]
+    pub fn to_bytes(&self) -> Bytes {
+        let parts = Parts::of(self);
+        encode::parts_to_bytes(&parts, parts.measure())
+    }
+
+    /// Appends the event's bytes to a buffer. Allocates nothing if the buffer has the room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use sse_proto::Event;
+    ///
+    /// let mut out = BytesMut::new();
+    /// Event::message("first").encode(&mut out);
+    /// Event::message("second\r\nline").encode(&mut out);
+    /// assert_eq!(out, "data: first\n\ndata: second\ndata: line\n\n");
+    /// ```
+    #[inline]
+    pub fn encode(&self, out: &mut BytesMut) {
+        encode::append(&Parts::of(self), out);
+    }
+
+    /// Writes the event's bytes to the front of a slice and returns how many there are. Allocates
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the slice is too short. Nothing is written then, and the error has the length needed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Event;
+    ///
+    /// let event = Event::message("hi");
+    /// let mut buffer = [0; 32];
+    /// let len = event.encode_to_slice(&mut buffer)?;
+    /// assert_eq!(&buffer[..len], b"data: hi\n\n");
+    ///
+    /// let error = event.encode_to_slice(&mut buffer[..4]).unwrap_err();
+    /// assert_eq!(error.needed(), 10);
+    /// # Ok::<(), sse_proto::BufferTooSmall>(())
+    /// ```
+    #[inline]
+    pub fn encode_to_slice(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        encode::write_slice(&Parts::of(self), out)
+    }
+
+    /// Returns the exact number of bytes that the event takes on the wire.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Event;
+    ///
+    /// assert_eq!(Event::message("a\nb").encoded_len(), "data: a\ndata: b\n\n".len());
+    /// ```
+    #[inline]
+    pub fn encoded_len(&self) -> usize {
+        Parts::of(self).measure().len
     }
 
     /// Takes all parts into memory of the event's own, unless they are there already.

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
-use super::encode::{self, Parts, Places};
+use super::encode::{Parts, Places};
 use super::event::Event;
 
 /// An encoded event: its bytes, and what queues and logs need to know of it.
@@ -33,7 +33,7 @@ pub struct Frame {
 impl Frame {
     /// Encodes an event, in one exact allocation.
     pub fn new(event: &Event<'_>) -> Self {
-        Self::of_encoded(encode::to_bytes(event), Places::of(&Parts::of(event)))
+        Self::of_encoded(event.to_bytes(), Places::of(&Parts::of(event)))
     }
 
     pub(crate) fn of_encoded(bytes: Bytes, places: Places) -> Self {

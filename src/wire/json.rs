@@ -43,10 +43,10 @@ impl Event<'static> {
     ///
     /// ```
     /// use serde_json::ser::PrettyFormatter;
-    /// use sse_proto::{Event, to_bytes};
+    /// use sse_proto::Event;
     ///
     /// let event = Event::json_with(&[1], PrettyFormatter::with_indent(b"  "))?;
-    /// assert_eq!(to_bytes(&event), "data: [\ndata:   1\ndata: ]\n\n");
+    /// assert_eq!(event.to_bytes(), "data: [\ndata:   1\ndata: ]\n\n");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn json_with<T, F>(value: &T, formatter: F) -> Result<Self, serde_json::Error>

@@ -70,7 +70,7 @@ fn an_invalid_field_says_which_character_is_where() {
 
 #[test]
 fn a_buffer_that_is_too_small_says_by_how_much() {
-    let error = sse_proto::encode_to_slice(&Event::message("hi"), &mut [0; 4]);
+    let error = Event::message("hi").encode_to_slice(&mut [0; 4]);
     assert_eq!(
         error.expect_err("it is too small").to_string(),
         "the event needs 10 bytes and the buffer has 4"

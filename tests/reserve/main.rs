@@ -15,7 +15,7 @@ use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
 use sse_proto::{
     DispatchError, Dispatched, Event, EventStream, Frame, Limits, On, Permit, Reserve,
-    TargetHandle, channel_with, encoded_len, local_channel_with,
+    TargetHandle, channel_with, local_channel_with,
 };
 use support::fakes::Wakes;
 
@@ -231,7 +231,7 @@ fn a_local_one_is_the_same() {
         assert_eq!(target.dispatch_message("1"), SENT);
         let event = Event::message("2");
         let sends = async {
-            let permit = target.reserve(encoded_len(&event)).await.expect("open");
+            let permit = target.reserve(event.encoded_len()).await.expect("open");
             permit.dispatch(&event)
         };
         let reads = async { [stream.next().await, stream.next().await] };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sse_proto::futures_core::stream::{FusedStream, Stream};
 use sse_proto::{
     Broadcast, Event, EventId, EventType, Frame, PublishError, Retention, Scope, Subscribed,
-    Subscription, SubscriptionEnd, to_bytes,
+    Subscription, SubscriptionEnd,
 };
 
 use super::broadcast_model::{Answer, Config, EPOCH, Model};
@@ -162,7 +162,7 @@ impl Play {
         } else {
             id
         };
-        let wire = to_bytes(&event).to_vec();
+        let wire = event.to_bytes().to_vec();
         let (len, limit) = (wire.len(), self.config.bytes);
         if self.model.closed {
             // Which of two reasons is told is not said.

@@ -8,7 +8,7 @@ use sse_proto::bytes::Bytes;
 use sse_proto::futures_core::stream::FusedStream;
 use sse_proto::{
     Broadcast, CloseReason, Event, EventId, EventType, Frame, Limits, Merged, Retention, Scope,
-    TargetHandle, channel_with, encoded_len,
+    TargetHandle, channel_with,
 };
 
 use super::broadcast_model::EPOCH;
@@ -210,7 +210,7 @@ impl Play {
             event = event.with_id(id.expect("digits"));
         }
         let is_theirs = scope.is_none_or(|scope| sees(self.kind, scope))
-            && takes(self.kind, event_type, encoded_len(&event));
+            && takes(self.kind, event_type, event.encoded_len());
         self.published += usize::from(is_theirs);
     }
 

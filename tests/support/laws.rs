@@ -4,10 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use sse_proto::bytes::BytesMut;
-use sse_proto::{
-    Event, EventId, EventType, EventWriter, Frame, encode, encode_to_slice, encoded_len, lines,
-    to_bytes,
-};
+use sse_proto::{Event, EventId, EventType, EventWriter, Frame, lines};
 
 use super::laws_decode::{WAYS, run};
 use super::oracle::{self, Said, Settings};
@@ -101,7 +98,7 @@ pub fn normalized(event: &Event<'_>) -> (Vec<Said>, String) {
 
 /// Laws 4 and 5: a client receives the normalized event, or nothing, and never two.
 pub fn arrives_normalized(event: &Event<'_>) {
-    let bytes = to_bytes(event);
+    let bytes = event.to_bytes();
     let expected = normalized(event);
     assert_eq!(oracle::decode(&bytes, &Settings::default()), expected);
 
@@ -123,7 +120,7 @@ pub fn arrives_normalized(event: &Event<'_>) {
 
 /// Law 4, with the crate's own decoder, however the bytes are cut: what is encoded is decoded.
 pub fn comes_back(event: &Event<'_>, plan: &[usize]) {
-    let bytes = to_bytes(event);
+    let bytes = event.to_bytes();
     for way in WAYS {
         let decoded = run(&bytes, plan, way, &Settings::default(), |_| {});
         assert_eq!(decoded, normalized(event), "{way:?}, in chunks {plan:?}");
@@ -133,20 +130,20 @@ pub fn comes_back(event: &Event<'_>, plan: &[usize]) {
 /// Law 6: lengths are exact, a slice that is too short stays as it was; and all ways to encode
 /// give the same bytes.
 pub fn encodes_exactly(event: &Event<'_>) {
-    let len = encoded_len(event);
-    let bytes = to_bytes(event);
+    let len = event.encoded_len();
+    let bytes = event.to_bytes();
     assert_eq!(bytes.len(), len);
 
     let mut appended = BytesMut::from("before");
-    encode(event, &mut appended);
+    event.encode(&mut appended);
     assert_eq!(appended, [b"before", &bytes[..]].concat());
 
     let mut slice = vec![0xAA; len + 3];
-    assert_eq!(encode_to_slice(event, &mut slice), Ok(len));
+    assert_eq!(event.encode_to_slice(&mut slice), Ok(len));
     assert_eq!((&slice[..len], &slice[len..]), (&bytes[..], &[0xAA; 3][..]));
     for short in [0, len / 2, len - 1] {
         let mut slice = vec![0xAA; short];
-        let error = encode_to_slice(event, &mut slice).unwrap_err();
+        let error = event.encode_to_slice(&mut slice).unwrap_err();
         assert_eq!((error.needed(), error.available()), (len, short));
         assert!(slice.iter().all(|&b| b == 0xAA));
     }
@@ -159,7 +156,7 @@ pub fn encodes_exactly(event: &Event<'_>) {
         frame.event_type(),
         event.event_type().map(EventType::as_str)
     );
-    assert_eq!(to_bytes(&event.clone().into_owned()), bytes);
+    assert_eq!(event.clone().into_owned().to_bytes(), bytes);
 }
 
 /// A text splits where the standard splits it; and data that a writer gets in two pieces, as text
@@ -167,7 +164,7 @@ pub fn encodes_exactly(event: &Event<'_>) {
 pub fn splits_the_same(text: &str, cut: usize) {
     assert_eq!(lines(text).collect::<Vec<_>>(), oracle::lines(text));
 
-    let whole = to_bytes(&Event::message(text));
+    let whole = Event::message(text).to_bytes();
     let cut = cut % (text.len() + 1);
     let mut out = BytesMut::from("before");
     {
@@ -216,7 +213,7 @@ pub fn takes_text_only(bytes: &[u8], cut: usize) {
     match std::str::from_utf8(bytes) {
         Ok(text) => {
             writer.finish().unwrap();
-            let whole = to_bytes(&Event::message(text));
+            let whole = Event::message(text).to_bytes();
             assert_eq!(out, [b"before", &whole[..]].concat());
         }
         Err(error) => {

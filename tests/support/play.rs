@@ -2,9 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventType, Limits, Overflow, to_bytes,
-};
+use sse_proto::{CloseReason, DispatchError, Dispatched, Event, EventType, Limits, Overflow};
 
 use super::input::Input;
 use super::model::Model;
@@ -61,7 +59,7 @@ impl Message {
     }
 
     pub fn wire(&self) -> Vec<u8> {
-        self.with_event(|event| to_bytes(event).to_vec())
+        self.with_event(|event| event.to_bytes().to_vec())
     }
 }
 

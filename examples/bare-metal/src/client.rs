@@ -3,7 +3,7 @@
 use core::fmt::{self, Write as _};
 
 use embedded_io::{Read, ReadReady, Write, WriteReady};
-use sse_proto::{Event, EventType, HEADERS, accepts_event_stream, encode_to_slice, last_event_id};
+use sse_proto::{Event, EventType, HEADERS, accepts_event_stream, last_event_id};
 
 use crate::log::Log;
 
@@ -202,7 +202,7 @@ impl<const N: usize> Buffer<N> {
 
     /// Adds an event, whole or not at all.
     fn event(&mut self, event: &Event<'_>) -> Option<()> {
-        self.end += encode_to_slice(event, self.free()).ok()?;
+        self.end += event.encode_to_slice(self.free()).ok()?;
         Some(())
     }
 }

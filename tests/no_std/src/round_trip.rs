@@ -13,8 +13,7 @@ use sse_proto::client::{EventSource, Options, Output, Response, State};
 use sse_proto::futures_core::Stream;
 use sse_proto::{
     CloseReason, Decoder, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame,
-    Item, Limits, LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len,
-    last_event_id, lines, local_channel,
+    Item, Limits, LocalListener, On, SharedListener, Target, last_event_id, lines, local_channel,
 };
 
 const TICK: EventType<'static> = EventType::from_static("tick");
@@ -45,15 +44,15 @@ fn tick() -> Event<'static> {
 
 fn encodes() -> bool {
     let mut buffer = BytesMut::new();
-    encode(&tick(), &mut buffer);
+    tick().encode(&mut buffer);
 
     let mut slice = [0; 128];
-    let len = encode_to_slice(&tick(), &mut slice);
-    let short = encode_to_slice(&tick(), &mut slice[..10]);
+    let len = tick().encode_to_slice(&mut slice);
+    let short = tick().encode_to_slice(&mut slice[..10]);
 
     buffer == WIRE
         && len.is_ok_and(|len| slice.get(..len) == Some(WIRE.as_bytes()))
-        && short.is_err_and(|error| error.needed() == encoded_len(&tick()))
+        && short.is_err_and(|error| error.needed() == tick().encoded_len())
         && lines("a\r\nb").eq(["a", "b"])
 }
 

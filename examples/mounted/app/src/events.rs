@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use sse_proto::adapt::Preamble;
 use sse_proto::bytes::Bytes;
-use sse_proto::{Broadcast, Event, EventId, EventType, Subscribed, Subscription, to_bytes};
+use sse_proto::{Broadcast, Event, EventId, EventType, Subscribed, Subscription};
 
 use crate::ends::{End, Ends};
 
@@ -47,7 +47,7 @@ impl Events {
             // With the reset and not before, or one that is cut in between would never get it.
             Some(start) if misses => {
                 let reset = Event::new(RESET, "").with_id(start);
-                [hello.to_bytes(), to_bytes(&reset)].concat().into()
+                [hello.to_bytes(), reset.to_bytes()].concat().into()
             }
             start => hello.with_id(start).to_bytes(),
         };
