@@ -220,7 +220,7 @@ impl<'a> Event<'a> {
     ///
     /// let error = event.encode_to_slice(&mut buffer[..4]).unwrap_err();
     /// assert_eq!(error.needed(), 10);
-    /// # Ok::<(), sse_proto::BufferTooSmall>(())
+    /// # Ok::<(), sse_proto::event::BufferTooSmall>(())
     /// ```
     #[inline]
     pub fn encode_to_slice(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use sse_proto::bytes::BytesMut;
-use sse_proto::{Event, EventId, EventType, EventWriter, Frame, lines};
+use sse_proto::deps::bytes::BytesMut;
+use sse_proto::event::lines;
+use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
 
 use super::laws_decode::{WAYS, run};
 use super::oracle::{self, Said, Settings};
@@ -220,7 +221,10 @@ pub fn takes_text_only(bytes: &[u8], cut: usize) {
             let _ = std::io::Write::write(&mut writer, b"x");
             let offset = error.valid_up_to();
             let failure = writer.finish().unwrap_err();
-            assert_eq!(failure, sse_proto::WriteError::InvalidUtf8 { offset });
+            assert_eq!(
+                failure,
+                sse_proto::event::WriteError::InvalidUtf8 { offset }
+            );
             assert_eq!(out, "before");
         }
     }

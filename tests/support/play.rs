@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sse_proto::{CloseReason, DispatchError, Dispatched, Event, EventType, Limits, Overflow};
+use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, Overflow};
+use sse_proto::{Event, EventType};
 
 use super::input::Input;
 use super::model::Model;

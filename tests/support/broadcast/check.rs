@@ -2,8 +2,8 @@
 
 use std::task::Poll;
 
-use sse_proto::SubscriptionEnd;
-use sse_proto::futures_core::stream::FusedStream;
+use sse_proto::broadcast::SubscriptionEnd;
+use sse_proto::deps::futures_core::stream::FusedStream;
 
 use super::{BYE, Play, Reader};
 use crate::support::broadcast_model::EPOCH;
