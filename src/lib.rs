@@ -116,7 +116,6 @@ extern crate alloc;
 extern crate std;
 
 pub mod client;
-mod error;
 mod server;
 mod sync;
 mod timer;
@@ -154,8 +153,10 @@ pub use crate::wire::writer::EventWriter;
 pub mod event {
     //! The errors of events and their fields, and the lines of a text.
 
-    pub use crate::error::{BufferTooSmall, InvalidField, WriteError};
+    pub use crate::wire::encode::BufferTooSmall;
+    pub use crate::wire::field::InvalidField;
     pub use crate::wire::line::{Lines, lines};
+    pub use crate::wire::writer::WriteError;
 }
 
 // One event stream, sending.

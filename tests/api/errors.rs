@@ -38,12 +38,12 @@ fn an_event_that_is_not_published_says_why() {
 }
 
 #[test]
-fn errors_are_errors_and_copies() {
-    assert!(has!(InvalidField: std::error::Error) && has!(InvalidField: Copy));
-    assert!(has!(BufferTooSmall: std::error::Error) && has!(BufferTooSmall: Copy));
-    assert!(has!(WriteError: std::error::Error) && has!(WriteError: Copy));
+fn errors_are_errors_and_clones() {
+    assert!(has!(InvalidField: std::error::Error) && has!(InvalidField: Clone));
+    assert!(has!(BufferTooSmall: std::error::Error) && has!(BufferTooSmall: Clone));
+    assert!(has!(WriteError: std::error::Error) && has!(WriteError: Clone));
     assert!(has!(DispatchError: std::error::Error) && has!(DispatchError: Copy));
-    assert!(has!(InvalidLastEventId: std::error::Error) && has!(InvalidLastEventId: Copy));
+    assert!(has!(InvalidLastEventId: std::error::Error) && has!(InvalidLastEventId: Clone));
     assert!(has!(DecodeError: std::error::Error) && has!(DecodeError: Copy));
     assert!(has!(ReceiveError<std::io::Error>: std::error::Error));
     assert!(has!(ReceiveError<std::fmt::Error>: Copy));
@@ -88,7 +88,7 @@ fn a_failed_write_says_why() {
             WriteError::InvalidUtf8 { offset: 3 },
             "the data is not UTF-8 at byte 3",
         ),
-        (WriteError::Aborted, "what makes the data failed"),
+        (WriteError::Aborted, "the source of the data failed"),
     ];
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);

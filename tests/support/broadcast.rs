@@ -142,7 +142,7 @@ impl Play {
             id => Some(format!("r{id}")),
         };
         if let Some(id) = &id {
-            event = event.with_id(EventId::try_from(id.clone()).unwrap());
+            event = event.with_id(EventId::new(id.clone()).unwrap());
         }
         let scope = SCOPES[usize::from(scope) % 3];
         let shared = scope.map(Scope::new);
@@ -155,7 +155,7 @@ impl Play {
         };
         let id = if self.config.assigned {
             let id = format!("{EPOCH}-{}", self.model.head());
-            event = event.with_id(EventId::try_from(id.clone()).unwrap());
+            event = event.with_id(EventId::new(id.clone()).unwrap());
             Some(id)
         } else {
             id
@@ -212,7 +212,7 @@ impl Play {
             }
         };
         let expected = self.model.answer(id.as_deref(), |scope| sees(kind, scope));
-        let id = id.map(|id| EventId::try_from(id).unwrap());
+        let id = id.map(|id| EventId::new(id).unwrap());
         let subscribed = self.broadcast.subscribe_with(id.as_ref(), &options(kind));
         let head = self.model.head();
         let answer = match &subscribed {

@@ -205,7 +205,7 @@ impl Play {
             return;
         };
         if self.assigned {
-            let id = EventId::try_from(format!("{EPOCH}-{id}"));
+            let id = EventId::new(format!("{EPOCH}-{id}"));
             event = event.with_id(id.expect("digits"));
         }
         let is_theirs = scope.is_none_or(|scope| sees(self.kind, scope))

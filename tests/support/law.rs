@@ -33,7 +33,7 @@ pub struct Law(());
 
 impl Drop for Law {
     fn drop(&mut self) {
-        UNDER_TEST.with_borrow_mut(|laws| laws.pop());
+        UNDER_TEST.with_borrow_mut(Vec::pop);
     }
 }
 
@@ -42,7 +42,7 @@ impl Drop for Law {
 pub fn text(bytes: impl AsRef<[u8]>) -> String {
     let bytes = bytes.as_ref();
     let shown = &bytes[..bytes.len().min(2000)];
-    let mut text: String = shown
+    let text: String = shown
         .utf8_chunks()
         .map(|chunk| {
             let invalid = chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}"));
@@ -50,7 +50,7 @@ pub fn text(bytes: impl AsRef<[u8]>) -> String {
         })
         .collect();
     if shown.len() < bytes.len() {
-        text += &format!("... ({} bytes)", bytes.len());
+        return format!("{text}... ({} bytes)", bytes.len());
     }
     text
 }
