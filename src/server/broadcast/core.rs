@@ -135,8 +135,6 @@ impl Core {
 pub(super) struct Identity(usize, usize);
 
 impl Identity {
-    pub(super) const NOBODY: Self = Self(0, 0);
-
     #[inline]
     pub(super) fn of(waker: &Waker) -> Self {
         let vtable = core::ptr::from_ref(waker.vtable());

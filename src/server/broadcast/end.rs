@@ -8,4 +8,7 @@ pub enum SubscriptionEnd {
     Closed,
     /// It lagged: its next frame was not retained any more.
     Lagged,
+    /// [`until`](crate::adapt::EventStreamExt::until) ended it, and all that was published by then
+    /// was delivered.
+    Shutdown,
 }

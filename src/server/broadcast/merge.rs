@@ -111,10 +111,14 @@ impl<S: Sharing> Merged<S> {
     /// # Ok::<(), sse_proto::PublishError>(())
     /// ```
     pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
-        Until::telling(self, future, |merged| {
-            let own = merged.own.as_ref();
-            own.is_some_and(|own| own.close(CloseReason::Shutdown))
-        })
+        Until::telling(self, future, Self::shut_down)
+    }
+
+    /// Ends the target for the reason [`CloseReason::Shutdown`], and with it the stream: after all
+    /// that was published and dispatched up to now. Returns whether this is what ends it.
+    pub(crate) fn shut_down(&self) -> bool {
+        let own = self.own.as_ref();
+        own.is_some_and(|own| own.close(CloseReason::Shutdown))
     }
 
     /// Takes what the own target has; returns whether that has ended.
@@ -187,7 +191,7 @@ impl<S: Sharing> Merged<S> {
         }
         if let Some(own) = &self.own {
             own.close(match end {
-                SubscriptionEnd::Closed => CloseReason::Closed,
+                SubscriptionEnd::Closed | SubscriptionEnd::Shutdown => CloseReason::Closed,
                 SubscriptionEnd::Lagged => CloseReason::Overflow,
             });
         }

@@ -10,7 +10,7 @@ use super::end::SubscriptionEnd;
 use super::filter::Filter;
 use super::log::Log;
 use super::options::Share;
-use super::waiting::{self, NOWHERE};
+use super::waiting;
 use crate::server::now::NOW;
 use crate::sync::MutexGuard;
 use crate::wire::encode;
@@ -19,17 +19,22 @@ use crate::wire::encode;
 pub(super) struct Reader {
     /// The number of the next frame to read.
     pub(super) cursor: u64,
-    /// Whose waker is kept; it is as long as `cursor` is the head and nothing is closed.
-    registered: Identity,
-    /// Where.
-    place: u32,
     pub(super) phase: Phase,
     filter: Option<Box<Filter>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Reads,
+    /// A waker is kept at a place, as long as `cursor` is the head and nothing is closed.
+    Waits {
+        waker: Identity,
+        place: u32,
+    },
+    /// It reads all frames before this number, and ends.
+    ShutsDown {
+        head: u64,
+    },
     Ended(SubscriptionEnd),
 }
 
@@ -37,8 +42,6 @@ impl Reader {
     pub(super) const fn new(cursor: u64, filter: Option<Box<Filter>>) -> Self {
         Self {
             cursor,
-            registered: Identity::NOBODY,
-            place: NOWHERE,
             phase: Phase::Reads,
             filter,
         }
@@ -48,42 +51,53 @@ impl Reader {
     #[inline]
     pub(super) fn waits_as(&self, core: &Core, waker: &Waker) -> bool {
         core.version() == version(self.cursor)
-            && ((self.place != NOWHERE && self.registered == Identity::of(waker))
-                || waker.will_wake(NOW))
+            && match self.phase {
+                Phase::Reads => waker.will_wake(NOW),
+                Phase::Waits { waker: kept, .. } => {
+                    kept == Identity::of(waker) || waker.will_wake(NOW)
+                }
+                Phase::ShutsDown { .. } | Phase::Ended(_) => false,
+            }
+    }
+
+    /// Whether there is nothing more to read.
+    fn has_read_all(&self, log: &Log) -> bool {
+        match self.phase {
+            Phase::ShutsDown { head } => self.cursor >= head,
+            Phase::Reads | Phase::Waits { .. } | Phase::Ended(_) => self.cursor == log.head(),
+        }
     }
 
     pub(super) fn poll(&mut self, core: &Core, cx: &Context<'_>) -> Poll<Option<Bytes>> {
         // Cloning a waker runs code of the executor's, so it is done before there is a lock. Who has
         // read all is registered at once: it saves the next poll the lock.
-        let mut waker = (!cx.waker().will_wake(NOW)).then(|| cx.waker().clone());
+        let waker = (!cx.waker().will_wake(NOW)).then(|| cx.waker().clone());
         for _ in 0..MOST_LOOKS {
             let mut state = core.lock();
             if self.cursor < state.log.oldest() {
                 return self.lagged(state);
             }
-            if self.cursor == state.log.head() {
-                return self.at_head(state, waker);
+            if self.has_read_all(&state.log) {
+                return self.at_end(state, waker);
             }
             let Some((next, bytes)) = self.take(&mut state.log, core.epoch) else {
                 drop(state);
                 return self.poll_filtered(core, cx);
             };
             self.move_to(next);
-            let is_head = next == state.log.head();
+            let has_read_all = self.has_read_all(&state.log);
             if bytes.is_empty() {
-                if is_head {
-                    return self.at_head(state, waker);
+                if has_read_all {
+                    return self.at_end(state, waker);
                 }
                 // Each chunk with a lock of its own: others wait for it.
                 continue;
             }
-            if is_head && state.end.is_none() {
-                if let Some(waker) = waker.take() {
-                    self.registered = Identity::of(&waker);
-                    self.place = state.waiting.insert(waker);
-                }
+            if has_read_all && state.end.is_none() {
+                let unused = self.register(&mut state, waker);
+                drop(state);
+                drop(unused);
             }
-            drop(state);
             return Poll::Ready(Some(bytes));
         }
         // Others want to run too.
@@ -107,34 +121,51 @@ impl Reader {
     #[inline]
     fn move_to(&mut self, next: u64) {
         self.cursor = next;
-        // What was kept went with the list when there was something to read.
-        self.place = NOWHERE;
+        if let Phase::Waits { .. } = self.phase {
+            // The waker went with the list when there was something to read.
+            self.phase = Phase::Reads;
+        }
     }
 
     /// Polls with all frames read.
-    fn at_head(
+    fn at_end(
         &mut self,
         mut state: MutexGuard<'_, State>,
-        mut waker: Option<Waker>,
+        waker: Option<Waker>,
     ) -> Poll<Option<Bytes>> {
+        if let Phase::ShutsDown { .. } = self.phase {
+            self.finish(&mut state, SubscriptionEnd::Shutdown);
+            drop(state);
+            return Poll::Ready(None);
+        }
         if let Some(end) = &state.end {
             let farewell = end.farewell.clone();
             self.finish(&mut state, SubscriptionEnd::Closed);
             drop(state);
             return Poll::Ready(farewell);
         }
-        let mut old = None;
-        if let Some(waker) = waker.take() {
-            self.registered = Identity::of(&waker);
-            if self.place == NOWHERE {
-                self.place = state.waiting.insert(waker);
-            } else {
-                old = state.waiting.replace(self.place, waker);
-            }
-        }
+        let old = self.register(&mut state, waker);
         drop(state);
         drop(old);
         Poll::Pending
+    }
+
+    /// Keeps a waker; returns the one that it replaces, to be dropped without the lock.
+    fn register(&mut self, state: &mut State, waker: Option<Waker>) -> Option<waiting::Place> {
+        let waker = waker?;
+        let identity = Identity::of(&waker);
+        let (place, old) = match self.phase {
+            Phase::Reads => (state.waiting.insert(waker), None),
+            Phase::Waits { place, .. } => (place, state.waiting.replace(place, waker)),
+            Phase::ShutsDown { .. } | Phase::Ended(_) => {
+                return Some(waiting::Place::Waits(waker));
+            }
+        };
+        self.phase = Phase::Waits {
+            waker: identity,
+            place,
+        };
+        old
     }
 
     /// Polls with the next frame gone.
@@ -158,7 +189,6 @@ impl Reader {
             state.log.forget_join(self.cursor);
         }
         state.subscribers -= 1;
-        self.place = NOWHERE;
         self.phase = Phase::Ended(end);
     }
 
@@ -171,8 +201,8 @@ impl Reader {
             if self.cursor < state.log.oldest() {
                 return self.lagged(state);
             }
-            if self.cursor == state.log.head() {
-                return self.at_head(state, waker);
+            if self.has_read_all(&state.log) {
+                return self.at_end(state, waker);
             }
             let chunk = state.log.look(self.cursor);
             drop(state);
@@ -196,11 +226,12 @@ impl Reader {
 
     /// Takes back the waker, to be dropped without the lock.
     pub(super) fn unregister(&mut self, state: &mut State) -> Option<waiting::Place> {
-        let is_kept =
-            self.place != NOWHERE && self.cursor == state.log.head() && state.end.is_none();
-        let old = is_kept.then(|| state.waiting.remove(self.place)).flatten();
-        self.place = NOWHERE;
-        old
+        let Phase::Waits { place, .. } = self.phase else {
+            return None;
+        };
+        self.phase = Phase::Reads;
+        let is_kept = self.cursor == state.log.head() && state.end.is_none();
+        is_kept.then(|| state.waiting.remove(place)).flatten()
     }
 }
 

@@ -60,8 +60,8 @@ impl Subscription {
     /// Returns why it has ended.
     pub fn end(&self) -> Option<SubscriptionEnd> {
         match self.reader.phase {
-            Phase::Reads => None,
             Phase::Ended(end) => Some(end),
+            Phase::Reads | Phase::Waits { .. } | Phase::ShutsDown { .. } => None,
         }
     }
 
@@ -106,10 +106,29 @@ impl Subscription {
 
     /// Returns how many frames wait, not all of which may be for this subscriber.
     pub fn lag(&self) -> u64 {
-        match self.reader.phase {
-            Phase::Reads => self.core.lock().log.head() - self.reader.cursor,
-            Phase::Ended(_) => 0,
+        match self.end() {
+            None => self.core.lock().log.head() - self.reader.cursor,
+            Some(_) => 0,
         }
+    }
+
+    /// Ends it after all frames that were published up to now, without the broadcast's farewell.
+    /// Returns whether this is what ends it: not if it ends already.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "`until` does not end subscriptions so far")
+    )]
+    pub(crate) fn shut_down(&mut self) -> bool {
+        let mut state = self.core.lock();
+        if !matches!(self.reader.phase, Phase::Reads | Phase::Waits { .. }) || state.end.is_some() {
+            return false;
+        }
+        let old = self.reader.unregister(&mut state);
+        let head = state.log.head();
+        self.reader.phase = Phase::ShutsDown { head };
+        drop(state);
+        drop(old);
+        true
     }
 
     /// The number of the next frame it reads.
@@ -129,7 +148,7 @@ impl Subscription {
 
     /// Goes back to the oldest frame there is.
     pub(super) fn rewind(&mut self) {
-        if self.reader.phase == Phase::Reads {
+        if self.end().is_none() {
             let mut state = self.core.lock();
             let old = self.reader.unregister(&mut state);
             let oldest = state.log.oldest();
@@ -147,7 +166,7 @@ impl Stream for Subscription {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Self { core, reader } = self.get_mut();
-        if reader.phase != Phase::Reads {
+        if let Phase::Ended(_) = reader.phase {
             return Poll::Ready(None);
         }
         if reader.waits_as(core, cx.waker()) {
@@ -159,13 +178,13 @@ impl Stream for Subscription {
 
 impl FusedStream for Subscription {
     fn is_terminated(&self) -> bool {
-        self.reader.phase != Phase::Reads
+        self.end().is_some()
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if self.reader.phase == Phase::Reads {
+        if self.end().is_none() {
             let mut state = self.core.lock();
             let old = self.reader.unregister(&mut state);
             self.reader.finish(&mut state, SubscriptionEnd::Closed);
@@ -181,5 +200,83 @@ impl fmt::Debug for Subscription {
             .field("end", &self.end())
             .field("lag", &self.lag())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt, StreamExt};
+
+    use super::*;
+    use crate::server::broadcast::{Broadcast, Retention, Scope, SubscribeOptions};
+    use crate::wire::event::Event;
+    use crate::wire::frame::Frame;
+
+    fn publish(broadcast: &Broadcast, data: &str) {
+        assert!(broadcast.publish(&Event::message(data)).is_ok());
+    }
+
+    fn next(subscription: &mut Subscription) -> Option<Option<Bytes>> {
+        subscription.next().now_or_never()
+    }
+
+    #[test]
+    fn a_shutdown_delivers_what_was_published_by_then() {
+        let broadcast = Broadcast::new(Retention::new());
+        let mut reads = broadcast.subscribe(None).or_live();
+        let mut waits = broadcast.subscribe(None).or_live();
+        publish(&broadcast, "1");
+        assert!(next(&mut waits).is_some() && next(&mut waits).is_none());
+        assert!(reads.shut_down() && waits.shut_down());
+        assert!(!reads.shut_down(), "it ends already");
+        // A farewell of the broadcast's is not one of theirs.
+        broadcast.close(Some(Frame::new(&Event::message("bye"))));
+        assert_eq!(next(&mut reads), Some(Some(Bytes::from("data: 1\n\n"))));
+        for mut ended in [reads, waits] {
+            assert_eq!(next(&mut ended), Some(None));
+            assert_eq!(ended.end(), Some(SubscriptionEnd::Shutdown));
+            assert!(!ended.shut_down());
+        }
+        assert_eq!(broadcast.statistics().subscribers, 0);
+    }
+
+    #[test]
+    fn a_shutdown_ends_a_subscription_after_frames_of_others_and_more_that_come() {
+        let broadcast = Broadcast::new(Retention::new().with_frames(10_000).with_bytes(64 << 20));
+        let types = [crate::EventType::from_static("a")];
+        let options = SubscribeOptions::new().with_event_types(types);
+        for options in [SubscribeOptions::new(), options] {
+            let mut subscription = broadcast.subscribe_with(None, &options).or_live();
+            let data = Event::message("x".repeat(992));
+            for _ in 0..2_000 {
+                assert!(broadcast.publish_for(&Scope::new("bob"), &data).is_ok());
+            }
+            let last = Event::new(crate::EventType::from_static("a"), "last");
+            assert!(broadcast.publish(&last).is_ok());
+            assert!(subscription.shut_down());
+            for _ in 0..100 {
+                publish(&broadcast, &"y".repeat(1_000));
+            }
+            let wire = loop {
+                if let Some(chunk) = next(&mut subscription) {
+                    break chunk.unwrap_or_default();
+                }
+            };
+            assert!(wire.starts_with(b"event: a\ndata: last\n\n"));
+            assert_eq!(next(&mut subscription), Some(None));
+        }
+    }
+
+    #[test]
+    fn a_broadcast_that_is_closed_ends_its_subscriptions_itself() {
+        let broadcast = Broadcast::new(Retention::new());
+        let mut subscription = broadcast.subscribe(None).or_live();
+        broadcast.close(Some(Frame::new(&Event::message("bye"))));
+        assert!(!subscription.shut_down());
+        assert_eq!(
+            next(&mut subscription),
+            Some(Some(Bytes::from("data: bye\n\n")))
+        );
+        assert_eq!(subscription.end(), Some(SubscriptionEnd::Closed));
     }
 }
