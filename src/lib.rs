@@ -188,8 +188,8 @@ pub use crate::server::target::Target;
 // One log of events, many event streams.
 #[cfg(feature = "std")]
 pub use crate::server::broadcast::{
-    Broadcast, BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
-    SubscribeOptions, Subscribed, Subscription, SubscriptionEnd,
+    Broadcast, Merged, Metadata, PublishError, Restart, Retention, Scope, Statistics,
+    SubscribeOptions, Subscribed, Subscription,
 };
 
 // Streams around an event stream, and the clock that they wait by.

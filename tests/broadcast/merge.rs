@@ -33,7 +33,9 @@ fn a_personal_event_stands_behind_what_was_published_before_it() {
 
 #[test]
 fn a_personal_event_waits_for_all_chunks_in_front_of_it_and_for_no_more() {
-    let retention = Retention::new().with_frames(10_000).with_bytes(4 << 20);
+    let retention = Retention::new()
+        .with_max_frames(10_000)
+        .with_max_bytes(4 << 20);
     let broadcast = Broadcast::new(retention);
     let (target, stream) = local_channel();
     let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use sse_proto::futures_core::stream::{FusedStream, Stream};
 use sse_proto::{
-    Broadcast, Event, EventId, EventType, Frame, PublishError, Retention, Scope, Subscribed,
-    Subscription, SubscriptionEnd, to_bytes,
+    Broadcast, CloseReason, Event, EventId, EventType, Frame, PublishError, Retention, Scope,
+    Subscribed, Subscription, to_bytes,
 };
 
 use super::broadcast_model::{Answer, Config, EPOCH, Model};
@@ -51,7 +51,7 @@ struct Reader {
     wakes: Arc<Wakes>,
     pending: bool,
     woken: bool,
-    end: Option<SubscriptionEnd>,
+    end: Option<CloseReason>,
 }
 
 struct Play {
@@ -66,11 +66,11 @@ struct Play {
 impl Play {
     fn new(config: Config) -> Self {
         let mut retention = Retention::new()
-            .with_frames(config.frames)
-            .with_bytes(config.bytes)
+            .with_max_frames(config.frames)
+            .with_max_bytes(config.bytes)
             .with_remembered_ids(config.remembered);
         if let Some(age) = config.age {
-            retention = retention.with_age(Duration::from_secs(u64::from(age)));
+            retention = retention.with_max_age(Duration::from_secs(u64::from(age)));
         }
         let broadcast = if config.assigned {
             Broadcast::assigning_ids(retention, EPOCH)
@@ -151,9 +151,11 @@ impl Play {
         let as_frame = as_frame && !self.config.assigned;
         let result = match (&shared, as_frame) {
             (None, false) => self.broadcast.publish(&event),
-            (None, true) => self.broadcast.publish_frame(&Frame::new(&event)),
+            (None, true) => self.broadcast.publish_frame(&Frame::new(&event), None),
             (Some(scope), false) => self.broadcast.publish_for(scope, &event),
-            (Some(scope), true) => self.broadcast.publish_frame_for(scope, &Frame::new(&event)),
+            (Some(scope), true) => self
+                .broadcast
+                .publish_frame(&Frame::new(&event), Some(scope)),
         };
         let id = if self.config.assigned {
             let id = format!("{EPOCH}-{}", self.model.head());
@@ -284,7 +286,7 @@ impl Play {
             &mut reader,
             polled.map(|chunk| chunk.map(|chunk| chunk.to_vec())),
         );
-        assert_eq!(reader.subscription.end(), reader.end);
+        assert_eq!(reader.subscription.close_reason(), reader.end);
         assert_eq!(reader.subscription.is_terminated(), reader.end.is_some());
         self.readers[usize::from(at)] = Some(reader);
     }

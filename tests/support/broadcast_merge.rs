@@ -113,8 +113,8 @@ impl Play {
     fn new(setup: Setup) -> Self {
         let kind = setup.kind % 5;
         let retention = Retention::new()
-            .with_frames(setup.frames)
-            .with_bytes(64 << 20);
+            .with_max_frames(setup.frames)
+            .with_max_bytes(64 << 20);
         let broadcast = if setup.assigned {
             Broadcast::assigning_ids(retention, EPOCH)
         } else {

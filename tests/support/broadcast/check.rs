@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use sse_proto::futures_core::stream::FusedStream;
-use sse_proto::{SubscriptionEnd, to_bytes};
+use sse_proto::{CloseReason, to_bytes};
 
 use super::{BYE, Play, Reader};
 use crate::support::broadcast_model::EPOCH;
@@ -26,7 +26,7 @@ impl Play {
                 reader.last_id_at = oldest - 1;
             } else {
                 assert_eq!(polled, Poll::Ready(None));
-                reader.end = Some(SubscriptionEnd::Lagged);
+                reader.end = Some(CloseReason::Overflow);
             }
             return;
         }
@@ -44,7 +44,7 @@ impl Play {
                     Poll::Ready(last) => {
                         assert!(self.model.closed, "it ended, or gave something of nothing");
                         assert_eq!(last, self.farewell.then(|| BYE.to_vec()));
-                        reader.end = Some(SubscriptionEnd::Closed);
+                        reader.end = Some(CloseReason::Closed);
                     }
                 }
                 self.check_id_is_near(reader);
