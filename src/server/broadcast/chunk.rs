@@ -14,8 +14,8 @@ use crate::wire::field::EventId;
 /// The largest size of a chunk in bytes, unless it is one larger frame.
 pub(super) const BUDGET: usize = 64 * 1024;
 
-/// Some frames of the log, joined.
-#[derive(Clone)]
+/// Some frames of the log, joined. The default is no chunk, since no frame has the number 0.
+#[derive(Clone, Default)]
 pub(super) struct Joined {
     /// The number of the first frame.
     pub(super) from: u64,
@@ -27,17 +27,6 @@ pub(super) struct Joined {
     /// What a subscriber gets that sees no scope and takes everything else, and the number of the
     /// frame after that. Made for the first subscriber that asks.
     pub(super) public: Option<(u64, Bytes)>,
-}
-
-impl Joined {
-    /// No chunk: no frame has the number 0.
-    pub(super) const NONE: Self = Self {
-        from: 0,
-        next: 0,
-        bytes: Bytes::new(),
-        frames: None,
-        public: None,
-    };
 }
 
 /// What a filter needs to know of one frame.
@@ -133,9 +122,10 @@ impl<'a> Selection<'a> {
         true
     }
 
-    /// Leaves a frame out. This always fits.
-    pub(super) fn skip(&mut self) {
+    /// Leaves a frame out. Returns true: this always fits.
+    pub(super) fn skip(&mut self) -> bool {
         self.copied();
+        true
     }
 
     /// Leaves a frame out that has an assigned id, and puts the id in its place if one is due.
@@ -145,16 +135,14 @@ impl<'a> Selection<'a> {
         if id.number % u64::from(id_after) == 0 {
             return self.put_id(id.text().as_str());
         }
-        self.skip();
-        true
+        self.skip()
     }
 
     /// Puts an id in the place of a frame. Returns whether it fits.
     #[must_use]
     pub(super) fn put_id(&mut self, id: &str) -> bool {
         let Ok(id) = EventId::new(id) else {
-            self.skip();
-            return true;
+            return self.skip();
         };
         let block = Event::block().with_id(id);
         let at = self.last_id.unwrap_or(self.len());

@@ -34,7 +34,7 @@ impl Filter {
 
     /// Returns what makes the event after a skip; `None` if the subscriber does not skip ahead.
     pub(super) fn skip(&mut self) -> Option<Arc<SkippedFn>> {
-        let skipped = self.options.skipped()?;
+        let skipped = self.options.skipped.clone()?;
         self.passed = Passed::default();
         Some(skipped)
     }
@@ -45,11 +45,9 @@ impl Filter {
         let Some(frames) = &chunk.frames else {
             return (chunk.next, chunk.bytes.clone());
         };
-        let id_after = self.options.id_after();
-        let mut passing = Passing {
-            frames: self.passed.frames,
-            id: None,
-        };
+        let id_after = self.options.id_after;
+        // As in `Passed`; no id stands for the one that was noted before this chunk.
+        let (mut passed, mut passed_id) = (self.passed.frames, None);
         let mut selection = Selection::new(&chunk.bytes);
         let mut start = 0;
         let mut next = chunk.from;
@@ -57,63 +55,42 @@ impl Filter {
             let bytes = chunk.bytes.get(start..frame.end).unwrap_or_default();
             let metadata = frame.metadata(bytes);
             let sees = self.options.sees(metadata.scope);
-            let mut then = passing;
+            let (mut count, mut id) = (passed, passed_id);
             let fits = if sees && self.options.takes(&metadata) {
                 if metadata.id.is_some() {
-                    then = Passing::NOTHING;
+                    (count, id) = (0, Some(""));
                 }
                 selection.put(start, frame.end)
             } else if let Some(epoch) = epoch {
                 // The client must not learn the id of a frame that it may not see.
                 let id = AssignedId {
-                    epoch,
-                    number: next,
                     is_place: !sees,
+                    ..AssignedId::frame(epoch, next)
                 };
                 selection.skip_assigned(id, id_after)
             } else {
-                then.pass(metadata.id.filter(|_| sees));
-                let id = then.id.unwrap_or(&self.passed.id);
-                if then.frames >= id_after && !id.is_empty() {
-                    then = Passing::NOTHING;
-                    selection.put_id(id)
+                count = count.saturating_add(1);
+                id = metadata.id.filter(|id| sees && !id.is_empty()).or(id);
+                let last_id = id.unwrap_or(&self.passed.id);
+                if count >= id_after && !last_id.is_empty() {
+                    (count, id) = (0, Some(""));
+                    selection.put_id(last_id)
                 } else {
-                    selection.skip();
-                    true
+                    selection.skip()
                 }
             };
             if !fits {
                 break;
             }
-            passing = then;
+            (passed, passed_id) = (count, id);
             start = frame.end;
             next += 1;
         }
-        self.passed.frames = passing.frames;
-        if let Some(id) = passing.id {
+        self.passed.frames = passed;
+        if let Some(id) = passed_id {
             self.passed.id.clear();
             self.passed.id.push_str(id);
         }
         (next, selection.finish())
-    }
-}
-
-/// As [`Passed`], while a chunk is looked at.
-#[derive(Clone, Copy)]
-struct Passing<'a> {
-    frames: u32,
-    /// `None` for the id that was noted before this chunk.
-    id: Option<&'a str>,
-}
-
-impl<'a> Passing<'a> {
-    const NOTHING: Self = Self {
-        frames: 0,
-        id: Some(""),
-    };
-
-    fn pass(&mut self, id: Option<&'a str>) {
-        self.frames = self.frames.saturating_add(1);
-        self.id = id.filter(|id| !id.is_empty()).or(self.id);
     }
 }

@@ -17,11 +17,19 @@ pub(super) struct AssignedId {
 }
 
 impl AssignedId {
-    pub(super) const fn of_frame(epoch: u64, number: u64) -> Self {
+    pub(super) const fn frame(epoch: u64, number: u64) -> Self {
         Self {
             epoch,
             number,
             is_place: false,
+        }
+    }
+
+    pub(super) const fn place(epoch: u64, number: u64) -> Self {
+        let frame = Self::frame(epoch, number);
+        Self {
+            is_place: true,
+            ..frame
         }
     }
 

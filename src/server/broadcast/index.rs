@@ -5,7 +5,7 @@
 //! an id wait for. The log is locked for some thousands of ids at a time, while they are copied.
 
 use alloc::vec::Vec;
-use core::hash::{BuildHasher, Hasher};
+use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 
 use super::ids::NO_ID;
@@ -13,7 +13,7 @@ use super::log::Log;
 
 /// The numbers of frames by the hashes of their ids. Some of the frames may be forgotten.
 pub(super) struct IdIndex {
-    numbers: HashMap<u64, u64, NoHash>,
+    numbers: HashMap<u64, u64, BuildHasherDefault<NoHash>>,
     /// The number of the first frame that is not entered.
     next: u64,
 }
@@ -81,16 +81,8 @@ impl NewIds {
 }
 
 /// The keys are hashes already.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct NoHash(u64);
-
-impl BuildHasher for NoHash {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        *self
-    }
-}
 
 impl Hasher for NoHash {
     fn finish(&self) -> u64 {

@@ -60,7 +60,7 @@ pub(super) struct NewFrame<'a> {
 }
 
 /// The largest number of frames of a chunk that are looked at for one subscriber, under the lock.
-const MOST_LOOKED_AT: usize = 256;
+const MOST_LOOKED_AT: u64 = 256;
 
 impl Log {
     pub(super) fn new(retention: Retention) -> Self {
@@ -71,7 +71,7 @@ impl Log {
             start: 0,
             segments: Segments::new(retention.max_bytes),
             remembered: RememberedIds::new(retention.remembered_ids),
-            joined: Joined::NONE,
+            joined: Joined::default(),
             at_head: 0,
             fallen: 0,
             times: VecDeque::new(),
@@ -106,10 +106,8 @@ impl Log {
     /// Returns the smallest cursor that is in the log.
     pub(super) fn slowest(&self) -> Option<u64> {
         let at = self.entries.iter().position(|entry| entry.readers > 0);
-        match at {
-            Some(at) => Some(self.oldest + at as u64),
-            None => (self.at_head > 0).then(|| self.head()),
-        }
+        let at_head = (self.at_head > 0).then_some(self.entries.len());
+        at.or(at_head).map(|at| self.oldest + at as u64)
     }
 
     pub(super) fn remembered(&self) -> &RememberedIds {
@@ -277,7 +275,7 @@ impl Log {
     pub(super) fn take(&mut self, cursor: u64) -> (u64, Bytes) {
         let next = self.join(cursor).next;
         let bytes = if self.is_last_to_leave(cursor) {
-            mem::replace(&mut self.joined, Joined::NONE).bytes
+            mem::take(&mut self.joined).bytes
         } else {
             self.joined.bytes.clone()
         };
@@ -297,11 +295,10 @@ impl Log {
     ) -> Option<(u64, Bytes)> {
         let next = self.join(cursor).next;
         if let Some(own) = own {
-            let mut frames = self.entries.range(self.range(cursor, next));
+            let mut entries = self.entries.range(self.range(cursor, next));
             let is_own = |scope: &Scope| scope.as_str() == own.as_str();
-            if frames.len() > MOST_LOOKED_AT
-                || frames.any(|entry| entry.scope.as_ref().is_some_and(is_own))
-            {
+            let mut has_own = || entries.any(|one| one.scope.as_ref().is_some_and(is_own));
+            if next - cursor > MOST_LOOKED_AT || has_own() {
                 return None;
             }
         }
@@ -323,17 +320,9 @@ impl Log {
             let to = usize::try_from(entry.end - start).unwrap_or(usize::MAX);
             let fits = match (&entry.scope, epoch) {
                 (None, _) => selection.put(from, to),
-                (Some(_), None) => {
-                    selection.skip();
-                    true
-                }
+                (Some(_), None) => selection.skip(),
                 (Some(_), Some(epoch)) => {
-                    let id = AssignedId {
-                        epoch,
-                        number,
-                        is_place: true,
-                    };
-                    selection.skip_assigned(id, ID_AFTER)
+                    selection.skip_assigned(AssignedId::place(epoch, number), ID_AFTER)
                 }
             };
             if !fits {
@@ -369,19 +358,15 @@ impl Log {
     /// Joins the frames at `cursor`, unless the last chunk begins there and is most of them.
     #[inline]
     fn join(&mut self, cursor: u64) -> &Joined {
-        let last = &self.joined;
+        let (head, last) = (self.head(), &self.joined);
         // While events keep coming, a chunk is made anew only once as much again has come.
-        let fits = last.from == cursor
-            && (last.next == self.head() || self.is_most(cursor, last.bytes.len()));
+        let waiting = || (self.segments.end() - self.offset(cursor)).min(BUDGET as u64);
+        let fits =
+            last.from == cursor && (last.next == head || 2 * last.bytes.len() as u64 >= waiting());
         if !fits {
             self.joined = self.make_joined(cursor);
         }
         &self.joined
-    }
-
-    fn is_most(&self, cursor: u64, len: usize) -> bool {
-        let waiting = self.segments.end() - self.offset(cursor);
-        2 * len as u64 >= waiting.min(BUDGET as u64)
     }
 
     #[cold]
@@ -405,7 +390,7 @@ impl Log {
 
     fn forget_joined(&mut self, cursor: u64) {
         if self.joined.from == cursor {
-            self.joined = Joined::NONE;
+            self.joined = Joined::default();
         }
     }
 

@@ -279,7 +279,7 @@ impl Broadcast {
 
     #[inline]
     fn shared(&self) -> &Arc<BroadcastShared> {
-        self.handle.shared()
+        &self.handle.0
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Retention {
 }
 
 /// Ranges within a frame are held in 32 bits.
-const MOST_BYTES: usize = u32::MAX as usize;
+const MOST: usize = u32::MAX as usize;
 
 impl Retention {
     /// Keeps 1024 frames and 1 MiB of any age, and remembers 4096 ids.
@@ -68,11 +68,7 @@ impl Retention {
     /// Sets the largest number of bytes kept, as they are on the wire: at most 4 GiB less one byte.
     /// A larger event is refused as [too large](crate::PublishError::TooLarge).
     pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = if bytes > MOST_BYTES {
-            MOST_BYTES
-        } else {
-            bytes
-        };
+        self.max_bytes = if bytes > MOST { MOST } else { bytes };
         self
     }
 
@@ -110,7 +106,7 @@ impl Default for Retention {
 /// ```
 #[doc(alias = "topic")]
 #[doc(alias = "room")]
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Scope(Arc<str>);
 
 impl Scope {
@@ -126,12 +122,6 @@ impl Scope {
     /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Debug for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -183,8 +173,9 @@ pub(super) const ID_AFTER: u32 = 64;
 pub struct SubscribeOptions {
     scopes: Scopes,
     wanted: Wanted,
-    skipped: Option<Arc<SkippedFn>>,
-    id_after: u32,
+    /// Makes the event after a skip; `None` if a subscriber that lags is disconnected.
+    pub(super) skipped: Option<Arc<SkippedFn>>,
+    pub(super) id_after: u32,
 }
 
 pub(super) type SkippedFn = dyn Fn(u64) -> Event<'static> + Send + Sync;
@@ -342,15 +333,6 @@ impl SubscribeOptions {
             }
             Wanted::If(takes) => takes(frame),
         }
-    }
-
-    /// Returns what makes the event after a skip; `None` if a subscriber that lags is disconnected.
-    pub(super) fn skipped(&self) -> Option<Arc<SkippedFn>> {
-        self.skipped.clone()
-    }
-
-    pub(super) fn id_after(&self) -> u32 {
-        self.id_after
     }
 }
 

@@ -85,20 +85,13 @@ pub(super) fn frame(
     if shared.epoch.is_some() {
         return Err(PublishError::IsFrame);
     }
-    check_len(shared, frame.len())?;
     let about = NewFrame {
         places: frame.places(),
         is_indexed: true,
         scope: checked_scope(scope)?,
     };
-    let mut state = lock_open(shared)?;
-    if state.log.is_large(frame.len()) {
-        state.log.append_large(frame.bytes().clone(), about);
-    } else {
-        let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
-        state.log.append(frame.len(), write, about);
-    }
-    Ok(finish(shared, state))
+    let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
+    append(shared, frame.len(), about, write, || frame.bytes().clone())
 }
 
 #[inline(never)]
@@ -108,22 +101,34 @@ fn with_own_id(
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     let measured = parts.measure();
-    check_len(shared, measured.len)?;
     let about = NewFrame {
         places: &Places::of(parts),
         is_indexed: true,
         scope: checked_scope(scope)?,
     };
+    let write = |out: &mut Vec<u8>| encode::write_block(parts, measured.shape, out);
+    let to_bytes = || encode::parts_to_bytes(parts, measured);
+    append(shared, measured.len, about, write, to_bytes)
+}
+
+/// Appends a frame of `len` bytes. A large one is encoded without the lock, by `to_bytes`.
+#[inline]
+fn append(
+    shared: &BroadcastShared,
+    len: usize,
+    about: NewFrame<'_>,
+    write: impl FnOnce(&mut Vec<u8>),
+    to_bytes: impl FnOnce() -> Bytes,
+) -> Result<u64, PublishError> {
+    check_len(shared, len)?;
     let mut state = lock_open(shared)?;
-    if state.log.is_large(measured.len) {
-        // A large event is encoded without the lock.
+    if state.log.is_large(len) {
         drop(state);
-        let bytes = encode::parts_to_bytes(parts, measured);
+        let bytes = to_bytes();
         state = lock_open(shared)?;
         state.log.append_large(bytes, about);
     } else {
-        let write = |out: &mut Vec<u8>| encode::write_block(parts, measured.shape, out);
-        state.log.append(measured.len, write, about);
+        state.log.append(len, write, about);
     }
     Ok(finish(shared, state))
 }
@@ -139,7 +144,7 @@ fn with_assigned_id(
 ) -> Result<u64, PublishError> {
     let scope = checked_scope(scope)?;
     let number = shared.next_number();
-    let mut text = AssignedId::of_frame(epoch, number).text();
+    let mut text = AssignedId::frame(epoch, number).text();
     let guessed = parts.with_id(text.as_str());
     let mut measured = guessed.measure();
     let mut places = Places::of(&guessed);
@@ -152,7 +157,7 @@ fn with_assigned_id(
     let head = state.log.head();
     if head != number {
         let before = text.as_str().len();
-        text = AssignedId::of_frame(epoch, head).text();
+        text = AssignedId::frame(epoch, head).text();
         let len = text.as_str().len();
         measured.len = measured.len - before + len;
         places.id = places.id.map(|place| place.start..place.start + len);
@@ -178,7 +183,7 @@ fn large_with_assigned_id(
     scope: Option<Scope>,
 ) -> Result<u64, PublishError> {
     loop {
-        let guess = AssignedId::of_frame(epoch, shared.next_number()).text();
+        let guess = AssignedId::frame(epoch, shared.next_number()).text();
         let guessed = parts.with_id(guess.as_str());
         let measured = guessed.measure();
         check_len(shared, measured.len)?;
@@ -187,7 +192,7 @@ fn large_with_assigned_id(
         encode::write_block(&guessed, measured.shape, &mut bytes);
 
         let mut state = lock_open(shared)?;
-        let id = AssignedId::of_frame(epoch, state.log.head()).text();
+        let id = AssignedId::frame(epoch, state.log.head()).text();
         let id = id.as_str().as_bytes();
         let digits = places.id.clone().and_then(|place| bytes.get_mut(place));
         let Some(digits) = digits.filter(|digits| digits.len() == id.len()) else {

@@ -36,16 +36,11 @@ pub struct Statistics {
 }
 
 /// One of the handles. The last one that is dropped closes the broadcast.
-pub(super) struct BroadcastHandle(Arc<BroadcastShared>);
+pub(super) struct BroadcastHandle(pub(super) Arc<BroadcastShared>);
 
 impl BroadcastHandle {
     pub(super) fn new(retention: Retention, epoch: Option<u64>) -> Self {
         Self(Arc::new(BroadcastShared::new(retention, epoch)))
-    }
-
-    #[inline]
-    pub(super) fn shared(&self) -> &Arc<BroadcastShared> {
-        &self.0
     }
 }
 
@@ -159,12 +154,7 @@ impl BroadcastShared {
         self.version.store(version, Ordering::Release);
         let wakers = state.wakers.take_all();
         drop(state);
-        if let Some(wakers) = wakers {
-            self.wake(wakers);
-        }
-    }
-
-    fn wake(&self, mut wakers: Vec<WakerSlot>) {
+        let Some(mut wakers) = wakers else { return };
         let used = wakers.len();
         for slot in wakers.drain(..) {
             if let WakerSlot::Waits(waker) = slot {
@@ -188,7 +178,7 @@ impl BroadcastShared {
     pub(super) fn statistics(&self) -> Statistics {
         let state = self.lock();
         let log = &state.log;
-        let (head, oldest) = (log.head(), log.oldest());
+        let head = log.head();
         Statistics {
             subscribers: state.subscribers,
             lagging: log.fallen(),
@@ -197,7 +187,7 @@ impl BroadcastShared {
             published: head - 1,
             retained_frames: log.frames(),
             retained_bytes: log.bytes(),
-            dropped: oldest - 1,
+            dropped: log.oldest() - 1,
         }
     }
 }

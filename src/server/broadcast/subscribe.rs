@@ -2,13 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::fmt;
 
 use super::filter::Filter;
 use super::ids::AssignedId;
 use super::log::Log;
 use super::options::{Scope, SubscribeOptions};
 use super::shared::BroadcastShared;
+use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use crate::wire::field::EventId;
 
@@ -118,6 +118,7 @@ impl Subscribed {
 }
 
 /// A subscriber whose client cannot be resumed.
+#[derive(Debug)]
 #[must_use = "a subscription that is dropped ends"]
 pub struct Restart {
     subscription: Subscription,
@@ -137,23 +138,9 @@ impl Restart {
 
     /// Begins with the oldest frame kept.
     pub fn oldest(mut self) -> Subscription {
-        self.subscription.rewind();
+        self.subscription.subscriber.rewind();
         self.subscription
     }
-}
-
-impl fmt::Debug for Restart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Restart")
-            .field("oldest_id", &self.oldest_id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The frame of an id, which may be dropped.
-struct FoundId {
-    number: u64,
-    scope: Option<Scope>,
 }
 
 pub(super) fn subscribe(
@@ -168,34 +155,38 @@ pub(super) fn subscribe(
     let Some(text) = text else {
         let mut state = shared.lock();
         let head = state.log.head();
-        return Subscribed::Live(Subscription::new(shared, &mut state, head, filter));
+        let subscriber = Subscriber::new(shared, &mut state, head, filter);
+        return Subscribed::Live(Subscription { subscriber });
     };
     let found = match shared.epoch {
         None => find(shared, text),
         Some(epoch) => find_assigned(&shared.lock().log, epoch, text),
     };
     // The predicate runs without the lock. Its answer stays right if the frame is dropped meanwhile.
-    let found = found.filter(|found| options.sees(found.scope.as_ref()));
+    let found = found.filter(|(_, scope)| options.sees(scope.as_ref()));
 
     let mut state = shared.lock();
     let (head, oldest) = (state.log.head(), state.log.oldest());
-    if let Some(found) = &found {
-        // Nothing is lost if only frames up to that of the id were dropped.
-        let cursor = found.number + 1;
-        if cursor >= oldest {
-            return Subscribed::Resumed {
-                subscription: Subscription::new(shared, &mut state, cursor, filter),
-                missed: head - cursor,
-            };
-        }
+    // Nothing is lost if only frames up to that of the id were dropped.
+    let resumed = found.as_ref().map(|(number, _)| number + 1);
+    let resumed = resumed.filter(|cursor| *cursor >= oldest);
+    let cursor = resumed.unwrap_or(head);
+    let subscriber = Subscriber::new(shared, &mut state, cursor, filter);
+    let subscription = Subscription { subscriber };
+    if resumed.is_some() {
+        let missed = head - cursor;
+        return Subscribed::Resumed {
+            subscription,
+            missed,
+        };
     }
-    let subscription = Subscription::new(shared, &mut state, head, filter);
     let scope = state.log.scope(oldest).ok().flatten().cloned();
     let id = id_of(&state.log, shared.epoch, oldest);
     drop(state);
+    let oldest_id = id.filter(|_| options.sees(scope.as_ref()));
     let restart = Restart {
         subscription,
-        oldest_id: id.filter(|_| options.sees(scope.as_ref())),
+        oldest_id,
     };
     match found {
         Some(_) => Subscribed::Gap(restart),
@@ -203,18 +194,18 @@ pub(super) fn subscribe(
     }
 }
 
-/// Finds an id of the user's.
-fn find(shared: &BroadcastShared, text: &str) -> Option<FoundId> {
+/// Finds the frame of an id of the user's, which may be dropped, and its scope.
+fn find(shared: &BroadcastShared, text: &str) -> Option<(u64, Option<Scope>)> {
     let index = shared.index();
     let state = shared.lock();
     let log = &state.log;
     let number = index.find(log.remembered().hash(text.as_bytes()))?;
     let scope = log.scope(number).ok()?.cloned();
-    log.has_id(number, text)
-        .then_some(FoundId { number, scope })
+    log.has_id(number, text).then_some((number, scope))
 }
 
-fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<FoundId> {
+/// Finds the frame of an assigned id, which may be dropped, and its scope.
+fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<(u64, Option<Scope>)> {
     let id = AssignedId::parse(text).filter(|id| id.epoch == epoch && id.number < log.head())?;
     // A place has no scope. The place before the first frame has no frame, either.
     let scope = match id.number {
@@ -222,10 +213,7 @@ fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<FoundId> {
         _ if id.is_place => None,
         number => log.scope(number).ok()?.cloned(),
     };
-    Some(FoundId {
-        number: id.number,
-        scope,
-    })
+    Some((id.number, scope))
 }
 
 /// Returns the id of a frame that is kept.
@@ -233,15 +221,12 @@ fn id_of(log: &Log, epoch: Option<u64>, number: u64) -> Option<EventId<'static>>
     if number >= log.head() {
         return None;
     }
+    let id = match epoch {
+        None => log.id(number)?.parse(),
+        Some(epoch) => AssignedId::frame(epoch, number).text().as_str().parse(),
+    };
     // It was an id before, so it is valid.
-    match epoch {
-        None => log.id(number)?.parse().ok(),
-        Some(epoch) => AssignedId::of_frame(epoch, number)
-            .text()
-            .as_str()
-            .parse()
-            .ok(),
-    }
+    id.ok()
 }
 
 #[cfg(test)]

@@ -162,9 +162,19 @@ impl Reader {
             if self.has_read_all(&state.log) {
                 return self.wait(state, waker);
             }
-            let Some((next, bytes)) = self.take(&mut state.log, shared.epoch) else {
+            let (next, bytes) = if let Some(taken) = self.take(&mut state.log, shared.epoch) {
+                taken
+            } else {
+                let chunk = state.log.look(self.cursor);
                 drop(state);
-                return self.poll_filtered(shared, cx);
+                // The predicates of the user run without the lock.
+                let selected = match &mut self.filter {
+                    Some(filter) => filter.select(&chunk, shared.epoch),
+                    None => (chunk.next, chunk.bytes.clone()),
+                };
+                state = shared.lock();
+                state.log.pass(self.cursor, selected.0);
+                selected
             };
             self.move_to(next);
             let has_read_all = self.has_read_all(&state.log);
@@ -181,37 +191,6 @@ impl Reader {
                 drop(unused);
             }
             return Poll::Ready(Some(bytes));
-        }
-        // Other tasks want to run, too.
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// Polls where each frame is looked at: the log is read, and the reading is noted, under the
-    /// lock; the user's predicates run in between.
-    fn poll_filtered(&mut self, shared: &BroadcastShared, cx: &Context<'_>) -> Poll<Option<Bytes>> {
-        for _ in 0..MOST_LOOKS {
-            let waker = (!cx.waker().will_wake(NOW)).then(|| cx.waker().clone());
-            let mut state = shared.lock();
-            if self.cursor < state.log.oldest() {
-                return self.lag(state);
-            }
-            if self.has_read_all(&state.log) {
-                return self.wait(state, waker);
-            }
-            let chunk = state.log.look(self.cursor);
-            drop(state);
-            drop(waker);
-            // Only a subscriber with a filter comes here.
-            let (next, bytes) = match &mut self.filter {
-                Some(filter) => filter.select(&chunk, shared.epoch),
-                None => (chunk.next, Bytes::new()),
-            };
-            shared.lock().log.pass(self.cursor, next);
-            self.move_to(next);
-            if !bytes.is_empty() {
-                return Poll::Ready(Some(bytes));
-            }
         }
         // Other tasks want to run, too.
         cx.waker().wake_by_ref();

@@ -1,7 +1,5 @@
 //! The streams: one of a subscriber, and one that merges it with a connection's own events.
 
-use alloc::boxed::Box;
-use alloc::sync::Arc;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
@@ -10,9 +8,7 @@ use core::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
-use super::filter::Filter;
 use super::ids::AssignedId;
-use super::shared::{BroadcastShared, BroadcastState};
 use super::subscriber::Subscriber;
 use crate::server::adapt::Until;
 use crate::server::channel::{EventStream, Shared, Sharing};
@@ -41,21 +37,10 @@ use crate::wire::field::EventId;
 #[doc(alias = "subscriber")]
 #[must_use = "a subscription that is dropped ends"]
 pub struct Subscription {
-    subscriber: Subscriber,
+    pub(super) subscriber: Subscriber,
 }
 
 impl Subscription {
-    pub(super) fn new(
-        shared: &Arc<BroadcastShared>,
-        state: &mut BroadcastState,
-        cursor: u64,
-        filter: Option<Box<Filter>>,
-    ) -> Self {
-        Self {
-            subscriber: Subscriber::new(shared, state, cursor, filter),
-        }
-    }
-
     /// Returns why the stream has ended: [`Closed`](CloseReason::Closed) with the broadcast,
     /// [`Overflow`](CloseReason::Overflow) because the subscriber lagged,
     /// [`Shutdown`](CloseReason::Shutdown) by [`until`](crate::adapt::EventStreamExt::until).
@@ -97,11 +82,8 @@ impl Subscription {
     #[doc(alias = "cursor")]
     #[doc(alias = "offset")]
     pub fn last_event_id(&self) -> Option<EventId<'static>> {
-        let place = AssignedId {
-            epoch: self.subscriber.shared().epoch?,
-            number: self.subscriber.cursor() - 1,
-            is_place: true,
-        };
+        let epoch = self.subscriber.shared().epoch?;
+        let place = AssignedId::place(epoch, self.subscriber.cursor() - 1);
         // Digits are a valid id.
         place.text().as_str().parse().ok()
     }
@@ -171,11 +153,6 @@ impl Subscription {
     )]
     pub(crate) fn shut_down(&mut self) -> bool {
         self.subscriber.shut_down()
-    }
-
-    /// Goes back to the oldest frame kept.
-    pub(super) fn rewind(&mut self) {
-        self.subscriber.rewind();
     }
 }
 
