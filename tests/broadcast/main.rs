@@ -14,10 +14,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
-use sse_proto::bytes::Bytes;
-use sse_proto::{
-    Broadcast, CloseReason, Event, EventId, Frame, PublishError, Retention, Subscription,
-};
+use sse_proto::broadcast::{PublishError, Retention};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::target::CloseReason;
+use sse_proto::{Broadcast, Event, EventId, Frame, Subscription};
 use support::fakes::Reader;
 
 fn broadcast() -> Broadcast {

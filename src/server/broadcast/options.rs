@@ -24,7 +24,8 @@ use crate::wire::field::EventType;
 ///
 /// ```
 /// use std::time::Duration;
-/// use sse_proto::{Broadcast, Event, Retention};
+/// use sse_proto::broadcast::Retention;
+/// use sse_proto::{Broadcast, Event};
 ///
 /// let minute = Duration::from_secs(60);
 /// let broadcast = Broadcast::new(Retention::new().with_max_frames(2).with_max_age(minute));
@@ -35,7 +36,7 @@ use crate::wire::field::EventType;
 /// assert_eq!(broadcast.statistics().retained_frames, 2);
 /// broadcast.advance(Duration::from_secs(61));
 /// assert_eq!(broadcast.statistics().retained_frames, 0);
-/// # Ok::<(), sse_proto::PublishError>(())
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
@@ -66,7 +67,7 @@ impl Retention {
     }
 
     /// Sets the largest number of bytes kept, as they are on the wire: at most 4 GiB less one byte.
-    /// A larger event is refused as [too large](crate::PublishError::TooLarge).
+    /// A larger event is refused as [too large](crate::broadcast::PublishError::TooLarge).
     pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = if bytes > MOST { MOST } else { bytes };
         self
@@ -101,7 +102,7 @@ impl Default for Retention {
 /// # Examples
 ///
 /// ```
-/// let scope = sse_proto::Scope::new("tenant-7");
+/// let scope = sse_proto::broadcast::Scope::new("tenant-7");
 /// assert_eq!(scope.as_str(), "tenant-7");
 /// ```
 #[doc(alias = "topic")]
@@ -114,7 +115,7 @@ impl Scope {
     pub(super) const MAX_BYTES: usize = 256;
 
     /// Makes a scope of any name, which never goes out to a client. Publishing for a name above 256
-    /// bytes is [refused](crate::PublishError::ScopeTooLong).
+    /// bytes is [refused](crate::broadcast::PublishError::ScopeTooLong).
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }
@@ -150,7 +151,8 @@ pub(super) const ID_AFTER: u32 = 64;
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt};
-/// use sse_proto::{Broadcast, Event, EventType, Retention, Scope, SubscribeOptions};
+/// use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+/// use sse_proto::{Broadcast, Event, EventType};
 ///
 /// let broadcast = Broadcast::new(Retention::new());
 /// let ticks = SubscribeOptions::new()
@@ -167,7 +169,7 @@ pub(super) const ID_AFTER: u32 = 64;
 ///     subscription.next().now_or_never().flatten().unwrap(),
 ///     "event: tick\ndata: for Ann\n\nevent: tick\ndata: for all\n\n"
 /// );
-/// # Ok::<(), sse_proto::PublishError>(())
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 #[derive(Clone)]
 pub struct SubscribeOptions {
@@ -271,7 +273,8 @@ impl SubscribeOptions {
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::{Broadcast, Event, EventType, Retention, SubscribeOptions};
+    /// use sse_proto::broadcast::{Retention, SubscribeOptions};
+    /// use sse_proto::{Broadcast, Event, EventType};
     ///
     /// let options = SubscribeOptions::new().with_skip_ahead(|frames| {
     ///     Event::new(EventType::from_static("lost"), frames.to_string())
@@ -284,7 +287,7 @@ impl SubscribeOptions {
     /// let mut next = || slow.next().now_or_never().flatten().unwrap();
     /// assert_eq!(next(), "event: lost\ndata: 2\n\n");
     /// assert_eq!(next(), "data: 3\n\n");
-    /// # Ok::<(), sse_proto::PublishError>(())
+    /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
     pub fn with_skip_ahead(
         mut self,

@@ -32,7 +32,7 @@ use crate::wire::field::EventId;
 ///
 /// The stream ends after all frames when the broadcast is closed. It also ends when the subscriber
 /// lags, which means that its next frame is no longer kept, unless it
-/// [skips ahead](crate::SubscribeOptions::with_skip_ahead). An `EventSource` reconnects, and is resumed
+/// [skips ahead](crate::broadcast::SubscribeOptions::with_skip_ahead). An `EventSource` reconnects, and is resumed
 /// or told of the gap.
 #[doc(alias = "subscriber")]
 #[must_use = "a subscription that is dropped ends"]
@@ -43,7 +43,7 @@ pub struct Subscription {
 impl Subscription {
     /// Returns why the stream has ended: [`Closed`](CloseReason::Closed) with the broadcast,
     /// [`Overflow`](CloseReason::Overflow) because the subscriber lagged,
-    /// [`Shutdown`](CloseReason::Shutdown) by [`until`](crate::adapt::EventStreamExt::until).
+    /// [`Shutdown`](CloseReason::Shutdown) by [`until`](crate::EventStreamExt::until).
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.subscriber.close_reason()
     }
@@ -57,14 +57,15 @@ impl Subscription {
     ///
     /// Where ids are the user's, send the id of the last event that the state on the page includes.
     /// Or publish an event at the start, and let clients without an id begin with the
-    /// [oldest](crate::Restart::oldest) one.
+    /// [oldest](crate::broadcast::Restart::oldest) one.
     ///
     /// # Examples
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::adapt::{EventStreamExt, Preamble};
-    /// use sse_proto::{Broadcast, Event, EventId, Retention, Subscribed};
+    /// use sse_proto::adapt::Preamble;
+    /// use sse_proto::broadcast::{Retention, Subscribed};
+    /// use sse_proto::{Broadcast, Event, EventId, EventStreamExt};
     ///
     /// let broadcast = Broadcast::assigning_ids(Retention::new(), 7);
     /// let subscription = broadcast.subscribe(None).or_live();
@@ -77,7 +78,7 @@ impl Subscription {
     /// broadcast.publish(&Event::message("meanwhile"))?;
     /// let subscribed = broadcast.subscribe(Some(&EventId::from_static("7-0~")));
     /// assert!(matches!(subscribed, Subscribed::Resumed { missed: 1, .. }));
-    /// # Ok::<(), sse_proto::PublishError>(())
+    /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
     #[doc(alias = "cursor")]
     #[doc(alias = "offset")]
@@ -102,7 +103,7 @@ impl Subscription {
     /// Each personal event comes after all frames that were published before its dispatch. It must
     /// have no id, since the broadcast could not resume a client that comes back with it. From this
     /// call on, the target refuses an event or a gap marker with an id:
-    /// [`DispatchError::HasId`](crate::DispatchError::HasId). Events that are queued before, and a gap
+    /// [`DispatchError::HasId`](crate::target::DispatchError::HasId). Events that are queued before, and a gap
     /// marker that is set before, go out as they are, so merge before the first dispatch.
     ///
     /// The end of one is the end of both:
@@ -118,7 +119,9 @@ impl Subscription {
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::{Broadcast, DispatchError, Event, Retention, channel};
+    /// use sse_proto::broadcast::Retention;
+    /// use sse_proto::target::DispatchError;
+    /// use sse_proto::{Broadcast, Event, channel};
     ///
     /// let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
     /// let (target, stream) = channel();
@@ -207,7 +210,9 @@ impl<S: Sharing> Merged<S> {
     /// ```
     /// use std::future::ready;
     /// use futures::{StreamExt, executor::block_on};
-    /// use sse_proto::{Broadcast, CloseReason, Event, Frame, Retention, channel};
+    /// use sse_proto::broadcast::Retention;
+    /// use sse_proto::target::CloseReason;
+    /// use sse_proto::{Broadcast, Event, Frame, channel};
     ///
     /// let broadcast = Broadcast::new(Retention::new());
     /// let (target, stream) = channel();
@@ -219,7 +224,7 @@ impl<S: Sharing> Merged<S> {
     /// let chunks = block_on(body.collect::<Vec<_>>());
     /// assert_eq!(chunks, ["data: to all\n\n", "data: bye\n\n"]);
     /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
-    /// # Ok::<(), sse_proto::PublishError>(())
+    /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
     pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
         Until::telling(self, future, Self::shut_down)
