@@ -16,9 +16,14 @@ use sse_proto::{Broadcast, Event, EventId, EventType, Frame, Subscription, to_by
 use super::broadcast_model::{Answer, Config, EPOCH, Model};
 use super::broadcast_ops::{KINDS, Op, SCOPES, TYPES, WhichId, options, sees, takes};
 use super::fakes::Wakes;
+use super::law::law;
 
 /// The law of this file.
 pub fn plays_like_its_model(config: Config, ops: &[Op]) {
+    let _law = law(
+        "6, 8, 10, 12: each subscriber of a broadcast gets what a plain list says",
+        format!("{config:?} {ops:?}"),
+    );
     let mut play = Play::new(config);
     for op in ops {
         play.step(*op);
@@ -35,7 +40,8 @@ pub fn plays_like_its_model(config: Config, ops: &[Op]) {
     assert_eq!(play.broadcast.statistics().subscribers, 0);
 }
 
-const BYE: &[u8] = b"data: bye\n\n";
+const BYE: &str = "data: bye\n\n";
+
 /// One subscriber, and what its client knows.
 struct Reader {
     kind: u8,
@@ -163,7 +169,7 @@ impl Play {
         } else {
             id
         };
-        let wire = to_bytes(&event).to_vec();
+        let wire = as_text(&to_bytes(&event));
         let (len, limit) = (wire.len(), self.config.bytes);
         if self.model.closed {
             // Which of two reasons is told is not said.
@@ -283,10 +289,14 @@ impl Play {
         reader.woken = false;
         self.check_poll(
             &mut reader,
-            polled.map(|chunk| chunk.map(|chunk| chunk.to_vec())),
+            polled.map(|chunk| chunk.map(|chunk| as_text(&chunk))),
         );
         assert_eq!(reader.subscription.close_reason(), reader.end);
         assert_eq!(reader.subscription.is_terminated(), reader.end.is_some());
         self.readers[usize::from(at)] = Some(reader);
     }
+}
+
+fn as_text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("a text")
 }

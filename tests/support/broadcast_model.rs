@@ -22,7 +22,7 @@ const START: Duration = Duration::from_secs(1_000_000);
 /// A frame that was published.
 #[derive(Clone, Debug)]
 pub struct Published {
-    pub wire: Vec<u8>,
+    pub wire: String,
     pub event_type: Option<&'static str>,
     pub id: Option<String>,
     pub scope: Option<&'static str>,
@@ -81,7 +81,7 @@ impl Model {
 
     pub fn publish(
         &mut self,
-        wire: Vec<u8>,
+        wire: String,
         event_type: Option<&'static str>,
         id: Option<String>,
         scope: Option<&'static str>,

@@ -6,12 +6,12 @@ use sse_proto::deps::futures_core::stream::FusedStream;
 use sse_proto::target::CloseReason;
 use sse_proto::to_bytes;
 
-use super::{BYE, Play, Reader};
+use super::{BYE, Play, Reader, as_text};
 use crate::support::broadcast_model::EPOCH;
 use crate::support::broadcast_ops::{id_after, lost, sees, skips};
 
 impl Play {
-    pub(super) fn check_poll(&mut self, reader: &mut Reader, polled: Poll<Option<Vec<u8>>>) {
+    pub(super) fn check_poll(&mut self, reader: &mut Reader, polled: Poll<Option<String>>) {
         let (head, oldest) = (self.model.head(), self.model.oldest);
         if reader.end.is_some() {
             assert_eq!(polled, Poll::Ready(None), "an ended stream stays ended");
@@ -20,7 +20,7 @@ impl Play {
         if reader.cursor < oldest {
             self.lagged += 1;
             if skips(reader.kind) {
-                let marker = to_bytes(&lost(oldest - reader.cursor)).to_vec();
+                let marker = as_text(&to_bytes(&lost(oldest - reader.cursor)));
                 assert_eq!(polled, Poll::Ready(Some(marker)));
                 reader.cursor = oldest;
                 // What is lost did not go by.
@@ -44,7 +44,7 @@ impl Play {
                     Poll::Pending => assert!(!self.model.closed, "it has not ended"),
                     Poll::Ready(last) => {
                         assert!(self.model.closed, "it ended, or gave something of nothing");
-                        assert_eq!(last, self.farewell.then(|| BYE.to_vec()));
+                        assert_eq!(last, self.farewell.then(|| BYE.to_owned()));
                         reader.end = Some(CloseReason::Closed);
                     }
                 }
@@ -71,7 +71,7 @@ impl Play {
     }
 
     /// A chunk is whole frames of theirs, in order, none left out; in between, ids of what was not.
-    fn check_chunk(&self, reader: &mut Reader, chunk: &[u8]) {
+    fn check_chunk(&self, reader: &mut Reader, chunk: &str) {
         let head = self.model.head();
         let mut rest = chunk;
         let mut from = reader.cursor;
@@ -92,11 +92,11 @@ impl Play {
             let mut between = reader.last_id_at + 1..next.unwrap_or(head);
             let found = between.find_map(|number| {
                 let (id, block) = self.id_block(reader.kind, number)?;
-                rest.starts_with(block.as_bytes())
+                rest.starts_with(&block)
                     .then_some((number, id, block.len()))
             });
             let Some((number, id, len)) = found else {
-                panic!("{:?} for {}", String::from_utf8_lossy(rest), reader.kind);
+                panic!("{:?} for {}", rest, reader.kind);
             };
             rest = &rest[len..];
             reader.last_id = Some(id);
