@@ -87,8 +87,8 @@ impl FieldRange {
 
 /// The part of a chunk that is selected so far: its beginning, shared, until a frame is left out.
 ///
-/// An id that replaces a frame may be longer than the frame was. If it would pass the budget it does
-/// not fit, nothing has changed, and the rest of the chunk is for the next poll.
+/// An id that replaces a frame may be longer than the frame was. If it would pass the budget it
+/// does not fit, nothing has changed, and the rest of the chunk is for the next poll.
 pub(super) struct Selection<'a> {
     chunk: &'a Bytes,
     whole: usize,

@@ -15,8 +15,8 @@ pub(super) struct Filter {
     passed: Passed,
 }
 
-/// What was left out since the client last got an id, where ids are the user's. Assigned ids are sent
-/// at fixed numbers instead, so that subscribers that see the same get the same bytes.
+/// What was left out since the client last got an id, where ids are the user's. Assigned ids are
+/// sent at fixed numbers instead, so that subscribers that see the same get the same bytes.
 #[derive(Default)]
 struct Passed {
     frames: u32,
@@ -39,8 +39,8 @@ impl Filter {
         Some(skipped)
     }
 
-    /// Returns the part of a chunk that is for this subscriber, and the number of the frame after it.
-    /// Runs the user's predicates; if one panics, nothing has changed.
+    /// Returns the part of a chunk that is for this subscriber, and the number of the frame after
+    /// it. Runs the user's predicates; if one panics, nothing has changed.
     pub(super) fn select(&mut self, chunk: &Joined, epoch: Option<u64>) -> (u64, Bytes) {
         let Some(frames) = &chunk.frames else {
             return (chunk.next, chunk.bytes.clone());

@@ -97,7 +97,7 @@ impl IdText {
 /// The hashes and scopes of frames that were dropped, and the key of the hashes.
 ///
 /// The hash is keyed per process. The ids in the table are the server's, so a client that makes up
-/// texts of equal hashes finds a kept id by its text alone, and a dropped id no sooner than by chance.
+/// texts of equal hashes finds a kept id by its text alone, and a dropped id only by chance.
 pub(super) struct RememberedIds {
     key: u64,
     dropped: VecDeque<DroppedFrame>,

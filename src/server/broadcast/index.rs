@@ -1,8 +1,9 @@
 //! The index of the user's ids: where each of them is in the log.
 //!
 //! An id is entered only when a client asks for one, since most frames are dropped before that. A
-//! million ids take a tenth of a second, so the index has a lock of its own that only subscribers with
-//! an id wait for. The log is locked for some thousands of ids at a time, while they are copied.
+//! million ids take a tenth of a second, so the index has a lock of its own that only subscribers
+//! with an id wait for. The log is locked for some thousands of ids at a time, while they are
+//! copied.
 
 use alloc::vec::Vec;
 use core::hash::{BuildHasherDefault, Hasher};
@@ -43,7 +44,7 @@ impl IdIndex {
         self.next
     }
 
-    /// Returns the number of the last frame that had an id of this hash. It may be forgotten by now.
+    /// Returns the number of the last frame that had an id of this hash. It may be forgotten.
     pub(super) fn find(&self, hash: u64) -> Option<u64> {
         self.numbers.get(&hash).copied()
     }

@@ -1,7 +1,7 @@
 //! The log: frames in order, how far each was read, and the last chunk that was joined.
 //!
-//! The number of subscribers at a frame is counted at the frame. So a subscriber needs no entry in a
-//! list, and the subscribers that lag are known as soon as their frame is dropped.
+//! The number of subscribers at a frame is counted at the frame. So a subscriber needs no entry in
+//! a list, and the subscribers that lag are known as soon as their frame is dropped.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;

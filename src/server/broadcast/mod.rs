@@ -1,8 +1,8 @@
 //! One log of frames, encoded once, and many subscribers that read it.
 //!
-//! A mutex guards the log and the wakers; an atomic beside it says whether anything has changed. The
-//! lock is held to encode an event of at most 16 KiB or to copy at most 64 KiB, mostly to clone a
-//! `Bytes`, and never for code of the user: wakers and predicates run without it.
+//! A mutex guards the log and the wakers; an atomic beside it says whether anything has changed.
+//! The lock is held to encode an event of at most 16 KiB or to copy at most 64 KiB, mostly to clone
+//! a `Bytes`, and never for code of the user: wakers and predicates run without it.
 
 mod chunk;
 mod filter;
@@ -38,8 +38,8 @@ use crate::wire::frame::Frame;
 /// response. Subscriptions share the bytes. Publishing never waits for a subscriber. [`Retention`]
 /// sets how much history is kept.
 ///
-/// Every clone is a handle of the same broadcast. When the last handle is dropped, the subscriptions
-/// end after the events that were published.
+/// Every clone is a handle of the same broadcast. When the last handle is dropped, the
+/// subscriptions end after the events that were published.
 ///
 /// # Ids
 ///
@@ -47,8 +47,8 @@ use crate::wire::frame::Frame;
 /// ([`new`](Self::new)), or they are assigned ([`assigning_ids`](Self::assigning_ids)).
 ///
 /// The user's ids may be any text, such as a number or the id of a Redis stream entry. Give each
-/// event an id of its own: an id that recurs stands for its last event. A client cannot resume after
-/// an event without an id.
+/// event an id of its own: an id that recurs stands for its last event. A client cannot resume
+/// after an event without an id.
 ///
 /// A client that is cut before its first event has no id: see [`Subscription::last_event_id`] for
 /// what to send first.
@@ -135,13 +135,13 @@ impl Broadcast {
         }
     }
 
-    /// Makes a broadcast that gives each event an id: `epoch`, `-`, and a number that counts from 1.
+    /// Makes a broadcast that gives each event an id: `epoch`, `-`, and a number that starts at 1.
     ///
-    /// Use another epoch for each start of the server, such as the time in milliseconds. An id of an
-    /// earlier start is then unknown, and not taken for an id of this one.
+    /// Use another epoch for each start of the server, such as the time in milliseconds. An id of
+    /// an earlier start is then unknown, and not taken for an id of this one.
     ///
-    /// A subscriber that was not sent some of the frames may also get ids that end in `~`. Such an id
-    /// stands for the place after a frame.
+    /// A subscriber that was not sent some of the frames may also get ids that end in `~`. Such an
+    /// id stands for the place after a frame.
     ///
     /// # Examples
     ///
@@ -242,8 +242,8 @@ impl Broadcast {
     /// Ends all subscriptions after the events that were published, and then a last frame if there
     /// is one. Later subscriptions end the same way. Without effect if the broadcast is closed.
     ///
-    /// A client reconnects by itself, so a farewell is the place for a reconnection time. Give it no
-    /// id.
+    /// A client reconnects by itself, so a farewell is the place for a reconnection time. It must
+    /// have no id.
     ///
     /// # Examples
     ///

@@ -84,7 +84,7 @@ impl Retention {
     /// with a remembered id is told of a gap; otherwise its id is unknown.
     ///
     /// Where ids are assigned, only the ids of frames with a scope are remembered. Every other id
-    /// stays known until a later frame with a scope is forgotten: for ever where there are no scopes.
+    /// stays known until a later frame with a scope is forgotten, for ever if there are no scopes.
     pub const fn with_remembered_ids(mut self, ids: usize) -> Self {
         self.remembered_ids = ids;
         self

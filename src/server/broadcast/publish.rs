@@ -22,7 +22,8 @@ use crate::wire::frame::Frame;
 pub enum PublishError {
     /// The broadcast is closed.
     Closed,
-    /// The event takes more bytes than the log [keeps](crate::broadcast::Retention::with_max_bytes).
+    /// The event takes more bytes than the log
+    /// [keeps](crate::broadcast::Retention::with_max_bytes).
     TooLarge {
         /// The number of bytes that the event takes on the wire.
         len: usize,

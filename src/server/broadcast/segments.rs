@@ -1,8 +1,9 @@
 //! The bytes of the log. An offset is the number of bytes ever appended before it.
 //!
-//! Events are encoded straight into the last segment, which is open; what is read of it is copied, once
-//! for all subscribers at the same place. A subscriber far behind gets a slice of a full segment, without
-//! a copy and without work for each frame. A large frame is a segment of its own and is never copied.
+//! Events are encoded straight into the last segment, which is open; what is read of it is copied,
+//! once for all subscribers at the same place. A subscriber far behind gets a slice of a full
+//! segment, without a copy and without work for each frame. A large frame is a segment of its own
+//! and is never copied.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -147,8 +148,8 @@ impl Segments {
             .unwrap_or(first)
     }
 
-    /// Returns the bytes in a range: a slice if they are one large piece of a full segment, otherwise
-    /// a copy. A slice of a small piece would keep the whole segment in memory.
+    /// Returns the bytes in a range: a slice if they are one large piece of a full segment,
+    /// otherwise a copy. A slice of a small piece would keep the whole segment in memory.
     pub(super) fn bytes(&self, from: u64, to: u64) -> Bytes {
         if from >= self.open_start {
             return Bytes::copy_from_slice(self.in_open(from, to));

@@ -1,4 +1,4 @@
-//! What the handles and the subscribers of a broadcast share: the log and the wakers, behind a lock.
+//! What the handles and the subscribers of a broadcast share: the log and the wakers.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -18,8 +18,8 @@ use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonErr
 pub struct Statistics {
     /// The number of subscribers that have not ended.
     pub subscribers: usize,
-    /// The number of subscribers that lag: their next frame is no longer kept. The next poll of each
-    /// tells it so.
+    /// The number of subscribers that lag: their next frame is no longer kept. The next poll of
+    /// each tells it so.
     pub lagging: usize,
     /// The number of frames that wait for the slowest of the other subscribers.
     pub most_behind: u64,

@@ -165,7 +165,7 @@ pub(super) fn subscribe(
         None => find(shared, text),
         Some(epoch) => find_assigned(&shared.lock().log, epoch, text),
     };
-    // The predicate runs without the lock. Its answer stays right if the frame is dropped meanwhile.
+    // The predicate runs without the lock. Its answer stays right if the frame is dropped then.
     let found = found.filter(|(_, scope)| options.sees(scope.as_ref()));
 
     let mut state = shared.lock();

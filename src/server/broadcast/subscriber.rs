@@ -105,7 +105,7 @@ impl Subscriber {
         drop(old);
     }
 
-    /// Ends the subscriber after the frames that were published so far. Returns whether it was open.
+    /// Ends the subscriber after the frames published so far. Returns whether it was open.
     pub(super) fn shut_down(&mut self) -> bool {
         let mut state = self.shared.lock();
         let is_open = match self.reader.phase {

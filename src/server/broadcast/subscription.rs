@@ -17,10 +17,10 @@ use crate::wire::field::EventId;
 
 /// The frames of a [`Broadcast`](crate::Broadcast), as the body of one response.
 ///
-/// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`] that other subscribers at the
-/// same place share. A larger frame is a chunk of its own. A chunk may be shorter than it could be,
-/// if that saves a copy: the end of a part of the log, or at least half of the frames that wait, as
-/// they were joined for another subscriber.
+/// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`] that other subscribers at
+/// the same place share. A larger frame is a chunk of its own. A chunk may be shorter than 64 KiB if
+/// that saves a copy. While events keep coming, it may be the chunk that another subscriber got a
+/// moment ago, if that is at least half of what waits.
 ///
 /// # Memory
 ///
@@ -31,9 +31,9 @@ use crate::wire::field::EventId;
 /// # End
 ///
 /// The stream ends after all frames when the broadcast is closed. It also ends when the subscriber
-/// lags, which means that its next frame is no longer kept, unless it
-/// [skips ahead](crate::broadcast::SubscribeOptions::with_skip_ahead). An `EventSource` reconnects, and is resumed
-/// or told of the gap.
+/// lags, which means that its next frame is no longer kept, unless it [skips
+/// ahead](crate::broadcast::SubscribeOptions::with_skip_ahead). An `EventSource` reconnects, and is
+/// resumed or told of the gap.
 #[doc(alias = "subscriber")]
 #[must_use = "a subscription that is dropped ends"]
 pub struct Subscription {
@@ -51,9 +51,9 @@ impl Subscription {
     /// Returns an id that stands for the place of the subscriber: a client that comes back with it
     /// gets what is published after this place. `None` unless the broadcast assigns ids.
     ///
-    /// A client has no id before its first event. If it is cut before that, it misses events without
-    /// notice. So send this id first, as a block with an id alone, and take it before the stream is
-    /// polled.
+    /// A client has no id before its first event. If it is cut before that, it misses events
+    /// without notice. So send this id first, as a block with an id alone, and take it before the
+    /// stream is polled.
     ///
     /// Where ids are the user's, send the id of the last event that the state on the page includes.
     /// Or publish an event at the start, and let clients without an id begin with the
@@ -103,17 +103,18 @@ impl Subscription {
     /// Each personal event comes after all frames that were published before its dispatch. It must
     /// have no id, since the broadcast could not resume a client that comes back with it. From this
     /// call on, the target refuses an event or a gap marker with an id:
-    /// [`DispatchError::HasId`](crate::target::DispatchError::HasId). Events that are queued before, and a gap
-    /// marker that is set before, go out as they are, so merge before the first dispatch.
+    /// [`DispatchError::HasId`](crate::target::DispatchError::HasId). Events that are queued
+    /// before, and a gap marker that is set before, go out as they are, so merge before the first
+    /// dispatch.
     ///
     /// The end of one is the end of both:
     ///
     /// - The target is closed: its queue and the frames published before are delivered.
     /// - The target is aborted: the stream ends at once.
-    /// - The broadcast is closed: the target is closed, its queue is delivered, then the farewell of
-    ///   the broadcast. So it is if both are closed before the stream is polled.
-    /// - The subscriber lags: the target ends with the reason [`CloseReason::Overflow`], and nothing
-    ///   more is delivered.
+    /// - The broadcast is closed: the target is closed, its queue is delivered, then the farewell
+    ///   of the broadcast. So it is if both are closed before the stream is polled.
+    /// - The subscriber lags: the target ends with the reason [`CloseReason::Overflow`], and
+    ///   nothing more is delivered.
     ///
     /// # Examples
     ///
@@ -186,7 +187,8 @@ impl fmt::Debug for Subscription {
 /// A subscription and a connection's own events in one stream. Made by [`Subscription::merge`].
 // A chunk of the target is taken first. It is held until all frames are out that were published by
 // then: each of its events was dispatched before, so it comes after all frames published before its
-// dispatch. That number stays the same while the chunk is held, so it goes out however fast frames come.
+// dispatch. That number stays the same while the chunk is held, so it goes out however fast frames
+// come.
 pub struct Merged<S: Sharing = Shared> {
     /// `None` once the stream has ended.
     subscription: Option<Subscription>,
@@ -202,8 +204,8 @@ pub struct Merged<S: Sharing = Shared> {
 impl<S: Sharing> Merged<S> {
     /// Ends the stream once a future resolves: its target, for the reason
     /// [`CloseReason::Shutdown`], as [`EventStream::until`] does. All that was published and
-    /// dispatched by then is delivered; then comes the [farewell](Until::with_farewell), if there is
-    /// one.
+    /// dispatched by then is delivered; then comes the [farewell](Until::with_farewell), if there
+    /// is one.
     ///
     /// # Examples
     ///
