@@ -1,11 +1,13 @@
 //! Ids: those that the broadcast assigns, and what is remembered of dropped frames.
 
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use core::hash::BuildHasher;
 use std::hash::RandomState;
 
 use super::options::Scope;
-use crate::wire::digits::Digits;
+use crate::wire::decimal::Decimal;
+use crate::wire::field::EventId;
 
 /// An id that is assigned: the epoch, `-`, and the number of the frame.
 #[derive(Clone, Copy)]
@@ -33,6 +35,10 @@ impl AssignedId {
         }
     }
 
+    pub(super) fn to_event_id(self) -> Option<EventId<'static>> {
+        EventId::new(String::from(self.text().as_str())).ok()
+    }
+
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (epoch, number) = text.split_once('-')?;
         let (number, is_place) = match number.strip_suffix('~') {
@@ -53,9 +59,9 @@ impl AssignedId {
             bytes: [0; MOST_LEN],
             len: 0,
         };
-        text.put(Digits::of_u64(self.epoch).as_bytes());
+        text.put(Decimal::of(self.epoch).as_bytes());
         text.put(b"-");
-        text.put(Digits::of_u64(self.number).as_bytes());
+        text.put(Decimal::of(self.number).as_bytes());
         if self.is_place {
             text.put(b"~");
         }

@@ -16,7 +16,7 @@ use super::chunk::{BUDGET, FieldRange, Joined, JoinedFrame, Selection};
 use super::ids::{AssignedId, NO_ID, RememberedIds};
 use super::options::{ID_AFTER, Retention, Scope};
 use super::segments::Segments;
-use crate::wire::encode::Places;
+use crate::wire::encode::FieldRanges;
 
 /// Frames are numbered from 1. A cursor is the number of the next frame to read.
 pub(super) struct Log {
@@ -53,7 +53,7 @@ struct LogEntry {
 
 /// What is noted of a frame beside its bytes.
 pub(super) struct NewFrame<'a> {
-    pub(super) places: &'a Places,
+    pub(super) places: &'a FieldRanges,
     /// Whether a client can come back with its id by text. An assigned id is found by its number.
     pub(super) is_indexed: bool,
     pub(super) scope: Option<Scope>,
@@ -296,8 +296,7 @@ impl Log {
         let next = self.join(cursor).next;
         if let Some(own) = own {
             let mut entries = self.entries.range(self.range(cursor, next));
-            let is_own = |scope: &Scope| scope.as_str() == own.as_str();
-            let mut has_own = || entries.any(|one| one.scope.as_ref().is_some_and(is_own));
+            let mut has_own = || entries.any(|entry| entry.scope.as_ref() == Some(own));
             if next - cursor > MOST_LOOKED_AT || has_own() {
                 return None;
             }

@@ -107,7 +107,7 @@ impl Default for Retention {
 /// ```
 #[doc(alias = "topic")]
 #[doc(alias = "room")]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope(Arc<str>);
 
 impl Scope {
@@ -321,7 +321,7 @@ impl SubscribeOptions {
         };
         match &self.scopes {
             Scopes::None => false,
-            Scopes::One(one) => one.as_str() == scope.as_str(),
+            Scopes::One(one) => one == scope,
             Scopes::If(sees) => sees(scope),
         }
     }

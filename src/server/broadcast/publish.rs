@@ -12,7 +12,7 @@ use super::log::NewFrame;
 use super::options::Scope;
 use super::shared::{BroadcastShared, BroadcastState};
 use crate::sync::MutexGuard;
-use crate::wire::encode::{self, Parts, Places};
+use crate::wire::encode::{FieldRanges, Fields};
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
@@ -69,7 +69,7 @@ pub(super) fn event(
     event: &Event<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
-    let parts = Parts::of(event);
+    let parts = event.fields();
     match shared.epoch {
         None => with_own_id(shared, &parts, scope),
         Some(_) if event.id().is_some() => Err(PublishError::HasId),
@@ -87,7 +87,7 @@ pub(super) fn frame(
         return Err(PublishError::IsFrame);
     }
     let about = NewFrame {
-        places: frame.places(),
+        places: frame.ranges(),
         is_indexed: true,
         scope: checked_scope(scope)?,
     };
@@ -98,17 +98,17 @@ pub(super) fn frame(
 #[inline(never)]
 fn with_own_id(
     shared: &BroadcastShared,
-    parts: &Parts<'_>,
+    parts: &Fields<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     let measured = parts.measure();
     let about = NewFrame {
-        places: &Places::of(parts),
+        places: &FieldRanges::of(parts),
         is_indexed: true,
         scope: checked_scope(scope)?,
     };
-    let write = |out: &mut Vec<u8>| encode::write_block(parts, measured.shape, out);
-    let to_bytes = || encode::parts_to_bytes(parts, measured);
+    let write = |out: &mut Vec<u8>| parts.write(measured.shape, out);
+    let to_bytes = || parts.write_to_bytes(measured);
     append(shared, measured.len, about, write, to_bytes)
 }
 
@@ -140,7 +140,7 @@ fn append(
 fn with_assigned_id(
     shared: &BroadcastShared,
     epoch: u64,
-    parts: &Parts<'_>,
+    parts: &Fields<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     let scope = checked_scope(scope)?;
@@ -148,7 +148,7 @@ fn with_assigned_id(
     let mut text = AssignedId::frame(epoch, number).text();
     let guessed = parts.with_id(text.as_str());
     let mut measured = guessed.measure();
-    let mut places = Places::of(&guessed);
+    let mut places = FieldRanges::of(&guessed);
 
     let mut state = lock_open(shared)?;
     if state.log.is_large(measured.len) {
@@ -170,7 +170,7 @@ fn with_assigned_id(
         scope,
     };
     let parts = parts.with_id(text.as_str());
-    let write = |out: &mut Vec<u8>| encode::write_block(&parts, measured.shape, out);
+    let write = |out: &mut Vec<u8>| parts.write(measured.shape, out);
     state.log.append(measured.len, write, about);
     Ok(finish(shared, state))
 }
@@ -180,7 +180,7 @@ fn with_assigned_id(
 fn large_with_assigned_id(
     shared: &BroadcastShared,
     epoch: u64,
-    parts: &Parts<'_>,
+    parts: &Fields<'_>,
     scope: Option<Scope>,
 ) -> Result<u64, PublishError> {
     loop {
@@ -188,9 +188,9 @@ fn large_with_assigned_id(
         let guessed = parts.with_id(guess.as_str());
         let measured = guessed.measure();
         check_len(shared, measured.len)?;
-        let places = Places::of(&guessed);
+        let places = FieldRanges::of(&guessed);
         let mut bytes = Vec::with_capacity(measured.len);
-        encode::write_block(&guessed, measured.shape, &mut bytes);
+        guessed.write(measured.shape, &mut bytes);
 
         let mut state = lock_open(shared)?;
         let id = AssignedId::frame(epoch, state.log.head()).text();

@@ -1,6 +1,7 @@
 //! Where a subscriber begins, given the client's last event ID.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 
 use super::filter::Filter;
@@ -224,12 +225,10 @@ fn id_of(log: &Log, epoch: Option<u64>, number: u64) -> Option<EventId<'static>>
     if number >= log.head() {
         return None;
     }
-    let id = match epoch {
-        None => log.id(number)?.parse(),
-        Some(epoch) => AssignedId::frame(epoch, number).text().as_str().parse(),
-    };
-    // It was an id before, so it is valid.
-    id.ok()
+    match epoch {
+        None => EventId::new(String::from(log.id(number)?)).ok(),
+        Some(epoch) => AssignedId::frame(epoch, number).to_event_id(),
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use super::shared::{BroadcastShared, BroadcastState, WakerIdentity, WakerSlot, v
 use crate::server::now::NOW;
 use crate::server::state::CloseReason;
 use crate::sync::MutexGuard;
-use crate::wire::encode;
 
 /// A subscriber, which is counted in the log until it ends.
 pub(super) struct Subscriber {
@@ -262,7 +261,7 @@ impl Reader {
         state.log.pass(self.cursor, oldest);
         self.move_to(oldest);
         drop(state);
-        Poll::Ready(Some(encode::to_bytes(&skipped(lost))))
+        Poll::Ready(Some(skipped(lost).to_bytes()))
     }
 
     fn finish(&mut self, state: &mut BroadcastState, reason: CloseReason) {

@@ -84,9 +84,7 @@ impl Subscription {
     #[doc(alias = "offset")]
     pub fn last_event_id(&self) -> Option<EventId<'static>> {
         let epoch = self.subscriber.shared().epoch?;
-        let place = AssignedId::place(epoch, self.subscriber.cursor() - 1);
-        // Digits are a valid id.
-        place.text().as_str().parse().ok()
+        AssignedId::place(epoch, self.subscriber.cursor() - 1).to_event_id()
     }
 
     /// Returns the number of frames that wait. Some of them may not be for this subscriber.
