@@ -110,7 +110,7 @@ fn whole_segments_are_handed_out_without_a_copy() {
         let mut reader = broadcast.subscribe(Some(&start)).or_live();
         let mut places = Vec::new();
         while let Some(Some(chunk)) = reader.next().now_or_never() {
-            // Kept, so that no other chunk comes to stand there.
+            // Kept, so that no other chunk gets the same address.
             places.push(chunk);
         }
         places

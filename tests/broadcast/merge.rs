@@ -49,7 +49,7 @@ fn a_personal_event_waits_for_all_chunks_in_front_of_it_and_for_no_more() {
             break;
         }
         before += chunk.len() / 100;
-        // However fast they come.
+        // Frames keep coming, and do not delay it.
         for _ in 0..1_000 {
             publish(&broadcast, &"x".repeat(92));
         }
@@ -78,7 +78,7 @@ fn what_is_personal_has_no_id() {
         refused.map(|()| sse_proto::target::Dispatched::Sent)
     );
     assert_eq!(target.dispatch_frame(&frame), refused);
-    // The room of a permit that is refused is the next one's.
+    // After a refusal, the room of the permit goes to the next one.
     for as_frame in [false, true] {
         let permit = target
             .reserve(20)

@@ -1,4 +1,4 @@
-//! Other people's code beside a broadcast: wakers, predicates, and what they may do.
+//! The code of users and executors beside a broadcast: wakers, predicates, and what they may do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ fn wakers_run_and_are_dropped_without_the_lock() {
         let mut cx = Context::from_waker(&waker);
         while subscription.poll_next_unpin(&mut cx).is_ready() {}
         drop(waker);
-        // Only the broadcast holds it now. It goes by a wake, another waker, a drop, or the end.
+        // Only the broadcast holds it now. A wake, another waker, a drop or the end drops it.
         match last {
             0 => publish(&broadcast, "x"),
             1 => {
@@ -94,7 +94,7 @@ fn a_panic_about_what_was_skipped_leaves_the_subscriber_at_the_oldest() {
 #[test]
 fn who_asks_only_for_what_is_there_takes_no_wake_from_the_task_that_waits() {
     let broadcast = broadcast();
-    // Behind what it gives, it asks for more that is there already.
+    // After each chunk, the adapter asks for more that is ready.
     let mut reader = Reader::new(broadcast.subscribe(None).or_live().coalesce(100));
     publish(&broadcast, "1");
     assert_eq!(reader.chunk(), "data: 1\n\n");

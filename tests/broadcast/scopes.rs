@@ -1,5 +1,4 @@
-//! Whom a broadcast serves. The example of each rule in the docs is the test of it; here is what they
-//! leave out.
+//! What a subscriber may see and takes: the rules that the examples in the docs leave out.
 
 use std::task::Poll;
 
@@ -40,14 +39,14 @@ fn a_foreign_id_is_told_from_a_made_up_one_by_nothing() {
     };
     let made_up = ask("1-99");
     assert!(made_up.0);
-    // Ann's: one that is retained, one that is gone.
+    // Of Ann: one that is retained, one that is dropped.
     assert_eq!(ask("1-3"), made_up);
     assert_eq!(ask("1-1"), made_up);
-    // His own.
+    // Of Bob.
     assert!(!ask("1-4").0 && !ask("1-2").0);
 }
 
-/// What is said of ids to one who sees no scope.
+/// What a subscriber that sees no scope is told of ids.
 fn ask<const N: usize>(broadcast: &Broadcast, ids: [&'static str; N]) -> [&'static str; N] {
     ids.map(
         |id| match broadcast.subscribe(Some(&EventId::from_static(id))) {
@@ -83,7 +82,7 @@ fn an_assigned_id_is_known_as_long_as_no_frame_with_a_scope_behind_it_is_forgott
     for data in ["7", "8"] {
         publish(&broadcast, data);
     }
-    // 2 is forgotten: so it can't be told from 1. Behind it all is known.
+    // 2 is forgotten, so it cannot be told from 1. All ids after it are known.
     assert_eq!(
         ask(&broadcast, ["1-1", "1-2", "1-3", "1-5", "1-6", "1-7"]),
         ["unknown", "unknown", "gap", "gap", "unknown", "resumed"]
@@ -128,7 +127,7 @@ fn ids_of_frames_that_were_not_for_it_move_the_place_to_resume_at() {
         other(Some(id));
     }
     assert_eq!(reader.chunk(), "id: 6\n\n");
-    // What is theirs counts anew.
+    // After a frame for the subscriber the count begins anew.
     other(Some(7));
     other(Some(8));
     let a = Event::new(EventType::from_static("a"), "x").with_id(9_u32);
@@ -198,7 +197,7 @@ fn what_is_everybodys_is_picked_once_for_all_at_the_same_place() {
     let plain = SubscribeOptions::new;
     let bob = plain().with_scope(Scope::new("bob"));
     shares([plain(), bob], "data: 1\n\ndata: 3\n\n");
-    // Who is asked for each frame, and takes all, shares what is joined.
+    // A subscriber whose predicates take everything shares the joined chunk.
     let all = || plain().with_scopes(|_| true).with_filter(|_| true);
     shares([all(), all()], "data: 1\n\ndata: private\n\ndata: 3\n\n");
 }
@@ -225,7 +224,7 @@ fn an_id_that_recurs_in_another_scope_is_that_ones() {
 fn ids_in_the_place_of_smaller_frames_make_no_chunk_larger() {
     const FRAMES: u64 = 20_000;
     let retention = Retention::new().with_max_frames(usize::MAX);
-    // A block with an id alone is smaller than the id of the place behind it.
+    // A block with an id alone is smaller than the id of the place after it.
     for (id_after, private) in [(1, 2), (64, 64)] {
         let broadcast = Broadcast::assigning_ids(retention, 1);
         let options = SubscribeOptions::new().with_id_after(id_after);

@@ -29,7 +29,7 @@ pub fn plays_like_its_model(config: Config, ops: &[Op]) {
         play.step(*op);
         play.check_statistics();
     }
-    // To the end, so that all that is owed comes.
+    // Poll to the end, so that every frame that is owed comes.
     play.step(Op::Close { farewell: true });
     for at in 0..play.readers.len() {
         let at = u8::try_from(at).unwrap();
@@ -49,7 +49,7 @@ struct Reader {
     /// The number of the next frame it reads.
     cursor: u64,
     last_id: Option<String>,
-    /// The number of the frame that set it, or behind which it stands.
+    /// The number of the frame that set it, or after which its place is.
     last_id_at: u64,
     /// The number of the last frame that came.
     last: u64,
@@ -144,7 +144,7 @@ impl Play {
             _ if self.config.assigned => None,
             0 => None,
             1 => Some(String::new()),
-            // Mostly one that is new.
+            // Mostly a new one.
             2..12 => Some(format!("n{}", self.model.head())),
             id => Some(format!("r{id}")),
         };
@@ -172,7 +172,7 @@ impl Play {
         let wire = as_text(&event.to_bytes());
         let (len, limit) = (wire.len(), self.config.bytes);
         if self.model.closed {
-            // Which of two reasons is told is not said.
+            // Either of the two reasons may be told.
             assert!(result == Err(PublishError::Closed) || len > limit);
             assert!(result.is_err());
         } else if len > limit {
@@ -184,7 +184,7 @@ impl Play {
         }
     }
 
-    /// Whoever was told `Pending` is woken, once.
+    /// Each subscriber that returned `Pending` is woken, once.
     fn all_are_woken(&mut self) {
         for reader in self.readers.iter_mut().flatten() {
             let wakes = reader.wakes.take();
@@ -246,7 +246,7 @@ impl Play {
         if let (Answer::Resumed(_), Some((before, last, last_id_at)), true) =
             (answer, from, self.config.assigned)
         {
-            // The law of resuming: of what is the client's, all that it does not have, and no more.
+            // A resumed client gets all frames that are for it and that it lacks, and no others.
             if before == kind {
                 let first = |from: u64| (from..head).find(|&number| self.is_theirs(kind, number));
                 assert_eq!(first(cursor), first(last.max(last_id_at) + 1));

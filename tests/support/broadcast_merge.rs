@@ -1,6 +1,6 @@
-//! Plays on a merged stream: both keep their order, nothing is lost, a personal event stands behind all
-//! frames that were published before its dispatch, it ends when either does, and nothing follows an
-//! abort or a lag.
+//! Plays on a merged stream: both parts keep their order, nothing is lost, a personal event comes
+//! after all frames that were published before its dispatch, the stream ends when either part does,
+//! and nothing follows an abort or a lag.
 
 use std::task::Poll;
 
@@ -100,7 +100,7 @@ struct Play {
     /// How many frames for the subscriber were published, and how many before each dispatch.
     published: usize,
     dispatched: Vec<usize>,
-    /// How many of those must come: all that there were when the first of both was closed.
+    /// How many of those must come: all that were published before one of the two was closed.
     owed: Option<usize>,
     farewell: bool,
     waits: bool,
@@ -176,7 +176,7 @@ impl Play {
                 self.owed.get_or_insert(self.published);
             }
             Step::Abort => {
-                // What was all taken is not dropped by an abort after the end.
+                // After the end an abort drops nothing.
                 let cuts = !self.target.is_drained();
                 self.target.abort();
                 self.seen.is_cut |= cuts;
@@ -191,7 +191,7 @@ impl Play {
                 self.owed.get_or_insert(self.published);
             }
         }
-        // A target that is closed already tells nobody once more.
+        // A target that is closed already wakes no task again.
         if std::mem::take(&mut self.waits) {
             assert!(self.merged.wakes.take() > 0, "a wake is lost");
         }
@@ -273,7 +273,7 @@ impl Play {
             assert!(!ended, "something follows the farewell");
             let data = block.lines().find_map(|line| line.strip_prefix("data: "));
             let Some(data) = data else {
-                // The place behind what was not theirs.
+                // The place after a frame that was not for the subscriber.
                 assert!(block.starts_with("id: "), "{block}");
                 continue;
             };

@@ -20,7 +20,7 @@ pub enum Op {
     Subscribe {
         kind: u8,
         id: WhichId,
-        /// Where it can't be resumed, it begins with the oldest, and not with the next.
+        /// If the client cannot be resumed, it begins with the oldest frame, not with the next.
         oldest: bool,
     },
     Poll(u8),
@@ -36,9 +36,9 @@ pub enum Op {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhichId {
     None,
-    /// The last one that the client of that subscriber got.
+    /// The last id that the client of this subscriber got.
     Last(u8),
-    /// The id of a frame, so many back.
+    /// The id of a frame, counted back from the head.
     Back(u8),
     /// A text.
     Made(u8),

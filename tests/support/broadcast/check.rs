@@ -22,7 +22,7 @@ impl Play {
                 let marker = as_text(&lost(oldest - reader.cursor).to_bytes());
                 assert_eq!(polled, Poll::Ready(Some(marker)));
                 reader.cursor = oldest;
-                // What is lost did not go by.
+                // Frames that are lost do not count.
                 reader.last_id_at = oldest - 1;
             } else {
                 assert_eq!(polled, Poll::Ready(None));
@@ -35,7 +35,7 @@ impl Play {
         let chunk = match polled {
             Poll::Ready(Some(chunk)) if !has_ended => chunk,
             polled => {
-                // Nothing of theirs was left.
+                // No frame for this subscriber was left.
                 let nothing = (first..head).all(|number| !self.is_theirs(reader.kind, number));
                 assert!(nothing, "{polled:?} with frames to read");
                 reader.cursor = head;
@@ -69,7 +69,8 @@ impl Play {
         }
     }
 
-    /// A chunk is whole frames of theirs, in order, none left out; in between, ids of what was not.
+    /// A chunk is whole frames for this subscriber, in order, none left out. Ids of other frames may
+    /// stand in between.
     fn check_chunk(&self, reader: &mut Reader, chunk: &str) {
         let head = self.model.head();
         let mut rest = chunk;
@@ -87,7 +88,7 @@ impl Play {
                 from = number + 1;
                 continue;
             }
-            // Of one that recurs, the first: it may have gone out for that.
+            // The first of those with this id: it may have been sent for that frame.
             let mut between = reader.last_id_at + 1..next.unwrap_or(head);
             let found = between.find_map(|number| {
                 let (id, block) = self.id_block(reader.kind, number)?;
@@ -104,7 +105,7 @@ impl Play {
         }
     }
 
-    /// The id that one of this kind may be told of a frame that is not theirs.
+    /// The id that may be sent for a frame that is not for this kind.
     fn id_block(&self, kind: u8, number: u64) -> Option<(String, String)> {
         let frame = self.model.frame(number);
         let is_visible = frame.scope.is_none_or(|scope| sees(kind, scope));
@@ -117,7 +118,7 @@ impl Play {
         Some((id, block))
     }
 
-    /// So many frames that were not theirs have not gone by since the last id.
+    /// Fewer frames than the distance of ids were left out since the last id.
     fn check_id_is_near(&self, reader: &Reader) {
         if self.config.assigned && reader.cursor == self.model.head() {
             let passed = reader.cursor - 1 - reader.last_id_at;

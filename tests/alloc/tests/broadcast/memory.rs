@@ -165,7 +165,7 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
                         };
                         // One above the limit by its fields is refused.
                         let _ = published;
-                        // The index is kept for those who ask.
+                        // An unknown id brings the index up to date.
                         if number % 1_000 == 0 {
                             drop(broadcast.subscribe(Some(&unknown)));
                         }
@@ -206,7 +206,7 @@ fn a_log_of_scopes_takes_what_is_promised() {
                     let event = Event::block().with_id(number);
                     broadcast.publish_for(&scope, &event).expect("it is open");
                 }
-                // A join is held for those behind.
+                // A joined chunk is kept for the other subscribers.
                 let unknown = EventId::from_static("none");
                 let subscribed = broadcast.subscribe_with(Some(&unknown), &all);
                 let mut first = subscribed.or_oldest();
