@@ -61,7 +61,7 @@ fn publish_to_nobody() {
                 if buffer.len() > 60 * 1024 {
                     buffer.clear();
                 }
-                sse_proto::encode(&event, &mut buffer);
+                event.encode(&mut buffer);
             }),
             Candidate::new(Role::Ours, "Frame::new", || Frame::new(&event)),
             Candidate::new(Role::Ours, "publish, no id", || without.publish(&event)),
@@ -79,7 +79,9 @@ fn publish_to_nobody() {
             Candidate::new(Role::Ours, "Frame::new with id", || {
                 Frame::new(&delta().with_id(1_000_000_u64))
             }),
-            Candidate::new(Role::Ours, "publish_frame", || without.publish_frame(&wire)),
+            Candidate::new(Role::Ours, "publish_frame", || {
+                without.publish_frame(&wire, None)
+            }),
         ],
     );
 }

@@ -5,7 +5,7 @@ use sse_proto::broadcast::PublishError;
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
     OwnedMessageEvent, ReceiveError, Text,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
@@ -82,7 +82,11 @@ fn no_type_grows_unnoticed() {
         ("DecodeLimits", size_of::<DecodeLimits>(), 32),
         ("Decoder", size_of::<Decoder>(), 464),
         ("Item", size_of::<Item<'_>>(), 80),
-        ("Items", size_of::<Items<'_, '_>>(), 88),
+        (
+            "decode::Items",
+            size_of::<sse_proto::decode::Items<'_, '_>>(),
+            88,
+        ),
         ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
         ("OwnedItem", size_of::<OwnedItem>(), 48),
         ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),

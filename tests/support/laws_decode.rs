@@ -3,6 +3,7 @@
 use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, Items, OwnedItem};
 use sse_proto::{Decoder, EventId, Item};
 
+use super::law::law;
 use super::oracle::{self, Said, Settings};
 
 /// What buffers may keep however small the limits are, as the documentation of `DecodeLimits` says.
@@ -167,27 +168,24 @@ fn next(items: &mut Items<'_, '_>, is_lent: bool) -> Option<Said> {
 
 /// Law 2: any chunking of a byte stream decodes to what the whole decodes to.
 pub fn any_chunking_is_the_whole(stream: &[u8], plan: &[usize], settings: &Settings) {
+    let _law = law(
+        "2: any chunking decodes to what the whole decodes to",
+        stream,
+    );
     let whole = run(stream, &[], Way::Lent, settings);
     for way in WAYS {
         let chunked = run(stream, plan, way, settings);
-        let shown = stream.escape_ascii();
-        assert_eq!(
-            chunked, whole,
-            "any_chunking_is_the_whole: {way:?}, in chunks {plan:?}, \"{shown}\""
-        );
+        assert_eq!(chunked, whole, "{way:?}, in chunks {plan:?}");
     }
 }
 
 /// Law 3: the decoder equals the oracle.
 pub fn decoder_is_the_oracle(stream: &[u8], plan: &[usize], settings: &Settings) {
+    let _law = law("3: the decoder equals the oracle", stream);
     let expected = oracle::decode(stream, settings);
     for way in WAYS {
         let decoded = run(stream, plan, way, settings);
-        let shown = stream.escape_ascii();
-        assert_eq!(
-            decoded, expected,
-            "decoder_is_the_oracle: {way:?}, in chunks {plan:?}, \"{shown}\""
-        );
+        assert_eq!(decoded, expected, "{way:?}, in chunks {plan:?}");
     }
 }
 
@@ -198,6 +196,7 @@ pub fn each_piece_tells_what_it_completes(
     plan: &[(usize, Way)],
     settings: &Settings,
 ) {
+    let _law = law("2 and 3: each piece tells what it completes", stream);
     let mut decoder = decoder(settings);
     let (mut said, mut came) = (Vec::new(), 0);
     let lens: Vec<usize> = plan.iter().map(|&(len, _)| len).collect();
@@ -206,17 +205,17 @@ pub fn each_piece_tells_what_it_completes(
         take(&mut decoder, piece, way, &mut said);
         came += piece.len();
         let expected = oracle::decode(&stream[..came], settings);
-        let shown = stream.escape_ascii();
         assert_eq!(
             (&said, &*decoder.last_event_id()),
             (&expected.0, &*expected.1),
-            "each_piece_tells_what_it_completes: after {came} bytes, {plan:?}, \"{shown}\""
+            "after {came} bytes, {plan:?}"
         );
     }
 }
 
 /// The decoder's reader of lines splits a text where the naive splitter does, in one piece and in two.
 pub fn reads_the_same_lines(text: &str, cut: usize) {
+    let _law = law("the decoder reads the lines of the naive splitter", text);
     let lines = oracle::lines(text);
     let (mut comments, mut data, mut rest) = (Vec::new(), Vec::new(), text);
     for (number, line) in lines.iter().enumerate() {
@@ -247,11 +246,7 @@ pub fn reads_the_same_lines(text: &str, cut: usize) {
             vec![cut.max(1); stream.len() / cut.max(1)],
         ] {
             let read = run(&stream, &plan, Way::Lent, &Settings::default()).0;
-            let shown = stream.escape_ascii();
-            assert_eq!(
-                read, said,
-                "reads_the_same_lines: in chunks {plan:?}, \"{shown}\""
-            );
+            assert_eq!(read, said, "in chunks {plan:?}");
         }
     }
 }
@@ -268,6 +263,7 @@ pub fn memory_stays_within_the_limits(
     event: usize,
     measure: &dyn Fn(&mut dyn FnMut()) -> i64,
 ) {
+    let _law = law("7: memory stays within the limits of the decoder", stream);
     let len = |len: usize| i64::try_from(len).expect("no test is that large");
     for (way, comments) in WAYS.into_iter().flat_map(|way| [(way, false), (way, true)]) {
         let settings = Settings {
@@ -275,10 +271,7 @@ pub fn memory_stays_within_the_limits(
             comments,
             ..Settings::default()
         };
-        let context = || {
-            let shown = stream[..stream.len().min(200)].escape_ascii();
-            format!("{way:?}, comments: {comments}, in chunks {plan:?}, \"{shown}\"")
-        };
+        let context = || format!("{way:?}, comments: {comments}, in chunks {plan:?}");
         let mut decoder = None;
         let mut held = measure(&mut || decoder = Some(self::decoder(&settings)));
         let decoder = decoder.as_mut().expect("just made");
@@ -302,14 +295,14 @@ pub fn memory_stays_within_the_limits(
                 held -= owned;
                 assert!(
                     owned <= len(2 * text + 16),
-                    "memory_stays_within_the_limits: an item of {text} bytes holds {owned}, {}",
+                    "an item of {text} bytes holds {owned}, {}",
                     context()
                 );
                 let id = decoder.last_event_id().len();
                 let most = len(event + if comments { line } else { 0 } + id + CONSTANT);
                 assert!(
                     held <= most,
-                    "memory_stays_within_the_limits: {held} bytes held, {most} allowed, {}",
+                    "{held} bytes held, {most} allowed, {}",
                     context()
                 );
                 if is_all {
@@ -324,7 +317,7 @@ pub fn memory_stays_within_the_limits(
         let most = len(decoder.last_event_id().len() + CONSTANT);
         assert!(
             held <= most,
-            "memory_stays_within_the_limits: {held} bytes held after small events, {}",
+            "{held} bytes held after small events, {}",
             context()
         );
     }
