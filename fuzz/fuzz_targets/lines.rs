@@ -1,4 +1,4 @@
-//! A text splits as the standard splits it, in one piece and in two.
+//! The encoder and the decoder split a text into lines as one naive splitter does, in one piece and in two.
 #![no_main]
 
 #[path = "../../tests/support/mod.rs"]

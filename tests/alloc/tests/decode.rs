@@ -6,7 +6,10 @@ use sse_proto::Decoder;
 use sse_proto::decode::{DecodeLimits, OwnedItem};
 
 #[path = "../../support/law.rs"]
-#[expect(unreachable_pub, reason = "other tests have it as a module of a module")]
+#[expect(
+    unreachable_pub,
+    reason = "other tests have it as a module of a module"
+)]
 mod law;
 #[path = "../../support/laws_decode.rs"]
 #[expect(dead_code, unreachable_pub, reason = "laws 2 and 3 are held elsewhere")]
