@@ -216,7 +216,7 @@ pub mod decode {
     pub use crate::wire::decode::DecodeRead;
     pub use crate::wire::decode::{
         AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
-        OwnedMessageEvent, ReceiveError, Text,
+        OwnedMessageEvent, ReceiveError,
     };
 }
 

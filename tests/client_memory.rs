@@ -28,7 +28,7 @@ fn past_a_limit_the_stream_goes_on_or_the_client_closes() {
             driver.source.handle_bytes(at(0), &mut input),
             Some(Err(error))
         );
-        if after == AfterLimit::SkipBlock {
+        if matches!(after, AfterLimit::SkipBlock) {
             let next = driver.source.handle_bytes(at(0), &mut input);
             assert!(matches!(next, Some(Ok(item)) if item.is_event()));
             assert!(driver.is_quiet());

@@ -191,7 +191,7 @@ fn an_event_that_is_too_large_is_told_and_ends_the_stream_only_if_the_limits_say
         life.open();
         life.feed("data: longer than that\n\ndata: b\n\n");
         assert!(matches!(life.next(), Update::TooLarge(_)));
-        if after == AfterLimit::SkipBlock {
+        if matches!(after, AfterLimit::SkipBlock) {
             assert_eq!(life.data(), "b");
         } else {
             assert!(

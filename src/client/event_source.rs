@@ -217,7 +217,7 @@ impl EventSource {
         let step = self.decoder.next_of(input).transpose()?;
         self.life.note(now, &step, |item| match item {
             Item::Event(_) => News::Event,
-            Item::LastEventId(id) => News::LastEventId(id.to_str()),
+            Item::LastEventId(id) => News::LastEventId(Cow::Borrowed(&**id)),
             Item::ReconnectionTime(time) => News::ReconnectionTime(*time),
             Item::Comment(_) => News::Comment,
         });

@@ -12,7 +12,7 @@ use super::redirect::Route;
 use super::request::{Request, sendable};
 use super::response::Response;
 use super::state::{Effect, Input, State};
-use crate::wire::decode::{AfterLimit, DecodeError, Decoder};
+use crate::wire::decode::{DecodeError, Decoder};
 
 pub(super) struct Life {
     /// GET if there is none.
@@ -143,7 +143,7 @@ impl Life {
             Ok(News::Event) => self.reconnect.succeed(),
             Ok(News::LastEventId(id)) if *id != *self.known_id => self.reconnect.succeed(),
             Ok(News::ReconnectionTime(time)) => self.reconnect.reconnection_time = Some(time),
-            Err(error) if self.options.limits.after() == AfterLimit::End => {
+            Err(error) if self.options.limits.ends() => {
                 self.give_up(now, ClosedReason::TooLarge(*error), true);
             }
             Ok(News::LastEventId(_) | News::Comment) | Err(_) => {}

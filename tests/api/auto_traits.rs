@@ -9,7 +9,7 @@ use sse_proto::broadcast::{
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
     AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
-    OwnedMessageEvent, ReceiveError, Text,
+    OwnedMessageEvent, ReceiveError,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
 use sse_proto::http::InvalidLastEventId;
@@ -79,7 +79,6 @@ fn what_is_received_goes_everywhere() {
     assert_eq!(items, [true, true, true, false, true]);
     assert_eq!(auto_traits!(Item<'static>), ALL);
     assert_eq!(auto_traits!(MessageEvent<'static>), ALL);
-    assert_eq!(auto_traits!(Text<'static>), ALL);
     assert_eq!(auto_traits!(OwnedItem), ALL);
     assert_eq!(auto_traits!(OwnedMessageEvent), ALL);
     assert_eq!(auto_traits!(DecodeLimits), ALL);
@@ -87,7 +86,6 @@ fn what_is_received_goes_everywhere() {
     assert_eq!(auto_traits!(DecodeError), ALL);
     assert_eq!(auto_traits!(ReceiveError<()>), ALL);
     // What is lent is a copy of a few words; a decoder is not, since it has buffers.
-    assert!(has!(Item<'static>: Copy));
     assert!(!has!(Decoder: Clone) && has!(OwnedItem: Clone));
 }
 

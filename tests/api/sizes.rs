@@ -6,7 +6,7 @@ use sse_proto::broadcast::PublishError;
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
     AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
-    OwnedMessageEvent, ReceiveError, Text,
+    OwnedMessageEvent, ReceiveError,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
 use sse_proto::http::InvalidLastEventId;
@@ -91,7 +91,6 @@ fn no_type_grows_unnoticed() {
         ("OwnedItem", size_of::<OwnedItem>(), 48),
         ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),
         ("ReceiveError", size_of::<ReceiveError<()>>(), 16),
-        ("Text", size_of::<Text<'_>>(), 24),
         #[cfg(feature = "std")]
         ("DecodeRead", size_of::<DecodeRead<()>>(), 504),
         ("DecodeStream", size_of::<DecodeStream<(), ()>>(), 480),

@@ -76,7 +76,7 @@ fn read(
         while let Some(item) = items.next().unwrap() {
             match item {
                 Item::Event(event) => data.push(event.data().into_owned()),
-                Item::Comment(text) => comments.push(text.to_str().into_owned()),
+                Item::Comment(text) => comments.push(text.into_owned()),
                 _ => {}
             }
         }

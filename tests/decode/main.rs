@@ -28,7 +28,7 @@ fn an_event_that_lies_whole_in_the_input_is_borrowed_from_it() {
     let mut count = 0;
     while let Some(Item::Event(event)) = items.next().unwrap() {
         assert!(range.contains(&event.data_bytes().as_ptr()));
-        assert!(range.contains(&event.event_type_bytes().as_ptr()));
+        assert!(range.contains(&event.event_type().as_ptr()));
         assert!(range.contains(&event.data().as_ptr()));
         count += 1;
     }
@@ -52,14 +52,16 @@ fn an_explicit_message_type_is_no_type() {
     let both = events(&mut Decoder::new(), &[typed, plain].concat());
     assert_eq!(both[0], both[1]);
     let (mut one, mut other) = (Decoder::new(), Decoder::new());
-    assert_eq!(one.feed(typed).next(), other.feed(plain).next());
+    let (mut one, mut other) = (one.feed(typed), other.feed(plain));
+    let of = |item: Option<Item<'_>>| item.unwrap().into_owned();
+    assert_eq!(of(one.next().unwrap()), of(other.next().unwrap()));
 }
 
 #[test]
 fn a_type_that_is_cut_within_a_character_ends_in_a_replacement() {
     let mut decoder = Decoder::new();
     let mut items = decoder.feed(b": x\nevent: a\xE2\x82");
-    assert_eq!(items.next(), Ok(None));
+    assert!(matches!(items.next(), Ok(None)));
     let mut items = decoder.feed(b"\ndata: x\n\n");
     let event = items.next().unwrap().and_then(Item::into_event).unwrap();
     assert_eq!(event.event_type(), "a\u{FFFD}");

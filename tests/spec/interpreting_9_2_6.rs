@@ -43,7 +43,7 @@ fn the_buffers_start_empty() {
     assert_eq!(decode(b"data\n\n"), ["message//"]);
     let mut decoder = Decoder::new();
     let mut items = decoder.feed(b"event: e\ndata: a\nid: 1\n");
-    assert_eq!(items.next(), Ok(None));
+    assert!(matches!(items.next(), Ok(None)));
     decoder.reconnect();
     assert_eq!(decode_with(decoder, b"data: b\n\n"), ["message//b"]);
     let decoder = Decoder::new().with_last_event_id(&EventId::from_static("1"));
@@ -194,10 +194,10 @@ fn retry_is_ascii_digits_only() {
         decode("retry: \u{665}\nretry: 5.0\nretry: 0x5\n".as_bytes()),
         [""; 0]
     );
-    let most = Item::ReconnectionTime(Duration::from_millis(u64::MAX));
+    let most = Duration::from_millis(u64::MAX);
     let mut decoder = Decoder::new();
     let mut items = decoder.feed(b"retry: 99999999999999999999\n");
-    assert_eq!(items.next(), Ok(Some(most)));
+    assert!(matches!(items.next(), Ok(Some(Item::ReconnectionTime(time))) if time == most));
 }
 
 /// > Otherwise
@@ -233,8 +233,8 @@ fn a_block_without_data_dispatches_nothing_and_clears_the_type() {
     assert_eq!(decode(b"id: 7\n: c\n\n: c\n\n"), [""; 0]);
     let mut decoder = Decoder::new().with_last_event_ids(true);
     let mut items = decoder.feed(b"id: 7\n\n\n");
-    assert!(matches!(items.next(), Ok(Some(Item::LastEventId(id))) if id.to_str() == "7"));
-    assert_eq!(items.next(), Ok(None));
+    assert!(matches!(items.next(), Ok(Some(Item::LastEventId(id))) if id == "7"));
+    assert!(matches!(items.next(), Ok(None)));
 }
 
 /// > If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last character from

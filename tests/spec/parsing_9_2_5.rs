@@ -101,13 +101,13 @@ fn what_is_not_utf_8_is_replaced() {
 #[test]
 fn crlf_is_one_end_also_when_it_is_split() {
     let mut decoder = Decoder::new();
-    assert_eq!(decoder.feed(b"data: a\r").next(), Ok(None));
-    assert_eq!(decoder.feed(b"\ndata: b\r\n").next(), Ok(None));
+    assert!(matches!(decoder.feed(b"data: a\r").next(), Ok(None)));
+    assert!(matches!(decoder.feed(b"\ndata: b\r\n").next(), Ok(None)));
     let mut items = decoder.feed(b"\r");
     let event = items.next().unwrap().and_then(Item::into_event);
     assert_eq!(event.expect("a CR dispatches at once").data(), "a\nb");
-    assert_eq!(decoder.feed(b"\n").next(), Ok(None));
-    assert_eq!(decoder.feed(b"\r\n").next(), Ok(None));
+    assert!(matches!(decoder.feed(b"\n").next(), Ok(None)));
+    assert!(matches!(decoder.feed(b"\r\n").next(), Ok(None)));
 }
 
 /// > Since connections established to remote servers for such resources are expected to be long-lived, UAs should

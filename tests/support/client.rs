@@ -128,7 +128,7 @@ impl Play<'_> {
                 }
             } else {
                 while let Some(item) = self.source.handle_bytes(now, &mut piece) {
-                    said.push(say(&item.expect("no limits")));
+                    said.push(say(item.expect("no limits")));
                 }
             }
             assert!(piece.is_empty(), "all bytes are taken");

@@ -81,7 +81,7 @@ impl Driver {
         let mut input = bytes.as_ref();
         let mut said = Vec::new();
         while let Some(item) = self.source.handle_bytes(self.now, &mut input) {
-            said.push(say(&item.expect("within the limits")));
+            said.push(say(item.expect("within the limits")));
         }
         said
     }

@@ -308,8 +308,8 @@ impl Decoder {
     #[inline(never)]
     fn lend_other(&self, outcome: Outcome) -> Result<Item<'_>, DecodeError> {
         match outcome {
-            Outcome::Comment => Ok(Item::Comment(self.block.comment())),
-            Outcome::LastEventId => Ok(Item::LastEventId(self.block.last_event_id())),
+            Outcome::Comment => Ok(Item::Comment(self.block.comment().to_str())),
+            Outcome::LastEventId => Ok(Item::LastEventId(self.last_event_id())),
             Outcome::ReconnectionTime => {
                 let time = Duration::from_millis(self.block.reconnection_time());
                 Ok(Item::ReconnectionTime(time))

@@ -11,7 +11,7 @@ use super::text::Text;
 const MESSAGE: &str = "message";
 
 /// One thing that an event stream said.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Item<'a> {
     /// A block with data was complete: the standard's "dispatch the event".
@@ -21,10 +21,10 @@ pub enum Item<'a> {
     ReconnectionTime(Duration),
     /// A comment, without its colon and one leading space. Only with
     /// [`Decoder::with_comments`](super::Decoder::with_comments).
-    Comment(Text<'a>),
+    Comment(Cow<'a, str>),
     /// A block without data set the last event ID. Only with
     /// [`Decoder::with_last_event_ids`](super::Decoder::with_last_event_ids).
-    LastEventId(Text<'a>),
+    LastEventId(Cow<'a, str>),
 }
 
 impl<'a> Item<'a> {
@@ -34,7 +34,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the event, if this is one.
-    pub const fn into_event(self) -> Option<MessageEvent<'a>> {
+    pub fn into_event(self) -> Option<MessageEvent<'a>> {
         match self {
             Self::Event(event) => Some(event),
             _ => None,
@@ -46,8 +46,8 @@ impl<'a> Item<'a> {
         match self {
             Self::Event(event) => OwnedItem::Event(event.into_owned()),
             Self::ReconnectionTime(time) => OwnedItem::ReconnectionTime(time),
-            Self::Comment(text) => OwnedItem::Comment(text.to_str().into_owned()),
-            Self::LastEventId(text) => OwnedItem::LastEventId(text.to_str().into_owned()),
+            Self::Comment(text) => OwnedItem::Comment(text.into_owned()),
+            Self::LastEventId(text) => OwnedItem::LastEventId(text.into_owned()),
         }
     }
 }
@@ -56,6 +56,8 @@ impl<'a> Item<'a> {
 ///
 /// As with the standard's `MessageEvent`, the type is `message` when the stream named none. Text is borrowed if it is
 /// UTF-8, and otherwise copied, with U+FFFD for each maximal subpart that is not.
+///
+/// Two events are equal if all that they tell is equal: an explicit type `message` is no type.
 ///
 /// # Examples
 ///
@@ -72,9 +74,6 @@ impl<'a> Item<'a> {
 /// assert!(event.has_own_id());
 /// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
-///
-/// Two events are equal if all that they tell is equal: an explicit type `message` is no type.
-#[derive(Clone, Copy)]
 pub struct MessageEvent<'a> {
     /// Empty for `message`.
     pub(super) event_type: Text<'a>,
@@ -97,16 +96,6 @@ impl<'a> MessageEvent<'a> {
         }
     }
 
-    /// Returns the event type as it came.
-    #[inline]
-    pub fn event_type_bytes(&self) -> &'a [u8] {
-        if self.event_type.as_bytes().is_empty() {
-            MESSAGE.as_bytes()
-        } else {
-            self.event_type.as_bytes()
-        }
-    }
-
     /// Returns the data, its lines joined by LF.
     #[inline]
     pub fn data(&self) -> Cow<'a, str> {
@@ -123,12 +112,6 @@ impl<'a> MessageEvent<'a> {
     #[inline]
     pub fn last_event_id(&self) -> Cow<'a, str> {
         self.last_event_id.to_str()
-    }
-
-    /// Returns the last event ID as it came.
-    #[inline]
-    pub fn last_event_id_bytes(&self) -> &'a [u8] {
-        self.last_event_id.as_bytes()
     }
 
     /// Returns whether the block had an id of its own.
@@ -175,9 +158,9 @@ impl<'a> MessageEvent<'a> {
 
 impl PartialEq for MessageEvent<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.event_type_bytes() == other.event_type_bytes()
-            && self.data == other.data
-            && self.last_event_id == other.last_event_id
+        self.event_type() == other.event_type()
+            && self.data_bytes() == other.data_bytes()
+            && self.last_event_id() == other.last_event_id()
             && self.own_id == other.own_id
     }
 }
@@ -187,7 +170,7 @@ impl fmt::Debug for MessageEvent<'_> {
         f.debug_struct("MessageEvent")
             .field("event_type", &self.event_type())
             .field("data_len", &self.data_bytes().len())
-            .field("last_event_id", &self.last_event_id)
+            .field("last_event_id", &self.last_event_id())
             .field("has_own_id", &self.own_id)
             .finish_non_exhaustive()
     }

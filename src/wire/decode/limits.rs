@@ -95,9 +95,9 @@ impl DecodeLimits {
         self
     }
 
-    /// What the decoder does after the error.
-    pub(crate) const fn after(&self) -> AfterLimit {
-        self.after
+    /// Whether the error ends the stream.
+    pub(crate) const fn ends(&self) -> bool {
+        matches!(self.after, AfterLimit::End)
     }
 }
 
@@ -108,12 +108,11 @@ impl Default for DecodeLimits {
 }
 
 /// What the decoder does after it has returned a [`DecodeError`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum AfterLimit {
     /// Drops the block and goes on after the next blank line. The id of the block does not count, and the earlier one
     /// stays. Fields and comments in the rest of the block are skipped.
-    #[default]
     SkipBlock,
     /// Ends the stream for this decoder: all later input is skipped.
     End,

@@ -38,4 +38,3 @@ pub use limits::{AfterLimit, DecodeError, DecodeLimits};
 #[cfg(feature = "std")]
 pub use read::DecodeRead;
 pub use stream::{DecodeStream, ReceiveError};
-pub use text::Text;

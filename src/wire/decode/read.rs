@@ -57,11 +57,6 @@ impl<R: Read> DecodeRead<R> {
         }
     }
 
-    /// Returns the decoder, such as for its last event ID.
-    pub fn decoder(&self) -> &Decoder {
-        &self.decoder
-    }
-
     /// Returns the decoder, for the next connection: [`Decoder::reconnect`] it.
     pub fn into_decoder(self) -> Decoder {
         self.decoder

@@ -3,11 +3,11 @@
 use alloc::borrow::Cow;
 use alloc::string::{FromUtf8Error, String};
 use alloc::vec::Vec;
-use core::{fmt, mem};
+use core::mem;
 
-/// Bytes that are read as UTF-8 text. Two texts are equal if their bytes are.
+/// Bytes that are read as UTF-8 text.
 #[derive(Clone, Copy)]
-pub struct Text<'a>(Lent<'a>);
+pub(super) struct Text<'a>(Lent<'a>);
 
 #[derive(Clone, Copy)]
 enum Lent<'a> {
@@ -16,9 +16,9 @@ enum Lent<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Returns the text: borrowed if it is UTF-8, otherwise a copy with U+FFFD for each maximal subpart that is not.
+    /// The text: borrowed if it is UTF-8, otherwise a copy with U+FFFD for each maximal subpart that is not.
     #[inline]
-    pub fn to_str(&self) -> Cow<'a, str> {
+    pub(super) fn to_str(&self) -> Cow<'a, str> {
         match self.0 {
             Lent::Checked(text) => Cow::Borrowed(text),
             // The check alone is several times faster than the search for what to replace.
@@ -29,9 +29,8 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Returns the bytes as they came.
     #[inline]
-    pub const fn as_bytes(&self) -> &'a [u8] {
+    pub(super) const fn as_bytes(&self) -> &'a [u8] {
         match self.0 {
             Lent::Checked(text) => text.as_bytes(),
             Lent::Raw(bytes) => bytes,
@@ -48,7 +47,7 @@ impl<'a> Text<'a> {
         Self(Lent::Raw(bytes))
     }
 
-    /// Returns the text if its UTF-8 is checked already.
+    /// The text if its UTF-8 is checked already.
     #[cfg(feature = "json")]
     pub(super) const fn as_checked(&self) -> Option<&'a str> {
         match self.0 {
@@ -69,26 +68,6 @@ impl<'a> Text<'a> {
 #[cold]
 fn replace_malformed(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
-}
-
-impl PartialEq for Text<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}
-
-impl Eq for Text<'_> {}
-
-impl fmt::Debug for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.to_str(), f)
-    }
-}
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.to_str(), f)
-    }
 }
 
 /// Checks bytes, as [`core::str::from_utf8`] does.
