@@ -18,6 +18,7 @@ pub enum Item<'a> {
     Event(MessageEvent<'a>),
     /// A `retry` field set the reconnection time. Returned at the end of its line, whatever becomes of its block. A
     /// number that is too large for 64 bits of milliseconds saturates.
+    #[doc(alias = "retry")]
     ReconnectionTime(Duration),
     /// A comment, without its colon and one leading space. Only with
     /// [`Decoder::with_comments`](super::Decoder::with_comments).
@@ -84,6 +85,7 @@ pub struct MessageEvent<'a> {
 
 impl<'a> MessageEvent<'a> {
     /// Returns the event type: `message` if the block named none or an empty one.
+    #[doc(alias = "name")]
     // > Initialize event's type attribute to "message"
     // > If the event type buffer has a value other than the empty string, change the type of the newly created event to
     // > equal the value of the event type buffer.
@@ -97,6 +99,7 @@ impl<'a> MessageEvent<'a> {
     }
 
     /// Returns the data, its lines joined by LF.
+    #[doc(alias("payload", "body"))]
     #[inline]
     pub fn data(&self) -> Cow<'a, str> {
         self.data.to_str()
@@ -109,6 +112,7 @@ impl<'a> MessageEvent<'a> {
     }
 
     /// Returns the last event ID at the dispatch: the event's own, or the one that an earlier block or connection set.
+    #[doc(alias("cursor", "offset"))]
     #[inline]
     pub fn last_event_id(&self) -> Cow<'a, str> {
         self.last_event_id.to_str()

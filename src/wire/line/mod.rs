@@ -56,8 +56,8 @@ impl core::iter::FusedIterator for Lines<'_> {}
 /// What a [`Splitter`] finds in a piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
-    /// Bytes of a line, without its end: the first `len` of `from`. What lies behind them may be
-    /// copied along by who writes over it afterwards.
+    /// Bytes of a line, without its end: the first `len` of `from`. A caller may also copy the bytes
+    /// after them, if it writes over the copy afterwards.
     Text { from: &'a [u8], len: usize },
     /// An end-of-line.
     End,
@@ -70,7 +70,7 @@ pub(crate) struct Splitter {
     after_cr: bool,
 }
 
-/// How much is searched before it is handed on: what is copied then is still in the first cache.
+/// How many bytes are searched before they are handed on: the copy then finds them in the first cache.
 const BLOCK: usize = 8 * 1024;
 
 impl Splitter {
@@ -115,7 +115,7 @@ impl Splitter {
             while ends != 0 {
                 let end = base + ends.trailing_zeros() as usize;
                 ends &= ends - 1;
-                // The LF of a CRLF was passed with its CR.
+                // The LF of a CRLF was skipped with its CR.
                 if end < start {
                     continue;
                 }
@@ -141,7 +141,7 @@ impl Splitter {
     }
 }
 
-/// Returns the length of the end-of-line that `bytes` begins with: 2 for CRLF, else 1.
+/// Returns the length of the end-of-line that `bytes` begins with: 2 for CRLF, otherwise 1.
 #[inline]
 pub(crate) fn end_of_line_len(bytes: &[u8]) -> usize {
     1 + usize::from(bytes.starts_with(b"\r\n"))
@@ -170,7 +170,7 @@ pub(crate) fn count_ends(text: &[u8]) -> Ends {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tail(u32);
 
-/// Nothing has come yet, which is like after a blank line.
+/// The start of a stream counts as after a blank line.
 const BLANK: Tail = Tail(u32::from_be_bytes([LF; 4]));
 
 impl Tail {
@@ -181,8 +181,8 @@ impl Tail {
     /// Goes past the next bytes of the stream.
     #[inline]
     pub(crate) fn pass(&mut self, bytes: &[u8]) {
-        // What an encoder wrote last, as one load of the size of its write: a load that reaches
-        // over two writes which the processor still holds back waits for both.
+        // One load of the size of the encoder's last write. A load across two writes that are still
+        // in the processor's store buffer would wait for both.
         if bytes.last_chunk() == Some(&[LF, LF]) {
             *self = BLANK;
         } else {
@@ -197,7 +197,7 @@ impl Tail {
         }
     }
 
-    /// Whether the last line that came is a blank one, and nothing came behind it.
+    /// Whether the last line that came is a blank one, and nothing came after it.
     ///
     /// A CR counts as an end before it is known whether an LF follows. If one does, what was put
     /// between the two makes a second blank line of it, which means nothing to a client.

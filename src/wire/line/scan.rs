@@ -1,6 +1,6 @@
 //! The search for the bytes CR and LF.
 //!
-//! Two ways, by measurement. Values of an event are mostly short, and there memchr's call and its
+//! Two ways, by measurement. Values of an event are mostly short, and for them memchr's call and its
 //! prologue cost more than the search: 16-byte masks (crate `wide`, safe and `no_std`) take 3.5 ns
 //! for 120 bytes where a loop that the compiler vectorises takes 5.4. In long texts memchr is twice
 //! as fast as the masks, as long as it finds nothing; where ends are frequent, it starts anew at
@@ -71,7 +71,7 @@ fn ends_of_window(window: &[u8; WINDOW]) -> u64 {
     sixteen(0) | sixteen(16) | sixteen(32) | sixteen(48)
 }
 
-/// The same for fewer than 64 bytes; the last 16 may be looked at twice.
+/// The same for fewer than 64 bytes; the last 16 may be searched twice.
 #[inline]
 fn ends_of_short(text: &[u8]) -> u64 {
     let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else {
@@ -212,18 +212,18 @@ impl LineEnds {
 /// A lane of 8 bits counts up to 255 rows.
 const ROWS: usize = 16 * 255;
 
-/// Counts the bytes CR and LF, and those of them that begin an end-of-line: all but an LF behind a
+/// Counts the bytes CR and LF, and those of them that begin an end-of-line: all but an LF after a
 /// CR.
 pub(crate) fn count(text: &[u8]) -> (usize, usize) {
-    let [first, behind @ ..] = text else {
+    let [first, after @ ..] = text else {
         return (0, 0);
     };
     let is_end = |byte: u8| byte == CR || byte == LF;
     let begins = |before: u8, byte: u8| byte == CR || (byte == LF && before != CR);
     let mut bytes = usize::from(is_end(*first));
     let mut beginnings = usize::from(begins(0, *first));
-    let before = &text[..behind.len()];
-    for (before, here) in before.chunks(ROWS).zip(behind.chunks(ROWS)) {
+    let before = &text[..after.len()];
+    for (before, here) in before.chunks(ROWS).zip(after.chunks(ROWS)) {
         let (mut byte_lanes, mut beginning_lanes) = (u8x16::ZERO, u8x16::ZERO);
         let (mut befores, mut heres) = (before.chunks_exact(16), here.chunks_exact(16));
         for (before, here) in befores.by_ref().zip(heres.by_ref()) {
