@@ -199,18 +199,16 @@ pub use crate::timer::Timer;
 // HTTP around it, as data ...
 pub use crate::server::http::accept::accepts_event_stream;
 pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};
-pub use crate::server::http::last_event_id::{
-    InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id, last_event_id_in_query,
+pub use crate::server::http::request::{
+    MAX_LAST_EVENT_ID_LEN, RequestError, last_event_id, last_event_id_in_query,
 };
 // ... and in the types that servers share.
 #[cfg(feature = "http")]
-pub use crate::server::http::body::Body;
+pub use crate::server::http::body::{Body, response};
 #[cfg(feature = "http")]
 pub use crate::server::http::headers::insert_headers;
 #[cfg(feature = "http")]
-pub use crate::server::http::request::{RequestError, read_request};
-#[cfg(feature = "http")]
-pub use crate::server::http::response::response;
+pub use crate::server::http::request::read_request;
 
 // The README's examples are tests too.
 #[cfg(doctest)]

@@ -8,7 +8,7 @@ use sse_proto::{
 use sse_proto::{Broadcast, PublishError, Subscription};
 use sse_proto::{
     BufferTooSmall, CloseReason, DispatchError, Dispatched, Event, EventId, EventType, EventWriter,
-    Frame, InvalidField, InvalidLastEventId, Limits, Lines, ListenerId, On, SharedListener, Target,
+    Frame, InvalidField, Limits, Lines, ListenerId, On, RequestError, SharedListener, Target,
     WriteError,
 };
 #[cfg(feature = "std")]
@@ -28,11 +28,11 @@ fn no_type_grows_unnoticed() {
         ("EventWriter", size_of::<EventWriter>(), 144),
         ("Frame", size_of::<Frame>(), 80),
         ("InvalidField", size_of::<InvalidField>(), 16),
-        ("InvalidLastEventId", size_of::<InvalidLastEventId>(), 16),
         ("Limits", size_of::<Limits>(), 40),
         ("Lines", size_of::<Lines<'_>>(), 16),
         ("ListenerId", size_of::<ListenerId>(), 8),
         ("On", size_of::<On>(), 32),
+        ("RequestError", size_of::<RequestError>(), 16),
         ("SharedListener", size_of::<SharedListener>(), 16),
         ("Target", size_of::<Target>(), 264),
         ("WriteError", size_of::<WriteError>(), 16),

@@ -7,6 +7,7 @@ use std::task::Poll;
 use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::executor::block_on;
+use sse_proto::adapt::EventStreamExt;
 use sse_proto::futures_core::stream::FusedStream;
 use sse_proto::{
     Broadcast, CloseReason, Event, EventType, Frame, Limits, Retention, Scope, SubscribeOptions,

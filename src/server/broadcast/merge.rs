@@ -6,7 +6,6 @@
 //! so that however fast frames come, it goes out.
 
 use core::fmt;
-use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
@@ -15,7 +14,6 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::end::SubscriptionEnd;
 use super::subscription::Subscription;
-use crate::server::adapt::Until;
 use crate::server::channel::{EventStream, Shared, Sharing};
 use crate::server::state::CloseReason;
 
@@ -86,35 +84,11 @@ impl<S: Sharing> Merged<S> {
         self.subscription.as_ref()
     }
 
-    /// Ends the stream once a future resolves: its target, for the reason
-    /// [`CloseReason::Shutdown`], as [`EventStream::until`] does. All that was published and
-    /// dispatched by then is delivered; then comes the [farewell](Until::with_farewell), if there is
-    /// one.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::future::ready;
-    /// use futures::{StreamExt, executor::block_on};
-    /// use sse_proto::{Broadcast, CloseReason, Event, Frame, Retention, channel};
-    ///
-    /// let broadcast = Broadcast::new(Retention::new());
-    /// let (target, stream) = channel();
-    /// let bye = Frame::new(&Event::message("bye"));
-    /// let body = broadcast.subscribe(None).or_live().merge(stream);
-    /// let body = body.until(ready("the server shuts down")).with_farewell(bye);
-    ///
-    /// broadcast.publish(&Event::message("to all"))?;
-    /// let chunks = block_on(body.collect::<Vec<_>>());
-    /// assert_eq!(chunks, ["data: to all\n\n", "data: bye\n\n"]);
-    /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
-    /// # Ok::<(), sse_proto::PublishError>(())
-    /// ```
-    pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
-        Until::telling(self, future, |merged| {
-            let own = merged.own.as_ref();
-            own.is_some_and(|own| own.close(CloseReason::Shutdown))
-        })
+    /// Closes the target, so that the stream ends after all that was published and dispatched.
+    /// Returns whether this call closed it.
+    pub(crate) fn shut_down(&self) -> bool {
+        let own = self.own.as_ref();
+        own.is_some_and(EventStream::shut_down)
     }
 
     /// Takes what the own target has; returns whether that has ended.

@@ -194,6 +194,17 @@ impl Reader {
         Poll::Pending
     }
 
+    /// Ends before the broadcast does.
+    pub(super) fn leave(&mut self, core: &Core) {
+        if self.phase == Phase::Reads {
+            let mut state = core.lock();
+            let old = self.unregister(&mut state);
+            self.finish(&mut state, SubscriptionEnd::Closed);
+            drop(state);
+            drop(old);
+        }
+    }
+
     /// Takes back the waker, to be dropped without the lock.
     pub(super) fn unregister(&mut self, state: &mut State) -> Option<waiting::Place> {
         let is_kept =

@@ -39,6 +39,8 @@ use crate::wire::field::EventId;
 pub struct Subscription {
     core: Arc<Core>,
     reader: Reader,
+    /// The number of the first frame that is not delivered any more.
+    last: u64,
 }
 
 impl Subscription {
@@ -54,7 +56,17 @@ impl Subscription {
         Self {
             core: Arc::clone(core),
             reader: Reader::new(cursor, filter),
+            last: u64::MAX,
         }
+    }
+
+    /// Ends the stream after all that was published; returns whether this call ended it.
+    pub(crate) fn shut_down(&mut self) -> bool {
+        let runs = !self.is_terminated() && self.last == u64::MAX && !self.is_closed();
+        if runs {
+            self.last = self.head();
+        }
+        runs
     }
 
     /// Returns why it has ended.
@@ -146,14 +158,21 @@ impl Stream for Subscription {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Self { core, reader } = self.get_mut();
+        let Self { core, reader, last } = self.get_mut();
         if reader.phase != Phase::Reads {
             return Poll::Ready(None);
         }
-        if reader.waits_as(core, cx.waker()) {
-            return Poll::Pending;
+        if reader.cursor < *last {
+            if reader.waits_as(core, cx.waker()) {
+                return Poll::Pending;
+            }
+            let polled = reader.poll(core, cx);
+            if polled.is_ready() || reader.cursor < *last {
+                return polled;
+            }
         }
-        reader.poll(core, cx)
+        reader.leave(core);
+        Poll::Ready(None)
     }
 }
 
@@ -165,13 +184,7 @@ impl FusedStream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if self.reader.phase == Phase::Reads {
-            let mut state = self.core.lock();
-            let old = self.reader.unregister(&mut state);
-            self.reader.finish(&mut state, SubscriptionEnd::Closed);
-            drop(state);
-            drop(old);
-        }
+        self.reader.leave(&self.core);
     }
 }
 

@@ -7,7 +7,7 @@ use sse_proto::bytes::Bytes;
 use sse_proto::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use sse_proto::{Body, Event, EventId, EventType, read_request, response};
 
-use crate::events::Events;
+use crate::events::{Events, Watched};
 use crate::run::App;
 
 /// The bytes that an echo may have.
@@ -18,7 +18,7 @@ const ECHO: EventType = EventType::from_static("echo");
 impl App {
     /// Opens the event stream of a client.
     pub fn events(&self, last_event_id: Option<&EventId<'_>>) -> Events {
-        Events::new(&self.broadcast, last_event_id, &self.ends)
+        Watched::events(&self.broadcast, last_event_id, &self.ends)
     }
 
     /// Publishes text to all.
