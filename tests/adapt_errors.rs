@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
-use sse_proto::adapt::{EventStreamExt, Preamble, ShutDown, from_stream};
-use sse_proto::bytes::Bytes;
-use sse_proto::futures_core::Stream;
-use sse_proto::{Event, Frame};
+use sse_proto::adapt::{Preamble, ShutDown, from_stream};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::futures_core::Stream;
+use sse_proto::{Event, EventStreamExt, Frame};
 
 type Item = Result<Bytes, &'static str>;
 
@@ -150,8 +150,9 @@ fn errors_are_not_delivered_for_ever_after_the_end() {
 #[cfg(feature = "http")]
 #[test]
 fn a_body_fails_with_the_error_of_its_stream() {
-    use sse_proto::http_body::Body as _;
-    use sse_proto::{Body, http, response};
+    use sse_proto::deps::http_body::Body as _;
+    use sse_proto::http;
+    use sse_proto::http::{Body, response};
 
     let items = [data(""), data("data: 1\n\n"), FAILED, data("data: 2\n\n")];
     let stream = from_stream(stream::iter(items));

@@ -7,8 +7,8 @@ mod support;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sse_proto::adapt::{EventStreamExt, FromStream, KEEP_ALIVE_INTERVAL, KeepAlive, from_stream};
-use sse_proto::{Event, EventType, Frame};
+use sse_proto::adapt::{FromStream, KEEP_ALIVE_INTERVAL, KeepAlive, from_stream};
+use sse_proto::{Event, EventStreamExt, EventType, Frame};
 use support::fakes::{Clock, FakeTimer, Reader, Source, SourceStream};
 
 const COMMENT: &str = ": keep-alive comment\n\n";

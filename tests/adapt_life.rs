@@ -7,7 +7,7 @@
 mod support;
 
 use proptest::prelude::*;
-use sse_proto::Overflow;
+use sse_proto::target::Overflow;
 use support::life::{
     Adapter, Chunk, Origin, Step, lives_like_its_model, until_means_the_same_anywhere,
 };

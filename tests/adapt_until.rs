@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use sse_proto::adapt::{EventStreamExt, FromStream, Until, from_stream};
-use sse_proto::bytes::Bytes;
-use sse_proto::futures_core::Stream;
-use sse_proto::{Event, Frame};
+use sse_proto::adapt::{FromStream, Until, from_stream};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::futures_core::Stream;
+use sse_proto::{Event, EventStreamExt, Frame};
 use support::fakes::{Given, Reader, Signal, Source, SourceStream};
 
 const BYE: &str = "data: bye\n\n";
@@ -168,9 +168,8 @@ mod of_an_event_stream {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Mutex};
 
-    use sse_proto::{
-        CloseReason, DispatchError, EventStream, Limits, TargetHandle, channel, channel_with,
-    };
+    use sse_proto::target::{CloseReason, DispatchError, Limits, channel_with};
+    use sse_proto::{EventStream, TargetHandle, channel};
 
     use super::*;
 
@@ -190,7 +189,7 @@ mod of_an_event_stream {
         assert!(reader.is_pending());
         assert_eq!(
             target.dispatch_message("1"),
-            Ok(sse_proto::Dispatched::Sent)
+            Ok(sse_proto::target::Dispatched::Sent)
         );
         signal.give();
         assert!(!target.is_closed(), "not before it is polled");
@@ -337,7 +336,8 @@ mod in_a_stack {
     use futures::StreamExt;
     use futures::executor::block_on;
     use sse_proto::adapt::{Preamble, ShutDown};
-    use sse_proto::{CloseReason, EventStream, channel};
+    use sse_proto::target::CloseReason;
+    use sse_proto::{EventStream, channel};
 
     use super::*;
     use crate::support::fakes::Clock;
@@ -504,7 +504,8 @@ mod of_a_subscription {
 
     use futures::StreamExt;
     use futures::executor::block_on;
-    use sse_proto::{Broadcast, Retention, SubscribeOptions};
+    use sse_proto::Broadcast;
+    use sse_proto::broadcast::{Retention, SubscribeOptions};
 
     use super::*;
 

@@ -1,7 +1,8 @@
 //! The feature `http`: what is read from the headers of a request.
 
-use sse_proto::http::{HeaderMap, HeaderValue};
-use sse_proto::{EventId, MAX_LAST_EVENT_ID_LEN, last_event_id, read_request};
+use sse_proto::EventId;
+use sse_proto::deps::http::{HeaderMap, HeaderValue};
+use sse_proto::http::{MAX_LAST_EVENT_ID_LEN, last_event_id, read_request};
 
 fn headers(lines: &[(&'static str, &[u8])]) -> HeaderMap {
     let mut headers = HeaderMap::new();

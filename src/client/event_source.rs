@@ -28,13 +28,14 @@ use crate::wire::field::EventId;
 /// Below 1 KiB where no stream is open and URL and last event ID are short, and on an open stream whose events come whole.
 /// Events that come cut leave buffers for the next ones, a few hundred bytes for small events, until
 /// [`shrink_to_fit`](Self::shrink_to_fit) or the end of the connection; how much at most,
-/// [`DecodeLimits`](crate::DecodeLimits) say.
+/// [`DecodeLimits`](crate::decode::DecodeLimits) say.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
-/// use sse_proto::client::{EventSource, Options, Output, Response};
+/// use sse_proto::client::{Options, Output, Response};
+/// use sse_proto::EventSource;
 ///
 /// let at = Duration::from_secs;
 /// let mut source = EventSource::new("https://example.org/events", Options::standard(), 0);
@@ -56,7 +57,7 @@ use crate::wire::field::EventId;
 /// source.handle_deadline(at(8));
 /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
 /// assert_eq!(request.last_event_id(), Some("7"));
-/// # Ok::<(), sse_proto::DecodeError>(())
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 pub struct EventSource {
     life: Life,
@@ -82,13 +83,14 @@ impl EventSource {
     /// id by which it resumes, or the [`Options`] [allow it](Options::with_repeat): each time may cost as much as the
     /// first. So its end is the end of the client: [`ClosedReason::NotRepeatable`](super::ClosedReason), of
     /// [`DownReason::Ended`](super::DownReason) where all went well. Where nothing is to be resumed at all, as with an
-    /// answer of most language models, [`DecodeStream`](crate::DecodeStream) over the body is all that is needed.
+    /// answer of most language models, [`DecodeStream`](crate::decode::DecodeStream) over the body is all that is needed.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
-    /// use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Output, Response};
+    /// use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response};
+    /// use sse_proto::EventSource;
     ///
     /// let now = Duration::ZERO;
     /// let mut source = EventSource::for_method("POST", "https://example.org/answer", Options::resilient(), 0);
@@ -201,8 +203,8 @@ impl EventSource {
     /// Keep the slice in a variable and call until `None`: then all bytes are taken. Where no stream is open, bytes are
     /// passed over. Items are those of [`Decoder::decode`]; a block that only sets the last event ID is one of them.
     ///
-    /// An error is a [limit](crate::DecodeLimits) passed: the event is lost, and the stream goes on, or with
-    /// [`AfterLimit::End`](crate::AfterLimit::End) the client closes.
+    /// An error is a [limit](crate::decode::DecodeLimits) passed: the event is lost, and the stream goes on, or with
+    /// [`AfterLimit::End`](crate::decode::AfterLimit::End) the client closes.
     pub fn handle_bytes<'s, 'i: 's>(
         &'s mut self,
         now: Duration,

@@ -9,7 +9,8 @@
 //!
 //! ```
 //! use std::time::{Duration, Instant};
-//! use sse_proto::client::{ClosedReason, EventSource, Options, Output, Response};
+//! use sse_proto::client::{ClosedReason, Options, Output, Response};
+//! use sse_proto::EventSource;
 //! # use std::collections::VecDeque;
 //! # // Stands for a blocking HTTP client: each connection is a status, a type, and what can be read.
 //! # struct Http(VecDeque<(u16, &'static str)>);

@@ -25,7 +25,8 @@ use crate::wire::decode::DecodeLimits;
 ///
 /// ```
 /// use std::time::Duration;
-/// use sse_proto::client::{EventSource, Options, Repeat};
+/// use sse_proto::client::{Options, Repeat};
+/// use sse_proto::EventSource;
 ///
 /// // A POST that only looks something up: it may be sent again, as a GET may.
 /// let options = Options::resilient()

@@ -79,7 +79,8 @@ impl Request {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use sse_proto::client::{EventSource, Options, Output};
+    /// use sse_proto::client::{Options, Output};
+    /// use sse_proto::EventSource;
     ///
     /// let mut source = EventSource::new("http://localhost/", Options::standard(), 0)
     ///     .with_last_event_id(&7_u32.into());
@@ -120,8 +121,8 @@ impl fmt::Debug for Request {
 ///
 /// ```
 /// use core::time::Duration;
-/// use sse_proto::EventId;
-/// use sse_proto::client::{EventSource, Options, Output, UnsendableId};
+/// use sse_proto::client::{Options, Output, UnsendableId};
+/// use sse_proto::{EventId, EventSource};
 ///
 /// let mut source = EventSource::new("http://localhost/", Options::standard(), 0)
 ///     .with_last_event_id(&EventId::new("4\u{1}2")?);
@@ -130,7 +131,7 @@ impl fmt::Debug for Request {
 /// assert_eq!(request.last_event_id(), None);
 /// let left_out = UnsendableId::Character { character: '\u{1}', offset: 1 };
 /// assert_eq!(request.left_out(), Some(left_out));
-/// # Ok::<(), sse_proto::InvalidField>(())
+/// # Ok::<(), sse_proto::event::InvalidField>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -51,7 +51,7 @@ pin_project! {
     ///
     /// A function that sends anything but a GET needs a source that knows of it, made by [`EventSource::for_method`]: else a
     /// POST is sent again each time its answer ends. For an answer that can't be resumed,
-    /// [`DecodeStream`](crate::DecodeStream) over the body of the one response is the right tool.
+    /// [`DecodeStream`](crate::decode::DecodeStream) over the body of the one response is the right tool.
     ///
     /// # Examples
     ///
@@ -59,7 +59,8 @@ pin_project! {
     /// use core::pin::pin;
     /// use std::time::{Duration, Instant};
     /// use futures::StreamExt;
-    /// use sse_proto::client::{EventSource, EventSourceStream, Options, Request, Response, Update};
+    /// use sse_proto::client::{EventSourceStream, Options, Request, Response, Update};
+    /// use sse_proto::EventSource;
     ///
     /// // Stands for an HTTP client: one event, then none any more.
     /// let open = async |request: Request| {

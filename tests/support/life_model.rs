@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use sse_proto::{CloseReason, Dispatched};
+use sse_proto::target::{CloseReason, Dispatched};
 
 use super::life::{Adapter, Chunk};
 use super::life_target::{Command, NEVER, Outcome, Says, Seen};

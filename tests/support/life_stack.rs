@@ -4,9 +4,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sse_proto::adapt::{EventStreamExt, Preamble, ShutDown, from_stream};
-use sse_proto::bytes::Bytes;
-use sse_proto::{Event, Frame};
+use sse_proto::adapt::{Preamble, ShutDown, from_stream};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::{Event, EventStreamExt, Frame};
 
 use super::fakes::{Clock, Signal, SourceStream};
 use super::life::Adapter;

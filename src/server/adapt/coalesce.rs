@@ -51,8 +51,9 @@ impl<S: ShutDown> Coalesce<S> {
     /// ```
     /// use std::{future::ready, time::Duration};
     /// use futures::{StreamExt, executor::block_on, stream};
-    /// use sse_proto::adapt::{EventStreamExt, from_stream};
-    /// use sse_proto::bytes::Bytes;
+    /// use sse_proto::adapt::from_stream;
+    /// use sse_proto::EventStreamExt;
+    /// use sse_proto::deps::bytes::Bytes;
     ///
     /// // `tokio::time::sleep`, for example.
     /// let timer = |_: Duration| ready(());

@@ -26,8 +26,9 @@ const MAX_AFTER: usize = 1024 * 1024;
 /// ```
 /// use std::future::ready;
 /// use futures::{StreamExt, executor::block_on, stream};
-/// use sse_proto::adapt::{EventStreamExt, from_stream};
-/// use sse_proto::bytes::Bytes;
+/// use sse_proto::adapt::from_stream;
+/// use sse_proto::EventStreamExt;
+/// use sse_proto::deps::bytes::Bytes;
 ///
 /// // One block is ready, and no other ever.
 /// let endless = stream::iter([Bytes::from("data: 1\n\n")]).chain(stream::pending());

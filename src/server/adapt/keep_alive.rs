@@ -40,8 +40,8 @@ pin_project! {
     /// # } }
     /// use std::time::Duration;
     ///
-    /// use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, KeepAlive};
-    /// use sse_proto::{EventStream, channel};
+    /// use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, KeepAlive};
+    /// use sse_proto::{EventStream, EventStreamExt, channel};
     /// use tokio::time::{Sleep, sleep};
     ///
     /// fn kept_alive(stream: EventStream) -> KeepAlive<EventStream, fn(Duration) -> Sleep> {
@@ -82,7 +82,7 @@ impl<S: ShutDown, T: Timer> KeepAlive<S, T> {
     /// use std::future::ready;
     /// use std::time::Duration;
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::adapt::EventStreamExt;
+    /// use sse_proto::EventStreamExt;
     ///
     /// # let (_target, stream) = sse_proto::local_channel();
     /// // A timer that fires at once.

@@ -8,8 +8,9 @@
 //! # use std::{future::{pending, ready}, time::Duration};
 //! # use futures::{StreamExt, executor::block_on};
 //! # let random = 0;
-//! use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
-//! use sse_proto::{CloseReason, Event, Frame, channel};
+//! use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+//! use sse_proto::target::CloseReason;
+//! use sse_proto::{Event, EventStreamExt, Frame, channel};
 //!
 //! // In a server, `tokio::time::sleep` or `async_io::Timer::after`, for example.
 //! let timer = |_: Duration| pending::<()>();
@@ -32,7 +33,7 @@
 //! assert_eq!(chunks, ["retry: 2000\n\ndata: hello\n\ndata: bye\n\n"]);
 //! assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
 //! # }
-//! # Ok::<(), sse_proto::DispatchError>(())
+//! # Ok::<(), sse_proto::target::DispatchError>(())
 //! ```
 //!
 //! A stream from elsewhere enters through [`from_stream`]. A stack can be boxed: the
@@ -124,7 +125,8 @@ pub trait EventStreamExt: ShutDown + Sized {
     /// use std::future::ready;
     /// use std::time::Duration;
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL};
+    /// use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
+    /// use sse_proto::EventStreamExt;
     ///
     /// # let (_target, stream) = sse_proto::local_channel();
     /// // A timer that fires at once. In a server, `tokio::time::sleep`, for example.
@@ -145,14 +147,15 @@ pub trait EventStreamExt: ShutDown + Sized {
     ///
     /// ```
     /// use futures::{StreamExt, executor::block_on};
-    /// use sse_proto::adapt::{EventStreamExt, Preamble};
+    /// use sse_proto::adapt::Preamble;
+    /// use sse_proto::EventStreamExt;
     ///
     /// let (target, stream) = sse_proto::local_channel();
     /// let stream = stream.preamble(&Preamble::new().with_comment("welcome"));
     /// target.dispatch_message("1")?;
     /// target.close();
     /// assert_eq!(block_on(stream.collect::<Vec<_>>()), [": welcome\n\n", "data: 1\n\n"]);
-    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
     fn preamble(self, preamble: &Preamble<'_>) -> WithPreamble<Self> {
         WithPreamble::new(self, preamble)
@@ -160,7 +163,7 @@ pub trait EventStreamExt: ShutDown + Sized {
 
     /// Ends the stream when a future resolves: a shutdown, or the end of a session.
     ///
-    /// The target is closed for the reason [`CloseReason::Shutdown`](crate::CloseReason::Shutdown).
+    /// The target is closed for the reason [`CloseReason::Shutdown`](crate::target::CloseReason::Shutdown).
     /// Everything that is queued then is delivered, and so is everything that other adapters hold.
     /// The [farewell](Until::with_farewell) comes last. All of this is the same anywhere in a stack
     /// of adapters.
@@ -175,8 +178,8 @@ pub trait EventStreamExt: ShutDown + Sized {
     ///
     /// ```
     /// use futures::StreamExt;
-    /// use sse_proto::adapt::EventStreamExt;
-    /// use sse_proto::{CloseReason, Event, Frame, local_channel};
+    /// use sse_proto::target::CloseReason;
+    /// use sse_proto::{Event, EventStreamExt, Frame, local_channel};
     ///
     /// # futures::executor::block_on(async {
     /// let (target, stream) = local_channel();
@@ -192,9 +195,9 @@ pub trait EventStreamExt: ShutDown + Sized {
     ///
     /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
     /// assert!(target.is_drained());
-    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// # })?;
-    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
     fn until<F: Future>(self, future: F) -> Until<Self, F> {
         Until::new(self, future)
@@ -214,8 +217,9 @@ pub trait EventStreamExt: ShutDown + Sized {
     ///
     /// ```
     /// use futures::{StreamExt, executor::block_on, stream};
-    /// use sse_proto::adapt::{EventStreamExt, from_stream};
-    /// use sse_proto::bytes::Bytes;
+    /// use sse_proto::adapt::from_stream;
+    /// use sse_proto::EventStreamExt;
+    /// use sse_proto::deps::bytes::Bytes;
     ///
     /// let blocks = ["data: 1\n\n", "data: 2\n\n", "data: 3\n\n"].map(Bytes::from);
     /// let stream = from_stream(stream::iter(blocks)).coalesce(20);

@@ -52,8 +52,7 @@ impl<S: ShutDown, F: Future> Until<S, F> {
     /// ```
     /// use std::future::ready;
     /// use futures::{StreamExt, executor::block_on};
-    /// use sse_proto::adapt::EventStreamExt;
-    /// use sse_proto::{Event, EventType, Frame, local_channel};
+    /// use sse_proto::{Event, EventStreamExt, EventType, Frame, local_channel};
     ///
     /// let (target, stream) = local_channel();
     /// let bye = Frame::new(&Event::new(EventType::from_static("bye"), "the server restarts"));
@@ -61,7 +60,7 @@ impl<S: ShutDown, F: Future> Until<S, F> {
     /// target.dispatch_message("hello")?;
     /// let chunks = block_on(stream.collect::<Vec<_>>());
     /// assert_eq!(chunks, ["data: hello\n\n", "event: bye\ndata: the server restarts\n\n"]);
-    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
     pub fn with_farewell(mut self, frame: Frame) -> Self {
         self.farewell = Some(frame.into_bytes());

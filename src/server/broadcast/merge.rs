@@ -37,7 +37,7 @@ impl Subscription {
     /// Each personal event comes after all frames that were published before its dispatch. It must
     /// have no id: the client would come back with it, which no broadcast knows, and miss events.
     /// From this call on the target refuses it with
-    /// [`DispatchError::HasId`](crate::DispatchError::HasId), and so a gap marker with an id. Merge
+    /// [`DispatchError::HasId`](crate::target::DispatchError::HasId), and so a gap marker with an id. Merge
     /// before the first dispatch: what is queued by then, or set as the marker, goes out as it is.
     ///
     /// The end of one is the end of both: closing the target ends the stream once its queue and all
@@ -50,7 +50,9 @@ impl Subscription {
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::{Broadcast, DispatchError, Event, Retention, channel};
+    /// use sse_proto::broadcast::Retention;
+    /// use sse_proto::target::DispatchError;
+    /// use sse_proto::{Broadcast, Event, channel};
     ///
     /// let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
     /// let (target, stream) = channel();

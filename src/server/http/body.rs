@@ -25,8 +25,9 @@ use crate::server::adapt::item::{Sealed, poll_filled};
 /// A handler for any server that builds on the crate `http`:
 ///
 /// ```
-/// use sse_proto::http::{Request, Response};
-/// use sse_proto::{Body, EventStream, channel, read_request, response};
+/// use sse_proto::deps::http::{Request, Response};
+/// use sse_proto::http::{Body, read_request, response};
+/// use sse_proto::{EventStream, channel};
 ///
 /// fn events<B>(request: &Request<B>) -> Response<Body<EventStream>> {
 ///     match read_request(request.headers()) {
@@ -46,7 +47,7 @@ use crate::server::adapt::item::{Sealed, poll_filled};
 ///
 /// let request = Request::get("/events").header("accept", "image/png").body(())?;
 /// assert_eq!(events(&request).status(), 406);
-/// # Ok::<(), sse_proto::http::Error>(())
+/// # Ok::<(), sse_proto::deps::http::Error>(())
 /// ```
 pub fn response<S: Stream<Item: StreamItem>>(version: Version, stream: S) -> Response<Body<S>> {
     let mut response = Response::new(Body::new(stream));
@@ -74,8 +75,9 @@ pin_project! {
     ///
     /// ```
     /// use futures::stream;
-    /// use sse_proto::http_body::Body as _;
-    /// use sse_proto::{Body, bytes::Bytes};
+    /// use sse_proto::deps::http_body::Body as _;
+    /// use sse_proto::deps::bytes::Bytes;
+    /// use sse_proto::http::Body;
     ///
     /// let mut body = Body::new(stream::iter([Bytes::from("data: 1\n\n")]));
     /// assert!(!body.is_end_stream());

@@ -13,7 +13,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Version};
 /// # Examples
 ///
 /// ```
-/// assert!(sse_proto::HEADERS.contains(&("content-type", "text/event-stream")));
+/// assert!(sse_proto::http::HEADERS.contains(&("content-type", "text/event-stream")));
 /// ```
 pub const HEADERS: [(&str, &str); 3] = [
     ("content-type", "text/event-stream"),
@@ -34,15 +34,15 @@ pub const HEADERS_HTTP1: [(&str, &str); 4] = [
 ///
 /// `version` is that of the request. HTTP/2 and HTTP/3 forbid headers of one connection; with
 /// HTTP/1.0 the stream ends with its connection, so that one is not kept alive. Values that the map
-/// has for these names are replaced. [`response`](crate::response) calls this function.
+/// has for these names are replaced. [`response`](crate::http::response) calls this function.
 ///
 /// # Examples
 ///
 /// ```
-/// use sse_proto::http::{HeaderMap, Version};
+/// use sse_proto::deps::http::{HeaderMap, Version};
 ///
 /// let mut headers = HeaderMap::new();
-/// sse_proto::insert_headers(Version::HTTP_2, &mut headers);
+/// sse_proto::http::insert_headers(Version::HTTP_2, &mut headers);
 /// assert_eq!(headers["content-type"], "text/event-stream");
 /// assert!(!headers.contains_key("connection"));
 /// ```

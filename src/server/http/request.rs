@@ -37,8 +37,8 @@ pub const MAX_LAST_EVENT_ID_LEN: usize = 1024;
 /// # Examples
 ///
 /// ```
-/// use sse_proto::http::Request;
-/// use sse_proto::read_request;
+/// use sse_proto::deps::http::Request;
+/// use sse_proto::http::read_request;
 ///
 /// let request = Request::get("/events")
 ///     .header("accept", "text/event-stream")
@@ -77,12 +77,12 @@ pub fn read_request(headers: &HeaderMap) -> Result<Option<EventId<'_>>, RequestE
 /// # Examples
 ///
 /// ```
-/// use sse_proto::last_event_id;
+/// use sse_proto::http::last_event_id;
 ///
 /// assert_eq!(last_event_id(Some(b"42"))?.unwrap(), "42");
 /// assert_eq!(last_event_id(None)?, None);
 /// assert!(last_event_id(Some(b"4\02")).is_err());
-/// # Ok::<(), sse_proto::RequestError>(())
+/// # Ok::<(), sse_proto::http::RequestError>(())
 /// ```
 pub fn last_event_id(header: Option<&[u8]>) -> Result<Option<EventId<'_>>, RequestError> {
     header.map_or(Ok(None), check)
@@ -100,11 +100,11 @@ pub fn last_event_id(header: Option<&[u8]>) -> Result<Option<EventId<'_>>, Reque
 /// # Examples
 ///
 /// ```
-/// use sse_proto::last_event_id_in_query;
+/// use sse_proto::http::last_event_id_in_query;
 ///
 /// let id = last_event_id_in_query(Some(b"room=7&lastEventId=a%2F42"), "lastEventId")?;
 /// assert_eq!(id.unwrap(), "a/42");
-/// # Ok::<(), sse_proto::RequestError>(())
+/// # Ok::<(), sse_proto::http::RequestError>(())
 /// ```
 pub fn last_event_id_in_query<'q>(
     query: Option<&'q [u8]>,
@@ -158,7 +158,8 @@ impl RequestError {
     /// # Examples
     ///
     /// ```
-    /// use sse_proto::{EventStream, last_event_id};
+    /// use sse_proto::http::last_event_id;
+    /// use sse_proto::EventStream;
     ///
     /// let error = last_event_id(Some(b"1\n2")).unwrap_err();
     /// let response = error.into_response::<EventStream>();
