@@ -150,13 +150,13 @@ fn errors_are_not_delivered_for_ever_after_the_end() {
 #[cfg(feature = "http")]
 #[test]
 fn a_body_fails_with_the_error_of_its_stream() {
+    use sse_proto::deps::http::{Response, Version};
     use sse_proto::deps::http_body::Body as _;
-    use sse_proto::http;
     use sse_proto::http::{Body, response};
 
     let items = [data(""), data("data: 1\n\n"), FAILED, data("data: 2\n\n")];
     let stream = from_stream(stream::iter(items));
-    let response: http::Response<Body<_>> = response(http::Version::HTTP_2, stream);
+    let response: Response<Body<_>> = response(Version::HTTP_2, stream);
     let mut body = response.into_body();
     let mut frames = Vec::new();
     let mut cx = Context::from_waker(Waker::noop());

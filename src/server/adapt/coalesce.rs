@@ -11,13 +11,13 @@ use bytes::{Bytes, BytesMut};
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::ShutDown;
 use super::alarm::Alarm;
+use super::ext::ShutDown;
 use super::item::{MAX_EMPTY, Sealed, StreamItem, is_empty, poll_filled, poll_now};
 use crate::timer::Timer;
 
 pin_project! {
-    /// Joins chunks that are ready into one. Made by [`coalesce`](super::EventStreamExt::coalesce).
+    /// Joins chunks that are ready into one. Made by [`coalesce`](crate::EventStreamExt::coalesce).
     ///
     /// The timer `T` is that of [`linger`](Coalesce::linger); without it there is none.
     #[must_use = "streams do nothing unless polled"]

@@ -8,16 +8,16 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::ShutDown;
+use super::ext::ShutDown;
 use super::item::{Sealed, StreamItem};
 
 /// How many bytes are still delivered after the stream was shut down: 1 MiB. A stream that is
 /// always ready would not end.
 const MAX_AFTER: usize = 1024 * 1024;
 
-/// Lets the [adapters](super::EventStreamExt) take a stream that is not from this crate.
+/// Lets the [adapters](crate::EventStreamExt) take a stream that is not from this crate.
 ///
-/// Such a stream has no target that could be closed, so [`until`](super::EventStreamExt::until) drops it:
+/// Such a stream has no target that could be closed, so [`until`](crate::EventStreamExt::until) drops it:
 /// after all items that are ready, up to the first time that none is, and after 1 MiB at the
 /// latest. The last chunk is not cut, so it may pass that limit. An empty chunk counts as a byte.
 ///

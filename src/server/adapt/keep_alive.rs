@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::ShutDown;
 use super::alarm::Alarm;
+use super::ext::ShutDown;
 use super::item::{Sealed, StreamItem, is_empty, pass};
 use crate::timer::Timer;
 use crate::wire::encode;
@@ -28,7 +28,7 @@ const COMMENT: Bytes = Bytes::from_static(b": keep-alive comment\n\n");
 
 pin_project! {
     /// Sends a comment when nothing was sent for a while. Made by
-    /// [`keep_alive`](super::EventStreamExt::keep_alive).
+    /// [`keep_alive`](crate::EventStreamExt::keep_alive).
     ///
     /// A return type or a field names it with the timer as a function pointer:
     ///

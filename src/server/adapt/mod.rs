@@ -1,7 +1,7 @@
 //! Adapters around a stream of bytes: keep it alive, begin it, end it, join its chunks.
 //!
-//! [`EventStreamExt`] has them as methods of this crate's streams. What they return is such a
-//! stream again, so they can be chained:
+//! They are the methods of [`EventStreamExt`](crate::EventStreamExt), which all streams of this crate
+//! have. Each returns such a stream again, so they can be chained:
 //!
 //! ```
 //! # #[cfg(feature = "std")] {
@@ -36,12 +36,12 @@
 //! # Ok::<(), sse_proto::target::DispatchError>(())
 //! ```
 //!
-//! A stream from elsewhere enters through [`from_stream`]. A stack can be boxed: the
-//! methods are there for `Pin<Box<S>>` too, also as `Pin<Box<dyn ShutDown<Item = Bytes>>>`.
+//! A stream from elsewhere enters through [`from_stream`]. A stack can be boxed: a `Pin<Box<S>>` has
+//! the methods too, and so has a `Pin<Box<dyn ShutDown<Item = Bytes>>>`.
 //!
 //! # The order
 //!
-//! [`until`](EventStreamExt::until) means the same anywhere in a stack. `keep_alive` comes after
+//! [`until`](crate::EventStreamExt::until) means the same anywhere in a stack. `keep_alive` comes after
 //! `linger`, which would hold its comments back. Where a preamble and a comment could come first,
 //! the outer adapter does.
 //!
@@ -68,199 +68,17 @@
 
 mod alarm;
 mod coalesce;
+pub(crate) mod ext;
 mod from_stream;
 pub(in crate::server) mod item;
 mod keep_alive;
 mod preamble;
 mod until;
 
-use alloc::boxed::Box;
-use core::future::Future;
-use core::pin::Pin;
-use core::time::Duration;
-
-use futures_core::stream::FusedStream;
-
-use self::item::Sealed;
-#[cfg(feature = "std")]
-use crate::server::broadcast::{Merged, Subscription};
-use crate::server::channel::{EventStream, Sharing};
-use crate::timer::Timer;
-
 pub use self::coalesce::Coalesce;
+pub use self::ext::ShutDown;
 pub use self::from_stream::{FromStream, from_stream};
 pub use self::item::StreamItem;
 pub use self::keep_alive::{KEEP_ALIVE_INTERVAL, KeepAlive};
 pub use self::preamble::{Preamble, WithPreamble};
 pub use self::until::Until;
-
-/// A stream that [`until`](EventStreamExt::until) can end, which is a stream that all adapters take.
-///
-/// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, all adapters,
-/// and a `Pin<Box<S>>` of these or of a `dyn ShutDown<Item = Bytes>`. No other type can implement it:
-/// any other stream enters through [`from_stream`].
-pub trait ShutDown: FusedStream<Item: StreamItem> {
-    /// Ends the stream after what is queued; returns whether this call ended it.
-    #[doc(hidden)]
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
-}
-
-/// The adapters as methods of every stream that [can be shut down](ShutDown).
-///
-/// No method has a name that `StreamExt` of futures or tokio-stream has, so that all of them can be
-/// imported together.
-pub trait EventStreamExt: ShutDown + Sized {
-    /// Sends a comment when no byte was sent for `interval`.
-    ///
-    /// So no proxy takes the connection for dead, and a client that is gone is found out. The
-    /// interval starts when there is nothing to send; the timer does not run otherwise. Within a
-    /// block nothing is added. With an interval of zero nothing is sent.
-    ///
-    /// The text is `keep-alive comment`, unless
-    /// [`with_comment`](KeepAlive::with_comment) sets another.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::future::ready;
-    /// use std::time::Duration;
-    /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
-    /// use sse_proto::EventStreamExt;
-    ///
-    /// # let (_target, stream) = sse_proto::local_channel();
-    /// // A timer that fires at once. In a server, `tokio::time::sleep`, for example.
-    /// let timer = |_: Duration| ready(());
-    ///
-    /// let mut silent = stream.keep_alive(KEEP_ALIVE_INTERVAL, timer);
-    /// let first = silent.next().now_or_never().flatten();
-    /// assert_eq!(first.unwrap(), ": keep-alive comment\n\n");
-    /// ```
-    #[doc(alias("ping", "heartbeat"))]
-    fn keep_alive<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T> {
-        KeepAlive::new(self, interval, timer)
-    }
-
-    /// Sends a [`Preamble`] at once, before the stream is polled.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use futures::{StreamExt, executor::block_on};
-    /// use sse_proto::adapt::Preamble;
-    /// use sse_proto::EventStreamExt;
-    ///
-    /// let (target, stream) = sse_proto::local_channel();
-    /// let stream = stream.preamble(&Preamble::new().with_comment("welcome"));
-    /// target.dispatch_message("1")?;
-    /// target.close();
-    /// assert_eq!(block_on(stream.collect::<Vec<_>>()), [": welcome\n\n", "data: 1\n\n"]);
-    /// # Ok::<(), sse_proto::target::DispatchError>(())
-    /// ```
-    fn preamble(self, preamble: &Preamble<'_>) -> WithPreamble<Self> {
-        WithPreamble::new(self, preamble)
-    }
-
-    /// Ends the stream when a future resolves: a shutdown, or the end of a session.
-    ///
-    /// The target is closed for the reason [`CloseReason::Shutdown`](crate::target::CloseReason::Shutdown).
-    /// Everything that is queued then is delivered, and so is everything that other adapters hold.
-    /// The [farewell](Until::with_farewell) comes last. All of this is the same anywhere in a stack
-    /// of adapters.
-    ///
-    /// - A subscription delivers all frames that were published before.
-    /// - A merged stream delivers those frames too, and closes its target.
-    /// - A stream from elsewhere is dropped; [`from_stream`] has the rule.
-    ///
-    /// The future is polled with the stream, so it takes effect only while the client reads.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use futures::StreamExt;
-    /// use sse_proto::target::CloseReason;
-    /// use sse_proto::{Event, EventStreamExt, Frame, local_channel};
-    ///
-    /// # futures::executor::block_on(async {
-    /// let (target, stream) = local_channel();
-    /// let (shut_down, signal) = futures::channel::oneshot::channel();
-    /// let bye = Frame::new(&Event::message("bye"));
-    /// let mut stream = stream.until(signal).with_farewell(bye);
-    ///
-    /// target.dispatch_message("hello")?;
-    /// shut_down.send("now");
-    /// assert_eq!(stream.next().await.unwrap(), "data: hello\n\n");
-    /// assert_eq!(stream.next().await.unwrap(), "data: bye\n\n");
-    /// assert!(stream.next().await.is_none());
-    ///
-    /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
-    /// assert!(target.is_drained());
-    /// # Ok::<(), sse_proto::target::DispatchError>(())
-    /// # })?;
-    /// # Ok::<(), sse_proto::target::DispatchError>(())
-    /// ```
-    fn until<F: Future>(self, future: F) -> Until<Self, F> {
-        Until::new(self, future)
-    }
-
-    /// Joins chunks that are ready into one of at most `max_bytes`, so that they are one write.
-    ///
-    /// No chunk is cut: a larger one comes by itself, as it is. Nothing waits for more, unless
-    /// [`linger`](Coalesce::linger) is called on the result. A single chunk is passed on without a
-    /// copy, and empty chunks are left out. At most `max_bytes` and one chunk are held; a buffer of
-    /// at most 8 KiB is kept for small batches.
-    ///
-    /// An `EventStream` already gives all that is queued as one chunk, except for large frames. This
-    /// is for other streams, and for what adapters add.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use futures::{StreamExt, executor::block_on, stream};
-    /// use sse_proto::adapt::from_stream;
-    /// use sse_proto::EventStreamExt;
-    /// use sse_proto::deps::bytes::Bytes;
-    ///
-    /// let blocks = ["data: 1\n\n", "data: 2\n\n", "data: 3\n\n"].map(Bytes::from);
-    /// let stream = from_stream(stream::iter(blocks)).coalesce(20);
-    /// assert_eq!(
-    ///     block_on(stream.collect::<Vec<_>>()),
-    ///     ["data: 1\n\ndata: 2\n\n", "data: 3\n\n"]
-    /// );
-    /// ```
-    fn coalesce(self, max_bytes: usize) -> Coalesce<Self> {
-        Coalesce::new(self, max_bytes)
-    }
-}
-
-impl<S: ShutDown> EventStreamExt for S {}
-
-#[doc(hidden)]
-impl<S: Sharing> ShutDown for EventStream<S> {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        EventStream::shut_down(&self)
-    }
-}
-
-#[doc(hidden)]
-#[cfg(feature = "std")]
-impl ShutDown for Subscription {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        Subscription::shut_down(self.get_mut())
-    }
-}
-
-#[doc(hidden)]
-#[cfg(feature = "std")]
-impl<S: Sharing> ShutDown for Merged<S> {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        Merged::shut_down(self.get_mut())
-    }
-}
-
-#[doc(hidden)]
-impl<S: ShutDown + ?Sized> ShutDown for Pin<Box<S>> {
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.get_mut().as_mut().shut_down(sealed)
-    }
-}

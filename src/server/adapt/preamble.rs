@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::ShutDown;
+use super::ext::ShutDown;
 use super::item::{Sealed, StreamItem};
 use crate::wire::encode;
 use crate::wire::event::Event;
@@ -177,7 +177,7 @@ impl fmt::Debug for Preamble<'_> {
 }
 
 pin_project! {
-    /// Sends a [`Preamble`] before a stream. Made by [`preamble`](super::EventStreamExt::preamble).
+    /// Sends a [`Preamble`] before a stream. Made by [`preamble`](crate::EventStreamExt::preamble).
     #[must_use = "streams do nothing unless polled"]
     pub struct WithPreamble<S> {
         #[pin]

@@ -9,13 +9,13 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::ShutDown;
+use super::ext::ShutDown;
 use super::item::{Sealed, StreamItem, pass};
 use crate::wire::frame::Frame;
 use crate::wire::line::Tail;
 
 pin_project! {
-    /// Ends a stream when a future resolves. Made by [`until`](super::EventStreamExt::until).
+    /// Ends a stream when a future resolves. Made by [`until`](crate::EventStreamExt::until).
     #[must_use = "streams do nothing unless polled"]
     pub struct Until<S, F> {
         #[pin]
