@@ -563,6 +563,18 @@ mod of_a_subscription {
     }
 
     #[test]
+    fn one_that_all_frames_pass_by_ends_after_them() {
+        let broadcast = Broadcast::new(Retention::new());
+        let rare = sse_proto::EventType::from_static("rare");
+        let options = SubscribeOptions::new().with_event_types([rare]);
+        let stream = broadcast.subscribe_with(None, &options).or_live();
+        publish(&broadcast, "1");
+        let mut reader = Reader::new(stream.until(ready(())).with_farewell(bye()));
+        assert_eq!(reader.chunk(), BYE);
+        assert!(reader.has_ended());
+    }
+
+    #[test]
     fn a_broadcast_that_was_closed_before_has_the_last_word() {
         let broadcast = Broadcast::new(Retention::new());
         let stream = broadcast.subscribe(None).or_live();
