@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use sse_proto::target::{CloseReason, Dispatched};
 
 use super::fakes::{Clock, Signal, Source, Wakes};
+use super::law;
 use super::life_model::{BYE, COMMENT, HELLO, Model, Polled, Within, ends_a_block};
 use super::life_stack::{self, Stack};
 use super::life_target::{self as target, Command, Outcome};
@@ -57,7 +58,7 @@ pub struct Chunk(pub Vec<u8>);
 
 impl fmt::Debug for Chunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.escape_ascii())
+        write!(f, "\"{}\"", law::text(&self.0))
     }
 }
 

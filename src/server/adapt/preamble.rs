@@ -15,7 +15,6 @@ use pin_project_lite::pin_project;
 
 use super::ext::ShutDown;
 use super::item::{Sealed, StreamItem};
-use crate::wire::encode;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 
@@ -146,7 +145,7 @@ impl<'a> Preamble<'a> {
         if block == Event::block() {
             return Bytes::new();
         }
-        encode::to_bytes(&block)
+        block.to_bytes()
     }
 
     /// The comment and the padding.

@@ -16,8 +16,7 @@ use bytes::Bytes;
 use super::accept::accepts_event_stream;
 #[cfg(feature = "http")]
 use super::body::Body;
-use crate::error::InvalidField;
-use crate::wire::field::EventId;
+use crate::wire::field::{EventId, InvalidField};
 
 /// The maximum length of a last event ID in a request: 1 KiB.
 pub const MAX_LAST_EVENT_ID_LEN: usize = 1024;

@@ -9,7 +9,7 @@ use futures_core::Stream;
 use sse_proto::adapt::{FromStream, Preamble, from_stream};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::broadcast::Subscribed;
-use sse_proto::{Broadcast, Event, EventId, EventType, Subscription, to_bytes};
+use sse_proto::{Broadcast, Event, EventId, EventType, Subscription};
 
 use crate::ends::{End, Ends};
 
@@ -51,7 +51,7 @@ impl Watched {
             // With the reset and not before, or one that is cut in between would never get it.
             Some(start) if misses => {
                 let reset = Event::new(RESET, "").with_id(start);
-                [hello.to_bytes(), to_bytes(&reset)].concat().into()
+                [hello.to_bytes(), reset.to_bytes()].concat().into()
             }
             start => hello.with_id(start).to_bytes(),
         };
