@@ -12,8 +12,7 @@ use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use super::alarm::Alarm;
-use super::ext::ShutDown;
-use super::item::{MAX_EMPTY, Sealed, StreamItem, is_empty, poll_filled, poll_now};
+use super::inner::{MAX_EMPTY, Sealed, ShutDown, StreamItem, is_empty, poll_filled, poll_now};
 use crate::timer::Timer;
 
 pin_project! {

@@ -1,34 +1,16 @@
-//! The streams that adapters take, and the adapters as their methods.
+//! The adapters as methods.
 
-use alloc::boxed::Box;
 use core::future::Future;
-use core::pin::Pin;
 use core::time::Duration;
 
-use futures_core::stream::FusedStream;
-
 use super::coalesce::Coalesce;
+use super::inner::ShutDown;
 #[cfg(doc)]
-use super::from_stream::from_stream;
-use super::item::{Sealed, StreamItem};
+use super::inner::from_stream;
 use super::keep_alive::KeepAlive;
 use super::preamble::{Preamble, WithPreamble};
 use super::until::Until;
-#[cfg(feature = "std")]
-use crate::server::broadcast::{Merged, Subscription};
-use crate::server::channel::{EventStream, Sharing};
 use crate::timer::Timer;
-
-/// A stream that [`until`](EventStreamExt::until) can end, which is a stream that all adapters take.
-///
-/// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, all adapters,
-/// and a `Pin<Box<S>>` of these or of a `dyn ShutDown<Item = Bytes>`. No other type can implement it:
-/// any other stream enters through [`from_stream`].
-pub trait ShutDown: FusedStream<Item: StreamItem> {
-    /// Ends the stream after what is queued; returns whether this call ended it.
-    #[doc(hidden)]
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
-}
 
 /// The adapters as methods of every stream that [can be shut down](ShutDown).
 ///
@@ -159,33 +141,3 @@ pub trait EventStreamExt: ShutDown + Sized {
 }
 
 impl<S: ShutDown> EventStreamExt for S {}
-
-#[doc(hidden)]
-impl<S: Sharing> ShutDown for EventStream<S> {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        EventStream::shut_down(&self)
-    }
-}
-
-#[doc(hidden)]
-#[cfg(feature = "std")]
-impl ShutDown for Subscription {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        Subscription::shut_down(self.get_mut())
-    }
-}
-
-#[doc(hidden)]
-#[cfg(feature = "std")]
-impl<S: Sharing> ShutDown for Merged<S> {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        Merged::shut_down(self.get_mut())
-    }
-}
-
-#[doc(hidden)]
-impl<S: ShutDown + ?Sized> ShutDown for Pin<Box<S>> {
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.get_mut().as_mut().shut_down(sealed)
-    }
-}

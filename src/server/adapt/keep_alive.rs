@@ -10,8 +10,7 @@ use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use super::alarm::Alarm;
-use super::ext::ShutDown;
-use super::item::{Sealed, StreamItem, is_empty, pass};
+use super::inner::{Sealed, ShutDown, StreamItem, is_empty, pass};
 use crate::timer::Timer;
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;

@@ -69,16 +69,13 @@
 mod alarm;
 mod coalesce;
 pub(crate) mod ext;
-mod from_stream;
-pub(in crate::server) mod item;
+pub(in crate::server) mod inner;
 mod keep_alive;
 mod preamble;
 mod until;
 
 pub use self::coalesce::Coalesce;
-pub use self::ext::ShutDown;
-pub use self::from_stream::{FromStream, from_stream};
-pub use self::item::StreamItem;
+pub use self::inner::{FromStream, ShutDown, StreamItem, from_stream};
 pub use self::keep_alive::{KEEP_ALIVE_INTERVAL, KeepAlive};
 pub use self::preamble::{Preamble, WithPreamble};
 pub use self::until::Until;

@@ -13,8 +13,7 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::ext::ShutDown;
-use super::item::{Sealed, StreamItem};
+use super::inner::{Sealed, ShutDown, StreamItem};
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 

@@ -9,8 +9,7 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::ext::ShutDown;
-use super::item::{Sealed, StreamItem, pass};
+use super::inner::{Sealed, ShutDown, StreamItem, pass};
 use crate::wire::frame::Frame;
 use crate::wire::line::Tail;
 

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 
 use super::headers::insert_headers;
 use crate::server::adapt::StreamItem;
-use crate::server::adapt::item::{Sealed, poll_filled};
+use crate::server::adapt::inner::{Sealed, poll_filled};
 
 /// Makes the response that carries an event stream: status 200, the headers of
 /// [`insert_headers`], and the stream as [`Body`].
