@@ -26,7 +26,7 @@ impl<T: Timer> Alarm<T> {
         Self {
             timer: (!duration.is_zero()).then_some(timer),
             duration,
-            sleep: None,
+            ..Self::off()
         }
     }
 

@@ -16,7 +16,7 @@ use crate::server::channel::{EventStream, Sharing};
 use crate::server::now::NOW;
 use crate::wire::line::Tail;
 
-/// A stream that [`until`](crate::EventStreamExt::until) can end, which is a stream that all adapters take.
+/// A stream that all adapters take, since [`until`](crate::EventStreamExt::until) can end it.
 ///
 /// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, all adapters,
 /// and a `Pin<Box<S>>` of these or of a `dyn ShutDown<Item = Bytes>`. No other type can implement it:

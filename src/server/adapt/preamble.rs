@@ -1,9 +1,8 @@
 //! The first bytes of a stream.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
-use core::iter;
 use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -138,26 +137,16 @@ impl<'a> Preamble<'a> {
         if let Some(time) = self.reconnection_time {
             block = block.with_reconnection_time(time.saturating_add(self.jitter));
         }
-        if let Some(comment) = self.whole_comment() {
-            block = block.with_comment(comment);
+        let spaces = " ".repeat(usize::from(self.padding));
+        let padding = (self.padding > 0).then_some(&*spaces);
+        let comments: Vec<&str> = self.comment.as_deref().into_iter().chain(padding).collect();
+        if !comments.is_empty() {
+            block = block.with_comment(comments.join("\n"));
         }
         if block == Event::block() {
             return Bytes::new();
         }
         block.to_bytes()
-    }
-
-    /// The comment and the padding.
-    fn whole_comment(&self) -> Option<Cow<'_, str>> {
-        let comment = self.comment.as_deref();
-        if self.padding == 0 {
-            return comment.map(Cow::Borrowed);
-        }
-        let mut text = String::new();
-        text.extend(comment);
-        text.extend(comment.map(|_| '\n'));
-        text.extend(iter::repeat_n(' ', usize::from(self.padding)));
-        Some(Cow::Owned(text))
     }
 }
 

@@ -108,11 +108,6 @@ impl<S: Stream<Item: StreamItem>> Body<S> {
             stream: Some(stream),
         }
     }
-
-    fn has_stream_ended(&self) -> bool {
-        let stream = self.stream.as_ref();
-        stream.is_none_or(|stream| stream.size_hint().1 == Some(0))
-    }
 }
 
 impl<S> From<Bytes> for Body<S> {
@@ -159,11 +154,12 @@ impl<S: Stream<Item: StreamItem>> http_body::Body for Body<S> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_empty() && self.has_stream_ended()
+        self.size_hint().exact() == Some(0)
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.has_stream_ended() {
+        let stream = self.stream.as_ref();
+        if stream.is_none_or(|stream| stream.size_hint().1 == Some(0)) {
             SizeHint::with_exact(self.first.len() as u64)
         } else {
             // No body has both bytes and a stream.
