@@ -549,7 +549,9 @@ mod of_a_subscription {
 
     #[test]
     fn what_comes_after_many_frames_for_others_is_delivered() {
-        let retention = Retention::new().with_frames(100_000).with_bytes(64 << 20);
+        let retention = Retention::new()
+            .with_max_frames(100_000)
+            .with_max_bytes(64 << 20);
         let broadcast = Broadcast::new(retention);
         let rare = sse_proto::EventType::from_static("rare");
         let options = SubscribeOptions::new().with_event_types([rare.clone()]);

@@ -76,6 +76,6 @@ impl Stream for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.ends.add(End::from(self.subscription.end()));
+        self.ends.add(End::from(self.subscription.close_reason()));
     }
 }
