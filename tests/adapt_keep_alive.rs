@@ -212,7 +212,7 @@ fn a_frame_may_take_the_place_of_the_comment() {
 }
 
 #[test]
-fn a_sleep_that_the_task_left_behind_wakes_the_one_that_polls_now() {
+fn a_sleep_wakes_the_task_that_polled_last() {
     let Scene {
         clock, mut reader, ..
     } = scene(TEN);

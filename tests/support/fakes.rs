@@ -1,5 +1,5 @@
 //! What an adapter depends on, moved by the test: a waker that counts, a clock that stands, a
-//! stream that is fed, a future that resolves on demand. Each of them knows who still holds it.
+//! stream that is fed, a future that resolves on demand. Each of them counts its holders.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
