@@ -9,8 +9,6 @@ use core::fmt;
 
 #[cfg(feature = "http")]
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-#[cfg(feature = "http")]
-use bytes::Bytes;
 
 #[cfg(feature = "http")]
 use super::accept::accepts_event_stream;
@@ -167,7 +165,7 @@ impl RequestError {
     /// ```
     #[cfg(feature = "http")]
     pub fn into_response<S>(self) -> Response<Body<S>> {
-        let mut response = Response::new(Body::from(Bytes::from(self.to_string())));
+        let mut response = Response::new(Body::from(bytes::Bytes::from(self.to_string())));
         *response.status_mut() =
             StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_REQUEST);
         response.headers_mut().insert(
