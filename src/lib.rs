@@ -29,7 +29,7 @@
 //! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
 //!   a time out, within [`DecodeLimits`]; **[`DecodeStream`]** and `DecodeRead` yield owned items from
 //!   a stream of chunks and from a reader.
-//! - **[`client`]** for a client that reconnects as browsers do: [`EventSource`](client::EventSource), a state machine
+//! - **[`client`]** for a client that reconnects as browsers do: [`EventSource`], a state machine
 //!   for any HTTP client, and [`EventSourceStream`](client::EventSourceStream) over a function that opens a connection.
 //! - **[`HEADERS`], [`last_event_id`], [`accepts_event_stream`]** for the places where HTTP matters, as
 //!   plain data; with the feature `http` whole: `read_request` for a header map, `response` with a
@@ -167,6 +167,9 @@ pub use crate::wire::decode::{
     AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
     OwnedItem, OwnedMessageEvent, ReceiveError, Text,
 };
+
+// A client that reconnects.
+pub use crate::client::event_source::EventSource;
 
 // One event stream on the sending side.
 pub use crate::server::channel::{

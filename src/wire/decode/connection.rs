@@ -25,17 +25,6 @@ impl Decoder {
         within_line || within_block || self.has_gathered_block()
     }
 
-    /// Gives all memory back but the last event ID's, if nothing that has begun is in it.
-    pub(crate) fn shrink_to_fit(&mut self) {
-        self.settle();
-        let within_comment =
-            self.field == Field::Comment && matches!(self.line, Line::Colon | Line::Value);
-        if !self.is_within_block() && !within_comment {
-            self.block.release();
-            self.gathered = None;
-        }
-    }
-
     /// Does what [`reconnect`](Self::reconnect) does and gives all memory back but the last event ID's.
     pub(crate) fn release(&mut self) {
         self.reconnect();
