@@ -14,8 +14,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 use harness::{Candidate, Role, Work, compare};
-use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::{Event, EventType, TargetHandle, channel, encoded_len};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::{Event, EventStreamExt, EventType, TargetHandle, channel, encoded_len};
 
 const LINGER: Duration = Duration::from_millis(5);
 const MAX_BYTES: usize = 16 * 1024;

@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use harness::{Candidate, Role, Work, compare};
-use sse_proto::{Chunk, DecodeLimits, Decoder, Item, OwnedItem};
+use sse_proto::decode::{DecodeLimits, OwnedItem};
+use sse_proto::{Chunk, Decoder, Item};
 
 const MIB: usize = 1 << 20;
 

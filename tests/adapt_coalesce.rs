@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use sse_proto::adapt::{Coalesce, EventStreamExt, Linger};
-use sse_proto::bytes::Bytes;
+use sse_proto::EventStreamExt;
+use sse_proto::adapt::{Coalesce, Linger};
+use sse_proto::deps::bytes::Bytes;
 use support::fakes::{Clock, FakeTimer, Reader, Source, SourceStream};
 
 fn coalesce(max_bytes: usize) -> (Rc<Source>, Reader<Coalesce<SourceStream>>) {

@@ -7,9 +7,9 @@ mod support;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, KeepAlive};
-use sse_proto::bytes::Bytes;
-use sse_proto::{Event, EventType, Frame};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, KeepAlive};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::{Event, EventStreamExt, EventType, Frame};
 use support::fakes::{Clock, FakeTimer, Reader, Source, SourceStream};
 
 const COMMENT: &str = ": keep-alive comment\n\n";

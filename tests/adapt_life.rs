@@ -7,7 +7,7 @@
 mod support;
 
 use proptest::prelude::*;
-use sse_proto::Overflow;
+use sse_proto::target::Overflow;
 use support::life::{Adapter, Origin, Step, lives_like_its_model};
 use support::life_seed::reason;
 use support::life_target::{Command, NEVER, SLOTS};

@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sse_proto::adapt::{EventStreamExt, Preamble};
-use sse_proto::{Decoder, EventId};
+use sse_proto::adapt::Preamble;
+use sse_proto::{Decoder, EventId, EventStreamExt};
 use support::fakes::{Reader, Source};
 use support::oracle;
 

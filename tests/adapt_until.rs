@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use sse_proto::adapt::{EventStreamExt, Until};
-use sse_proto::bytes::Bytes;
-use sse_proto::futures_core::Stream;
-use sse_proto::{Event, Frame};
+use sse_proto::adapt::Until;
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::futures_core::Stream;
+use sse_proto::{Event, EventStreamExt, Frame};
 use support::fakes::{Given, Reader, Signal, Source, SourceStream};
 
 const BYE: &str = "data: bye\n\n";
@@ -165,9 +165,8 @@ mod of_an_event_stream {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Mutex};
 
-    use sse_proto::{
-        CloseReason, DispatchError, EventStream, Limits, TargetHandle, channel, channel_with,
-    };
+    use sse_proto::target::{CloseReason, DispatchError, Limits, channel_with};
+    use sse_proto::{EventStream, TargetHandle, channel};
 
     use super::*;
 
@@ -187,7 +186,7 @@ mod of_an_event_stream {
         assert!(reader.is_pending());
         assert_eq!(
             target.dispatch_message("1"),
-            Ok(sse_proto::Dispatched::Sent)
+            Ok(sse_proto::target::Dispatched::Sent)
         );
         signal.give();
         assert!(!target.is_closed(), "not before it is polled");

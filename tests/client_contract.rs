@@ -7,8 +7,8 @@ mod support;
 
 use std::time::Duration;
 
-use sse_proto::EventId;
-use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Repeat, Response};
+use sse_proto::client::{ClosedReason, DownReason, Options, Repeat, Response};
+use sse_proto::{EventId, EventSource};
 use support::driver::{Driver, URL, data, stream};
 use support::oracle::Said;
 

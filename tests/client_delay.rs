@@ -6,7 +6,8 @@ mod support;
 
 use std::time::Duration;
 
-use sse_proto::client::{Down, EventSource, Options, Output, Response, State};
+use sse_proto::EventSource;
+use sse_proto::client::{Down, Options, Output, Response, State};
 use support::driver::{Driver, URL};
 
 fn at(seconds: u64) -> Duration {

@@ -13,12 +13,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use sse_proto::OwnedItem;
+use sse_proto::EventSource;
 use sse_proto::client::{
-    ClosedReason, Down, DownReason, EventSource, EventSourceStream, Options, Request, Response,
-    State, Update,
+    ClosedReason, Down, DownReason, EventSourceStream, Options, Request, Response, State, Update,
 };
-use sse_proto::futures_core::stream::Stream;
+use sse_proto::decode::OwnedItem;
+use sse_proto::deps::futures_core::stream::Stream;
 use support::driver::{URL, stream};
 use support::fakes::Wakes;
 

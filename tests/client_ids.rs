@@ -6,8 +6,8 @@ mod support;
 
 use std::time::Duration;
 
-use sse_proto::EventId;
-use sse_proto::client::{EventSource, Options, UnsendableId};
+use sse_proto::client::{Options, UnsendableId};
+use sse_proto::{EventId, EventSource};
 use support::driver::{Driver, URL};
 
 fn at(seconds: u64) -> Duration {

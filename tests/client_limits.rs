@@ -6,7 +6,8 @@ mod support;
 
 use std::time::Duration;
 
-use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Output, Response};
+use sse_proto::EventSource;
+use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response};
 use support::driver::{Driver, stream};
 
 fn at(seconds: u64) -> Duration {

@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use sse_proto::client::{ClosedReason, Options};
-use sse_proto::{AfterLimit, DecodeError, DecodeLimits};
+use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits};
 use support::driver::Driver;
 
 fn at(seconds: u64) -> Duration {

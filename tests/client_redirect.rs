@@ -4,7 +4,8 @@
 
 mod support;
 
-use sse_proto::client::{ClosedReason, EventSource, Options, Output, Response};
+use sse_proto::EventSource;
+use sse_proto::client::{ClosedReason, Options, Output, Response};
 use support::driver::Driver;
 
 /// Where a redirect leads, and whether credentials may go along; `None` if it is rejected.

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use sse_proto::client::{ClosedReason, DownReason, Options, Response, Update};
-use sse_proto::{AfterLimit, DecodeLimits};
+use sse_proto::decode::{AfterLimit, DecodeLimits};
 use support::client_life::{Life, change};
 use support::fakes::Wakes;
 

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use sse_proto::client::{ClosedReason, DownReason, EventSource, Options, Output, Response, State};
+use sse_proto::EventSource;
+use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response, State};
 
 /// Where a client is, and how it got there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

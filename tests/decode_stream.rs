@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use sse_proto::futures_core::stream::{FusedStream, Stream};
-use sse_proto::{DecodeStream, Decoder};
+use sse_proto::Decoder;
+use sse_proto::decode::DecodeStream;
+use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
 
 #[derive(Default)]
 struct Wakes(AtomicUsize);

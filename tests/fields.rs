@@ -66,7 +66,7 @@ fn no_debug_shows_data_or_comments() {
     let frame = Frame::new(&event);
     assert!(!format!("{frame:?}").contains(secret));
     let (target, stream) = sse_proto::channel();
-    target.listen(sse_proto::On::message(), |dispatch| {
+    target.listen(sse_proto::target::On::message(), |dispatch| {
         assert!(!format!("{dispatch:?}").contains("hunter2"));
     });
     target.dispatch(&event).unwrap();

@@ -1,6 +1,6 @@
 //! HTTP's side: headers and the last event ID of a request.
 
-use sse_proto::{
+use sse_proto::http::{
     HEADERS, HEADERS_HTTP1, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, accepts_event_stream,
     last_event_id, last_event_id_in_query,
 };

@@ -11,13 +11,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::stream::{self, Stream, StreamExt};
-use sse_proto::adapt::{EventStreamExt, Preamble};
-use sse_proto::bytes::Bytes;
-use sse_proto::http::{HeaderMap, HeaderValue, StatusCode, Version};
-use sse_proto::http_body::Body as _;
-use sse_proto::{
-    Body, CloseReason, Event, EventStream, Frame, RequestError, channel, insert_headers, response,
-};
+use sse_proto::adapt::Preamble;
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::http::{HeaderMap, HeaderValue, StatusCode, Version};
+use sse_proto::deps::http_body::Body as _;
+use sse_proto::http::{Body, RequestError, insert_headers, response};
+use sse_proto::target::CloseReason;
+use sse_proto::{Event, EventStream, EventStreamExt, Frame, channel};
 use support::fakes::{Source, SourceStream, Wakes};
 
 /// Polls a body, and counts its wakes.
@@ -234,7 +234,7 @@ fn debug_dumps_no_bytes() {
 #[test]
 fn a_body_boxes_as_servers_do_it() {
     fn is_one(
-        _: impl sse_proto::http_body::Body<
+        _: impl sse_proto::deps::http_body::Body<
             Data = Bytes,
             Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         > + Send
@@ -242,8 +242,9 @@ fn a_body_boxes_as_servers_do_it() {
     ) {
     }
     is_one(Body::new(channel().1));
-    let boxed: Pin<Box<dyn sse_proto::http_body::Body<Data = Bytes, Error = Infallible> + Send>> =
-        Box::pin(Body::new(channel().1));
+    let boxed: Pin<
+        Box<dyn sse_proto::deps::http_body::Body<Data = Bytes, Error = Infallible> + Send>,
+    > = Box::pin(Body::new(channel().1));
     assert!(boxed.is_end_stream(), "its handle is gone");
 }
 

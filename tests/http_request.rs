@@ -2,9 +2,10 @@
 
 use std::error::Error;
 
-use sse_proto::http::{HeaderMap, HeaderValue, StatusCode};
-use sse_proto::{
-    EventId, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, RequestError, last_event_id, read_request,
+use sse_proto::EventId;
+use sse_proto::deps::http::{HeaderMap, HeaderValue, StatusCode};
+use sse_proto::http::{
+    InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, RequestError, last_event_id, read_request,
 };
 
 fn headers(lines: &[(&'static str, &[u8])]) -> HeaderMap {

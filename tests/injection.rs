@@ -6,9 +6,8 @@ mod support;
 
 use std::fmt::Write;
 
-use sse_proto::{
-    Event, EventId, EventType, EventWriter, Frame, last_event_id, last_event_id_in_query, to_bytes,
-};
+use sse_proto::http::{last_event_id, last_event_id_in_query};
+use sse_proto::{Event, EventId, EventType, EventWriter, Frame, to_bytes};
 use support::laws::{arrives_normalized, encodes_exactly};
 use support::oracle::{self, Said};
 
@@ -152,13 +151,13 @@ fn pieces_that_are_no_utf8_take_the_event_back() {
         (b"\xED\xA0\x80", 0),
     ] {
         for cut in 0..=bytes.len() {
-            let mut out = sse_proto::bytes::BytesMut::from("before");
+            let mut out = sse_proto::deps::bytes::BytesMut::from("before");
             let mut writer = EventWriter::new(&mut out, &Event::block());
             let written = writer
                 .write_all(&bytes[..cut])
                 .and_then(|()| writer.write_all(&bytes[cut..]));
             let error = writer.finish().unwrap_err();
-            assert_eq!(error, sse_proto::WriteError::InvalidUtf8 { offset });
+            assert_eq!(error, sse_proto::event::WriteError::InvalidUtf8 { offset });
             if let Err(io) = written {
                 assert_eq!(io.kind(), std::io::ErrorKind::InvalidData);
             }

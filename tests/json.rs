@@ -2,7 +2,7 @@
 
 use serde::ser::{Error, Serialize, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
-use sse_proto::bytes::BytesMut;
+use sse_proto::deps::bytes::BytesMut;
 use sse_proto::{Event, EventWriter, Frame, to_bytes};
 
 /// Writes two elements and then fails.

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
-use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, Frame, Limits, LocalEventStream,
-    LocalTargetHandle, MAX_DISPATCH_DEPTH, On, local_channel, local_channel_with,
+use sse_proto::target::{
+    CloseReason, DispatchError, Dispatched, Limits, LocalEventStream, LocalTargetHandle, On,
+    local_channel_with,
 };
+use sse_proto::{Event, Frame, MAX_DISPATCH_DEPTH, local_channel};
 
 const SENT: Result<Dispatched, DispatchError> = Ok(Dispatched::Sent);
 

@@ -8,10 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
-use sse_proto::{
-    CloseReason, DispatchError, Event, EventId, EventStream, EventType, Limits, TargetHandle,
-    channel, channel_with,
-};
+use sse_proto::target::{CloseReason, DispatchError, Limits, channel_with};
+use sse_proto::{Event, EventId, EventStream, EventType, TargetHandle, channel};
 
 fn received(target: &TargetHandle, stream: EventStream) -> String {
     target.close();

@@ -5,8 +5,9 @@
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use sse_proto::bytes::BytesMut;
-use sse_proto::{Event, EventWriter, Frame, WriteError};
+use sse_proto::deps::bytes::BytesMut;
+use sse_proto::event::WriteError;
+use sse_proto::{Event, EventWriter, Frame};
 
 #[test]
 fn after_a_failure_every_write_fails_and_nothing_stays() {

@@ -1,7 +1,8 @@
 //! What it costs to deliver: to all, and to one of many.
 
 use bytes::Bytes;
-use sse_proto::{Broadcast, EventType, Frame, Retention, Scope, SubscribeOptions, channel};
+use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+use sse_proto::{Broadcast, EventType, Frame, channel};
 
 use crate::delta;
 use crate::harness::{Candidate, Role, Work, compare};

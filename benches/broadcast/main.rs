@@ -13,7 +13,8 @@ mod two_threads;
 
 use bytes::BytesMut;
 use harness::{Candidate, Role, Work, compare};
-use sse_proto::{Broadcast, Event, EventType, Frame, Retention};
+use sse_proto::broadcast::Retention;
+use sse_proto::{Broadcast, Event, EventType, Frame};
 
 use crate::deliver::{deliver, private_events};
 use crate::resume::{catch_up, find_ids};

@@ -1,6 +1,7 @@
 //! What it costs to come back: to read a log from its start, and to find the id.
 
-use sse_proto::{Broadcast, EventId, EventType, Frame, Retention, SubscribeOptions};
+use sse_proto::broadcast::{Retention, SubscribeOptions};
+use sse_proto::{Broadcast, EventId, EventType, Frame};
 
 use crate::delta;
 use crate::harness::{Candidate, Role, Work, compare};
@@ -69,7 +70,10 @@ pub(crate) fn find_ids() {
             let ask = move || {
                 next = (next + 1) % 8;
                 let subscribed = broadcast.subscribe(Some(&ids[next]));
-                assert!(matches!(subscribed, sse_proto::Subscribed::Resumed { .. }));
+                assert!(matches!(
+                    subscribed,
+                    sse_proto::broadcast::Subscribed::Resumed { .. }
+                ));
             };
             let name = format!("{frames} frames, ids {name}");
             candidates.push(Candidate::new(Role::Ours, name, ask));

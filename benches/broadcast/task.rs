@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use futures::Stream;
-use sse_proto::{Broadcast, SubscribeOptions, Subscription};
+use sse_proto::broadcast::SubscribeOptions;
+use sse_proto::{Broadcast, Subscription};
 
 /// A task: whether it was woken.
 struct Woken(AtomicBool);

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sse_proto::{Broadcast, Event, Frame, Retention, SubscribeOptions};
+use sse_proto::broadcast::{Retention, SubscribeOptions};
+use sse_proto::{Broadcast, Event, Frame};
 
 use crate::delta;
 use crate::task::{Task, tasks};

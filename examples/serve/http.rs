@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use sse_proto::{Body, last_event_id_in_query, read_request, response};
+use sse_proto::http::{Body, last_event_id_in_query, read_request, response};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 

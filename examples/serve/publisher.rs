@@ -8,10 +8,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use sse_proto::adapt::{EventStreamExt, Preamble};
+use sse_proto::adapt::Preamble;
+use sse_proto::broadcast::{Retention, Subscribed};
+use sse_proto::target::CloseReason;
 use sse_proto::{
-    Broadcast, CloseReason, Event, EventId, EventType, Frame, Retention, Subscribed, Subscription,
-    channel,
+    Broadcast, Event, EventId, EventStreamExt, EventType, Frame, Subscription, channel,
 };
 use sysinfo::System;
 use tokio::sync::{Notify, watch};

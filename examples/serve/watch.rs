@@ -11,8 +11,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use sse_proto::futures_core::Stream;
-use sse_proto::{CloseReason, TargetHandle};
+use sse_proto::TargetHandle;
+use sse_proto::deps::futures_core::Stream;
+use sse_proto::target::CloseReason;
 use tokio::time::sleep;
 
 /// After how long without a byte a stream is kept alive. Well below `PATIENCE`, or a stream without events would be taken

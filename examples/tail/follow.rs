@@ -14,10 +14,8 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use sse_proto::EventId;
-use sse_proto::client::{
-    self, Closed, ClosedReason, EventSource, EventSourceStream, Options, Update,
-};
+use sse_proto::client::{Closed, ClosedReason, EventSourceStream, Options, Update};
+use sse_proto::{EventId, EventSource, client};
 
 use crate::note;
 use crate::show::{printable, show};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use sse_proto::{OwnedItem, OwnedMessageEvent};
+use sse_proto::decode::{OwnedItem, OwnedMessageEvent};
 
 /// Writes an item to standard output: for a person, or as a line of JSON for a program.
 pub(crate) fn show(item: &OwnedItem, json: bool) -> io::Result<()> {

@@ -8,7 +8,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use sse_proto::{DecodeRead, Decoder, EventId, OwnedItem, ReceiveError};
+use sse_proto::decode::{DecodeRead, OwnedItem, ReceiveError};
+use sse_proto::{Decoder, EventId};
 
 use crate::follow::follow;
 use crate::show::show;

@@ -31,7 +31,7 @@ use crate::wire::field::EventId;
 ///
 /// Below 1 KiB while no stream is open, if URL and last event ID are short, and on an open stream
 /// whose events arrive whole. Events that arrive cut leave buffers for the next ones, a few hundred
-/// bytes for small events, until the connection ends. [`DecodeLimits`](crate::DecodeLimits) sets
+/// bytes for small events, until the connection ends. [`DecodeLimits`](crate::decode::DecodeLimits) sets
 /// how much that is at most.
 ///
 /// # Examples
@@ -63,7 +63,7 @@ use crate::wire::field::EventId;
 /// source.handle_deadline(at(8));
 /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
 /// assert_eq!(request.last_event_id(), Some("7"));
-/// # Ok::<(), sse_proto::DecodeError>(())
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 pub struct EventSource {
     machine: Machine,
@@ -94,7 +94,7 @@ impl EventSource {
     /// [`EndOfStream`](crate::client::LossReason::EndOfStream) if the response is whole and
     /// [`NotRepeatable`](crate::client::LossReason::NotRepeatable) otherwise. Where nothing is to
     /// be resumed at all, as with most answers of language models, a
-    /// [`DecodeStream`](crate::DecodeStream) over the body is enough.
+    /// [`DecodeStream`](crate::decode::DecodeStream) over the body is enough.
     ///
     /// # Examples
     ///
@@ -296,8 +296,8 @@ impl Received<'_> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when an event passes a [limit](crate::DecodeLimits). The event is lost.
-    /// Unless the limits say [`AfterLimit::End`](crate::AfterLimit::End), which closes the client,
+    /// [`DecodeError`] when an event passes a [limit](crate::decode::DecodeLimits). The event is lost.
+    /// Unless the limits say [`AfterLimit::End`](crate::decode::AfterLimit::End), which closes the client,
     /// the items after it follow.
     #[expect(clippy::should_implement_trait, reason = "the item borrows from this")]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, DecodeError> {

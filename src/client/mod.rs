@@ -87,7 +87,7 @@
 //! };
 //! # assert_eq!(seen, ["a", "b"]);
 //! assert_eq!(closed.reason, LossReason::Rejected(204));
-//! # Ok::<(), sse_proto::DecodeError>(())
+//! # Ok::<(), sse_proto::decode::DecodeError>(())
 //! ```
 //!
 //! A timeout needs a read that returns at the deadline. In a blocking driver that is a socket with

@@ -86,7 +86,7 @@ pub enum LossReason {
     /// The response with this status is one redirect more than the
     /// [limit](super::Options::with_max_redirects).
     TooManyRedirects(u16),
-    /// An event passed a limit, and the [limits](crate::AfterLimit::End) say to stop there.
+    /// An event passed a limit, and the [limits](crate::decode::AfterLimit::End) say to stop there.
     TooLarge(DecodeError),
     /// The caller asked for a new connection.
     Reconnect,

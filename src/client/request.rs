@@ -62,7 +62,7 @@ impl Request {
     /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
     /// assert_eq!(request.last_event_id(), None);
     /// assert_eq!(request.unsendable_id(), Some("4\u{1}2"));
-    /// # Ok::<(), sse_proto::InvalidField>(())
+    /// # Ok::<(), sse_proto::event::InvalidField>(())
     /// ```
     pub fn unsendable_id(&self) -> Option<&str> {
         let id = &*self.last_event_id;

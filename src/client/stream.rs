@@ -96,7 +96,7 @@ pin_project! {
     ///
     /// A function that sends anything but a GET needs a source made by
     /// [`EventSource::for_method`]. Otherwise a POST is sent again each time its answer ends. For
-    /// an answer that can't be resumed, [`DecodeStream`](crate::DecodeStream) over the body of the
+    /// an answer that can't be resumed, [`DecodeStream`](crate::decode::DecodeStream) over the body of the
     /// one response is the right tool.
     ///
     /// # Examples

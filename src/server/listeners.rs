@@ -20,7 +20,8 @@ use crate::wire::field::EventType;
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{EventType, On};
+/// use sse_proto::target::On;
+/// use sse_proto::EventType;
 ///
 /// let tick = On::event_type(&EventType::from_static("tick"));
 /// let first_message = On::message().once();

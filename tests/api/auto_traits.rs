@@ -1,22 +1,30 @@
 //! Which types go between threads, and which outlive a panic.
 
-use sse_proto::{
-    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
-    OwnedItem, OwnedMessageEvent, ReceiveError, Text,
+#[cfg(feature = "std")]
+use sse_proto::broadcast::{
+    BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
+    SubscribeOptions, Subscribed, SubscriptionEnd,
 };
 #[cfg(feature = "std")]
-use sse_proto::{
-    Broadcast, BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
-    SubscribeOptions, Subscribed, Subscription, SubscriptionEnd,
+use sse_proto::decode::DecodeRead;
+use sse_proto::decode::{
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+    OwnedMessageEvent, ReceiveError, Text,
 };
-use sse_proto::{
-    BufferTooSmall, CloseReason, Decided, Dispatch, DispatchError, Dispatched, Ending, Event,
-    EventId, EventType, EventWriter, Frame, InvalidField, InvalidLastEventId, Limits, Lines,
-    ListenerId, LocalEventStream, LocalListener, LocalTargetHandle, On, Overflow, Pending,
-    RemovedListener, SharedListener, Target, WriteError,
+use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
+use sse_proto::http::InvalidLastEventId;
+use sse_proto::target::{
+    CloseReason, Dispatch, DispatchError, Dispatched, Limits, ListenerId, LocalEventStream,
+    LocalTargetHandle, On, Overflow,
 };
-#[cfg(feature = "std")]
-use sse_proto::{Closed, DecodeRead, EventStream, Permit, Reserve, TargetHandle, WeakTargetHandle};
+use sse_proto::target::{Closed, Permit, Reserve, WeakTargetHandle};
+use sse_proto::{Broadcast, Subscription};
+use sse_proto::{Chunk, Decoder, Item};
+use sse_proto::{
+    Decided, Ending, Event, EventId, EventType, EventWriter, Frame, LocalListener, Pending,
+    RemovedListener, SharedListener, Target,
+};
+use sse_proto::{EventStream, TargetHandle};
 
 use crate::has;
 
@@ -153,7 +161,10 @@ fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
     assert!(!has!(Subscription: Clone) && has!(SubscribeOptions: Clone));
     assert!(has!(Subscription: futures::stream::FusedStream));
     assert!(has!(Merged: futures::stream::FusedStream));
-    assert!(has!(Merged<sse_proto::Local>: Unpin) && !has!(Merged<sse_proto::Local>: Send));
+    assert!(
+        has!(Merged<sse_proto::target::Local>: Unpin)
+            && !has!(Merged<sse_proto::target::Local>: Send)
+    );
 
     assert_eq!(auto_traits!(Retention), ALL);
     assert_eq!(auto_traits!(Scope), ALL);
@@ -168,10 +179,10 @@ fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
 fn adapters_go_where_what_they_hold_goes() {
     use sse_proto::adapt::{Coalesce, KeepAlive, Linger, Preamble, Until, WithPreamble};
 
-    type Stream = futures::stream::Pending<sse_proto::bytes::Bytes>;
+    type Stream = futures::stream::Pending<sse_proto::deps::bytes::Bytes>;
     type Future = std::future::Pending<()>;
     type Timer = fn(std::time::Duration) -> Future;
-    type NoStream = futures::stream::LocalBoxStream<'static, sse_proto::bytes::Bytes>;
+    type NoStream = futures::stream::LocalBoxStream<'static, sse_proto::deps::bytes::Bytes>;
 
     assert_eq!(auto_traits!(Preamble<'static>), ALL);
     assert_eq!(auto_traits!(KeepAlive<Stream, Timer>), ALL);
@@ -187,9 +198,10 @@ fn adapters_go_where_what_they_hold_goes() {
 #[cfg(feature = "http")]
 #[test]
 fn a_body_goes_where_its_stream_goes() {
-    use sse_proto::{Body, RequestError, http_body};
+    use sse_proto::deps::http_body;
+    use sse_proto::http::{Body, RequestError};
 
-    type NoSend = futures::stream::LocalBoxStream<'static, sse_proto::bytes::Bytes>;
+    type NoSend = futures::stream::LocalBoxStream<'static, sse_proto::deps::bytes::Bytes>;
 
     assert_eq!(auto_traits!(Body<EventStream>), ALL);
     assert!(has!(Body<EventStream>: http_body::Body));
@@ -212,9 +224,10 @@ fn the_ends_of_a_local_channel_stay_on_their_thread() {
 
 #[test]
 fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
+    use sse_proto::EventSource;
     use sse_proto::client::{
-        Closed, ClosedReason, Down, DownReason, EventSource, EventSourceStream, Options, Output,
-        Rejected, Repeat, Request, Response, State, UnsendableId, Update,
+        Closed, ClosedReason, Down, DownReason, EventSourceStream, Options, Output, Rejected,
+        Repeat, Request, Response, State, UnsendableId, Update,
     };
 
     type Opening<B> = std::future::Ready<Result<(Response, B), std::io::Error>>;

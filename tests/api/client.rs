@@ -4,9 +4,8 @@ use sse_proto::EventId;
 
 #[test]
 fn a_client_says_why_it_goes_down_and_why_it_closes() {
-    use sse_proto::client::{
-        ClosedReason, DownReason, EventSource, Options, Output, Response, UnsendableId,
-    };
+    use sse_proto::EventSource;
+    use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response, UnsendableId};
     use std::time::Duration;
 
     let texts = [
@@ -56,7 +55,7 @@ fn a_client_says_why_it_goes_down_and_why_it_closes() {
             "the connection failed, and the request is not sent twice",
         ),
         (
-            ClosedReason::TooLarge(sse_proto::DecodeError::EventTooLong { limit: 5 }),
+            ClosedReason::TooLarge(sse_proto::decode::DecodeError::EventTooLong { limit: 5 }),
             "event is longer than the limit of 5 bytes",
         ),
     ];

@@ -1,12 +1,12 @@
 //! The texts of errors, and that they are errors.
 
 #[cfg(feature = "std")]
-use sse_proto::PublishError;
-use sse_proto::{
-    BufferTooSmall, CloseReason, DispatchError, Event, EventId, EventType, InvalidField,
-    InvalidLastEventId, WriteError,
-};
-use sse_proto::{DecodeError, ReceiveError};
+use sse_proto::broadcast::PublishError;
+use sse_proto::decode::{DecodeError, ReceiveError};
+use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
+use sse_proto::http::InvalidLastEventId;
+use sse_proto::target::{CloseReason, DispatchError};
+use sse_proto::{Event, EventId, EventType};
 
 use crate::has;
 
@@ -149,7 +149,7 @@ fn a_refused_dispatch_says_why() {
 #[test]
 fn an_invalid_last_event_id_says_why() {
     let text = |header: &[u8]| {
-        sse_proto::last_event_id(Some(header))
+        sse_proto::http::last_event_id(Some(header))
             .expect_err("it is invalid")
             .to_string()
     };
@@ -171,7 +171,7 @@ fn an_invalid_last_event_id_says_why() {
 #[cfg(feature = "http")]
 #[test]
 fn a_refused_request_says_why() {
-    use sse_proto::RequestError;
+    use sse_proto::http::RequestError;
 
     assert_eq!(
         RequestError::from(InvalidLastEventId::Repeated).to_string(),

@@ -1,18 +1,21 @@
 //! The sizes of what is passed around and kept.
 
-use sse_proto::{
-    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
-    OwnedItem, OwnedMessageEvent, ReceiveError, Text,
-};
 #[cfg(feature = "std")]
-use sse_proto::{Broadcast, PublishError, Subscription};
-use sse_proto::{
-    BufferTooSmall, CloseReason, DispatchError, Dispatched, Event, EventId, EventType, EventWriter,
-    Frame, InvalidField, InvalidLastEventId, Limits, Lines, ListenerId, On, SharedListener, Target,
-    WriteError,
-};
+use sse_proto::broadcast::PublishError;
 #[cfg(feature = "std")]
-use sse_proto::{Closed, DecodeRead, EventStream, Permit, Reserve, TargetHandle};
+use sse_proto::decode::DecodeRead;
+use sse_proto::decode::{
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+    OwnedMessageEvent, ReceiveError, Text,
+};
+use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
+use sse_proto::http::InvalidLastEventId;
+use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, ListenerId, On};
+use sse_proto::target::{Closed, Permit, Reserve};
+use sse_proto::{Broadcast, Subscription};
+use sse_proto::{Chunk, Decoder, Item};
+use sse_proto::{Event, EventId, EventType, EventWriter, Frame, SharedListener, Target};
+use sse_proto::{EventStream, TargetHandle};
 
 #[cfg(target_pointer_width = "64")]
 #[test]
@@ -38,7 +41,7 @@ fn no_type_grows_unnoticed() {
         ("WriteError", size_of::<WriteError>(), 16),
         (
             "client::EventSource",
-            size_of::<sse_proto::client::EventSource>(),
+            size_of::<sse_proto::EventSource>(),
             928,
         ),
         (

@@ -14,10 +14,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
-use sse_proto::bytes::Bytes;
-use sse_proto::{
-    Broadcast, Event, EventId, Frame, PublishError, Retention, Subscription, SubscriptionEnd,
-};
+use sse_proto::broadcast::{PublishError, Retention, SubscriptionEnd};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::{Broadcast, Event, EventId, Frame, Subscription};
 use support::fakes::Reader;
 
 fn broadcast() -> Broadcast {

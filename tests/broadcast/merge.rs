@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
-use sse_proto::{
-    Broadcast, CloseReason, DispatchError, Event, Frame, Limits, Overflow, Retention, channel,
-    channel_with, local_channel,
-};
+use sse_proto::broadcast::Retention;
+use sse_proto::target::{CloseReason, DispatchError, Limits, Overflow, channel_with};
+use sse_proto::{Broadcast, Event, Frame, channel, local_channel};
 
 use crate::support::fakes::Reader;
 use crate::{broadcast, publish};
@@ -65,7 +64,7 @@ fn what_is_personal_has_no_id() {
     let (target, stream) = channel_with(Limits::new().with_frames(1));
     let heard = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&heard);
-    target.listen(sse_proto::On::every_event(), move |_| {
+    target.listen(sse_proto::target::On::every_event(), move |_| {
         count.fetch_add(1, Ordering::Relaxed);
     });
     let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
@@ -74,7 +73,7 @@ fn what_is_personal_has_no_id() {
     let refused = Err(DispatchError::HasId);
     assert_eq!(
         target.dispatch(&event),
-        refused.map(|()| sse_proto::Dispatched::Sent)
+        refused.map(|()| sse_proto::target::Dispatched::Sent)
     );
     assert_eq!(target.dispatch_frame(&frame), refused);
     // The room of a permit that is refused is the next one's.

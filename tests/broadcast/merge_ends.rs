@@ -7,11 +7,10 @@ use std::task::Poll;
 use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::executor::block_on;
-use sse_proto::futures_core::stream::FusedStream;
-use sse_proto::{
-    Broadcast, CloseReason, Event, EventType, Frame, Limits, Retention, Scope, SubscribeOptions,
-    channel, channel_with, local_channel,
-};
+use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+use sse_proto::deps::futures_core::stream::FusedStream;
+use sse_proto::target::{CloseReason, Limits, channel_with};
+use sse_proto::{Broadcast, Event, EventType, Frame, channel, local_channel};
 
 use crate::support::fakes::Reader;
 use crate::{broadcast, publish};

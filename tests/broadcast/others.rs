@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use futures::StreamExt;
-use sse_proto::adapt::EventStreamExt;
-use sse_proto::{Broadcast, Event, EventType, Retention, SubscribeOptions};
+use sse_proto::broadcast::{Retention, SubscribeOptions};
+use sse_proto::{Broadcast, Event, EventStreamExt, EventType};
 
 use crate::support::fakes::{Reader, Wakes};
 use crate::{broadcast, now, publish};

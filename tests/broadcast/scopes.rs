@@ -4,10 +4,8 @@
 use std::task::Poll;
 
 use futures::{FutureExt, StreamExt};
-use sse_proto::{
-    Broadcast, Event, EventId, EventType, Frame, PublishError, Retention, Scope, SubscribeOptions,
-    Subscribed,
-};
+use sse_proto::broadcast::{PublishError, Retention, Scope, SubscribeOptions, Subscribed};
+use sse_proto::{Broadcast, Event, EventId, EventType, Frame};
 
 use crate::support::fakes::Reader;
 use crate::{broadcast, live, publish};

@@ -5,10 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
 use futures::executor::block_on;
-use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventType, Frame, Limits, MAX_DISPATCH_DEPTH,
-    On, TargetHandle, channel, channel_with,
-};
+use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On, channel_with};
+use sse_proto::{Event, EventType, Frame, MAX_DISPATCH_DEPTH, TargetHandle, channel};
 
 use crate::tick;
 

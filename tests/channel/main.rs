@@ -14,11 +14,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::executor::block_on;
 use futures::stream::FusedStream;
 use futures::{FutureExt, Stream, StreamExt};
-use sse_proto::bytes::Bytes;
-use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventStream, EventType, Frame, Limits, On,
-    TargetHandle, channel, channel_with,
-};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On, channel_with};
+use sse_proto::{Event, EventStream, EventType, Frame, TargetHandle, channel};
 use support::fakes::Wakes;
 
 fn poll(stream: &mut EventStream, wakes: &Arc<Wakes>) -> Poll<Option<Bytes>> {

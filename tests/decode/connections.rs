@@ -1,6 +1,7 @@
 //! What of one connection counts in the next.
 
-use sse_proto::{DecodeLimits, Decoder};
+use sse_proto::Decoder;
+use sse_proto::decode::DecodeLimits;
 
 use crate::next_data;
 

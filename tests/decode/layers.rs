@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::{FusedStream, Stream};
-use sse_proto::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeRead, DecodeStream, Decoder, OwnedItem,
-    ReceiveError,
+use sse_proto::Decoder;
+use sse_proto::decode::{
+    AfterLimit, DecodeError, DecodeLimits, DecodeRead, DecodeStream, OwnedItem, ReceiveError,
 };
 
 /// Chunks, errors and pauses as a stream.
@@ -141,7 +141,7 @@ fn a_reader_that_times_out_is_read_again() {
     }
     let timeout = || Err(std::io::ErrorKind::TimedOut.into());
     let reader = Slow(vec![Ok(b"\n"), timeout(), Ok(b"data: x\n")]);
-    let mut events = sse_proto::DecodeRead::new(reader, Decoder::new());
+    let mut events = sse_proto::decode::DecodeRead::new(reader, Decoder::new());
     assert!(events.next().unwrap().is_err());
     assert_eq!(events.next().unwrap().unwrap().event().unwrap().data(), "x");
     assert!(events.next().is_none() && events.next().is_none());

@@ -1,6 +1,7 @@
 //! What one event, one line and one id may take, and what is held for them.
 
-use sse_proto::{AfterLimit, DecodeError, DecodeLimits, Decoder, OwnedItem};
+use sse_proto::Decoder;
+use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, OwnedItem};
 
 use crate::next_data;
 

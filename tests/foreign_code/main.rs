@@ -16,7 +16,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::{FutureExt, Stream};
-use sse_proto::{CloseReason, Dispatched, EventStream, On, TargetHandle, channel};
+use sse_proto::target::{CloseReason, Dispatched, On};
+use sse_proto::{EventStream, TargetHandle, channel};
 
 /// Runs `work` on a thread of its own, so that a deadlock is a failure and not a hang.
 fn no_deadlock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -76,7 +77,7 @@ impl Wake for Meddler {
     }
 }
 
-fn poll(stream: &mut EventStream, waker: &Waker) -> Poll<Option<sse_proto::bytes::Bytes>> {
+fn poll(stream: &mut EventStream, waker: &Waker) -> Poll<Option<sse_proto::deps::bytes::Bytes>> {
     Pin::new(stream).poll_next(&mut Context::from_waker(waker))
 }
 

@@ -9,8 +9,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::executor::block_on;
 use futures::{FutureExt, Stream, StreamExt};
-use sse_proto::bytes::Bytes;
-use sse_proto::{CloseReason, Dispatched, Limits, On, channel, channel_with};
+use sse_proto::channel;
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::target::{CloseReason, Dispatched, Limits, On, channel_with};
 
 use crate::poll;
 use crate::support::fakes::Wakes;

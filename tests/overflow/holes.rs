@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
-use sse_proto::{Frame, Limits, LocalListener, Overflow, Target};
+use sse_proto::target::{Limits, Overflow};
+use sse_proto::{Frame, LocalListener, Target};
 
 use crate::{SENT, event};
 

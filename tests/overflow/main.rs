@@ -9,10 +9,10 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventType, Frame, Limits, LocalListener, On,
-    Overflow, Target, channel_with,
+use sse_proto::target::{
+    CloseReason, DispatchError, Dispatched, Limits, On, Overflow, channel_with,
 };
+use sse_proto::{Event, EventType, Frame, LocalListener, Target};
 use support::oracle;
 
 const SENT: Result<Dispatched, DispatchError> = Ok(Dispatched::Sent);

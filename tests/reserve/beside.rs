@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
-use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, Limits, On, Overflow, channel_with,
+use sse_proto::Event;
+use sse_proto::target::{
+    CloseReason, DispatchError, Dispatched, Limits, On, Overflow, channel_with,
 };
 
 use crate::{SENT, Waits, full, take};

@@ -13,10 +13,10 @@ use std::task::{Context, Poll};
 
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
-use sse_proto::{
-    DispatchError, Dispatched, Event, EventStream, Frame, Limits, On, Permit, Reserve,
-    TargetHandle, channel_with, encoded_len, local_channel_with,
+use sse_proto::target::{
+    DispatchError, Dispatched, Limits, On, Permit, Reserve, channel_with, local_channel_with,
 };
+use sse_proto::{Event, EventStream, Frame, TargetHandle, encoded_len};
 use support::fakes::Wakes;
 
 const SENT: Result<Dispatched, DispatchError> = Ok(Dispatched::Sent);

@@ -8,11 +8,9 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use sse_proto::futures_core::stream::{FusedStream, Stream};
-use sse_proto::{
-    Broadcast, Event, EventId, EventType, Frame, PublishError, Retention, Scope, Subscribed,
-    Subscription, SubscriptionEnd, to_bytes,
-};
+use sse_proto::broadcast::{PublishError, Retention, Scope, Subscribed, SubscriptionEnd};
+use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
+use sse_proto::{Broadcast, Event, EventId, EventType, Frame, Subscription, to_bytes};
 
 use super::broadcast_model::{Answer, Config, EPOCH, Model};
 use super::broadcast_ops::{KINDS, Op, SCOPES, TYPES, WhichId, options, sees, takes};

@@ -4,12 +4,11 @@
 
 use std::task::Poll;
 
-use sse_proto::bytes::Bytes;
-use sse_proto::futures_core::stream::FusedStream;
-use sse_proto::{
-    Broadcast, CloseReason, Event, EventId, EventType, Frame, Limits, Merged, Retention, Scope,
-    TargetHandle, channel_with, encoded_len,
-};
+use sse_proto::broadcast::{Merged, Retention, Scope};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::futures_core::stream::FusedStream;
+use sse_proto::target::{CloseReason, Limits, channel_with};
+use sse_proto::{Broadcast, Event, EventId, EventType, Frame, TargetHandle, encoded_len};
 
 use super::broadcast_model::EPOCH;
 use super::broadcast_ops::{SCOPES, TYPES, len, number, options, sees, takes};

@@ -1,6 +1,7 @@
 //! What can happen to a broadcast in a play, and the kinds of subscribers in it.
 
-use sse_proto::{Event, EventType, Scope, SubscribeOptions};
+use sse_proto::broadcast::{Scope, SubscribeOptions};
+use sse_proto::{Event, EventType};
 
 use super::broadcast_model::Config;
 use super::input::Input;

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use sse_proto::client::{EventSource, Output, Response, State};
+use sse_proto::EventSource;
+use sse_proto::client::{Output, Response, State};
 
 use super::client_model::Model;
 use super::client_setup::{Setup, Step};

@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use sse_proto::OwnedItem;
-use sse_proto::client::{EventSource, EventSourceStream, Options, Request, Response, Update};
-use sse_proto::futures_core::stream::{FusedStream, Stream};
+use sse_proto::EventSource;
+use sse_proto::client::{EventSourceStream, Options, Request, Response, Update};
+use sse_proto::decode::OwnedItem;
+use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
 
 use super::driver::{URL, stream};
 use super::fakes::{Clock, Wakes};

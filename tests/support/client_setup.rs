@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sse_proto::EventId;
-use sse_proto::client::{EventSource, Options, Repeat};
+use sse_proto::client::{Options, Repeat};
+use sse_proto::{EventId, EventSource};
 
 use super::client_model::Model;
 use super::client_told::{Answer, FIRST, Plain, SECOND};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sse_proto::client::{Closed, Down, EventSource, Options, Output, Request, Response};
+use sse_proto::EventSource;
+use sse_proto::client::{Closed, Down, Options, Output, Request, Response};
 
 use super::laws_decode::say;
 use super::oracle::Said;

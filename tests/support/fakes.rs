@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use sse_proto::Timer;
-use sse_proto::bytes::Bytes;
-use sse_proto::futures_core::stream::{FusedStream, Stream};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
 
 /// A waker that counts.
 #[derive(Default)]

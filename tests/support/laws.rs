@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use sse_proto::bytes::BytesMut;
+use sse_proto::deps::bytes::BytesMut;
+use sse_proto::event::lines;
 use sse_proto::{
-    Event, EventId, EventType, EventWriter, Frame, encode, encode_to_slice, encoded_len, lines,
-    to_bytes,
+    Event, EventId, EventType, EventWriter, Frame, encode, encode_to_slice, encoded_len, to_bytes,
 };
 
 use super::laws_decode::{WAYS, run};
@@ -223,7 +223,10 @@ pub fn takes_text_only(bytes: &[u8], cut: usize) {
             let _ = std::io::Write::write(&mut writer, b"x");
             let offset = error.valid_up_to();
             let failure = writer.finish().unwrap_err();
-            assert_eq!(failure, sse_proto::WriteError::InvalidUtf8 { offset });
+            assert_eq!(
+                failure,
+                sse_proto::event::WriteError::InvalidUtf8 { offset }
+            );
             assert_eq!(out, "before");
         }
     }

@@ -1,6 +1,7 @@
 //! The laws that the decoder keeps, as functions: property tests, fuzz targets and the replay of the seeds call them.
 
-use sse_proto::{AfterLimit, Chunk, DecodeError, DecodeLimits, Decoder, Item, OwnedItem};
+use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, OwnedItem};
+use sse_proto::{Chunk, Decoder, Item};
 
 use super::oracle::{self, Said, Settings};
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sse_proto::{CloseReason, Dispatched};
+use sse_proto::target::{CloseReason, Dispatched};
 
 use super::fakes::{Clock, Signal, Source, Wakes};
 use super::life_model::{BYE, COMMENT, HELLO, Model, Polled, Within, ends_a_block};

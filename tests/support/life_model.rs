@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use sse_proto::CloseReason;
+use sse_proto::target::CloseReason;
 
 use super::life::Adapter;
 use super::life_target_model::TargetModel;

@@ -1,6 +1,6 @@
 //! Reads a life from bytes that a person can write.
 
-use sse_proto::{CloseReason, Limits, Overflow};
+use sse_proto::target::{CloseReason, Limits, Overflow};
 
 use super::input::Input;
 use super::life::{Adapter, Origin, Step};

@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sse_proto::adapt::{EventStreamExt, Preamble};
-use sse_proto::bytes::Bytes;
-use sse_proto::futures_core::stream::FusedStream;
-use sse_proto::{Event, EventStream, Frame, Sharing};
+use sse_proto::adapt::Preamble;
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::futures_core::stream::FusedStream;
+use sse_proto::target::Sharing;
+use sse_proto::{Event, EventStream, EventStreamExt, Frame};
 
 use super::fakes::{Clock, Signal};
 use super::life::Adapter;

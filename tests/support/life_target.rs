@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use sse_proto::{
-    CloseReason, Closed, Dispatch, DispatchError, Dispatched, Event, EventType, Frame, Local,
-    LocalEventStream, On, Permit, Reserve, Shared, Sharing, TargetHandle, channel_with,
-    local_channel_with,
+use sse_proto::target::{
+    CloseReason, Closed, Dispatch, DispatchError, Dispatched, Local, LocalEventStream, On, Permit,
+    Reserve, Shared, Sharing, channel_with, local_channel_with,
 };
+use sse_proto::{Event, EventType, Frame, TargetHandle};
 
 use super::fakes::Wakes;
 use super::play::{Message, Rules};

@@ -1,6 +1,6 @@
 //! What can be seen of a target in a stack of adapters, of its plain model.
 
-use sse_proto::{CloseReason, Dispatched};
+use sse_proto::target::{CloseReason, Dispatched};
 
 use super::life_target::{Command, NEVER, Outcome, Says, Seen};
 use super::model::Model;

@@ -1,6 +1,7 @@
 //! A plain model of a target: vectors, no sharing, no bytes kept but those that a client gets.
 
-use sse_proto::{CloseReason, DispatchError, Dispatched, MAX_DISPATCH_DEPTH, Overflow};
+use sse_proto::MAX_DISPATCH_DEPTH;
+use sse_proto::target::{CloseReason, DispatchError, Dispatched, Overflow};
 
 use super::model_line::{Line, Queued};
 use super::play::{

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use sse_proto::{DispatchError, Dispatched};
+use sse_proto::target::{DispatchError, Dispatched};
 
 use super::model::Model;
 use super::play::{Message, comment};

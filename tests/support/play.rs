@@ -2,9 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventType, Limits, Overflow, to_bytes,
-};
+use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, Overflow};
+use sse_proto::{Event, EventType, to_bytes};
 
 use super::input::Input;
 use super::model::Model;

@@ -6,10 +6,8 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::Mutex;
 
-use sse_proto::{
-    CloseReason, DispatchError, Dispatched, Event, EventType, Frame, ListenerId, LocalListener, On,
-    Target,
-};
+use sse_proto::target::{CloseReason, DispatchError, Dispatched, ListenerId, On};
+use sse_proto::{Event, EventType, Frame, LocalListener, Target};
 
 use super::play::{
     Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,

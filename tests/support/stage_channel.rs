@@ -4,12 +4,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use sse_proto::futures_core::stream::{FusedStream, Stream};
-use sse_proto::{
-    CloseReason, DispatchError, Dispatched, EventStream, EventType, Frame, ListenerId, Local,
-    LocalEventStream, LocalTargetHandle, On, TargetHandle, WeakTargetHandle, channel_with,
-    local_channel_with,
+use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
+use sse_proto::target::{
+    CloseReason, DispatchError, Dispatched, ListenerId, Local, LocalEventStream, LocalTargetHandle,
+    On, WeakTargetHandle, channel_with, local_channel_with,
 };
+use sse_proto::{EventStream, EventType, Frame, TargetHandle};
 
 use super::fakes::Wakes;
 use super::play::{Action, Heard, MOST_LISTENERS, Message, Rules, When};

@@ -12,7 +12,8 @@ mod task;
 mod world;
 
 use proptest::prelude::*;
-use sse_proto::{EventStream, Limits, Sharing, TargetHandle, channel_with, local_channel_with};
+use sse_proto::target::{Limits, Sharing, channel_with, local_channel_with};
+use sse_proto::{EventStream, TargetHandle};
 use world::World;
 
 fn wakes_nobody_too_little_or_too_often<S: Sharing>(

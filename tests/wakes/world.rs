@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::Stream;
-use sse_proto::{
-    CloseReason, Closed, DispatchError, Dispatched, Event, EventStream, Limits, Permit, Reserve,
-    Sharing, TargetHandle,
+use sse_proto::target::{
+    CloseReason, Closed, DispatchError, Dispatched, Limits, Permit, Reserve, Sharing,
 };
+use sse_proto::{Event, EventStream, TargetHandle};
 
 use crate::task::Task;
 

@@ -3,9 +3,9 @@
 use async_io::Timer;
 use futures_util::future::pending;
 use peers::harness::{Candidate, Role, Work, compare};
-use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL};
-use sse_proto::bytes::Bytes;
-use sse_proto::{Event, EventStream, TargetHandle, channel, encoded_len};
+use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::{Event, EventStream, EventStreamExt, TargetHandle, channel, encoded_len};
 use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -6,7 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use sse_proto::{Chunk, DecodeLimits, DecodeStream, Decoder, Item, OwnedItem};
+use sse_proto::decode::{DecodeLimits, DecodeStream, OwnedItem};
+use sse_proto::{Chunk, Decoder, Item};
 
 use crate::harness::Role;
 

@@ -3,7 +3,8 @@
 use core::fmt::{self, Write as _};
 
 use embedded_io::{Read, ReadReady, Write, WriteReady};
-use sse_proto::{Event, EventType, HEADERS, accepts_event_stream, encode_to_slice, last_event_id};
+use sse_proto::http::{HEADERS, accepts_event_stream, last_event_id};
+use sse_proto::{Event, EventType, encode_to_slice};
 
 use crate::log::Log;
 

@@ -11,7 +11,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use sse_proto::client::{self, Closed, EventSource, Output, Update};
+use sse_proto::client::{Closed, Output, Update};
+use sse_proto::{EventSource, client};
 
 /// What a connection can fail with.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use hyper::header::HeaderValue;
-use sse_proto::client::{EventSource, Options, Update};
+use sse_proto::client::{Options, Update};
+use sse_proto::EventSource;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sse_proto::client::{self, EventSource, Options, Output, Update};
+use sse_proto::client::{Options, Output, Update};
+use sse_proto::{EventSource, client};
 use ureq::http::header::{AUTHORIZATION, HeaderValue};
 use ureq::{Agent, BodyReader, Error};
 

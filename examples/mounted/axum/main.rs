@@ -11,8 +11,8 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use futures_util::FutureExt;
-use sse_proto::adapt::EventStreamExt;
-use sse_proto::{read_request, response};
+use sse_proto::EventStreamExt;
+use sse_proto::http::{read_request, response};
 use tokio::net::TcpListener;
 use tokio::time::{Duration, sleep};
 

@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 use monoio::net::{TcpListener, TcpStream};
 use monoio::time::sleep;
-use sse_proto::adapt::EventStreamExt;
+use sse_proto::EventStreamExt;
 
 #[monoio::main(timer_enabled = true)]
 async fn main() -> io::Result<()> {

@@ -10,8 +10,8 @@ use poem::listener::TcpAcceptor;
 use poem::middleware::{AddData, SizeLimit};
 use poem::web::Data;
 use poem::{EndpointExt, Response, Route, Server, get, handler, post};
-use sse_proto::adapt::EventStreamExt;
-use sse_proto::{read_request, response};
+use sse_proto::EventStreamExt;
+use sse_proto::http::{read_request, response};
 use tokio::net::TcpSocket;
 use tokio::time::sleep;
 

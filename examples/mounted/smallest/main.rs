@@ -5,8 +5,9 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, Version};
 use axum::{Router, response::IntoResponse, routing::get, serve::ListenerExt};
-use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::{Broadcast, Event, Retention};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::broadcast::Retention;
+use sse_proto::{Broadcast, Event, EventStreamExt};
 use tokio::{net::TcpListener, time::sleep};
 
 async fn events(
@@ -14,12 +15,12 @@ async fn events(
     version: Version,
     headers: HeaderMap,
 ) -> impl IntoResponse {
-    match sse_proto::read_request(&headers) {
+    match sse_proto::http::read_request(&headers) {
         Ok(last_event_id) => {
             let stream = all.subscribe(last_event_id.as_ref()).or_oldest();
             // Or who is cut before its first event comes back as a new client, and misses what came.
             let start = Preamble::new().with_id(stream.last_event_id());
-            sse_proto::response(
+            sse_proto::http::response(
                 version,
                 stream
                     .preamble(&start)

@@ -5,7 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::{future::poll_fn, pin::Pin, sync::Arc, thread, time::Duration};
 
 use app::{App, http1, wait};
-use sse_proto::{bytes::Bytes, http_body::Body, http_body::Frame};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::http_body::{Body, Frame};
 
 fn main() -> io::Result<()> {
     let app = Arc::new(App::start());

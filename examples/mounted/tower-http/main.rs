@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
 use axum::{Router, http::StatusCode};
 use futures_util::FutureExt;
-use sse_proto::adapt::EventStreamExt;
+use sse_proto::EventStreamExt;
 use tokio::net::TcpListener;
 use tokio::time::{Duration, sleep};
 use tower_http::compression::CompressionLayer;

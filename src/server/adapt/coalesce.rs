@@ -44,7 +44,8 @@ impl<S: Stream<Item = Bytes>> Coalesce<S> {
     /// ```
     /// # use std::{future::ready, time::Duration};
     /// # use futures::{StreamExt, executor::block_on, stream};
-    /// # use sse_proto::{adapt::EventStreamExt, bytes::Bytes};
+    /// # use sse_proto::deps::bytes::Bytes;
+    /// # use sse_proto::EventStreamExt;
     /// // `tokio::time::sleep`, for example.
     /// let timer = |_: Duration| ready(());
     ///

@@ -39,8 +39,8 @@ pin_project! {
     /// # } }
     /// use std::time::Duration;
     ///
-    /// use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, KeepAlive};
-    /// use sse_proto::{EventStream, channel};
+    /// use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, KeepAlive};
+    /// use sse_proto::{EventStream, EventStreamExt, channel};
     /// use tokio::time::{Sleep, sleep};
     ///
     /// fn kept_alive(stream: EventStream) -> KeepAlive<EventStream, fn(Duration) -> Sleep> {
@@ -80,7 +80,8 @@ impl<S: Stream<Item = Bytes>, T: Timer> KeepAlive<S, T> {
     /// ```
     /// # use std::{future::ready, pin::pin, task::{Context, Poll, Waker}, time::Duration};
     /// # use futures::{Stream, stream};
-    /// # use sse_proto::{adapt::EventStreamExt, bytes::Bytes};
+    /// # use sse_proto::deps::bytes::Bytes;
+    /// # use sse_proto::EventStreamExt;
     /// # let at_once = |_: Duration| ready(());
     /// let mut stream = pin!(
     ///     stream::pending::<Bytes>()

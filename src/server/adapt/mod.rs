@@ -8,8 +8,9 @@
 //! # use std::{future::{pending, ready}, time::Duration};
 //! # use futures::{StreamExt, executor::block_on};
 //! # let random = 0;
-//! use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
-//! use sse_proto::{CloseReason, Event, Frame, channel};
+//! use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+//! use sse_proto::target::CloseReason;
+//! use sse_proto::{Event, EventStreamExt, Frame, channel};
 //!
 //! // In real life `tokio::time::sleep`, `async_io::Timer::after`, ...
 //! let timer = |_: Duration| pending::<()>();
@@ -32,7 +33,7 @@
 //! assert_eq!(chunks, ["retry: 2000\n\ndata: hello\n\ndata: bye\n\n"]);
 //! assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
 //! # }
-//! # Ok::<(), sse_proto::DispatchError>(())
+//! # Ok::<(), sse_proto::target::DispatchError>(())
 //! ```
 //!
 //! # In which order
@@ -102,7 +103,8 @@ pub trait EventStreamExt: Stream<Item = Bytes> + Sized {
     /// ```
     /// # use std::{future::ready, pin::pin, task::{Context, Poll, Waker}, time::Duration};
     /// # use futures::{Stream, stream};
-    /// # use sse_proto::{adapt::EventStreamExt, bytes::Bytes};
+    /// # use sse_proto::deps::bytes::Bytes;
+    /// # use sse_proto::EventStreamExt;
     /// use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
     ///
     /// // A timer whose time has always come. In real life `tokio::time::sleep`, for example.
@@ -125,7 +127,8 @@ pub trait EventStreamExt: Stream<Item = Bytes> + Sized {
     ///
     /// ```
     /// # use futures::{StreamExt, executor::block_on, stream};
-    /// # use sse_proto::{adapt::EventStreamExt, bytes::Bytes};
+    /// # use sse_proto::deps::bytes::Bytes;
+    /// # use sse_proto::EventStreamExt;
     /// use sse_proto::adapt::Preamble;
     ///
     /// let stream = stream::iter([Bytes::from("data: 1\n\n")])
@@ -152,7 +155,8 @@ pub trait EventStreamExt: Stream<Item = Bytes> + Sized {
     /// ```
     /// # use std::future::ready;
     /// # use futures::{StreamExt, executor::block_on, stream};
-    /// # use sse_proto::{adapt::EventStreamExt, bytes::Bytes};
+    /// # use sse_proto::deps::bytes::Bytes;
+    /// # use sse_proto::EventStreamExt;
     /// // One block is ready, and no other ever.
     /// let endless = stream::iter([Bytes::from("data: 1\n\n")]).chain(stream::pending());
     /// let ended = endless.until(ready("it is over"));
@@ -176,7 +180,8 @@ pub trait EventStreamExt: Stream<Item = Bytes> + Sized {
     ///
     /// ```
     /// # use futures::{StreamExt, executor::block_on, stream};
-    /// # use sse_proto::{adapt::EventStreamExt, bytes::Bytes};
+    /// # use sse_proto::deps::bytes::Bytes;
+    /// # use sse_proto::EventStreamExt;
     /// let blocks = ["data: 1\n\n", "data: 2\n\n", "data: 3\n\n"].map(Bytes::from);
     /// let stream = stream::iter(blocks).coalesce(20);
     /// assert_eq!(

@@ -66,7 +66,8 @@ impl<'a> Preamble<'a> {
     ///
     /// ```
     /// use sse_proto::adapt::Preamble;
-    /// use sse_proto::{Broadcast, Event, EventId, Retention};
+    /// use sse_proto::broadcast::Retention;
+    /// use sse_proto::{Broadcast, Event, EventId};
     ///
     /// let broadcast = Broadcast::assigning_ids(Retention::new(), 7);
     /// let subscription = broadcast.subscribe(None).or_live();

@@ -72,7 +72,8 @@ impl<S: Stream<Item = Bytes>, F: Future> Until<S, F> {
     /// ```
     /// # use std::future::ready;
     /// # use futures::{StreamExt, executor::block_on, stream};
-    /// # use sse_proto::{Event, EventType, Frame, adapt::EventStreamExt, bytes::Bytes};
+    /// # use sse_proto::deps::bytes::Bytes;
+    /// # use sse_proto::{Event, EventStreamExt, EventType, Frame};
     /// let bye = Frame::new(&Event::new(EventType::from_static("bye"), "the server restarts"));
     /// let stream = stream::pending::<Bytes>().until(ready(())).with_farewell(bye);
     /// assert_eq!(

@@ -39,7 +39,7 @@ impl Subscription {
     /// Each personal event comes after all frames that were published before its dispatch. It must
     /// have no id: the client would come back with it, which no broadcast knows, and miss events.
     /// From this call on the target refuses it with
-    /// [`DispatchError::HasId`](crate::DispatchError::HasId), and so a gap marker with an id. Merge
+    /// [`DispatchError::HasId`](crate::target::DispatchError::HasId), and so a gap marker with an id. Merge
     /// before the first dispatch: what is queued by then, or set as the marker, goes out as it is.
     ///
     /// The end of one is the end of both: closing the target ends the stream once its queue and all
@@ -52,7 +52,9 @@ impl Subscription {
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::{Broadcast, DispatchError, Event, Retention, channel};
+    /// use sse_proto::broadcast::Retention;
+    /// use sse_proto::target::DispatchError;
+    /// use sse_proto::{Broadcast, Event, channel};
     ///
     /// let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
     /// let (target, stream) = channel();
@@ -96,7 +98,9 @@ impl<S: Sharing> Merged<S> {
     /// ```
     /// use std::future::ready;
     /// use futures::{StreamExt, executor::block_on};
-    /// use sse_proto::{Broadcast, CloseReason, Event, Frame, Retention, channel};
+    /// use sse_proto::broadcast::Retention;
+    /// use sse_proto::target::CloseReason;
+    /// use sse_proto::{Broadcast, Event, Frame, channel};
     ///
     /// let broadcast = Broadcast::new(Retention::new());
     /// let (target, stream) = channel();
@@ -108,7 +112,7 @@ impl<S: Sharing> Merged<S> {
     /// let chunks = block_on(body.collect::<Vec<_>>());
     /// assert_eq!(chunks, ["data: to all\n\n", "data: bye\n\n"]);
     /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
-    /// # Ok::<(), sse_proto::PublishError>(())
+    /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
     pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
         Until::telling(self, future, |merged| {

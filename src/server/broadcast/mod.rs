@@ -90,8 +90,10 @@ use crate::wire::frame::Frame;
 /// ```
 /// # #[cfg(feature = "http")]
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use sse_proto::http::{Request, Response};
-/// use sse_proto::{Body, Broadcast, Event, Retention, Subscription, read_request, response};
+/// use sse_proto::deps::http::{Request, Response};
+/// use sse_proto::broadcast::Retention;
+/// use sse_proto::http::{Body, read_request, response};
+/// use sse_proto::{Broadcast, Event, Subscription};
 ///
 /// fn events<B>(broadcast: &Broadcast, request: &Request<B>) -> Response<Body<Subscription>> {
 ///     match read_request(request.headers()) {
@@ -117,7 +119,8 @@ use crate::wire::frame::Frame;
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt};
-/// use sse_proto::{Broadcast, Event, EventId, Retention, Subscribed};
+/// use sse_proto::broadcast::{Retention, Subscribed};
+/// use sse_proto::{Broadcast, Event, EventId};
 ///
 /// let broadcast = Broadcast::new(Retention::new());
 /// let mut ann = broadcast.subscribe(None).or_live();
@@ -137,7 +140,7 @@ use crate::wire::frame::Frame;
 /// broadcast.close(None);
 /// let chunks: Vec<_> = bob.collect().now_or_never().unwrap();
 /// assert_eq!(chunks, ["id: 2\ndata: two\n\nid: 3\ndata: three\n\n"]);
-/// # Ok::<(), sse_proto::PublishError>(())
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 pub struct Broadcast {
     core: Arc<Core>,
@@ -162,7 +165,8 @@ impl Broadcast {
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::{Broadcast, Event, EventId, Retention, Subscribed};
+    /// use sse_proto::broadcast::{Retention, Subscribed};
+    /// use sse_proto::{Broadcast, Event, EventId};
     ///
     /// let broadcast = Broadcast::assigning_ids(Retention::new(), 1_732_000_000_000);
     /// let mut subscription = broadcast.subscribe(None).or_live();
@@ -173,7 +177,7 @@ impl Broadcast {
     /// );
     /// let from_before = EventId::from_static("1731000000000-1");
     /// assert!(matches!(broadcast.subscribe(Some(&from_before)), Subscribed::Unknown(_)));
-    /// # Ok::<(), sse_proto::PublishError>(())
+    /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
     pub fn assigning_ids(retention: Retention, epoch: u64) -> Self {
         Self::with(retention, Some(epoch))
@@ -234,7 +238,7 @@ impl Broadcast {
 
     /// Subscribes to all frames without a scope, from behind the client's last event ID on.
     ///
-    /// The id is what [`last_event_id`](crate::last_event_id) reads from the request. See
+    /// The id is what [`last_event_id`](crate::http::last_event_id) reads from the request. See
     /// [`Subscribed`] for what to do where the client can't be resumed.
     ///
     /// # Complexity
@@ -275,7 +279,8 @@ impl Broadcast {
     /// ```
     /// use std::time::Duration;
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::{Broadcast, Event, Frame, PublishError, Retention};
+    /// use sse_proto::broadcast::{PublishError, Retention};
+    /// use sse_proto::{Broadcast, Event, Frame};
     ///
     /// let broadcast = Broadcast::new(Retention::new());
     /// let subscription = broadcast.subscribe(None).or_live();

@@ -30,7 +30,8 @@ pub(super) const ID_AFTER: u32 = 64;
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt};
-/// use sse_proto::{Broadcast, Event, EventType, Retention, Scope, SubscribeOptions};
+/// use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+/// use sse_proto::{Broadcast, Event, EventType};
 ///
 /// let broadcast = Broadcast::new(Retention::new());
 /// let ticks = SubscribeOptions::new()
@@ -47,7 +48,7 @@ pub(super) const ID_AFTER: u32 = 64;
 ///     subscription.next().now_or_never().flatten().unwrap(),
 ///     "event: tick\ndata: for Ann\n\nevent: tick\ndata: for all\n\n"
 /// );
-/// # Ok::<(), sse_proto::PublishError>(())
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 #[derive(Clone)]
 pub struct SubscribeOptions {
@@ -150,7 +151,8 @@ impl SubscribeOptions {
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::{Broadcast, Event, EventType, Retention, SubscribeOptions};
+    /// use sse_proto::broadcast::{Retention, SubscribeOptions};
+    /// use sse_proto::{Broadcast, Event, EventType};
     ///
     /// let options = SubscribeOptions::new().with_skip_ahead(|frames| {
     ///     Event::new(EventType::from_static("lost"), frames.to_string())
@@ -163,7 +165,7 @@ impl SubscribeOptions {
     /// let mut next = || slow.next().now_or_never().flatten().unwrap();
     /// assert_eq!(next(), "event: lost\ndata: 2\n\n");
     /// assert_eq!(next(), "data: 3\n\n");
-    /// # Ok::<(), sse_proto::PublishError>(())
+    /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
     pub fn with_skip_ahead(
         mut self,

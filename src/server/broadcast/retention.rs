@@ -5,19 +5,20 @@ use core::time::Duration;
 /// What the log of a [`Broadcast`](crate::Broadcast) keeps for clients that come back or lag.
 ///
 /// The oldest frames go as soon as any of the limits is passed; who had not read them
-/// [lags](crate::SubscribeOptions::with_skip_ahead).
+/// [lags](crate::broadcast::SubscribeOptions::with_skip_ahead).
 ///
 /// The memory that a broadcast holds stays below the bytes retained and an eighth of them, plus
 /// 256 KiB, plus 192 bytes for each frame retained, plus 128 bytes for each id remembered; each of
-/// these that has a [`Scope`](crate::Scope) of its own, not a clone of another's, takes the text of
-/// that and 24 bytes more: at most [280](crate::Scope::MAX_LEN). What subscribers cost is said at
+/// these that has a [`Scope`](crate::broadcast::Scope) of its own, not a clone of another's, takes the text of
+/// that and 24 bytes more: at most [280](crate::broadcast::Scope::MAX_LEN). What subscribers cost is said at
 /// [`Subscription`](crate::Subscription).
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
-/// use sse_proto::{Broadcast, Event, Retention};
+/// use sse_proto::broadcast::Retention;
+/// use sse_proto::{Broadcast, Event};
 ///
 /// let broadcast = Broadcast::new(Retention::new().with_frames(2).with_age(Duration::from_secs(60)));
 /// broadcast.advance(Duration::ZERO);
@@ -27,7 +28,7 @@ use core::time::Duration;
 /// assert_eq!(broadcast.statistics().retained_frames, 2);
 /// broadcast.advance(Duration::from_secs(61));
 /// assert_eq!(broadcast.statistics().retained_frames, 0);
-/// # Ok::<(), sse_proto::PublishError>(())
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -55,7 +56,7 @@ impl Retention {
     }
 
     /// Sets how many bytes are kept, as they are on the wire. An event above that is refused as
-    /// [too large](crate::PublishError::TooLarge). 4 GiB less a byte at most.
+    /// [too large](crate::broadcast::PublishError::TooLarge). 4 GiB less a byte at most.
     pub const fn with_bytes(mut self, bytes: usize) -> Self {
         self.bytes = if bytes > MOST_BYTES {
             MOST_BYTES

@@ -6,12 +6,12 @@ use core::fmt;
 /// Whose a frame is: a user, a tenant, a session. A clone shares the text.
 ///
 /// The log keeps the text of each frame's scope. One above [`MAX_LEN`](Self::MAX_LEN) is refused where
-/// it is published for: see [`PublishError::ScopeTooLong`](crate::PublishError::ScopeTooLong).
+/// it is published for: see [`PublishError::ScopeTooLong`](crate::broadcast::PublishError::ScopeTooLong).
 ///
 /// # Examples
 ///
 /// ```
-/// let scope = sse_proto::Scope::new("tenant-7");
+/// let scope = sse_proto::broadcast::Scope::new("tenant-7");
 /// assert_eq!(scope.as_str(), "tenant-7");
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

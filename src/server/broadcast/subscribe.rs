@@ -23,7 +23,8 @@ use crate::wire::field::EventId;
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt, stream};
-/// use sse_proto::{Broadcast, Event, EventId, EventType, Frame, Retention, Subscribed};
+/// use sse_proto::broadcast::{Retention, Subscribed};
+/// use sse_proto::{Broadcast, Event, EventId, EventType, Frame};
 ///
 /// let broadcast = Broadcast::new(Retention::new().with_frames(1));
 /// for id in 1_u32..=3 {
@@ -43,28 +44,30 @@ use crate::wire::field::EventId;
 /// let mut next = || body.next().now_or_never().flatten().unwrap();
 /// assert_eq!(next(), "event: reset\ndata: \n\n");
 /// assert_eq!(next(), "id: 4\ndata: live\n\n");
-/// # Ok::<(), sse_proto::PublishError>(())
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 ///
 /// To begin with the oldest that there is:
 ///
 /// ```
 /// # use futures::{FutureExt, StreamExt};
-/// # use sse_proto::{Broadcast, Event, EventId, Retention};
+/// # use sse_proto::broadcast::Retention;
+/// # use sse_proto::{Broadcast, Event, EventId};
 /// # let broadcast = Broadcast::new(Retention::new().with_frames(1));
 /// # for id in 1_u32..=3 {
 /// #     broadcast.publish(&Event::message("x").with_id(id))?;
 /// # }
 /// let mut body = broadcast.subscribe(Some(&EventId::from(1_u32))).or_oldest();
 /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 3\ndata: x\n\n");
-/// # Ok::<(), sse_proto::PublishError>(())
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 ///
 /// To refuse: with 204 an `EventSource` does not come back; 409 tells a client of one's own to load
 /// the state anew, which an `EventSource` takes for a failure for good.
 ///
 /// ```
-/// # use sse_proto::{Broadcast, Event, EventId, Retention, Subscribed};
+/// # use sse_proto::broadcast::{Retention, Subscribed};
+/// # use sse_proto::{Broadcast, Event, EventId};
 /// # let broadcast = Broadcast::new(Retention::new().with_frames(1));
 /// # for id in 1_u32..=3 {
 /// #     broadcast.publish(&Event::message("x").with_id(id))?;
@@ -75,7 +78,7 @@ use crate::wire::field::EventId;
 ///     Subscribed::Unknown(_) => 204,
 /// };
 /// assert_eq!(["1", "2", "3", "made up"].map(status), [409, 200, 200, 204]);
-/// # Ok::<(), sse_proto::PublishError>(())
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "a subscription that is dropped ends"]

@@ -34,7 +34,7 @@ use crate::wire::field::EventId;
 ///
 /// It ends when the broadcast is closed, after all that was published; and when it lags, so that its
 /// next frame is not retained any more, unless it
-/// [skips ahead](crate::SubscribeOptions::with_skip_ahead). An `EventSource` comes back by itself and is
+/// [skips ahead](crate::broadcast::SubscribeOptions::with_skip_ahead). An `EventSource` comes back by itself and is
 /// resumed or told. An ended stream stays ended.
 pub struct Subscription {
     core: Arc<Core>,
@@ -72,14 +72,15 @@ impl Subscription {
     /// is lost in silence: so send this first, as a block with nothing but an id, taken before the
     /// stream is polled. Where ids are the user's, send the id of the last event that the state which the page
     /// shows includes; or publish one at the start, and let those without an id begin with the
-    /// [oldest](crate::Restart::oldest) event.
+    /// [oldest](crate::broadcast::Restart::oldest) event.
     ///
     /// # Examples
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::adapt::{EventStreamExt, Preamble};
-    /// use sse_proto::{Broadcast, Event, EventId, Retention, Subscribed};
+    /// use sse_proto::adapt::Preamble;
+    /// use sse_proto::broadcast::{Retention, Subscribed};
+    /// use sse_proto::{Broadcast, Event, EventId, EventStreamExt};
     ///
     /// let broadcast = Broadcast::assigning_ids(Retention::new(), 7);
     /// let subscription = broadcast.subscribe(None).or_live();
@@ -92,7 +93,7 @@ impl Subscription {
     /// broadcast.publish(&Event::message("meanwhile"))?;
     /// let subscribed = broadcast.subscribe(Some(&EventId::from_static("7-0~")));
     /// assert!(matches!(subscribed, Subscribed::Resumed { missed: 1, .. }));
-    /// # Ok::<(), sse_proto::PublishError>(())
+    /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
     pub fn last_event_id(&self) -> Option<EventId<'static>> {
         let place = Assigned {

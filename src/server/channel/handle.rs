@@ -133,7 +133,7 @@ impl<S: Sharing> TargetHandle<S> {
     }
 
     /// Returns how many frames were dropped to make room for newer ones. See
-    /// [`Overflow`](crate::Overflow).
+    /// [`Overflow`](crate::target::Overflow).
     pub fn dropped_frames(&self) -> usize {
         self.core.lock().target.dropped_frames()
     }
@@ -162,7 +162,8 @@ impl<S: Sharing> TargetHandle<S> {
     /// # Examples
     ///
     /// ```
-    /// use sse_proto::{CloseReason, channel};
+    /// use sse_proto::target::CloseReason;
+    /// use sse_proto::channel;
     ///
     /// # futures::executor::block_on(async {
     /// let (target, stream) = channel();

@@ -47,9 +47,9 @@ use super::outbox::Limits;
 /// target.close();
 /// assert_eq!(stream.next().await.unwrap(), "data: hello\n\ndata: world\n\n");
 /// assert!(stream.next().await.is_none());
-/// # Ok::<(), sse_proto::DispatchError>(())
+/// # Ok::<(), sse_proto::target::DispatchError>(())
 /// # })?;
-/// # Ok::<(), sse_proto::DispatchError>(())
+/// # Ok::<(), sse_proto::target::DispatchError>(())
 /// ```
 #[cfg(feature = "std")]
 pub fn channel() -> (TargetHandle, EventStream) {
@@ -70,7 +70,8 @@ pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
-/// use sse_proto::{On, local_channel};
+/// use sse_proto::target::On;
+/// use sse_proto::local_channel;
 ///
 /// let (target, stream) = local_channel();
 /// let heard = Rc::new(Cell::new(0));
@@ -79,7 +80,7 @@ pub fn channel_with(limits: Limits) -> (TargetHandle, EventStream) {
 /// target.dispatch_message("hello")?;
 /// assert_eq!(heard.get(), 1);
 /// # drop(stream);
-/// # Ok::<(), sse_proto::DispatchError>(())
+/// # Ok::<(), sse_proto::target::DispatchError>(())
 /// ```
 pub fn local_channel() -> (LocalTargetHandle, LocalEventStream) {
     local_channel_with(Limits::new())

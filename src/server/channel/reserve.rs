@@ -52,7 +52,7 @@ impl<S: Sharing> TargetHandle<S> {
     /// The exact length of an event is [`encoded_len`](crate::encoded_len); a larger permit is good
     /// for a smaller event. Costs nothing to who does not call it.
     ///
-    /// Where the target [drops or disconnects](crate::Overflow) on overflow, this waits all the
+    /// Where the target [drops or disconnects](crate::target::Overflow) on overflow, this waits all the
     /// same: it is for those who can wait for the client.
     ///
     /// # Errors
@@ -64,7 +64,8 @@ impl<S: Sharing> TargetHandle<S> {
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::{Event, Limits, channel_with, encoded_len};
+    /// use sse_proto::target::{Limits, channel_with};
+    /// use sse_proto::{Event, encoded_len};
     ///
     /// # futures::executor::block_on(async {
     /// let (target, mut stream) = channel_with(Limits::new().with_frames(1));
@@ -76,9 +77,9 @@ impl<S: Sharing> TargetHandle<S> {
     /// assert_eq!(stream.next().await.unwrap(), "data: first\n\n");
     /// reserve.await?.dispatch(&second)?;
     /// assert_eq!(stream.next().await.unwrap(), "data: second\n\n");
-    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// # })?;
-    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
     pub fn reserve(&self, len: usize) -> Reserve<S> {
         Reserve {

@@ -54,7 +54,8 @@ impl<S: Sharing> EventStream<S> {
     ///
     /// ```
     /// use futures::StreamExt;
-    /// use sse_proto::{CloseReason, Event, Frame, channel};
+    /// use sse_proto::target::CloseReason;
+    /// use sse_proto::{Event, Frame, channel};
     ///
     /// # futures::executor::block_on(async {
     /// let (target, stream) = channel();
@@ -70,9 +71,9 @@ impl<S: Sharing> EventStream<S> {
     ///
     /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
     /// assert!(target.is_drained());
-    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// # })?;
-    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
     pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
         Until::telling(self, future, |stream| {

@@ -16,7 +16,7 @@
 /// # Examples
 ///
 /// ```
-/// use sse_proto::accepts_event_stream;
+/// use sse_proto::http::accepts_event_stream;
 ///
 /// assert!(accepts_event_stream(["text/event-stream"]));
 /// assert!(accepts_event_stream(["text/html", "*/*;q=0.1"]));

@@ -34,8 +34,9 @@ pin_project! {
     ///
     /// ```
     /// use futures::stream;
-    /// use sse_proto::http_body::Body as _;
-    /// use sse_proto::{Body, bytes::Bytes};
+    /// use sse_proto::deps::http_body::Body as _;
+    /// use sse_proto::deps::bytes::Bytes;
+    /// use sse_proto::http::Body;
     ///
     /// let mut body = Body::new(stream::iter([Bytes::from("data: 1\n\n")]));
     /// assert!(!body.is_end_stream());

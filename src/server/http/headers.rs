@@ -13,7 +13,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Version};
 /// # Examples
 ///
 /// ```
-/// assert!(sse_proto::HEADERS.contains(&("content-type", "text/event-stream")));
+/// assert!(sse_proto::http::HEADERS.contains(&("content-type", "text/event-stream")));
 /// ```
 pub const HEADERS: [(&str, &str); 3] = [CONTENT_TYPE, CACHE_CONTROL, BUFFERING];
 
@@ -34,15 +34,15 @@ const BUFFERING: (&str, &str) = ("x-accel-buffering", "no");
 ///
 /// HTTP/2 and HTTP/3 forbid what belongs to one connection, and under HTTP/1.0 the stream ends with
 /// the connection, which is not to be kept alive then. What the map has under these names is
-/// replaced; all else stays. [`response`](crate::response) does this for you.
+/// replaced; all else stays. [`response`](crate::http::response) does this for you.
 ///
 /// # Examples
 ///
 /// ```
-/// use sse_proto::http::{HeaderMap, Version};
+/// use sse_proto::deps::http::{HeaderMap, Version};
 ///
 /// let mut headers = HeaderMap::new();
-/// sse_proto::insert_headers(&mut headers, Version::HTTP_2);
+/// sse_proto::http::insert_headers(&mut headers, Version::HTTP_2);
 /// assert_eq!(headers["content-type"], "text/event-stream");
 /// assert!(!headers.contains_key("connection"));
 /// ```

@@ -24,12 +24,12 @@ pub const MAX_LAST_EVENT_ID_LEN: usize = 1024;
 /// # Examples
 ///
 /// ```
-/// use sse_proto::last_event_id;
+/// use sse_proto::http::last_event_id;
 ///
 /// assert_eq!(last_event_id(Some(b"42"))?.unwrap(), "42");
 /// assert_eq!(last_event_id(None)?, None);
 /// assert!(last_event_id(Some(b"4\02")).is_err());
-/// # Ok::<(), sse_proto::InvalidLastEventId>(())
+/// # Ok::<(), sse_proto::http::InvalidLastEventId>(())
 /// ```
 pub fn last_event_id(header: Option<&[u8]>) -> Result<Option<EventId<'_>>, InvalidLastEventId> {
     header.map_or(Ok(None), check)
@@ -47,11 +47,11 @@ pub fn last_event_id(header: Option<&[u8]>) -> Result<Option<EventId<'_>>, Inval
 /// # Examples
 ///
 /// ```
-/// use sse_proto::last_event_id_in_query;
+/// use sse_proto::http::last_event_id_in_query;
 ///
 /// let id = last_event_id_in_query(Some(b"room=7&lastEventId=a%2F42"), "lastEventId")?;
 /// assert_eq!(id.unwrap(), "a/42");
-/// # Ok::<(), sse_proto::InvalidLastEventId>(())
+/// # Ok::<(), sse_proto::http::InvalidLastEventId>(())
 /// ```
 pub fn last_event_id_in_query<'q>(
     query: Option<&'q [u8]>,

@@ -14,7 +14,7 @@ use crate::wire::field::EventId;
 ///
 /// `Accept` is read as by [`accepts_event_stream`], over all its lines; `Last-Event-ID` as by
 /// [`last_event_id`]. `None` is a client that starts afresh; one that can't set headers may have its
-/// id in the query, see [`last_event_id_in_query`](crate::last_event_id_in_query).
+/// id in the query, see [`last_event_id_in_query`](crate::http::last_event_id_in_query).
 ///
 /// # Errors
 ///
@@ -25,8 +25,8 @@ use crate::wire::field::EventId;
 /// # Examples
 ///
 /// ```
-/// use sse_proto::http::{Request, StatusCode};
-/// use sse_proto::{RequestError, read_request};
+/// use sse_proto::deps::http::{Request, StatusCode};
+/// use sse_proto::http::{RequestError, read_request};
 ///
 /// let request = Request::get("/events")
 ///     .header("accept", "text/event-stream")

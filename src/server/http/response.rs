@@ -20,8 +20,9 @@ use super::request::RequestError;
 /// A handler, as it stands in any server that builds on the crate `http`:
 ///
 /// ```
-/// use sse_proto::http::{Request, Response};
-/// use sse_proto::{Body, EventStream, TargetHandle, channel, read_request, response};
+/// use sse_proto::deps::http::{Request, Response};
+/// use sse_proto::http::{Body, read_request, response};
+/// use sse_proto::{EventStream, TargetHandle, channel};
 ///
 /// fn events<B>(request: &Request<B>) -> Response<Body<EventStream>> {
 ///     match read_request(request.headers()) {
@@ -41,7 +42,7 @@ use super::request::RequestError;
 ///
 /// let request = Request::get("/events").header("accept", "image/png").body(())?;
 /// assert_eq!(events(&request).status(), 406);
-/// # Ok::<(), sse_proto::http::Error>(())
+/// # Ok::<(), sse_proto::deps::http::Error>(())
 /// ```
 pub fn response<S: Stream<Item = Bytes>>(version: Version, stream: S) -> Response<Body<S>> {
     let mut response = Response::new(Body::new(stream));
@@ -58,7 +59,8 @@ impl RequestError {
     /// # Examples
     ///
     /// ```
-    /// # use sse_proto::{EventStream, RequestError};
+    /// # use sse_proto::http::RequestError;
+    /// # use sse_proto::EventStream;
     /// let response = RequestError::NotAcceptable.into_response::<EventStream>();
     /// assert_eq!(response.status(), 406);
     /// assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");

@@ -5,7 +5,8 @@
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{Event, DispatchError, Limits, LocalListener, Target};
+/// use sse_proto::target::{DispatchError, Limits};
+/// use sse_proto::{Event, LocalListener, Target};
 ///
 /// let mut target = Target::<LocalListener>::with_limits(Limits::new().with_frames(1));
 /// assert!(target.dispatch(&Event::message("first")).is_ok());
@@ -23,7 +24,7 @@ pub struct Limits {
 /// What becomes of an event that finds the queue full.
 ///
 /// An event that is larger than the whole queue may be is
-/// [too large](crate::DispatchError::TooLarge), whatever this says.
+/// [too large](crate::target::DispatchError::TooLarge), whatever this says.
 ///
 /// # What a client knows after a drop
 ///
@@ -35,7 +36,8 @@ pub struct Limits {
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{Event, EventType, Limits, LocalListener, Overflow, Target};
+/// use sse_proto::target::{Limits, Overflow};
+/// use sse_proto::{Event, EventType, LocalListener, Target};
 ///
 /// let limits = Limits::new().with_frames(2).with_overflow(Overflow::KeepNewest);
 /// let mut target = Target::<LocalListener>::with_limits(limits);
@@ -47,12 +49,12 @@ pub struct Limits {
 ///     "event: disk\ndata: 3 GB\n\nevent: cpu\ndata: 20 %\n\n"
 /// );
 /// assert_eq!(target.dropped_frames(), 1);
-/// # Ok::<(), sse_proto::DispatchError>(())
+/// # Ok::<(), sse_proto::target::DispatchError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// It is refused as [full](crate::DispatchError::Full); its caller decides.
+    /// It is refused as [full](crate::target::DispatchError::Full); its caller decides.
     #[default]
     Refuse,
     /// The oldest frames are dropped until it fits.
@@ -70,7 +72,7 @@ pub enum Overflow {
     /// Once the queue is full, each event takes time that grows with the number of frames queued,
     /// since their types are looked at: 1024 small ones take some microseconds.
     KeepNewest,
-    /// The stream ends, for the reason [`Overflow`](crate::CloseReason::Overflow), and the queue
+    /// The stream ends, for the reason [`Overflow`](crate::target::CloseReason::Overflow), and the queue
     /// is dropped: for an event, a frame or a comment that finds no room beside what is queued. What
     /// only finds the room held by others, or is behind somebody who [waits for
     /// it](crate::TargetHandle::reserve), is refused.
@@ -103,7 +105,7 @@ impl Limits {
     }
 
     /// Sets how many bytes may be queued. A single event above it is refused as
-    /// [too large](crate::DispatchError::TooLarge).
+    /// [too large](crate::target::DispatchError::TooLarge).
     ///
     /// The memory held stays below this and a sixteenth of it, plus 128 KiB, plus 96 bytes for each
     /// frame that may be queued. With [`Overflow::KeepNewest`], which leaves holes, it stays below

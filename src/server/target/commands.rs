@@ -21,7 +21,7 @@ impl<P: Listener> Target<P> {
     /// # Errors
     ///
     /// When the stream is closed, its queue is full, or the event is larger than the queue: before
-    /// any listener runs. What a full queue does, [`Overflow`](crate::Overflow) says.
+    /// any listener runs. What a full queue does, [`Overflow`](crate::target::Overflow) says.
     pub fn dispatch(&mut self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
         let outcome = if self.asks_listeners(event) {
             self.begin(event)
@@ -67,12 +67,13 @@ impl<P: Listener> Target<P> {
     /// start, for nothing.
     ///
     /// It is queued nowhere, so it counts towards no limit. Give it no id: the client would take it
-    /// as its last event ID. See [`Overflow`](crate::Overflow).
+    /// as its last event ID. See [`Overflow`](crate::target::Overflow).
     ///
     /// # Examples
     ///
     /// ```
-    /// use sse_proto::{Event, EventType, Frame, Limits, LocalListener, Overflow, Target};
+    /// use sse_proto::target::{Limits, Overflow};
+    /// use sse_proto::{Event, EventType, Frame, LocalListener, Target};
     ///
     /// let limits = Limits::new().with_frames(1).with_overflow(Overflow::DropOldest);
     /// let mut target = Target::<LocalListener>::with_limits(limits);
@@ -83,7 +84,7 @@ impl<P: Listener> Target<P> {
     /// }
     /// assert_eq!(target.next_chunk().unwrap(), "event: gap\ndata: \n\n");
     /// assert_eq!(target.next_chunk().unwrap(), "data: 3\n\n");
-    /// # Ok::<(), sse_proto::DispatchError>(())
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
     pub fn set_gap_marker(&mut self, marker: Option<Frame>) {
         self.outbox.set_marker(marker.map(Frame::into_bytes));

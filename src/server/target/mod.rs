@@ -38,7 +38,8 @@ use crate::wire::frame::Frame;
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{CloseReason, Dispatched, Event, EventType, LocalListener, On, Target};
+/// use sse_proto::target::{CloseReason, Dispatched, On};
+/// use sse_proto::{Event, EventType, LocalListener, Target};
 ///
 /// let mut target = Target::<LocalListener>::new();
 /// let secret = On::event_type(&EventType::from_static("secret"));
@@ -52,7 +53,7 @@ use crate::wire::frame::Frame;
 ///
 /// assert_eq!(target.next_chunk().unwrap(), "data: hi\n\n");
 /// assert!(target.is_ended());
-/// # Ok::<(), sse_proto::DispatchError>(())
+/// # Ok::<(), sse_proto::target::DispatchError>(())
 /// ```
 pub struct Target<P: Listener = LocalListener> {
     state: State,
@@ -127,7 +128,7 @@ impl<P: Listener> Target<P> {
     }
 
     /// Returns how many frames were dropped to make room for newer ones, since the stream was
-    /// opened. See [`Overflow`](crate::Overflow).
+    /// opened. See [`Overflow`](crate::target::Overflow).
     pub fn dropped_frames(&self) -> usize {
         self.outbox.dropped()
     }

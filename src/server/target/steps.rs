@@ -34,7 +34,8 @@ impl<P: Listener> Target<P> {
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc};
-    /// use sse_proto::{Dispatched, DispatchError, Event, EventType, LocalListener, On, Target};
+    /// use sse_proto::target::{DispatchError, Dispatched, On};
+    /// use sse_proto::{Event, EventType, LocalListener, Target};
     ///
     /// fn dispatch(
     ///     target: &RefCell<Target<LocalListener>>,
@@ -162,7 +163,7 @@ impl<P: Listener> Target<P> {
         }
     }
 
-    /// Returns the end that [`Overflow::Disconnect`](crate::Overflow::Disconnect) brought about in
+    /// Returns the end that [`Overflow::Disconnect`](crate::target::Overflow::Disconnect) brought about in
     /// [`begin`](Self::begin), [`commit`](Self::commit) or [`queue_frame`](Self::queue_frame), once:
     /// those who call them call [`Ending::run`] on it, which tells the listeners. All other commands
     /// do that themselves.
@@ -171,7 +172,8 @@ impl<P: Listener> Target<P> {
     ///
     /// ```
     /// use std::{cell::Cell, rc::Rc};
-    /// use sse_proto::{CloseReason, DispatchError, Event, Limits, LocalListener, Overflow, Target};
+    /// use sse_proto::target::{CloseReason, DispatchError, Limits, Overflow};
+    /// use sse_proto::{Event, LocalListener, Target};
     ///
     /// let limits = Limits::new().with_frames(1).with_overflow(Overflow::Disconnect);
     /// let mut target = Target::<LocalListener>::with_limits(limits);

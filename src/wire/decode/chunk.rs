@@ -43,7 +43,7 @@ const BLOCK: usize = 8 << 10;
 /// }
 /// assert_eq!(seen, ["a", "b"]);
 /// assert!(chunk.is_empty());
-/// # Ok::<(), sse_proto::DecodeError>(())
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct Chunk<'i> {

@@ -67,7 +67,7 @@ impl<'a> Item<'a> {
 /// assert_eq!(event.data_bytes(), b"a\xffb");
 /// assert_eq!(event.last_event_id(), "7");
 /// assert!(event.has_own_id());
-/// # Ok::<(), sse_proto::DecodeError>(())
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 ///
 /// Two events are equal when all that they tell is: an explicit type `message` is no type.

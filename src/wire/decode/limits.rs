@@ -21,7 +21,8 @@ use super::field::Field;
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{AfterLimit, DecodeError, DecodeLimits, Decoder};
+/// use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits};
+/// use sse_proto::Decoder;
 ///
 /// let limits = DecodeLimits::default().with_event(32).with_after(AfterLimit::SkipBlock);
 /// let mut decoder = Decoder::new().with_limits(limits);

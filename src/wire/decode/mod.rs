@@ -98,7 +98,7 @@ use crate::wire::line;
 ///     }
 /// }
 /// assert_eq!(seen, ["tick=1", "message=2"]);
-/// # Ok::<(), sse_proto::DecodeError>(())
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 #[expect(
     clippy::struct_excessive_bools,
@@ -195,7 +195,7 @@ impl Decoder {
     /// let mut input: &[u8] = b"data: x\n\n";
     /// let event = decoder.decode(&mut input)?.and_then(|item| item.event()).unwrap();
     /// assert_eq!((&*event.last_event_id(), event.has_own_id()), ("41", false));
-    /// # Ok::<(), sse_proto::DecodeError>(())
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     #[must_use]
     pub fn with_last_event_id(mut self, last_event_id: &str) -> Self {
@@ -247,7 +247,7 @@ impl Decoder {
     /// let mut input: &[u8] = b"data: two\n\n";
     /// let event = decoder.decode(&mut input)?.and_then(|item| item.event()).unwrap();
     /// assert_eq!((&*event.data(), &*event.last_event_id()), ("two", "7"));
-    /// # Ok::<(), sse_proto::DecodeError>(())
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     pub fn reconnect(&mut self) {
         self.line = Line::StreamStart;

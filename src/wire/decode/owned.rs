@@ -38,14 +38,15 @@ impl OwnedItem {
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{Decoder, OwnedItem};
+/// use sse_proto::decode::OwnedItem;
+/// use sse_proto::Decoder;
 ///
 /// let mut decoder = Decoder::new();
 /// let mut input: &[u8] = b"id: 1\ndata: hello\n\n";
 /// let Some(OwnedItem::Event(event)) = decoder.decode_owned(&mut input)? else { panic!() };
 /// assert_eq!((event.event_type(), event.data(), event.last_event_id()), ("message", "hello", "1"));
 /// assert_eq!(event.into_data(), "hello");
-/// # Ok::<(), sse_proto::DecodeError>(())
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 ///
 /// Two events are equal when all that they tell is: an explicit type `message` is no type.

@@ -23,7 +23,8 @@ const READ: usize = 16 << 10;
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{DecodeRead, Decoder, OwnedItem};
+/// use sse_proto::decode::{DecodeRead, OwnedItem};
+/// use sse_proto::Decoder;
 ///
 /// let file = &b"data: one\n\ndata: two\n\ndata: cut off"[..];
 /// let mut seen = Vec::new();
@@ -33,7 +34,7 @@ const READ: usize = 16 << 10;
 ///     }
 /// }
 /// assert_eq!(seen, ["one", "two"]);
-/// # Ok::<(), sse_proto::ReceiveError<std::io::Error>>(())
+/// # Ok::<(), sse_proto::decode::ReceiveError<std::io::Error>>(())
 /// ```
 pub struct DecodeRead<R> {
     /// `None` once it has ended.

@@ -27,7 +27,8 @@ pin_project! {
     /// use core::pin::Pin;
     /// use core::task::{Context, Poll, Waker};
     /// use futures_core::Stream;
-    /// use sse_proto::{DecodeStream, Decoder, OwnedItem};
+    /// use sse_proto::decode::{DecodeStream, OwnedItem};
+    /// use sse_proto::Decoder;
     ///
     /// // Stands for the body of a response.
     /// struct Body(Vec<&'static str>);

@@ -75,7 +75,7 @@ pub fn encoded_len(event: &Event<'_>) -> usize {
 ///
 /// let error = encode_to_slice(&Event::message("hi"), &mut buffer[..4]).unwrap_err();
 /// assert_eq!(error.needed(), 10);
-/// # Ok::<(), sse_proto::BufferTooSmall>(())
+/// # Ok::<(), sse_proto::event::BufferTooSmall>(())
 /// ```
 #[inline]
 pub fn encode_to_slice(event: &Event<'_>, out: &mut [u8]) -> Result<usize, BufferTooSmall> {

@@ -25,7 +25,7 @@ use crate::wire::digits::Digits;
 /// assert_eq!(EventId::from(0_u32), "0");
 /// assert_eq!(EventId::new("1526919030474-55")?, "1526919030474-55");
 /// assert!(EventId::new("1\02").is_err());
-/// # Ok::<(), sse_proto::InvalidField>(())
+/// # Ok::<(), sse_proto::event::InvalidField>(())
 /// ```
 #[derive(Clone)]
 pub struct EventId<'a>(Repr<'a>);

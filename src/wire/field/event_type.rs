@@ -22,7 +22,7 @@ use crate::error::{Field, InvalidField};
 /// assert_eq!(given.as_str(), "user-joined");
 /// assert!(EventType::new("x\ndata: evil").is_err());
 /// # assert_eq!(TICK, "tick");
-/// # Ok::<(), sse_proto::InvalidField>(())
+/// # Ok::<(), sse_proto::event::InvalidField>(())
 /// ```
 ///
 /// A bad literal does not compile:

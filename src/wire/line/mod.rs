@@ -26,9 +26,9 @@ pub(crate) const CR: u8 = b'\r';
 /// # Examples
 ///
 /// ```
-/// let lines: Vec<&str> = sse_proto::lines("one\r\ntwo\rthree\n").collect();
+/// let lines: Vec<&str> = sse_proto::event::lines("one\r\ntwo\rthree\n").collect();
 /// assert_eq!(lines, ["one", "two", "three", ""]);
-/// assert_eq!(sse_proto::lines("a\u{2028}b").count(), 1);
+/// assert_eq!(sse_proto::event::lines("a\u{2028}b").count(), 1);
 /// ```
 pub fn lines(text: &str) -> Lines<'_> {
     Lines { rest: Some(text) }

@@ -12,11 +12,9 @@ use std::time::Duration;
 use allocation_counter::measure;
 use bytes::Bytes;
 use futures::Stream;
-use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::{
-    Event, Frame, Limits, LocalListener, Sharing, Target, TargetHandle, channel_with,
-    local_channel_with,
-};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::target::{Limits, Sharing, channel_with, local_channel_with};
+use sse_proto::{Event, EventStreamExt, Frame, LocalListener, Target, TargetHandle};
 
 fn main() {
     println!("bytes of one target, allocated and of its handle and stream themselves");

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use allocation_counter::measure;
-use sse_proto::client::{EventSource, Options, Output, Response};
+use sse_proto::EventSource;
+use sse_proto::client::{Options, Output, Response};
 
 /// What a client is doing while it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use std::time::Duration;
 use allocation_counter::measure;
 use bytes::Bytes;
 use futures::Stream;
-use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::{Event, EventStream, EventType, Frame, TargetHandle, channel};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::{Event, EventStream, EventStreamExt, EventType, Frame, TargetHandle, channel};
 
 const EVENTS: usize = 10_000;
 

@@ -11,8 +11,10 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use futures::Stream;
 use http_body::Body as _;
-use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL};
-use sse_proto::{Body, Broadcast, Event, Retention, Subscription};
+use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
+use sse_proto::broadcast::Retention;
+use sse_proto::http::Body;
+use sse_proto::{Broadcast, Event, EventStreamExt, Subscription};
 
 const CONNECTIONS: usize = 10_000;
 

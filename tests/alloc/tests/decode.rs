@@ -1,7 +1,8 @@
 //! No allocation per borrowed event in the steady state; memory within the limits, whatever the peer does.
 
 use allocation_counter::measure;
-use sse_proto::{Chunk, DecodeLimits, Decoder, OwnedItem};
+use sse_proto::decode::{DecodeLimits, OwnedItem};
+use sse_proto::{Chunk, Decoder};
 
 const KINDS: [&str; 5] = [
     "event: delta\ndata: {\"text\":\"0123456789012345678901234567890123456789\"}\n\n",

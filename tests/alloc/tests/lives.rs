@@ -11,10 +11,13 @@ use std::time::Duration;
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Bytes;
 use futures::{FutureExt, Stream};
-use sse_proto::adapt::{EventStreamExt, KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::target::{
+    CloseReason, DispatchError, Limits, On, Overflow, Sharing, channel_with, local_channel_with,
+};
 use sse_proto::{
-    CloseReason, DispatchError, Event, EventType, Frame, Limits, LocalListener, On, Overflow,
-    Sharing, Target, TargetHandle, channel, channel_with, local_channel, local_channel_with,
+    Event, EventStreamExt, EventType, Frame, LocalListener, Target, TargetHandle, channel,
+    local_channel,
 };
 
 const LIVES: usize = 10_000;
@@ -235,7 +238,7 @@ fn produce<S: Sharing>(
     target: &TargetHandle<S>,
     waiters: usize,
     data: &str,
-) -> Vec<sse_proto::Reserve<S>> {
+) -> Vec<sse_proto::target::Reserve<S>> {
     let mut waits = Vec::new();
     for number in 0..20_000 {
         let event = Event::new(delta(number).event_type().expect("a type").clone(), data);

@@ -8,7 +8,8 @@
 use std::fmt::Write;
 
 use allocation_counter::{AllocationInfo, measure};
-use sse_proto::{DispatchError, Event, EventType, Frame, Limits, LocalListener, Overflow, Target};
+use sse_proto::target::{DispatchError, Limits, Overflow};
+use sse_proto::{Event, EventType, Frame, LocalListener, Target};
 
 type Local = Target<LocalListener>;
 

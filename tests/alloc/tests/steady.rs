@@ -7,9 +7,9 @@ use std::task::{Context, Poll, Waker};
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Bytes;
 use futures::{FutureExt, Stream};
+use sse_proto::target::{Limits, On, Overflow, channel_with};
 use sse_proto::{
-    Event, EventStream, EventType, Frame, Limits, LocalListener, On, Overflow, SharedListener,
-    Target, channel, channel_with,
+    Event, EventStream, EventType, Frame, LocalListener, SharedListener, Target, channel,
 };
 
 /// What a language model's answer is made of: about 150 bytes on the wire.

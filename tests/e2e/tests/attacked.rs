@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use sse_proto::OwnedMessageEvent;
+use sse_proto::decode::OwnedMessageEvent;
 
 use crate::support::{EventStream, Request, Server, each, until};
 

@@ -1,7 +1,7 @@
 //! Event streams beside gRPC.
 
 use http::Request;
-use sse_proto::bytes::Bytes;
+use sse_proto::deps::bytes::Bytes;
 
 use crate::support::{EventStream2, Server, TONIC};
 

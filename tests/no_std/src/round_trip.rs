@@ -9,12 +9,14 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use bytes::BytesMut;
-use sse_proto::client::{EventSource, Options, Output, Response, State};
-use sse_proto::futures_core::Stream;
+use sse_proto::client::{Options, Output, Response, State};
+use sse_proto::deps::futures_core::Stream;
+use sse_proto::event::lines;
+use sse_proto::http::last_event_id;
+use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On};
 use sse_proto::{
-    CloseReason, Decoder, DispatchError, Dispatched, Event, EventId, EventType, EventWriter, Frame,
-    Item, Limits, LocalListener, On, SharedListener, Target, encode, encode_to_slice, encoded_len,
-    last_event_id, lines, local_channel,
+    Decoder, Event, EventId, EventSource, EventType, EventWriter, Frame, Item, LocalListener,
+    SharedListener, Target, encode, encode_to_slice, encoded_len, local_channel,
 };
 
 const TICK: EventType<'static> = EventType::from_static("tick");

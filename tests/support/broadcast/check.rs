@@ -2,8 +2,9 @@
 
 use std::task::Poll;
 
-use sse_proto::futures_core::stream::FusedStream;
-use sse_proto::{SubscriptionEnd, to_bytes};
+use sse_proto::broadcast::SubscriptionEnd;
+use sse_proto::deps::futures_core::stream::FusedStream;
+use sse_proto::to_bytes;
 
 use super::{BYE, Play, Reader};
 use crate::support::broadcast_model::EPOCH;

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::executor::block_on;
-use sse_proto::adapt::EventStreamExt;
-use sse_proto::{Timer, local_channel};
+use sse_proto::{EventStreamExt, Timer, local_channel};
 
 /// What actix-web has under this name. The framework itself is in `examples/mounted`.
 mod actix_web {

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use futures_core::Stream;
-use sse_proto::bytes::Bytes;
-use sse_proto::http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use sse_proto::{Body, Event, EventId, EventType, read_request, response};
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use sse_proto::http::{Body, read_request, response};
+use sse_proto::{Event, EventId, EventType};
 
 use crate::events::Events;
 use crate::run::App;

@@ -4,9 +4,9 @@
 use std::fmt::Write;
 use std::io;
 
-use sse_proto::bytes::Bytes;
-use sse_proto::http::{HeaderName, HeaderValue, Request, Response, Version, header};
-use sse_proto::http_body::Frame;
+use sse_proto::deps::bytes::Bytes;
+use sse_proto::deps::http::{HeaderName, HeaderValue, Request, Response, Version, header};
+use sse_proto::deps::http_body::Frame;
 
 use crate::answer::ECHO_LIMIT;
 
@@ -134,9 +134,9 @@ fn length(headers: &[httparse::Header<'_>]) -> Result<usize, &'static str> {
 mod tests {
     use std::io;
 
-    use sse_proto::bytes::Bytes;
-    use sse_proto::http::{Request, Response};
-    use sse_proto::http_body::Frame;
+    use sse_proto::deps::bytes::Bytes;
+    use sse_proto::deps::http::{Request, Response};
+    use sse_proto::deps::http_body::Frame;
 
     use super::{Connection, ECHO_LIMIT, HEAD_LIMIT};
 

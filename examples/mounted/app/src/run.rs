@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
-use sse_proto::{Broadcast, Event, Frame, Retention};
+use sse_proto::broadcast::Retention;
+use sse_proto::{Broadcast, Event, Frame};
 
 use crate::ends::Ends;
 use crate::ticks::{TICK, data};

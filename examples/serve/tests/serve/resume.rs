@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sse_proto::client::{EventSource, Options, Output, Request, Response};
-use sse_proto::{EventType, OwnedItem};
+use sse_proto::client::{Options, Output, Request, Response};
+use sse_proto::decode::OwnedItem;
+use sse_proto::{EventSource, EventType};
 
 use crate::support::{PATIENCE, Server};
 

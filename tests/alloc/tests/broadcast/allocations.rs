@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use allocation_counter::measure;
-use sse_proto::{Broadcast, Event, EventType, Frame, Retention, Scope, SubscribeOptions};
+use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+use sse_proto::{Broadcast, Event, EventType, Frame};
 
 use crate::{KIB, Task, held, poll, publish, subscribe};
 

@@ -9,7 +9,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use allocation_counter::AllocationInfo;
 use futures::Stream;
-use sse_proto::{Broadcast, Event, Scope, Subscription};
+use sse_proto::broadcast::Scope;
+use sse_proto::{Broadcast, Event, Subscription};
 
 const KIB: usize = 1024;
 

@@ -5,7 +5,8 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use sse_proto::{Broadcast, Event, EventId, Retention, Scope, SubscribeOptions, Subscription};
+use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+use sse_proto::{Broadcast, Event, EventId, Subscription};
 
 use crate::{KIB, Task, held, poll, publish, subscribe};
 

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use serde::Deserialize;
-use sse_proto::client::{self, EventSource, Options, Output};
+use sse_proto::client::{Options, Output};
+use sse_proto::{EventSource, client};
 
 use super::PATIENCE;
 use super::http1::{Request, Response};

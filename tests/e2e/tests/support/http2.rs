@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use h2::RecvStream;
 use h2::client::SendRequest;
 use http::{HeaderMap, Request, Response};
-use sse_proto::bytes::Bytes;
+use sse_proto::deps::bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
