@@ -27,11 +27,11 @@
 //! - **[`adapt`]** for what stands around a stream: keep-alive comments by any [`Timer`], first
 //!   bytes, the end at a shutdown, fewer and larger chunks.
 //! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
-//!   a time out, within [`DecodeLimits`]; **[`DecodeStream`]** and `DecodeRead` yield owned items from
+//!   a time out, within [`DecodeLimits`](decode::DecodeLimits); **[`DecodeStream`](decode::DecodeStream)** and `DecodeRead` yield owned items from
 //!   a stream of chunks and from a reader.
 //! - **[`client`]** for a client that reconnects as browsers do: [`EventSource`], a state machine
 //!   for any HTTP client, and [`EventSourceStream`](client::EventSourceStream) over a function that opens a connection.
-//! - **[`HEADERS`], [`last_event_id`], [`accepts_event_stream`]** for the places where HTTP matters, as
+//! - **[`HEADERS`](http::HEADERS), [`last_event_id`](http::last_event_id), [`accepts_event_stream`](http::accepts_event_stream)** for the places where HTTP matters, as
 //!   plain data; with the feature `http` whole: `read_request` for a header map, `response` with a
 //!   `Body` for whatever builds on the crate `http`.
 //!
@@ -45,7 +45,8 @@
 //! of them may cancel it. A listener may use its own target; it runs with no lock held.
 //!
 //! ```
-//! use sse_proto::{Dispatched, On, channel};
+//! use sse_proto::channel;
+//! use sse_proto::target::{Dispatched, On};
 //!
 //! let (target, stream) = channel();
 //! target.listen(On::message(), |dispatch| {
@@ -56,18 +57,18 @@
 //! assert_eq!(target.dispatch_message("secret")?, Dispatched::Canceled);
 //! assert_eq!(target.dispatch_message("public")?, Dispatched::Sent);
 //! # drop(stream);
-//! # Ok::<(), sse_proto::DispatchError>(())
+//! # Ok::<(), sse_proto::target::DispatchError>(())
 //! ```
 //!
 //! # Slow clients
 //!
-//! What the client has not read yet is queued, within [`Limits`]. What finds no room there is
-//! refused, or pushes older events out, or ends the stream, as [`Overflow`] says; or its sender
+//! What the client has not read yet is queued, within [`Limits`](target::Limits). What finds no room there is
+//! refused, or pushes older events out, or ends the stream, as [`Overflow`](target::Overflow) says; or its sender
 //! [waits](TargetHandle::reserve). To disconnect is often right, since a client comes back by
 //! itself:
 //!
 //! ```
-//! use sse_proto::{CloseReason, DispatchError, Limits, Overflow, channel_with};
+//! use sse_proto::target::{CloseReason, DispatchError, Limits, Overflow, channel_with};
 //!
 //! let limits = Limits::new().with_frames(1).with_overflow(Overflow::Disconnect);
 //! let (target, stream) = channel_with(limits);
@@ -81,7 +82,7 @@
 //! # Limits and memory
 //!
 //! A target allocates nothing before its first event. Its queue holds at most 1 MiB and 1024 frames
-//! unless [`Limits`] says otherwise; [`Limits::with_bytes`] says what memory that is at most. In the steady state, where the client reads as events come,
+//! unless [`Limits`](target::Limits) says otherwise; [`Limits::with_bytes`](target::Limits::with_bytes) says what memory that is at most. In the steady state, where the client reads as events come,
 //! nothing is allocated for an event. No input panics; a user's listener that panics unwinds to the
 //! caller and leaves the target whole.
 //!
@@ -144,76 +145,110 @@ pub mod guide {
     }
 }
 
-#[cfg(feature = "http")]
-pub use ::http;
-pub use bytes;
-pub use futures_core;
-#[cfg(feature = "http")]
-pub use http_body;
-
-// Events and their bytes.
-pub use crate::error::{BufferTooSmall, InvalidField, WriteError};
+// Events, their fields and their bytes.
 pub use crate::wire::encode::{encode, encode_to_slice, encoded_len, to_bytes};
 pub use crate::wire::event::Event;
 pub use crate::wire::field::{EventId, EventType};
 pub use crate::wire::frame::Frame;
-pub use crate::wire::line::{Lines, lines};
 pub use crate::wire::writer::EventWriter;
 
-// From bytes to events.
-#[cfg(feature = "std")]
-pub use crate::wire::decode::DecodeRead;
-pub use crate::wire::decode::{
-    AfterLimit, Chunk, DecodeError, DecodeLimits, DecodeStream, Decoder, Item, MessageEvent,
-    OwnedItem, OwnedMessageEvent, ReceiveError, Text,
-};
+pub mod event {
+    //! The errors of events and their fields, and the lines of a text.
 
-// A client that reconnects.
-pub use crate::client::event_source::EventSource;
+    pub use crate::error::{BufferTooSmall, InvalidField, WriteError};
+    pub use crate::wire::line::{Lines, lines};
+}
 
-// One event stream on the sending side.
-pub use crate::server::channel::{
-    EventStream, Local, LocalEventStream, LocalTargetHandle, Permit, Reserve, Sharing,
-    TargetHandle, WeakTargetHandle, local_channel, local_channel_with,
-};
+// One event stream, sending.
 #[cfg(feature = "std")]
-pub use crate::server::channel::{Shared, channel, channel_with};
-pub use crate::server::closed::Closed;
-pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched, MAX_DISPATCH_DEPTH};
+pub use crate::server::channel::channel;
+pub use crate::server::channel::{EventStream, TargetHandle, local_channel};
+pub use crate::server::dispatch::MAX_DISPATCH_DEPTH;
 pub use crate::server::ending::{Ending, RemovedListener};
 pub use crate::server::holders::{LocalListener, SharedListener};
-pub use crate::server::listeners::{Listener, ListenerId, On};
-pub use crate::server::outbox::{Limits, Overflow};
+pub use crate::server::listeners::Listener;
 pub use crate::server::pending::{Decided, Pending};
-pub use crate::server::state::CloseReason;
 pub use crate::server::target::Target;
+
+pub mod target {
+    //! What belongs to a [`Target`](crate::Target) and its [`EventStream`](crate::EventStream).
+
+    pub use crate::server::channel::{
+        Local, LocalEventStream, LocalTargetHandle, Permit, Reserve, Sharing, WeakTargetHandle,
+        local_channel_with,
+    };
+    #[cfg(feature = "std")]
+    pub use crate::server::channel::{Shared, channel_with};
+    pub use crate::server::closed::Closed;
+    pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched};
+    pub use crate::server::listeners::{ListenerId, On};
+    pub use crate::server::outbox::{Limits, Overflow};
+    pub use crate::server::state::CloseReason;
+}
 
 // One log of events, many event streams.
 #[cfg(feature = "std")]
-pub use crate::server::broadcast::{
-    Broadcast, BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
-    SubscribeOptions, Subscribed, Subscription, SubscriptionEnd,
-};
+pub use crate::server::broadcast::{Broadcast, Subscription};
 
-// Streams around an event stream, and the clock that they wait by.
-pub use crate::server::adapt;
+#[cfg(feature = "std")]
+pub mod broadcast {
+    //! What belongs to a [`Broadcast`](crate::Broadcast) and its
+    //! [`Subscription`](crate::Subscription)s.
+
+    pub use crate::server::broadcast::{
+        BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
+        SubscribeOptions, Subscribed, SubscriptionEnd,
+    };
+}
+
+// Around an event stream.
+pub use crate::server::adapt::{self, EventStreamExt};
 pub use crate::timer::Timer;
 
-// HTTP around it, as data ...
-pub use crate::server::http::accept::accepts_event_stream;
-pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};
-pub use crate::server::http::last_event_id::{
-    InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id, last_event_id_in_query,
-};
-// ... and in the types that servers share.
-#[cfg(feature = "http")]
-pub use crate::server::http::body::Body;
-#[cfg(feature = "http")]
-pub use crate::server::http::headers::insert_headers;
-#[cfg(feature = "http")]
-pub use crate::server::http::request::{RequestError, read_request};
-#[cfg(feature = "http")]
-pub use crate::server::http::response::response;
+// Receiving.
+pub use crate::client::event_source::EventSource;
+pub use crate::wire::decode::{Chunk, Decoder, Item};
+
+pub mod decode {
+    //! What belongs to a [`Decoder`](crate::Decoder).
+
+    #[cfg(feature = "std")]
+    pub use crate::wire::decode::DecodeRead;
+    pub use crate::wire::decode::{
+        AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+        OwnedMessageEvent, ReceiveError, Text,
+    };
+}
+
+pub mod http {
+    //! Event streams over HTTP: headers and the last event ID, as plain data. The feature `http`
+    //! adds whole requests and responses.
+
+    pub use crate::server::http::accept::accepts_event_stream;
+    #[cfg(feature = "http")]
+    pub use crate::server::http::body::Body;
+    #[cfg(feature = "http")]
+    pub use crate::server::http::headers::insert_headers;
+    pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};
+    pub use crate::server::http::last_event_id::{
+        InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id, last_event_id_in_query,
+    };
+    #[cfg(feature = "http")]
+    pub use crate::server::http::request::{RequestError, read_request};
+    #[cfg(feature = "http")]
+    pub use crate::server::http::response::response;
+}
+
+pub mod deps {
+    //! The crates whose types this one shows, in the versions that it uses.
+
+    #[cfg(feature = "http")]
+    pub use ::http;
+    pub use bytes;
+    pub use futures_core;
+    #[cfg(feature = "http")]
+    pub use http_body;
+}
 
 // The README's examples are tests too.
 #[cfg(doctest)]

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use hyper::header::HeaderValue;
-use sse_proto::client::{Options, Update};
 use sse_proto::EventSource;
+use sse_proto::client::{Options, Update};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

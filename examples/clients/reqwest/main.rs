@@ -5,8 +5,8 @@ use std::pin::pin;
 
 use futures_util::StreamExt;
 use reqwest::header::HeaderValue;
-use sse_proto::client::{Options, Update};
 use sse_proto::EventSource;
+use sse_proto::client::{Options, Update};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use futures_util::Stream;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
-use sse_proto::client::{EventSourceStream, Request, Response, Update};
 use sse_proto::EventSource;
+use sse_proto::client::{EventSourceStream, Request, Response, Update};
 
 /// Follows an event stream until it is closed for good, reconnecting by itself. To be polled on tokio.
 ///

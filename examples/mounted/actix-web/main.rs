@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, HttpServer, rt, rt::net::TcpStream, r
 use actix_web::{error::ErrorBadRequest, error::ErrorNotAcceptable, http::header::HeaderValue};
 use app::{App, ECHO_LIMIT};
 use futures_util::{FutureExt, StreamExt};
-use sse_proto::http::{HEADERS, accepts_event_stream, last_event_id};
 use sse_proto::EventStreamExt;
+use sse_proto::http::{HEADERS, accepts_event_stream, last_event_id};
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {

@@ -9,9 +9,9 @@ use hyper::{Request, Response, StatusCode, server::conn::http1, service::service
 use hyper_util::server::graceful::GracefulShutdown;
 use smol::{Timer, future::or, net::TcpListener};
 use smol_hyper::rt::FuturesIo;
+use sse_proto::EventStreamExt;
 use sse_proto::adapt::KeepAlive;
 use sse_proto::http::Body;
-use sse_proto::EventStreamExt;
 
 type Answer = Response<Body<KeepAlive<Events, fn(Duration) -> Timer>>>;
 

@@ -10,9 +10,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
-use sse_proto::http::Body;
-use sse_proto::adapt::KeepAlive;
 use sse_proto::EventStreamExt;
+use sse_proto::adapt::KeepAlive;
+use sse_proto::http::Body;
 use tokio::net::TcpListener;
 use tokio::time::{Sleep, sleep, timeout};
 

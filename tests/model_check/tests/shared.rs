@@ -4,8 +4,8 @@
 use futures::{FutureExt, StreamExt};
 use shuttle::future::block_on;
 use shuttle::thread;
-use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On, channel_with};
 use sse_proto::Event;
+use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On, channel_with};
 
 /// Tries some thousand orders at random, and some with few switches at chosen places.
 fn check(work: impl Fn() + Send + Sync + Copy + 'static) {

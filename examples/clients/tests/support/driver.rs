@@ -4,9 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use sse_proto::decode::OwnedItem;
-use sse_proto::client::{Options, Update};
 use sse_proto::EventSource;
+use sse_proto::client::{Options, Update};
+use sse_proto::decode::OwnedItem;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
