@@ -14,7 +14,7 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use sse_proto::client::{Closed, ClosedReason, EventSourceStream, Options, Update};
+use sse_proto::client::{EventSourceStream, Loss, LossReason, Options, Update};
 use sse_proto::{EventId, EventSource, client};
 
 use crate::note;
@@ -54,17 +54,17 @@ pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json:
             // A limit costs one event, not the stream.
             Update::TooLarge(error) => note(format_args!("event skipped: {error}")),
             Update::Error(error) => note(format_args!("{}", printable(&with_sources(&*error)))),
-            Update::Down(down) => {
-                let cut = if down.is_interrupted {
+            Update::Lost(loss) => {
+                let cut = if loss.is_interrupted {
                     ", an event was cut off"
                 } else {
                     ""
                 };
-                let (reason, wait) = (down.reason, down.retry_in.unwrap_or_default());
+                let (reason, wait) = (loss.reason, loss.retry_in.unwrap_or_default());
                 let reason = printable(&reason.to_string());
                 note(format_args!("down: {reason}{cut}; again in {wait:.1?}"));
             }
-            Update::Closed(closed) => return ended(&closed),
+            Update::Closed(loss) => return ended(&closed),
             _ => {}
         }
     }
@@ -103,10 +103,10 @@ async fn open(
 fn ended(closed: &Closed) -> ExitCode {
     note(format_args!(
         "closed: {}",
-        printable(&closed.reason.to_string())
+        printable(&loss.reason.to_string())
     ));
-    match &closed.reason {
-        ClosedReason::Rejected(rejected) if rejected.status() == 204 => ExitCode::SUCCESS,
+    match &loss.reason {
+        LossReason::Rejected(rejected) if rejected.status() == 204 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }

@@ -35,7 +35,7 @@ use crate::wire::decode::DecodeLimits;
 ///     .with_idle_timeout(Some(Duration::from_secs(30)));
 /// let source = EventSource::for_method("POST", "https://example.org/search", options, 4);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub(super) reconnection_time: Duration,
     pub(super) max_backoff: Option<Duration>,

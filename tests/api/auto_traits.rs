@@ -226,8 +226,7 @@ fn the_ends_of_a_local_channel_stay_on_their_thread() {
 fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     use sse_proto::EventSource;
     use sse_proto::client::{
-        Closed, ClosedReason, Down, DownReason, EventSourceStream, Options, Output, Rejected,
-        Repeat, Request, Response, State, UnsendableId, Update,
+        EventSourceStream, Loss, LossReason, Options, Output, Request, Response, State, Update,
     };
 
     type Opening<B> = std::future::Ready<Result<(Response, B), std::io::Error>>;
@@ -246,13 +245,13 @@ fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     assert_eq!(auto_traits!(Response), ALL);
     assert_eq!(auto_traits!(State), ALL);
     assert_eq!(auto_traits!(Down), ALL);
-    assert_eq!(auto_traits!(DownReason), ALL);
+    assert_eq!(auto_traits!(LossReason), ALL);
     assert_eq!(auto_traits!(Closed), ALL);
-    assert_eq!(auto_traits!(ClosedReason), ALL);
+    assert_eq!(auto_traits!(LossReason), ALL);
     assert_eq!(auto_traits!(Rejected), ALL);
     assert_eq!(auto_traits!(UnsendableId), ALL);
     assert_eq!(auto_traits!(Update<std::io::ErrorKind>), ALL);
-    assert!(has!(DownReason: std::error::Error) && has!(ClosedReason: std::error::Error));
+    assert!(has!(LossReason: std::error::Error) && has!(LossReason: std::error::Error));
     assert!(has!(Rejected: std::error::Error) && has!(UnsendableId: std::error::Error));
     assert!(has!(UnsendableId: Copy) && has!(Options: Copy) && !has!(EventSource: Clone));
 

@@ -5,57 +5,60 @@ use sse_proto::EventId;
 #[test]
 fn a_client_says_why_it_goes_down_and_why_it_closes() {
     use sse_proto::EventSource;
-    use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response, UnsendableId};
+    use sse_proto::client::{LossReason, Options, Output, Response};
     use std::time::Duration;
 
     let texts = [
-        (DownReason::Ended, "the event stream ended"),
+        (LossReason::EndOfStream, "the event stream ended"),
         (
-            DownReason::Interrupted,
+            LossReason::Interrupted,
             "the event stream ended within a block",
         ),
-        (DownReason::IoError, "the connection failed"),
-        (DownReason::ConnectTimeout, "no response came in time"),
-        (DownReason::Idle, "the event stream was silent for too long"),
-        (DownReason::NetworkLost, "the network is lost"),
-        (DownReason::Reconnect, "a new connection was asked for"),
+        (LossReason::IoError, "the connection failed"),
+        (LossReason::ConnectTimeout, "no response came in time"),
+        (
+            LossReason::IdleTimeout,
+            "the event stream was silent for too long",
+        ),
+        (LossReason::NetworkLost, "the network is lost"),
+        (LossReason::Reconnect, "a new connection was asked for"),
     ];
     for (reason, text) in texts {
         assert_eq!(reason.to_string(), text);
     }
 
-    let last = DownReason::Ended;
+    let last = LossReason::EndOfStream;
     let elapsed = Duration::from_secs(90);
     let texts = [
-        (ClosedReason::Here, "closed"),
+        (LossReason::Closed, "closed"),
         (
-            ClosedReason::AttemptsExhausted {
+            LossReason::AttemptsExhausted {
                 attempts: 3,
                 last: last.clone(),
             },
             "gave up after 3 failures in a row: the event stream ended",
         ),
         (
-            ClosedReason::TimeExhausted {
+            LossReason::TimeExhausted {
                 elapsed,
                 last: Some(last.clone()),
             },
             "gave up after 90s without progress: the event stream ended",
         ),
         (
-            ClosedReason::TimeExhausted {
+            LossReason::TimeExhausted {
                 elapsed,
                 last: None,
             },
             "gave up after 90s without progress",
         ),
-        (ClosedReason::NotRepeatable(last), "the event stream ended"),
+        (LossReason::NotRepeatable(last), "the event stream ended"),
         (
-            ClosedReason::NotRepeatable(DownReason::IoError),
+            LossReason::NotRepeatable(LossReason::IoError),
             "the connection failed, and the request is not sent twice",
         ),
         (
-            ClosedReason::TooLarge(sse_proto::decode::DecodeError::EventTooLong { limit: 5 }),
+            LossReason::TooLarge(sse_proto::decode::DecodeError::EventTooLong { limit: 5 }),
             "event is longer than the limit of 5 bytes",
         ),
     ];
@@ -77,11 +80,11 @@ fn a_client_says_why_it_goes_down_and_why_it_closes() {
         "the response has no content type"
     );
     assert_eq!(
-        rejected(Response::new(200).with_content_type(b"text/\x1b[31mhtml")),
+        rejected(Response::new(200).with_header("content-type", b"text/\x1b[31mhtml")),
         "the content type is \"text/\\u{1b}[31mhtml\" and not text/event-stream"
     );
     assert_eq!(
-        rejected(Response::new(302).with_location(b"/")),
+        rejected(Response::new(302).with_header("location", b"/")),
         "too many redirects, the last with 302"
     );
     let mut source = EventSource::new("http://localhost/", Options::standard(), 0)

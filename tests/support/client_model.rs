@@ -5,7 +5,9 @@ mod loss;
 
 use sse_proto::client::Output;
 
-use super::client_told::{Answer, FIRST, OTHER, OTHER_MOVED, Plain, SAME, SECOND, Told, Why};
+use super::client_told::{
+    Answer, FIRST, OTHER, OTHER_MOVED, Plain, SAME, SECOND, SECURE, SECURE_MOVED, Told, Why,
+};
 use super::oracle::{self, Said, Settings};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +146,7 @@ impl Model {
             left_out: !sendable,
             attempt: self.failures,
             credentials: self.credentials,
-            get: self.get,
+            method: if self.get { "GET" } else { self.plain.method },
         }
     }
 
@@ -162,21 +164,28 @@ impl Model {
                 self.rearm(now);
                 vec![Told::Opened]
             }
-            Answer::RedirectSame(_) | Answer::RedirectOther(_) | Answer::RedirectArrived { .. }
+            Answer::RedirectSame(_)
+            | Answer::RedirectOther(_)
+            | Answer::RedirectScheme(_)
+            | Answer::RedirectArrived { .. }
                 if self.hops < self.plain.redirects && self.is_over(now) =>
             {
                 self.close(Why::Time, false, true)
             }
-            Answer::RedirectSame(status) | Answer::RedirectOther(status)
+            Answer::RedirectSame(status)
+            | Answer::RedirectOther(status)
+            | Answer::RedirectScheme(status)
                 if self.hops < self.plain.redirects =>
             {
                 self.hops += 1;
                 let same = matches!(answer, Answer::RedirectSame(_));
                 // Relative to where the redirect comes from.
-                self.url = match (same, self.url) {
-                    (true, FIRST | SAME) => SAME,
-                    (true, _) => OTHER_MOVED,
-                    (false, _) => OTHER,
+                self.url = match (answer, self.url) {
+                    (Answer::RedirectSame(_), FIRST | SAME) => SAME,
+                    (Answer::RedirectSame(_), SECURE | SECURE_MOVED) => SECURE_MOVED,
+                    (Answer::RedirectSame(_), _) => OTHER_MOVED,
+                    (Answer::RedirectScheme(_), _) => SECURE,
+                    _ => OTHER,
                 };
                 self.credentials &= same;
                 self.get |= matches!(status, 301..=303);
@@ -289,7 +298,7 @@ impl Model {
         let attempt = self.failures;
         vec![
             Told::Abort,
-            Told::Down {
+            Told::Lost {
                 why: Why::NetworkLost,
                 interrupted,
                 delay: None,
@@ -327,13 +336,13 @@ impl Model {
         let told = match self.phase {
             Phase::Open => {
                 let interrupted = self.is_interrupted();
-                let down = Told::Down {
+                let lost = Told::Lost {
                     why: Why::Reconnect,
                     interrupted,
                     delay: Some((0, 0)),
                     attempt: 0,
                 };
-                vec![Told::Abort, down]
+                vec![Told::Abort, lost]
             }
             Phase::Waiting => Vec::new(),
             _ => return Vec::new(),

@@ -11,7 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use sse_proto::client::{Closed, Output, Update};
+use sse_proto::client::{Loss, Output, Update};
 use sse_proto::{EventSource, client};
 
 /// What a connection can fail with.
@@ -45,8 +45,8 @@ pub async fn follow(
                 // What is dropped is closed.
                 Output::Abort => (opening, body) = (None, None),
                 Output::Opened => see(Update::Opened),
-                Output::Down(down) => see(Update::Down(down)),
-                Output::Closed(closed) => return closed,
+                Output::Lost(loss) => see(Update::Lost(loss)),
+                Output::Closed(loss) => return closed,
                 // Of a later version: nothing that has to be done.
                 _ => {}
             }

@@ -68,10 +68,10 @@ fn follow(
                     continue;
                 }
                 Output::Opened => Update::Opened,
-                Output::Down(down) => Update::Down(down),
-                Output::Closed(closed) => {
+                Output::Lost(loss) => Update::Lost(loss),
+                Output::Closed(loss) => {
                     // Nobody may be there to see it.
-                    let _ = updates.send(Update::Closed(closed));
+                    let _ = updates.send(Update::Closed(loss));
                     return;
                 }
                 // What is dropped is closed.

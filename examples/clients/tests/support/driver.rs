@@ -77,12 +77,12 @@ fn tell<E>(update: &Update<E>) -> String {
         Update::Item(OwnedItem::ReconnectionTime(time)) => format!("retry {time:?}"),
         // Its text is the HTTP client's.
         Update::Error(_) => "error".into(),
-        Update::Down(down) => {
-            let cut = if down.is_interrupted { ", cut" } else { "" };
-            let wait = down.retry_in.expect("there is a network");
-            format!("down {}{cut}, {wait:?}: {}", down.attempt, down.reason)
+        Update::Lost(loss) => {
+            let cut = if loss.is_interrupted { ", cut" } else { "" };
+            let wait = loss.retry_in.expect("there is a network");
+            format!("down {}{cut}, {wait:?}: {}", loss.attempt, loss.reason)
         }
-        Update::Closed(closed) => format!("closed: {}", closed.reason),
+        Update::Closed(loss) => format!("closed: {}", loss.reason),
         _ => panic!("nothing else is expected"),
     }
 }

@@ -84,8 +84,8 @@ impl Follower {
                 Err(_) => self.source.handle_error(self.started.elapsed()),
             },
             Output::Abort => self.response = None,
-            Output::Down(_) => self.downs += 1,
-            Output::Closed(closed) => panic!("it gives up: {}", closed.reason),
+            Output::Lost(_) => self.downs += 1,
+            Output::Closed(loss) => panic!("it gives up: {}", loss.reason),
             _ => {}
         }
     }
