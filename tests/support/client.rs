@@ -8,11 +8,12 @@ use sse_proto::client::{Output, Response, State};
 
 use super::client_model::Model;
 use super::client_setup::{Setup, Step};
-use super::client_told::{Answer, OTHER, SECOND, Told, Why, why};
+use super::client_told::{Answer, SECOND, Told, Why, why};
 use super::laws_decode::{say, say_owned};
 
 /// Where an HTTP client that follows redirects comes to by itself.
 const ARRIVED: &str = "http://one.example/arrived";
+const ARRIVED_ELSEWHERE: &str = "http://two.example/events";
 
 /// A client does at each step what its model does; no request is sent while one is open, nothing follows the end, no
 /// deadline either, delays are within their bounds, and what is sent as id is the last one committed.
@@ -285,7 +286,7 @@ fn response(answer: Answer) -> Response {
         Answer::RedirectOther(status) => redirect(status, "//TWO.example:80/events"),
         Answer::RedirectScheme(status) => redirect(status, "https://ONE.example:80/events"),
         Answer::RedirectArrived { same } => {
-            redirect(307, "moved").with_url(if same { ARRIVED } else { OTHER })
+            redirect(307, "moved").with_url(if same { ARRIVED } else { ARRIVED_ELSEWHERE })
         }
         Answer::RedirectNowhere => Response::new(302),
     }

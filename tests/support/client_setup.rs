@@ -1,5 +1,6 @@
 //! What a play of a reconnecting client is: how the client is made, and the steps, as a seed has them.
 
+use std::fmt;
 use std::time::Duration;
 
 use sse_proto::client::Options;
@@ -30,7 +31,7 @@ pub enum Step {
 }
 
 /// How the client is made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Setup {
     pub options: Options,
     pub plain: Plain,
@@ -39,6 +40,18 @@ pub struct Setup {
     pub seed: u8,
     /// The driver polls only when it is told to: what holds without a model still holds.
     pub is_lazy: bool,
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("options", &self.plain)
+            .field("id", &self.id)
+            .field("retry", &self.retry)
+            .field("seed", &self.seed)
+            .field("is_lazy", &self.is_lazy)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Setup {

@@ -6,13 +6,11 @@ use sse_proto::client::{Loss, LossReason};
 pub const SECOND: u128 = 1_000_000_000;
 
 pub const FIRST: &str = "http://one.example/events";
-/// Where the fake server's redirects lead: the same origin and another one.
-pub const SAME: &str = "http://one.example/moved";
-pub const OTHER: &str = "http://two.example/events";
-pub const OTHER_MOVED: &str = "http://two.example/moved";
-/// The same host and port by another scheme: another origin.
-pub const SECURE: &str = "https://one.example/events";
-pub const SECURE_MOVED: &str = "https://one.example/moved";
+/// Where the fake server's redirects lead, without the scheme: the same host and another one.
+pub const EVENTS: &str = "one.example/events";
+pub const MOVED: &str = "one.example/moved";
+pub const OTHER: &str = "two.example/events";
+pub const OTHER_MOVED: &str = "two.example/moved";
 
 /// The options, as plain numbers; times are nanoseconds.
 #[derive(Clone, Debug)]
@@ -76,7 +74,7 @@ pub enum Told {
     Opened,
     Abort,
     Request {
-        url: &'static str,
+        url: String,
         id: Option<String>,
         left_out: bool,
         attempt: u32,
