@@ -226,7 +226,8 @@ fn the_ends_of_a_local_channel_stay_on_their_thread() {
 fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     use sse_proto::EventSource;
     use sse_proto::client::{
-        EventSourceStream, Loss, LossReason, Options, Output, Request, Response, State, Update,
+        EventSourceStream, Loss, LossReason, Options, Output, Received, Request, Response, State,
+        Update,
     };
 
     type Opening<B> = std::future::Ready<Result<(Response, B), std::io::Error>>;
@@ -235,25 +236,20 @@ fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     type Timer = fn(std::time::Duration) -> std::future::Pending<()>;
     type Clock = fn() -> std::time::Duration;
     type Open<B> = fn(Request) -> Opening<B>;
-    type Stream<B> = EventSourceStream<Open<B>, Opening<B>, B, Vec<u8>, Timer, Clock>;
+    type Stream<B> = EventSourceStream<Open<B>, Timer, Clock>;
 
     assert_eq!(auto_traits!(EventSource), ALL);
+    assert_eq!(auto_traits!(Received<'static>), ALL);
     assert_eq!(auto_traits!(Options), ALL);
-    assert_eq!(auto_traits!(Repeat), ALL);
     assert_eq!(auto_traits!(Output), ALL);
     assert_eq!(auto_traits!(Request), ALL);
     assert_eq!(auto_traits!(Response), ALL);
     assert_eq!(auto_traits!(State), ALL);
-    assert_eq!(auto_traits!(Down), ALL);
+    assert_eq!(auto_traits!(Loss), ALL);
     assert_eq!(auto_traits!(LossReason), ALL);
-    assert_eq!(auto_traits!(Closed), ALL);
-    assert_eq!(auto_traits!(LossReason), ALL);
-    assert_eq!(auto_traits!(Rejected), ALL);
-    assert_eq!(auto_traits!(UnsendableId), ALL);
     assert_eq!(auto_traits!(Update<std::io::ErrorKind>), ALL);
-    assert!(has!(LossReason: std::error::Error) && has!(LossReason: std::error::Error));
-    assert!(has!(Rejected: std::error::Error) && has!(UnsendableId: std::error::Error));
-    assert!(has!(UnsendableId: Copy) && has!(Options: Copy) && !has!(EventSource: Clone));
+    assert!(has!(Loss: std::error::Error) && has!(LossReason: Copy));
+    assert!(has!(Options: Copy) && !has!(EventSource: Clone));
 
     assert_eq!(auto_traits!(Stream<Body>)[..3], ALL[..3]);
     assert!(!has!(Stream<Local>: Send));

@@ -155,7 +155,7 @@ fn it_shows_the_stream_of_serve_and_goes_on_after_a_restart() {
     // At least one more, of which nobody knows here how many they are.
     let mut before = tail.until("cpu");
     drop(server);
-    tail.says("tail: down: ");
+    tail.says("tail: lost: ");
     let (server, _) = serve(&address);
     let connected = server.says("connected, Last-Event-ID ");
     tail.says("tail: up");
@@ -240,8 +240,8 @@ fn a_server_that_is_not_there_is_told_and_tried_again() {
     drop(listener);
     let tail = tail(&[&url]);
     assert!(tail.says("Connect").contains("refused"));
-    tail.says("tail: down: the connection failed; again in ");
-    tail.says("tail: down: the connection failed; again in ");
+    tail.says("tail: lost: the connection failed; again in ");
+    tail.says("tail: lost: the connection failed; again in ");
 }
 
 #[test]

@@ -180,9 +180,9 @@ fn reconnects() -> bool {
         Response::new(200).with_header("content-type", b"text/event-stream"),
     );
     let opened = matches!(source.poll_output(), Some(Output::Opened));
-    let mut bytes = WIRE.as_bytes();
     let mut events = 0;
-    while let Some(Ok(item)) = source.handle_bytes(Duration::ZERO, &mut bytes) {
+    let mut received = source.handle_bytes(Duration::ZERO, WIRE.as_bytes());
+    while let Ok(Some(item)) = received.next() {
         events += i32::from(item.is_event());
     }
     source.handle_end(Duration::ZERO);

@@ -26,10 +26,10 @@ fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
     let source = EventSource::new(url, options.with_idle_timeout(Some(idle_timeout)), 0);
     let credentials = CREDENTIALS.try_into().expect("a header");
     let mut told = Vec::new();
-    let closed = run(client_hyper::follow(source, Some(credentials), |update| {
+    let loss = run(client_hyper::follow(source, Some(credentials), |update| {
         told.push(tell(&update));
     }));
-    told.push(tell(&Update::<String>::Closed(closed)));
+    told.push(tell(&Update::<String>::Closed(loss)));
     told
 }
 
@@ -80,9 +80,9 @@ fn tell<E>(update: &Update<E>) -> String {
         Update::Lost(loss) => {
             let cut = if loss.is_interrupted { ", cut" } else { "" };
             let wait = loss.retry_in.expect("there is a network");
-            format!("down {}{cut}, {wait:?}: {}", loss.attempt, loss.reason)
+            format!("lost {}{cut}, {wait:?}: {loss}", loss.attempt)
         }
-        Update::Closed(loss) => format!("closed: {}", loss.reason),
+        Update::Closed(loss) => format!("closed: {loss}"),
         _ => panic!("nothing else is expected"),
     }
 }
