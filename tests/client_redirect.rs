@@ -26,6 +26,10 @@ fn follow(url: &str, location: &str) -> Option<(String, bool)> {
     }
 }
 
+fn leads_to(url: &str, location: &str) -> Option<String> {
+    follow(url, location).map(|to| to.0)
+}
+
 #[test]
 fn a_location_is_resolved_as_rfc_3986_says() {
     let base = "http://a/b/c/d;p?q";
@@ -61,12 +65,37 @@ fn a_location_is_resolved_as_rfc_3986_says() {
         ("g?y/../x", "http://a/b/c/g?y/../x"),
         ("http://a/\u{E4}?\u{20AC}", "http://a/%C3%A4?%E2%82%AC"),
         ("HTTPS://B:8443/x/../y", "https://B:8443/y"),
+        // An authority ends at a query as well as at a path.
+        ("//b.example?q", "http://b.example/?q"),
+        ("//b.example?q/r", "http://b.example/?q/r"),
+        ("http://b.example?q", "http://b.example/?q"),
+        ("//b.example#s", "http://b.example/"),
     ] {
         assert_eq!(
-            follow(base, location).map(|to| to.0).as_deref(),
+            leads_to(base, location).as_deref(),
             Some(expected),
             "{location:?}"
         );
+    }
+}
+
+#[test]
+fn the_fragment_of_the_url_that_answers_is_no_part_of_its_path() {
+    for (url, location, expected) in [
+        ("https://a.example#f", "c", "https://a.example/c"),
+        ("https://a.example#f", "?q", "https://a.example/?q"),
+        (
+            "https://a.example#f",
+            "//b.example/c",
+            "https://b.example/c",
+        ),
+        ("http://h/a#/b/", "c", "http://h/c"),
+        ("http://h/a/#?b/", "c", "http://h/a/c"),
+        ("http://h/a?b#/c/", "d", "http://h/d"),
+        ("http://h/a?b#c", "#d", "http://h/a?b"),
+    ] {
+        let led = leads_to(url, location);
+        assert_eq!(led.as_deref(), Some(expected), "{url:?} {location:?}");
     }
 }
 
@@ -84,6 +113,10 @@ fn what_is_no_http_url_or_may_be_read_in_two_ways_is_rejected() {
         "http://:80/",
         "http://a b/",
         "http://a/\u{1}",
+        "http://a/\u{7F}",
+        "\u{7F}",
+        "c?\u{7F}",
+        "c#\u{7F}",
         "http://a\\@b/",
         "\\\\b\\c",
         "/a\\b",
@@ -132,6 +165,8 @@ fn credentials_stay_within_the_origin() {
     for location in [
         "https://b.example/events",
         "http://a.example/events",
+        // Another scheme on the same port.
+        "http://a.example:443/events",
         "https://a.example:8443/events",
         "https://sub.a.example/events",
         "https://a.example.evil/events",
@@ -261,10 +296,13 @@ fn a_first_url_that_is_not_understood_is_requested_and_leads_nowhere_with_creden
         "http://user:pass@a/",
         "http://b\u{FC}cher.example/",
         "http://ho%73t/",
+        "http://a\\b/",
+        "http://a\\@b.example/",
+        "http://b.example\\/",
     ] {
-        assert_eq!(follow(url, "/b"), None);
+        assert_eq!(follow(url, "/b"), None, "{url:?}");
         let other = follow(url, "http://b.example/").expect("an absolute one is followed");
-        assert!(!other.1);
+        assert!(!other.1, "{url:?}");
     }
 }
 
