@@ -46,7 +46,8 @@ pub(super) struct Machine {
 struct Unpolled {
     opened: bool,
     abort: bool,
-    lost: Option<Loss>,
+    /// Boxed as `Machine::closed` is: a client has none for most of its life.
+    lost: Option<Box<Loss>>,
     request: bool,
     closed: bool,
 }
@@ -243,7 +244,7 @@ impl Machine {
             let mut loss = Loss::new(LossReason::Reconnect);
             loss.is_interrupted = decoder.is_within_block();
             loss.retry_in = Some(Duration::ZERO);
-            self.unpolled.lost = Some(loss);
+            self.unpolled.lost = Some(Box::new(loss));
         }
         self.advance(now, Trigger::Reconnect);
     }
@@ -265,7 +266,7 @@ impl Machine {
             return Some(Output::Abort);
         }
         if let Some(loss) = unpolled.lost.take() {
-            return Some(Output::Lost(loss));
+            return Some(Output::Lost(*loss));
         }
         if mem::take(&mut unpolled.request) {
             self.is_in_flight = true;
@@ -322,7 +323,7 @@ impl Machine {
         self.last = Some(loss.reason);
         loss.attempt = self.backoff.failures();
         loss.retry_in = (!self.is_offline).then_some(delay);
-        self.unpolled.lost = Some(loss);
+        self.unpolled.lost = Some(Box::new(loss));
         self.advance(now, trigger);
         self.until = Some(now.saturating_add(delay));
     }
