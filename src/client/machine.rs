@@ -10,7 +10,7 @@ use super::options::Options;
 use super::output::{Loss, LossReason, Output};
 use super::request::{Request, sendable};
 use super::response::Response;
-use super::route::{DeadEnd, Route};
+use super::route::Route;
 use super::state::{Action, State, Trigger};
 use crate::wire::decode::{AfterLimit, DecodeError, Decoder};
 
@@ -106,7 +106,7 @@ impl Machine {
         match self.state {
             State::Idle | State::Closed => None,
             State::Waiting if self.is_offline => end,
-            State::Connecting | State::Waiting => earlier(self.until, end),
+            State::Connecting | State::Waiting => self.until.into_iter().chain(end).min(),
             State::Open => self.until,
         }
     }
@@ -139,12 +139,13 @@ impl Machine {
         let mut reason = LossReason::Rejected(status);
         if response.is_redirect() {
             let location = response.location.as_deref();
-            let max = self.options.max_redirects;
-            match self.route.follow(location, response.turns_to_get(), max) {
-                Ok(()) if self.backoff.is_over(now, &self.options) => return self.run_out(now),
-                Ok(()) => return self.advance(now, Trigger::Redirected),
-                Err(DeadEnd::TooMany) => reason = LossReason::TooManyRedirects(status),
-                Err(DeadEnd::Nowhere) => {}
+            if self.route.redirects() >= self.options.max_redirects {
+                reason = LossReason::TooManyRedirects(status);
+            } else if self.route.follow(location, response.turns_to_get()) {
+                if self.backoff.is_over(now, &self.options) {
+                    return self.run_out(now);
+                }
+                return self.advance(now, Trigger::Redirected);
             }
         }
         let mut loss = Loss::new(reason);
@@ -418,11 +419,4 @@ impl Machine {
 
 fn after(now: Duration, timeout: Option<Duration>) -> Option<Duration> {
     Some(now.saturating_add(timeout?))
-}
-
-fn earlier(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
 }

@@ -16,88 +16,66 @@ const MAX_LEN: usize = 8 << 10;
 /// The first URL, where each connection starts, and where this connection has got to.
 pub(super) struct Route {
     first: Box<str>,
-    redirected: Option<Redirected>,
-}
-
-struct Redirected {
-    url: Box<str>,
-    /// All URLs up to here are of the first one's origin.
-    is_same_origin: bool,
-    is_get: bool,
+    /// The URL after redirects.
+    current: Option<Box<str>>,
     redirects: u8,
-}
-
-/// Why a redirect is not followed.
-#[derive(Clone, Copy)]
-pub(super) enum DeadEnd {
-    TooMany,
-    Nowhere,
+    /// All URLs so far are of the first one's origin.
+    is_same_origin: bool,
+    /// A redirect has turned the method into GET.
+    is_get: bool,
 }
 
 impl Route {
     pub(super) fn new(url: &str) -> Self {
         Self {
             first: url.into(),
-            redirected: None,
+            current: None,
+            redirects: 0,
+            is_same_origin: true,
+            is_get: false,
         }
     }
 
     pub(super) fn url(&self) -> &str {
-        match &self.redirected {
-            Some(redirected) => &redirected.url,
-            None => &self.first,
-        }
+        self.current.as_deref().unwrap_or(&self.first)
     }
 
-    pub(super) fn is_same_origin(&self) -> bool {
-        let redirected = self.redirected.as_ref();
-        redirected.is_none_or(|redirected| redirected.is_same_origin)
+    pub(super) const fn redirects(&self) -> u8 {
+        self.redirects
     }
 
-    pub(super) fn is_get(&self) -> bool {
-        let redirected = self.redirected.as_ref();
-        redirected.is_some_and(|redirected| redirected.is_get)
+    pub(super) const fn is_same_origin(&self) -> bool {
+        self.is_same_origin
     }
 
-    /// Forgets the redirects.
+    pub(super) const fn is_get(&self) -> bool {
+        self.is_get
+    }
+
+    /// Goes back to the first URL, for the next connection.
     pub(super) fn restart(&mut self) {
-        self.redirected = None;
+        self.current = None;
+        self.redirects = 0;
+        self.is_same_origin = true;
+        self.is_get = false;
     }
 
     /// The HTTP client has come to this URL by itself. That is none of the redirects that are
     /// counted here, and takes back none of them.
     pub(super) fn arrive(&mut self, url: Box<str>) {
-        self.go(url, false, self.redirects());
+        self.is_same_origin &= is_same_origin(&self.first, &url);
+        self.current = Some(url);
     }
 
-    /// Goes where a redirect leads.
-    pub(super) fn follow(
-        &mut self,
-        location: Option<&str>,
-        is_get: bool,
-        max_redirects: u8,
-    ) -> Result<(), DeadEnd> {
-        let before = self.redirects();
-        if before >= max_redirects {
-            return Err(DeadEnd::TooMany);
-        }
-        let url = location.and_then(|location| resolve(self.url(), location));
-        self.go(url.ok_or(DeadEnd::Nowhere)?.into(), is_get, before + 1);
-        Ok(())
-    }
-
-    fn redirects(&self) -> u8 {
-        let redirected = self.redirected.as_ref();
-        redirected.map_or(0, |redirected| redirected.redirects)
-    }
-
-    fn go(&mut self, url: Box<str>, is_get: bool, redirects: u8) {
-        self.redirected = Some(Redirected {
-            is_same_origin: self.is_same_origin() && is_same_origin(&self.first, &url),
-            is_get: self.is_get() || is_get,
-            redirects,
-            url,
-        });
+    /// Goes where a redirect leads, and returns whether that is an `http` or `https` URL.
+    pub(super) fn follow(&mut self, location: Option<&str>, is_get: bool) -> bool {
+        let Some(url) = location.and_then(|location| resolve(self.url(), location)) else {
+            return false;
+        };
+        self.arrive(url.into());
+        self.redirects = self.redirects.saturating_add(1);
+        self.is_get |= is_get;
+        true
     }
 }
 
