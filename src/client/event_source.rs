@@ -208,7 +208,7 @@ impl EventSource {
     /// Read the items until `None`: bytes that are not read are not received, unless
     /// [`remaining`](Received::remaining) is handed over once more. The items are those of a
     /// [`Decoder`](crate::Decoder); a block that only sets the last event ID is one of them.
-    pub fn handle_bytes<'a>(&'a mut self, now: Duration, bytes: &'a [u8]) -> Received<'a> {
+    pub fn handle_bytes<'i>(&mut self, now: Duration, bytes: &'i [u8]) -> Received<'_, 'i> {
         self.machine.handle_bytes(now, bytes);
         Received {
             source: self,
@@ -285,13 +285,13 @@ impl fmt::Debug for EventSource {
 }
 
 /// The items of the bytes that were handed to [`EventSource::handle_bytes`].
-pub struct Received<'a> {
-    source: &'a mut EventSource,
-    bytes: &'a [u8],
+pub struct Received<'s, 'i> {
+    source: &'s mut EventSource,
+    bytes: &'i [u8],
     now: Duration,
 }
 
-impl Received<'_> {
+impl<'i> Received<'_, 'i> {
     /// Returns the next item, borrowed, or `None` once all bytes are read.
     ///
     /// # Errors
@@ -341,12 +341,12 @@ impl Received<'_> {
     }
 
     /// Returns the bytes that are not read yet.
-    pub fn remaining(&self) -> &[u8] {
+    pub fn remaining(&self) -> &'i [u8] {
         self.bytes
     }
 }
 
-impl fmt::Debug for Received<'_> {
+impl fmt::Debug for Received<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received")
             .field("remaining", &self.bytes.len())

@@ -240,7 +240,7 @@ fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
 
     assert_eq!(auto_traits!(EventSource), ALL);
     // It borrows the client mutably.
-    assert_eq!(auto_traits!(Received<'static>)[..3], ALL[..3]);
+    assert_eq!(auto_traits!(Received<'static, 'static>)[..3], ALL[..3]);
     assert_eq!(auto_traits!(Options), ALL);
     assert_eq!(auto_traits!(Output), ALL);
     assert_eq!(auto_traits!(Request), ALL);

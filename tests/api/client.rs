@@ -39,11 +39,12 @@ fn loss(source: &mut EventSource) -> Loss {
 
 #[test]
 fn a_loss_says_why() {
+    type Lose = fn(&mut EventSource);
+
     let second = Some(Duration::from_secs(1));
     let options = Options::standard()
         .with_idle_timeout(second)
         .with_connect_timeout(second);
-    type Lose = fn(&mut EventSource);
     let cases: [(&str, Lose, &str); 7] = [
         (
             "",
