@@ -213,7 +213,6 @@ impl EventSource {
         Received {
             source: self,
             bytes,
-            now,
         }
     }
 
@@ -288,7 +287,6 @@ impl fmt::Debug for EventSource {
 pub struct Received<'s, 'i> {
     source: &'s mut EventSource,
     bytes: &'i [u8],
-    now: Duration,
 }
 
 impl<'i> Received<'_, 'i> {
@@ -313,7 +311,7 @@ impl<'i> Received<'_, 'i> {
             Some(Item::ReconnectionTime(time)) => Progress::ReconnectionTime(*time),
             Some(Item::Comment(_)) | None => Progress::None,
         });
-        machine.note(self.now, progress.map_err(|error| *error));
+        machine.note(progress.map_err(|error| *error));
         item
     }
 
@@ -336,7 +334,7 @@ impl<'i> Received<'_, 'i> {
             Some(OwnedItem::ReconnectionTime(time)) => Progress::ReconnectionTime(*time),
             Some(OwnedItem::Comment(_)) | None => Progress::None,
         });
-        machine.note(self.now, progress.map_err(|error| *error));
+        machine.note(progress.map_err(|error| *error));
         item
     }
 

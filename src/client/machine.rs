@@ -153,7 +153,7 @@ impl Machine {
         if self.options.retries(status) {
             self.lose(now, loss, retry_after, decoder);
         } else {
-            self.close(now, loss, Trigger::GiveUp);
+            self.close(loss, Trigger::GiveUp);
         }
     }
 
@@ -165,7 +165,7 @@ impl Machine {
     }
 
     /// Takes what came of bytes: an item, or an event past a limit.
-    pub(super) fn note(&mut self, now: Duration, step: Result<Progress<'_>, DecodeError>) {
+    pub(super) fn note(&mut self, step: Result<Progress<'_>, DecodeError>) {
         match step {
             Ok(Progress::Event) => self.backoff.reset(),
             Ok(Progress::LastEventId(id)) if *id != *self.known_id => self.backoff.reset(),
@@ -173,7 +173,7 @@ impl Machine {
             Err(error) if self.options.decode_limits.after() == AfterLimit::End => {
                 let mut loss = Loss::new(LossReason::TooLarge(error));
                 loss.is_interrupted = true;
-                self.close(now, loss, Trigger::GiveUp);
+                self.close(loss, Trigger::GiveUp);
             }
             Ok(Progress::LastEventId(_) | Progress::None) | Err(_) => {}
         }
@@ -211,18 +211,9 @@ impl Machine {
     pub(super) fn handle_network_lost(&mut self, now: Duration, decoder: &Decoder) {
         self.is_offline = true;
         self.last = Some(LossReason::NetworkLost);
-        if !matches!(self.state, State::Connecting | State::Open) {
-            return;
+        if matches!(self.state, State::Connecting | State::Open) {
+            self.lose(now, Loss::new(LossReason::NetworkLost), None, decoder);
         }
-        let mut loss = Loss::new(LossReason::NetworkLost);
-        loss.is_interrupted = decoder.is_within_block();
-        if !self.may_repeat(decoder) {
-            return self.give_up(now, loss, LossReason::NotRepeatable);
-        }
-        self.start_loss(now);
-        // A network that comes and goes makes no storm of requests, and is no failure of the server.
-        let delay = self.backoff.delay(None, &self.options);
-        self.wait(now, loss, delay, Trigger::NetworkLost);
     }
 
     pub(super) fn handle_network_back(&mut self, now: Duration) {
@@ -254,7 +245,7 @@ impl Machine {
         if self.state != State::Closed {
             let mut loss = Loss::new(LossReason::Closed);
             loss.is_interrupted = decoder.is_within_block();
-            self.close(Duration::ZERO, loss, Trigger::Close);
+            self.close(loss, Trigger::Close);
         }
     }
 
@@ -301,12 +292,19 @@ impl Machine {
     ) {
         loss.is_interrupted = decoder.is_within_block();
         if !self.may_repeat(decoder) {
-            return self.give_up(now, loss, LossReason::NotRepeatable);
+            return self.give_up(loss, LossReason::NotRepeatable);
         }
         self.start_loss(now);
-        match self.backoff.fail(now, retry_after, &self.options) {
-            Ok(delay) => self.wait(now, loss, delay, Trigger::Lost),
-            Err(limit) => self.give_up(now, loss, limit),
+        let delay = if loss.reason == LossReason::NetworkLost {
+            // No failure of the server; the delay is there since a network that comes and goes
+            // must not make a storm of requests.
+            Ok(self.backoff.delay(None, &self.options))
+        } else {
+            self.backoff.fail(now, retry_after, &self.options)
+        };
+        match delay {
+            Ok(delay) => self.wait(now, loss, delay),
+            Err(limit) => self.give_up(loss, limit),
         }
     }
 
@@ -320,12 +318,12 @@ impl Machine {
         self.backoff.start(now);
     }
 
-    fn wait(&mut self, now: Duration, mut loss: Loss, delay: Duration, trigger: Trigger) {
+    fn wait(&mut self, now: Duration, mut loss: Loss, delay: Duration) {
         self.last = Some(loss.reason);
         loss.attempt = self.backoff.failures();
         loss.retry_in = (!self.is_offline).then_some(delay);
         self.unpolled.lost = Some(Box::new(loss));
-        self.advance(now, trigger);
+        self.advance(now, Trigger::Lost);
         self.until = Some(now.saturating_add(delay));
     }
 
@@ -344,23 +342,24 @@ impl Machine {
     fn run_out(&mut self, now: Duration) {
         let mut loss = Loss::new(self.backoff.exhausted(now));
         loss.last = self.last.take();
-        self.close(now, loss, Trigger::GiveUp);
+        self.close(loss, Trigger::GiveUp);
     }
 
     /// Closes after a loss, since no other request may follow.
-    fn give_up(&mut self, now: Duration, mut loss: Loss, why: LossReason) {
+    fn give_up(&mut self, mut loss: Loss, why: LossReason) {
         // An answer that must not be asked for again has ended well, unless it is cut off.
         let is_whole = loss.reason == LossReason::EndOfStream && !loss.is_interrupted;
         if why != LossReason::NotRepeatable || !is_whole {
             loss.last = Some(mem::replace(&mut loss.reason, why));
         }
-        self.close(now, loss, Trigger::GiveUp);
+        self.close(loss, Trigger::GiveUp);
     }
 
-    fn close(&mut self, now: Duration, mut loss: Loss, trigger: Trigger) {
+    fn close(&mut self, mut loss: Loss, trigger: Trigger) {
         loss.attempt = self.backoff.failures();
         self.closed = Some(Box::new(loss));
-        self.advance(now, trigger);
+        // Nothing begins here, so the time does not matter.
+        self.advance(Duration::ZERO, trigger);
     }
 
     fn may_repeat(&self, decoder: &Decoder) -> bool {

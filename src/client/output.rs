@@ -55,8 +55,9 @@ pub struct Loss {
     pub last: Option<LossReason>,
     /// Whether a block had begun. It is discarded, whatever the reason: an event is cut off.
     pub is_interrupted: bool,
-    /// How many connections in a row were lost, this one included. The loss of the network adds
-    /// none, and a [reconnect](crate::EventSource::reconnect) starts at 0.
+    /// How many connections in a row were lost without progress, which is the number of the next
+    /// retry. The loss of the network adds none, and a [reconnect](crate::EventSource::reconnect)
+    /// starts at 0.
     pub attempt: u32,
     /// How long until the next request. `None` while there is no network, and once closed.
     pub retry_in: Option<Duration>,

@@ -31,8 +31,6 @@ pub(super) enum Trigger {
     Redirected,
     /// The request or the stream is lost, and may be repeated.
     Lost,
-    /// The network is lost.
-    NetworkLost,
     /// The time of the retry has come.
     Due,
     /// The caller wants a new connection now.
@@ -73,8 +71,7 @@ impl State {
     pub(super) const fn next(self, trigger: Trigger) -> (Self, Action) {
         use State::{Closed, Connecting, Idle, Open, Waiting};
         use Trigger::{
-            Accepted, Close, Due, GiveUp, Lost, NetworkLost, Reconnect, Redirected, Start,
-            StartOffline,
+            Accepted, Close, Due, GiveUp, Lost, Reconnect, Redirected, Start, StartOffline,
         };
         match (self, trigger) {
             (Idle, Start) | (Waiting, Due | Reconnect) => (Connecting, Action::Send),
@@ -84,17 +81,17 @@ impl State {
             }
             (Connecting, Accepted) => (Open, Action::Open),
             (Connecting, Redirected) => (Connecting, Action::Follow),
-            (Connecting | Open, Lost | NetworkLost) => (Waiting, Action::Wait),
+            (Connecting | Open, Lost) => (Waiting, Action::Wait),
             (Open, Reconnect) => (Connecting, Action::Replace),
             // What comes too late, too early or twice changes nothing.
-            (Idle, Accepted | Redirected | Lost | NetworkLost | Due | Reconnect | GiveUp)
+            (Idle, Accepted | Redirected | Lost | Due | Reconnect | GiveUp)
             | (Connecting, Start | StartOffline | Due | Reconnect)
             | (Open, Start | StartOffline | Accepted | Redirected | Due)
-            | (Waiting, Start | StartOffline | Accepted | Redirected | Lost | NetworkLost)
+            | (Waiting, Start | StartOffline | Accepted | Redirected | Lost)
             | (
                 Closed,
-                Start | StartOffline | Accepted | Redirected | Lost | NetworkLost | Due | Reconnect
-                | GiveUp | Close,
+                Start | StartOffline | Accepted | Redirected | Lost | Due | Reconnect | GiveUp
+                | Close,
             ) => (self, Action::Nothing),
         }
     }
