@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::Stream;
 use harness::{Candidate, Role, Work, compare};
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::{Event, EventStreamExt, EventType, TargetHandle, channel, encoded_len};
+use sse_proto::{Event, EventStreamExt, EventType, TargetHandle, channel};
 
 const LINGER: Duration = Duration::from_millis(5);
 const MAX_BYTES: usize = 16 * 1024;
@@ -109,7 +109,7 @@ fn compare_stacks(title: &str, event: &Event<'_>, burst: u32, polls: Polls) {
                 .keep_alive(KEEP_ALIVE_INTERVAL, never)
         }),
     ];
-    let bytes = encoded_len(event) * burst as usize;
+    let bytes = event.encoded_len() * burst as usize;
     compare(
         title,
         Work {

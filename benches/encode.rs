@@ -44,25 +44,21 @@ fn main() {
 }
 
 fn ways(title: &str, event: &Event<'_>) {
-    let len = sse_proto::encoded_len(event);
+    let len = event.encoded_len();
     let (mut buffer, mut slice, mut written) = (room(len), vec![0; len], room(len));
     let data = event.data().unwrap_or_default();
     let head = Event::block();
     let mut candidates = vec![
         limit(event),
-        Candidate::new(Role::Ours, "encoded_len", || {
-            sse_proto::encoded_len(black_box(event))
-        }),
+        Candidate::new(Role::Ours, "encoded_len", || black_box(event).encoded_len()),
         Candidate::new(Role::Ours, "encode", || {
             empty_if_full(&mut buffer, len);
-            sse_proto::encode(black_box(event), &mut buffer);
+            black_box(event).encode(&mut buffer);
         }),
         Candidate::new(Role::Ours, "encode_to_slice", || {
-            sse_proto::encode_to_slice(black_box(event), black_box(&mut slice))
+            black_box(event).encode_to_slice(black_box(&mut slice))
         }),
-        Candidate::new(Role::Ours, "to_bytes", || {
-            sse_proto::to_bytes(black_box(event))
-        }),
+        Candidate::new(Role::Ours, "to_bytes", || black_box(event).to_bytes()),
         Candidate::new(Role::Ours, "Frame::new", || Frame::new(black_box(event))),
         Candidate::new(Role::Ours, "EventWriter, data in 4 pieces, no head", || {
             empty_if_full(&mut written, len);
@@ -84,11 +80,11 @@ fn ways(title: &str, event: &Event<'_>) {
 }
 
 fn append(title: &str, event: &Event<'_>) {
-    let len = sse_proto::encoded_len(event);
+    let len = event.encoded_len();
     let mut buffer = room(len);
     let encode = Candidate::new(Role::Ours, "encode", || {
         empty_if_full(&mut buffer, len);
-        sse_proto::encode(black_box(event), &mut buffer);
+        black_box(event).encode(&mut buffer);
     });
     compare(
         title,
@@ -103,7 +99,7 @@ fn append(title: &str, event: &Event<'_>) {
 /// One walk over the data for its line ends, one `memcpy` of the data, and one of as many bytes as the rest takes.
 fn limit<'a>(event: &'a Event<'_>) -> Candidate<'a> {
     let data = event.data().unwrap_or_default().as_bytes();
-    let wire = sse_proto::to_bytes(event);
+    let wire = event.to_bytes();
     let mut buffer = room(wire.len());
     Candidate::new(Role::Limit, "limit: memchr2 + memcpy", move || {
         empty_if_full(&mut buffer, wire.len());

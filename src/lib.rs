@@ -1,10 +1,10 @@
 //! The protocol core for server-sent events: events in, bytes out, and back.
 //!
 //! ```
-//! use sse_proto::{Event, EventType, to_bytes};
+//! use sse_proto::{Event, EventType};
 //!
 //! let event = Event::new(EventType::from_static("tick"), "12:00\n12:01").with_id(7_u32);
-//! assert_eq!(to_bytes(&event), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
+//! assert_eq!(event.to_bytes(), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
 //! ```
 //!
 //! It speaks `text/event-stream` as
@@ -19,9 +19,9 @@
 //!   **[`local_channel`]** is the same for one thread, without `std`.
 //! - **[`Target`]** for everything else: the same as a bare state machine, without a lock and
 //!   without wakers, `&mut self` in and bytes out.
-//! - **[`encode`], [`encode_to_slice`], [`to_bytes`]** for who only wants the bytes of an
-//!   [`Event`]; **[`EventWriter`]** for data that comes in pieces; **[`Frame`]** for one event that
-//!   goes to many.
+//! - **[`Event::to_bytes`], [`Event::encode`], [`Event::encode_to_slice`]** for callers that only
+//!   want the bytes of an [`Event`]; **[`EventWriter`]** for data that comes in pieces; **[`Frame`]**
+//!   for one event that goes to many streams.
 //! - **[`Broadcast`]** for one source and many clients, each of whom can come back and miss nothing:
 //!   encoded once, kept in a log, read by any number of streams. Needs the feature `std`.
 //! - **[`adapt`]** for what stands around a stream: keep-alive comments by any [`Timer`], first
@@ -116,7 +116,6 @@ extern crate alloc;
 extern crate std;
 
 pub mod client;
-mod error;
 mod server;
 mod sync;
 mod timer;
@@ -146,7 +145,6 @@ pub mod guide {
 }
 
 // Events, their fields and their bytes.
-pub use crate::wire::encode::{encode, encode_to_slice, encoded_len, to_bytes};
 pub use crate::wire::event::Event;
 pub use crate::wire::field::{EventId, EventType};
 pub use crate::wire::frame::Frame;
@@ -155,8 +153,10 @@ pub use crate::wire::writer::EventWriter;
 pub mod event {
     //! The errors of events and their fields, and the lines of a text.
 
-    pub use crate::error::{BufferTooSmall, InvalidField, WriteError};
+    pub use crate::wire::encode::BufferTooSmall;
+    pub use crate::wire::field::InvalidField;
     pub use crate::wire::line::{Lines, lines};
+    pub use crate::wire::writer::WriteError;
 }
 
 // One event stream, sending.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use sse_proto::{Event, EventId, EventType, Frame, to_bytes};
+use sse_proto::{Event, EventId, EventType, Frame};
 
 #[test]
 fn an_id_is_made_of_every_unsigned_integer() {
@@ -28,7 +28,7 @@ fn an_id_is_made_of_every_unsigned_integer() {
         assert_eq!(id.to_str(), *digits);
         assert_eq!(id.to_string(), digits);
         let event = Event::block().with_id(id);
-        assert_eq!(to_bytes(&event), format!("id: {digits}\n\n"));
+        assert_eq!(event.to_bytes(), format!("id: {digits}\n\n"));
         assert_eq!(Frame::new(&event).id(), Some(&*digits));
     }
 }
@@ -83,7 +83,7 @@ fn every_field_at_once_in_the_order_of_the_wire() {
         .with_id(EventId::from_static("i"))
         .with_reconnection_time(std::time::Duration::from_nanos(1));
     assert_eq!(
-        to_bytes(&event),
+        event.to_bytes(),
         ": c\nevent: t\nid: i\nretry: 1\ndata: d\ndata: \n\n"
     );
 }

@@ -90,7 +90,7 @@ fn an_id_that_is_none_gets_400() {
 #[test]
 fn each_cause_of_a_refusal_is_told_once() {
     let invalid = last_event_id(Some(b"1\0")).unwrap_err();
-    let error = RequestError::from(invalid);
+    let error = RequestError::from(invalid.clone());
     assert_eq!(error.to_string(), invalid.to_string());
     let cause = error.source().expect("the field").to_string();
     assert_eq!(cause, invalid.source().expect("the field").to_string());

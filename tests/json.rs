@@ -3,7 +3,7 @@
 use serde::ser::{Error, Serialize, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 use sse_proto::deps::bytes::BytesMut;
-use sse_proto::{Event, EventWriter, Frame, to_bytes};
+use sse_proto::{Event, EventWriter};
 
 /// Writes two elements and then fails.
 struct Fails;
@@ -21,13 +21,13 @@ impl Serialize for Fails {
 fn raw_json_with_newlines_arrives_as_several_lines() {
     let raw = RawValue::from_string("{\r\n\t\"a\":\n1}".to_owned()).unwrap();
     let event = Event::json(&raw).unwrap();
-    assert_eq!(to_bytes(&event), "data: {\ndata: \t\"a\":\ndata: 1}\n\n");
+    assert_eq!(event.to_bytes(), "data: {\ndata: \t\"a\":\ndata: 1}\n\n");
 }
 
 #[test]
 fn newlines_in_strings_stay_escaped() {
     let event = Event::json("a\nb\rc\u{2028}").unwrap();
-    assert_eq!(to_bytes(&event), "data: \"a\\nb\\rc\u{2028}\"\n\n");
+    assert_eq!(event.to_bytes(), "data: \"a\\nb\\rc\u{2028}\"\n\n");
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn a_formatter_that_writes_no_utf8_is_an_error() {
 fn written_json_is_the_same_as_serialized_json() {
     let value =
         serde_json::json!({"text": "é\n😀", "list": [1, 2.5, null], "s": "x".repeat(10_000)});
-    let mut writer = Frame::writer(&Event::block().with_id(3_u8));
+    let mut writer = EventWriter::for_frame(&Event::block().with_id(3_u8));
     writer.json(&value).unwrap();
     let event = Event::json(&value).unwrap().with_id(3_u8);
-    assert_eq!(writer.into_frame().unwrap().as_bytes(), to_bytes(&event));
+    assert_eq!(writer.into_frame().unwrap().as_bytes(), event.to_bytes());
 }

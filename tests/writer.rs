@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use sse_proto::deps::bytes::BytesMut;
 use sse_proto::event::WriteError;
-use sse_proto::{Event, EventWriter, Frame};
+use sse_proto::{Event, EventWriter};
 
 #[test]
 fn after_a_failure_every_write_fails_and_nothing_stays() {
@@ -53,7 +53,7 @@ fn a_head_above_the_limit_is_not_written() {
 
 #[test]
 fn text_within_a_character_fails_but_no_text_does_not() {
-    let mut writer = Frame::writer(&Event::block());
+    let mut writer = EventWriter::for_frame(&Event::block());
     writer.write_all(b"\xE2\x82").unwrap();
     writer.write_str("").unwrap();
     writer.write_all(b"\xAC").unwrap();
@@ -62,7 +62,7 @@ fn text_within_a_character_fails_but_no_text_does_not() {
         "data: €\n\n".as_bytes()
     );
 
-    let mut writer = Frame::writer(&Event::block());
+    let mut writer = EventWriter::for_frame(&Event::block());
     writer.write_all(b"ab\xE2\x82").unwrap();
     assert!(writer.write_str("x").is_err());
     assert_eq!(writer.finish(), Err(WriteError::InvalidUtf8 { offset: 2 }));
@@ -77,12 +77,12 @@ fn what_fails_to_format_fails_the_event() {
             Err(fmt::Error)
         }
     }
-    let mut writer = Frame::writer(&Event::block());
+    let mut writer = EventWriter::for_frame(&Event::block());
     assert!(fmt::Write::write_fmt(&mut writer, format_args!("{Half}")).is_err());
-    assert_eq!(writer.into_frame(), Err(WriteError::Aborted));
-    let mut writer = Frame::writer(&Event::block());
+    assert_eq!(writer.into_frame().unwrap_err(), WriteError::Aborted);
+    let mut writer = EventWriter::for_frame(&Event::block());
     assert!(std::io::Write::write_fmt(&mut writer, format_args!("{Half}")).is_err());
-    assert_eq!(writer.into_frame(), Err(WriteError::Aborted));
+    assert_eq!(writer.into_frame().unwrap_err(), WriteError::Aborted);
 }
 
 #[test]
@@ -114,4 +114,31 @@ fn a_serializer_that_panics_fails_the_event() {
     assert!(catch_unwind(AssertUnwindSafe(|| writer.json(&Panics))).is_err());
     assert_eq!(writer.finish().unwrap_err(), WriteError::Aborted);
     assert_eq!(out, "before");
+}
+
+#[test]
+fn an_unwritten_event_has_empty_data_also_from_a_block() {
+    let head = Event::block().with_id(1_u8);
+    let frame = EventWriter::for_frame(&head).into_frame().unwrap();
+    assert_eq!(frame.as_bytes(), b"id: 1\ndata: \n\n");
+    assert_eq!(head.to_bytes(), "id: 1\n\n", "the block itself has none");
+}
+
+#[test]
+fn a_limit_counts_the_head_the_data_and_the_blank_line() {
+    for head in [Event::block().with_id(1_u8), Event::message("a\nb")] {
+        let len = EventWriter::for_frame(&head).into_frame().unwrap().len();
+        for limit in 0..=len {
+            let mut out = BytesMut::from("before");
+            let written = EventWriter::with_limit(&mut out, &head, limit)
+                .finish()
+                .map(drop);
+            let too_large = Err(WriteError::TooLarge { limit });
+            assert_eq!(written, if limit < len { too_large } else { Ok(()) });
+            assert_eq!(
+                out.len(),
+                "before".len() + if limit < len { 0 } else { len }
+            );
+        }
+    }
 }

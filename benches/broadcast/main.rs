@@ -61,7 +61,7 @@ fn publish_to_nobody() {
                 if buffer.len() > 60 * 1024 {
                     buffer.clear();
                 }
-                sse_proto::encode(&event, &mut buffer);
+                event.encode(&mut buffer);
             }),
             Candidate::new(Role::Ours, "Frame::new", || Frame::new(&event)),
             Candidate::new(Role::Ours, "publish, no id", || without.publish(&event)),

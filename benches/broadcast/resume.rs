@@ -64,7 +64,7 @@ pub(crate) fn find_ids() {
     let mut candidates = Vec::new();
     for (frames, assigning, own) in &logs {
         let mut ask = |name, broadcast: &Broadcast, ids: [String; 8]| {
-            let ids = ids.map(|id| EventId::try_from(id).expect("digits"));
+            let ids = ids.map(|id| EventId::new(id).expect("digits"));
             let broadcast = broadcast.clone();
             let mut next = 0;
             let ask = move || {

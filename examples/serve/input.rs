@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use sse_proto::{Event, EventType, encoded_len};
+use sse_proto::{Event, EventType};
 
 use crate::log::log;
 use crate::publisher::{EVENT_LIMIT, Publisher};
@@ -52,7 +52,7 @@ fn event(line: &[u8], whole: bool) -> Event<'_> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let event = Event::new(LINE, String::from_utf8_lossy(line));
-    if whole && encoded_len(&event) <= EVENT_LIMIT {
+    if whole && event.encoded_len() <= EVENT_LIMIT {
         return event;
     }
     let sent = String::from_utf8_lossy(&line[..line.len().min(SENT_OF_LONG)]);

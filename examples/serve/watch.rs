@@ -81,7 +81,7 @@ pub(crate) async fn cut_when_stuck(target: TargetHandle, polls: Arc<AtomicU64>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sse_proto::{Event, channel, to_bytes};
+    use sse_proto::{Event, channel};
     use std::pin::pin;
 
     #[tokio::test(start_paused = true)]
@@ -93,14 +93,14 @@ mod tests {
         let reads = async {
             let mut watched = pin!(watched);
             let mut bytes = Vec::new();
-            while bytes.len() < to_bytes(&event).len() {
+            while bytes.len() < event.to_bytes().len() {
                 let piece = std::future::poll_fn(|cx| watched.as_mut().poll_next(cx)).await;
                 let piece = piece.expect("it is open");
                 bytes.extend_from_slice(&piece);
                 // The connection takes 2 KiB a second.
                 sleep(Duration::from_millis(piece.len() as u64 / 2)).await;
             }
-            assert_eq!(bytes, to_bytes(&event));
+            assert_eq!(bytes, event.to_bytes());
             assert!(!target.is_closed());
             // Then it reads nothing any more, and is.
             target.closed().await

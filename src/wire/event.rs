@@ -4,29 +4,34 @@ use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+
+use super::encode::{BufferTooSmall, Fields};
 use super::field::{EventId, EventType};
 
-/// An event, or a block of fields that is none.
+/// An event, or a block of fields that dispatches none.
 ///
-/// Borrows what it is made of: building and encoding an event from `&str` allocates nothing.
-/// [`into_owned`](Self::into_owned) gives one that outlives its parts.
+/// Borrows its parts: building and encoding an event from `&str` allocates nothing.
+/// [`into_owned`](Self::into_owned) makes one that outlives its parts.
 ///
-/// An event has data, by default empty, so it is always dispatched at the client. Blocks that are not to be dispatched
-/// (only a reconnection time, only an id, only a comment) begin with [`block`](Self::block).
+/// An event has data, which may be empty, so a client always dispatches it. A block that must not be
+/// dispatched (a reconnection time, an id or a comment alone) begins with [`block`](Self::block).
+/// Data can be replaced but not removed.
 ///
-/// Data and comments hold any text. What changes on the way to the client is this and nothing else:
-/// CR and CRLF in data arrive as LF, an explicit type `message` arrives as no type would, and a
-/// reconnection time arrives in whole milliseconds, rounded up, [`u64::MAX`] of them at most.
+/// Data and comments hold any text. On the way to the client, CR and CRLF in data become LF, an
+/// explicit type `message` becomes no type, and a reconnection time is rounded up to whole
+/// milliseconds, at most [`u64::MAX`] of them. Nothing else changes.
 ///
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{Event, EventType, to_bytes};
+/// use sse_proto::{Event, EventType};
 ///
 /// let event = Event::new(EventType::from_static("tick"), "12:00\n12:01").with_id(7_u32);
-/// assert_eq!(to_bytes(&event), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
+/// assert_eq!(event.to_bytes(), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[doc(alias = "sse")]
+#[derive(Clone, PartialEq)]
 pub struct Event<'a> {
     event_type: Option<EventType<'a>>,
     id: Option<EventId<'a>>,
@@ -37,7 +42,7 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Makes an event without a type: it arrives as `message`.
+    /// Makes an event without a type, which arrives as `message`.
     #[inline]
     pub fn message(data: impl Into<Cow<'a, str>>) -> Self {
         Self {
@@ -46,7 +51,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Makes an event with a type. Its data may be empty; it is dispatched all the same.
+    /// Makes an event with a type. Empty data is dispatched, too.
     #[inline]
     pub fn new(event_type: EventType<'a>, data: impl Into<Cow<'a, str>>) -> Self {
         Self {
@@ -55,20 +60,20 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Makes a block without data, which dispatches nothing at the client.
+    /// Makes a block without data, for which a client dispatches nothing.
     ///
-    /// Its id and its reconnection time count there all the same; a comment keeps the connection
-    /// busy; a type has no effect. Local listeners do not see it. A block with nothing in it is a
+    /// The client still takes its id and its reconnection time. A comment keeps the connection busy,
+    /// a type has no effect. Local listeners do not see a block. A block with nothing in it is a
     /// single blank line.
     ///
     /// # Examples
     ///
     /// ```
     /// use core::time::Duration;
-    /// use sse_proto::{Event, to_bytes};
+    /// use sse_proto::Event;
     ///
     /// let block = Event::block().with_reconnection_time(Duration::from_secs(3));
-    /// assert_eq!(to_bytes(&block), "retry: 3000\n\n");
+    /// assert_eq!(block.to_bytes(), "retry: 3000\n\n");
     /// ```
     #[inline]
     pub const fn block() -> Self {
@@ -82,14 +87,72 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// Makes an event whose data is `value` as compact JSON.
+    ///
+    /// [`with_event_type`](Self::with_event_type) gives it a type. For JSON that is too large to be
+    /// held twice, use [`EventWriter::json`](crate::EventWriter::json).
+    ///
+    /// # Errors
+    ///
+    /// If the serializer of `value` fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Event;
+    ///
+    /// let event = Event::json(&[1, 2, 3])?;
+    /// assert_eq!(event.data(), Some("[1,2,3]"));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        Self::json_with(value, serde_json::ser::CompactFormatter)
+    }
+
+    /// Makes an event whose data is `value` as JSON in a layout of your choice.
+    ///
+    /// Each line of the JSON travels in a `data` field of its own, with its indentation.
+    ///
+    /// # Errors
+    ///
+    /// If the serializer of `value` fails, or the formatter writes bytes that are not UTF-8.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::ser::PrettyFormatter;
+    /// use sse_proto::Event;
+    ///
+    /// let event = Event::json_with(&[1], PrettyFormatter::with_indent(b"  "))?;
+    /// assert_eq!(event.to_bytes(), "data: [\ndata:   1\ndata: ]\n\n");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn json_with<T, F>(value: &T, formatter: F) -> Result<Self, serde_json::Error>
+    where
+        T: serde::Serialize + ?Sized,
+        F: serde_json::ser::Formatter,
+    {
+        let mut json = alloc::vec::Vec::with_capacity(128);
+        let mut serializer = serde_json::Serializer::with_formatter(&mut json, formatter);
+        value.serialize(&mut serializer)?;
+        let data = alloc::string::String::from_utf8(json).map_err(serde::ser::Error::custom)?;
+        Ok(Self::message(data))
+    }
+
     /// Sets the event type.
+    #[doc(alias = "name")]
+    #[doc(alias = "kind")]
     #[inline]
     pub fn with_event_type(mut self, event_type: EventType<'a>) -> Self {
         self.event_type = Some(event_type);
         self
     }
 
-    /// Sets the id: what the client sends back as `Last-Event-ID` when it reconnects.
+    /// Sets the id. A client sends it back as `Last-Event-ID` when it reconnects.
+    #[doc(alias = "cursor")]
+    #[doc(alias = "offset")]
     #[inline]
     pub fn with_id(mut self, id: impl Into<EventId<'a>>) -> Self {
         self.id = Some(id.into());
@@ -98,16 +161,19 @@ impl<'a> Event<'a> {
 
     /// Sets how long the client waits before it reconnects, from this block on.
     ///
-    /// Travels as whole milliseconds, rounded up, [`u64::MAX`] of them at most. Browsers keep it in
-    /// a timer of 32 bits: stay below 24 days.
+    /// Travels as whole milliseconds, rounded up, at most [`u64::MAX`] of them. Browsers keep it in
+    /// a timer of 32 bits, so stay below 24 days.
+    #[doc(alias = "retry")]
     #[inline]
     pub fn with_reconnection_time(mut self, time: Duration) -> Self {
         self.reconnection_time = Some(time);
         self
     }
 
-    /// Sets the comment, which stands before the fields. Clients ignore it; every line of it
+    /// Sets the comment, which stands before the fields. Clients ignore it. Each of its lines
     /// travels as a comment of its own.
+    #[doc(alias = "ping")]
+    #[doc(alias = "heartbeat")]
     #[inline]
     pub fn with_comment(mut self, text: impl Into<Cow<'a, str>>) -> Self {
         self.comment = Some(text.into());
@@ -115,13 +181,15 @@ impl<'a> Event<'a> {
     }
 
     /// Sets the data. A block becomes an event.
+    #[doc(alias = "payload")]
+    #[doc(alias = "body")]
     #[inline]
     pub fn with_data(mut self, data: impl Into<Cow<'a, str>>) -> Self {
         self.data = Some(data.into());
         self
     }
 
-    /// Sets whether a local listener may cancel the event; without a call, it may.
+    /// Sets whether a local listener may cancel the event; the default is `true`.
     #[inline]
     pub fn with_cancelable(mut self, cancelable: bool) -> Self {
         self.cancelable = cancelable;
@@ -129,6 +197,8 @@ impl<'a> Event<'a> {
     }
 
     /// Returns the event type; `None` stands for `message`.
+    #[doc(alias = "name")]
+    #[doc(alias = "kind")]
     #[inline]
     pub fn event_type(&self) -> Option<&EventType<'a>> {
         self.event_type.as_ref()
@@ -141,6 +211,7 @@ impl<'a> Event<'a> {
     }
 
     /// Returns the reconnection time, as it was set.
+    #[doc(alias = "retry")]
     #[inline]
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.reconnection_time
@@ -152,7 +223,9 @@ impl<'a> Event<'a> {
         self.comment.as_deref()
     }
 
-    /// Returns the data; `None` for a [`block`](Self::block), which dispatches nothing.
+    /// Returns the data; `None` for a [`block`](Self::block).
+    #[doc(alias = "payload")]
+    #[doc(alias = "body")]
     #[inline]
     pub fn data(&self) -> Option<&str> {
         self.data.as_deref()
@@ -164,7 +237,7 @@ impl<'a> Event<'a> {
         self.cancelable
     }
 
-    /// Takes all parts into memory of the event's own, unless they are there already.
+    /// Copies all borrowed parts into memory of their own.
     pub fn into_owned(self) -> Event<'static> {
         let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         Event {
@@ -176,10 +249,94 @@ impl<'a> Event<'a> {
             cancelable: self.cancelable,
         }
     }
+
+    /// Returns the event's bytes on the wire, in one exact allocation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Event;
+    ///
+    /// assert_eq!(Event::message("hi").to_bytes(), "data: hi\n\n");
+    /// ```
+    #[inline]
+    pub fn to_bytes(&self) -> Bytes {
+        let fields = self.fields();
+        fields.write_to_bytes(fields.measure())
+    }
+
+    /// Appends the event's bytes to a buffer. Allocates nothing if the buffer has the room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use sse_proto::Event;
+    ///
+    /// let mut out = BytesMut::new();
+    /// Event::message("first").encode(&mut out);
+    /// Event::message("second\r\nline").encode(&mut out);
+    /// assert_eq!(out, "data: first\n\ndata: second\ndata: line\n\n");
+    /// ```
+    #[inline]
+    pub fn encode(&self, out: &mut BytesMut) {
+        self.fields().append(out);
+    }
+
+    /// Writes the event's bytes to the front of a slice and returns how many there are. Allocates
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the slice is too short. Nothing is written then, and the error has the length needed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Event;
+    ///
+    /// let event = Event::message("hi");
+    /// let mut buffer = [0; 32];
+    /// let len = event.encode_to_slice(&mut buffer)?;
+    /// assert_eq!(&buffer[..len], b"data: hi\n\n");
+    ///
+    /// let error = event.encode_to_slice(&mut buffer[..4]).unwrap_err();
+    /// assert_eq!(error.needed(), 10);
+    /// # Ok::<(), sse_proto::event::BufferTooSmall>(())
+    /// ```
+    #[inline]
+    pub fn encode_to_slice(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        self.fields().write_to_slice(out)
+    }
+
+    /// Returns the exact number of bytes that the event takes on the wire.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Event;
+    ///
+    /// assert_eq!(Event::message("a\nb").encoded_len(), "data: a\ndata: b\n\n".len());
+    /// ```
+    #[inline]
+    pub fn encoded_len(&self) -> usize {
+        self.fields().measure().len
+    }
+
+    #[inline]
+    pub(crate) fn fields(&self) -> Fields<'_> {
+        Fields {
+            comment: self.comment(),
+            event_type: self.event_type.as_ref().map(EventType::as_str),
+            id: self.id.as_ref().map(EventId::text),
+            reconnection_time: self.reconnection_time,
+            data: self.data(),
+        }
+    }
 }
 
-/// Shows the fields, and of data and comment only their lengths in bytes: they may be large or
-/// secret.
+/// Shows the fields. Data and comment may be large or secret, so only their lengths are shown, in
+/// bytes.
 impl fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")

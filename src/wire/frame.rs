@@ -5,13 +5,13 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
-use super::encode::{self, Parts, Places};
+use super::encode::FieldRanges;
 use super::event::Event;
 
-/// An encoded event: its bytes, and what queues and logs need to know of it.
+/// An encoded event: its bytes, its event type and its id.
 ///
-/// Encoded once, it goes to any number of targets; a clone shares the bytes and costs one atomic
-/// increment.
+/// It is encoded once and goes to any number of targets. A clone shares the bytes and costs one
+/// atomic increment. [`EventWriter`](crate::EventWriter) makes a frame of data that comes in pieces.
 ///
 /// # Examples
 ///
@@ -23,21 +23,21 @@ use super::event::Event;
 /// assert_eq!(frame.id(), Some("7"));
 /// assert_eq!(frame.event_type(), None);
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Frame {
     bytes: Bytes,
-    // Places and not texts: a clone copies nothing.
-    places: Places,
+    // Ranges and no texts, so that a clone copies nothing.
+    ranges: FieldRanges,
 }
 
 impl Frame {
     /// Encodes an event, in one exact allocation.
     pub fn new(event: &Event<'_>) -> Self {
-        Self::of_encoded(encode::to_bytes(event), Places::of(&Parts::of(event)))
+        Self::of_encoded(event.to_bytes(), FieldRanges::of(&event.fields()))
     }
 
-    pub(crate) fn of_encoded(bytes: Bytes, places: Places) -> Self {
-        Self { bytes, places }
+    pub(crate) fn of_encoded(bytes: Bytes, ranges: FieldRanges) -> Self {
+        Self { bytes, ranges }
     }
 
     /// Returns the bytes on the wire.
@@ -50,20 +50,22 @@ impl Frame {
         self.bytes
     }
 
-    /// Returns the number of bytes on the wire; at least 1.
+    /// Returns the number of bytes on the wire, at least 1.
     #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Returns the event type; `None` stands for `message`.
+    #[doc(alias = "name")]
     pub fn event_type(&self) -> Option<&str> {
-        self.text(self.places.event_type.as_ref())
+        self.text(self.ranges.event_type.as_ref())
     }
 
     /// Returns the id.
+    #[doc(alias = "cursor")]
     pub fn id(&self) -> Option<&str> {
-        self.text(self.places.id.as_ref())
+        self.text(self.ranges.id.as_ref())
     }
 
     pub(crate) fn bytes(&self) -> &Bytes {
@@ -71,16 +73,16 @@ impl Frame {
     }
 
     #[cfg(feature = "std")]
-    pub(crate) fn places(&self) -> &Places {
-        &self.places
+    pub(crate) fn ranges(&self) -> &FieldRanges {
+        &self.ranges
     }
 
-    fn text(&self, place: Option<&Range<usize>>) -> Option<&str> {
-        core::str::from_utf8(self.bytes.get(place?.clone())?).ok()
+    fn text(&self, range: Option<&Range<usize>>) -> Option<&str> {
+        core::str::from_utf8(self.bytes.get(range?.clone())?).ok()
     }
 }
 
-/// Shows the event type, the id and the length; not the data.
+/// Shows the event type, the id and the length, and not the data.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")
@@ -88,11 +90,5 @@ impl fmt::Debug for Frame {
             .field("id", &self.id())
             .field("len", &self.len())
             .finish()
-    }
-}
-
-impl From<&Event<'_>> for Frame {
-    fn from(event: &Event<'_>) -> Self {
-        Self::new(event)
     }
 }

@@ -1,33 +1,34 @@
-//! Events whose data is too large, or made too late, to be one text in memory.
+//! Events whose data comes in pieces.
 
 use core::borrow::BorrowMut;
+use core::error::Error;
 use core::fmt;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
-use super::encode::{self, Parts, Places};
+use super::encode::{self, FieldRanges};
 use super::event::Event;
 use super::frame::Frame;
 use super::line::{Span, Splitter};
-use super::utf8::Utf8Pieces;
-use crate::error::WriteError;
 
-/// Writes one event whose data comes in pieces.
+/// Writes one event whose data comes in pieces: data that is too large, or made too late, to be one
+/// text in memory.
 ///
-/// The head (comment, type, id, reconnection time) is written first, then the data, split into
-/// lines as it comes: a CRLF is one end-of-line even when its halves come in two pieces. Text
-/// pieces come through [`core::fmt::Write`]; with the feature `std`, bytes through
-/// [`std::io::Write`](#impl-Write-for-EventWriter<B>) (UTF-8, whose characters may be cut between
-/// two writes); with `json`, values through its method `json`.
+/// The head (comment, type, id, reconnection time) is written first. Then the data is split into
+/// lines as it comes: a CRLF is one end-of-line even if its halves come in two pieces. Text comes
+/// through [`core::fmt::Write`]. With the feature `std`, bytes come through
+/// [`std::io::Write`](#impl-Write-for-EventWriter<B>): UTF-8, whose characters may be cut between two
+/// writes. With `json`, values come through the method `json`. If both `Write` traits are in scope,
+/// name the one that `write!` uses: `fmt::Write::write_fmt(&mut writer, format_args!(…))`.
 ///
-/// [`finish`](Self::finish) makes it an event. Dropped before that, or after a failure, it takes
-/// back all that it wrote: the buffer is as it was. (Forgotten with [`core::mem::forget`], it takes
-/// nothing back: what it wrote is an event without an end then.) With both `Write` traits in scope,
-/// name the one that `write!` is to use: `fmt::Write::write_fmt(&mut writer, format_args!(…))`.
+/// [`finish`](Self::finish) ends the event. It always has data: if nothing is written, the data is
+/// empty, also if `head` is a [`block`](Event::block). A writer that is dropped before, or that
+/// failed, truncates the buffer to what it held before. A writer that is forgotten with
+/// [`core::mem::forget`] leaves an event without an end in it.
 ///
-/// It writes into a buffer that it borrows, or into one of its own whose event becomes a
-/// [`Frame`]. Local listeners do not see what is written this way: there is no [`Event`] to show
-/// them.
+/// The writer appends to a buffer that it borrows, or [to one of its own](Self::for_frame), whose
+/// event becomes a [`Frame`]. Local listeners do not see an event that is written this way, because
+/// there is no [`Event`] to show them.
 ///
 /// # Examples
 ///
@@ -51,50 +52,74 @@ use crate::error::WriteError;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct EventWriter<B: BorrowMut<BytesMut> = BytesMut> {
-    // `None` only once the event is finished.
-    out: Option<B>,
-    start: usize,
+    out: Unfinished<B>,
     limit: usize,
-    places: Places,
+    ranges: FieldRanges,
     splitter: Splitter,
     utf8: Utf8Pieces,
     failure: Option<WriteError>,
-    /// A value is being serialized: if it never ends, neither did the event.
+    /// Set while a value is serialized. A serializer that panics leaves it set.
     #[cfg(feature = "json")]
     in_value: bool,
 }
 
-impl<B: BorrowMut<BytesMut>> EventWriter<B> {
-    /// Starts an event at the end of a buffer.
+impl EventWriter<BytesMut> {
+    /// Starts an event in a buffer of its own; [`into_frame`](Self::into_frame) ends it.
+    pub fn for_frame(head: &Event<'_>) -> Self {
+        Self::new(BytesMut::new(), head)
+    }
+
+    /// Ends the event and returns it as a frame.
     ///
-    /// Data that `head` has is the beginning of the data.
+    /// The frame holds at most a sixteenth more memory than its bytes. If the buffer is larger, the
+    /// bytes are copied once.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish).
+    pub fn into_frame(self) -> Result<Frame, WriteError> {
+        let ranges = self.ranges.clone();
+        let start = self.out.start;
+        let mut buffer = self.finish()?;
+        let event = buffer.split_off(start);
+        let spare = event.capacity() - event.len();
+        let bytes = if start > 0 || spare > event.len() / 16 {
+            Bytes::copy_from_slice(&event)
+        } else {
+            event.freeze()
+        };
+        Ok(Frame::of_encoded(bytes, ranges))
+    }
+}
+
+impl<B: BorrowMut<BytesMut>> EventWriter<B> {
+    /// Starts an event at the end of a buffer. Data of `head` becomes the beginning of the data.
     pub fn new(out: B, head: &Event<'_>) -> Self {
         Self::with_limit(out, head, usize::MAX)
     }
 
-    /// Starts an event that may take `limit` bytes on the wire, the head and the blank line
-    /// included. The write that would pass the limit fails, and the event with it.
-    pub fn with_limit(mut out: B, head: &Event<'_>, limit: usize) -> Self {
-        let buffer = out.borrow_mut();
-        let start = buffer.len();
-        let parts = Parts::of(head);
-        let too_large = parts.measure().len > limit;
-        if !too_large {
-            encode::open_data(&parts, buffer);
-        }
+    /// Starts an event that may take `limit` bytes on the wire, with its head and its blank line.
+    ///
+    /// The write that would pass the limit fails, and the event with it.
+    pub fn with_limit(out: B, head: &Event<'_>, limit: usize) -> Self {
+        let fields = head.fields().with_some_data();
         let mut writer = Self {
-            out: Some(out),
-            start,
+            out: Unfinished::new(out),
             limit,
-            places: Places::of(&parts),
+            ranges: FieldRanges::of(&fields),
             splitter: Splitter::default(),
             utf8: Utf8Pieces::default(),
-            failure: too_large.then_some(WriteError::TooLarge { limit }),
+            failure: None,
             #[cfg(feature = "json")]
             in_value: false,
         };
-        // A failure is kept for `finish`, which tells it.
-        let _ = writer.write_text(head.data().unwrap_or_default());
+        if fields.measure().len > limit {
+            writer.fail(WriteError::TooLarge { limit });
+        } else if let Some(buffer) = writer.out.buffer() {
+            fields.open_data(buffer);
+        }
+        // `finish` returns the failure.
+        let _ = writer.write_text(fields.data.unwrap_or_default());
         writer
     }
 
@@ -102,37 +127,34 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     ///
     /// # Errors
     ///
-    /// When a write failed before, or the last one ended within a character. All that was written
-    /// is taken back then.
+    /// If a write failed, or the last one ended within a character. The buffer is truncated to what
+    /// it held before.
     pub fn finish(mut self) -> Result<B, WriteError> {
-        if let Some(offset) = self.utf8.unfinished() {
-            self.fail(WriteError::InvalidUtf8 { offset });
-        }
+        self.end_character();
         #[cfg(feature = "json")]
         if self.in_value {
             self.fail(WriteError::Aborted);
         }
-        if let Some(failure) = self.failure {
-            return Err(failure);
+        match self.failure.take() {
+            Some(failure) => Err(failure),
+            // Each write left room for the end.
+            None => self.out.finish(encode::BLANK).ok_or(WriteError::Aborted),
         }
-        // What each write left room for.
-        self.buffer(|buffer| buffer.extend_from_slice(encode::end_block()));
-        self.out.take().ok_or(WriteError::Aborted)
     }
 
-    /// Makes `value` the next piece of the data, as compact JSON, without holding it as a text.
+    /// Writes `value` as the next piece of the data, as compact JSON, without holding it as a text.
     ///
     /// # Errors
     ///
-    /// What the serializer of `value` returns, or a [`WriteError`] within it. The event fails with
-    /// it, since a part of the value may have been written; with a panic, too.
+    /// If the serializer of `value` fails, or a write within it. The event fails, too, because a part
+    /// of the value may have been written. A serializer that panics also fails the event.
     ///
     /// # Examples
     ///
     /// ```
-    /// use sse_proto::{Event, Frame};
+    /// use sse_proto::{Event, EventWriter};
     ///
-    /// let mut writer = Frame::writer(&Event::block());
+    /// let mut writer = EventWriter::for_frame(&Event::block());
     /// writer.json(&["a", "b"])?;
     /// assert_eq!(writer.into_frame()?.as_bytes(), b"data: [\"a\",\"b\"]\n\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -144,7 +166,6 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     ) -> Result<(), serde_json::Error> {
         self.in_value = true;
         let result = serde_json::to_writer(&mut *self, value);
-        // A serializer that panics never comes here.
         self.in_value = false;
         if result.is_err() {
             self.fail(WriteError::Aborted);
@@ -153,122 +174,66 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     }
 
     fn write_text(&mut self, text: &str) -> Result<(), WriteError> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
-        let Self {
-            out: Some(out),
-            start,
-            limit,
-            splitter,
-            ..
-        } = self
-        else {
-            return Err(WriteError::Aborted);
-        };
-        let buffer = out.borrow_mut();
+        self.check()?;
+        let limit = self.limit;
         let most = limit
-            .saturating_sub(encode::end_block().len())
-            .saturating_add(*start);
+            .saturating_sub(encode::BLANK.len())
+            .saturating_add(self.out.start);
+        let buffer = self.out.buffer().ok_or(WriteError::Aborted)?;
         let mut put = |bytes: &[u8]| {
             if buffer.len() + bytes.len() > most {
-                return Err(WriteError::TooLarge { limit: *limit });
+                return Err(WriteError::TooLarge { limit });
             }
             buffer.extend_from_slice(bytes);
             Ok(())
         };
-        // The head alone may be too large.
-        let written = put(b"").and_then(|()| {
-            splitter.split(text.as_bytes(), |span| match span {
-                Span::Text { from, len } => put(&from[..len]),
-                Span::End => put(encode::next_line()),
-            })
+        let written = self.splitter.split(text.as_bytes(), |span| match span {
+            Span::Text { from, len } => put(&from[..len]),
+            Span::End => put(encode::DATA),
         });
         written.map_err(|failure| self.fail(failure))
     }
 
     #[cfg(feature = "std")]
     fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
+        self.check()?;
         let mut utf8 = core::mem::take(&mut self.utf8);
         let written = utf8.split(bytes, |text| self.write_text(text));
         self.utf8 = utf8;
-        match written {
-            Ok(()) => Ok(()),
-            Err(failure) => Err(self.fail(failure)),
+        written.map_err(|failure| self.fail(failure))
+    }
+
+    fn check(&self) -> Result<(), WriteError> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// Fails the event if a write ended within a character.
+    fn end_character(&mut self) {
+        if let Some(offset) = self.utf8.unfinished() {
+            self.fail(WriteError::InvalidUtf8 { offset });
         }
     }
 
-    /// Takes back all that was written; the first failure is the one that is told.
+    /// Truncates the buffer. Keeps and returns the first failure.
     fn fail(&mut self, failure: WriteError) -> WriteError {
-        let start = self.start;
-        self.buffer(|buffer| buffer.truncate(start));
-        *self.failure.get_or_insert(failure)
-    }
-
-    fn buffer(&mut self, work: impl FnOnce(&mut BytesMut)) {
-        if let Some(out) = &mut self.out {
-            work(out.borrow_mut());
-        }
-    }
-}
-
-impl Frame {
-    /// Starts a frame whose data comes in pieces;
-    /// [`into_frame`](EventWriter::into_frame) ends it.
-    pub fn writer(head: &Event<'_>) -> EventWriter {
-        EventWriter::new(BytesMut::new(), head)
-    }
-}
-
-impl EventWriter<BytesMut> {
-    /// Ends the event and returns it as a frame.
-    ///
-    /// The frame holds at most a sixteenth more memory than its bytes; where the buffer has grown
-    /// beyond that, they are copied once.
-    ///
-    /// # Errors
-    ///
-    /// As [`finish`](Self::finish).
-    pub fn into_frame(self) -> Result<Frame, WriteError> {
-        let places = self.places.clone();
-        let start = self.start;
-        let mut buffer = self.finish()?;
-        let event = buffer.split_off(start);
-        let spare = event.capacity() - event.len();
-        let bytes = if start > 0 || spare > event.len() / 16 {
-            bytes::Bytes::copy_from_slice(&event)
-        } else {
-            event.freeze()
-        };
-        Ok(Frame::of_encoded(bytes, places))
-    }
-}
-
-impl<B: BorrowMut<BytesMut>> Drop for EventWriter<B> {
-    fn drop(&mut self) {
-        let start = self.start;
-        self.buffer(|buffer| buffer.truncate(start));
+        self.out.truncate();
+        self.failure.get_or_insert(failure).clone()
     }
 }
 
 impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
-    /// Fails when the limit would be passed, or after a failure; [`EventWriter::finish`] tells
-    /// which.
+    /// Fails if the event would pass the limit, and after a failure. [`EventWriter::finish`] returns
+    /// the reason.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if text.is_empty() {
             return Ok(());
         }
-        if let Some(offset) = self.utf8.unfinished() {
-            self.fail(WriteError::InvalidUtf8 { offset });
-        }
+        self.end_character();
         self.utf8.skip(text.len());
         self.write_text(text).map_err(|_| fmt::Error)
     }
 
-    /// Fails also when what is formatted fails, and the event with it.
+    /// Fails, and fails the event, also if a formatted value fails.
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> fmt::Result {
         let result = fmt::write(self, arguments);
         if result.is_err() {
@@ -278,7 +243,7 @@ impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
     }
 }
 
-/// Takes UTF-8, whose characters may be cut between two writes. Always takes all bytes or fails.
+/// Takes UTF-8, whose characters may be cut between two writes. Takes all bytes or fails.
 #[cfg(feature = "std")]
 impl<B: BorrowMut<BytesMut>> std::io::Write for EventWriter<B> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -292,11 +257,10 @@ impl<B: BorrowMut<BytesMut>> std::io::Write for EventWriter<B> {
         }
     }
 
-    /// As that of [`core::fmt::Write`].
+    /// As the method of [`core::fmt::Write`].
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> std::io::Result<()> {
-        fmt::Write::write_fmt(self, arguments).map_err(|fmt::Error| {
-            std::io::Error::other(self.failure.unwrap_or(WriteError::Aborted))
-        })
+        fmt::Write::write_fmt(self, arguments)
+            .map_err(|fmt::Error| std::io::Error::other(self.fail(WriteError::Aborted)))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -310,5 +274,142 @@ impl<B: BorrowMut<BytesMut>> fmt::Debug for EventWriter<B> {
             .field("limit", &self.limit)
             .field("failure", &self.failure)
             .finish_non_exhaustive()
+    }
+}
+
+/// The reason why an [`EventWriter`](crate::EventWriter) cannot finish its event.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The event would take more bytes on the wire than the writer's limit.
+    TooLarge {
+        /// The limit that the writer was given.
+        limit: usize,
+    },
+    /// The bytes written are not UTF-8.
+    InvalidUtf8 {
+        /// The place of the first bad byte, counted from the start of what was written as data.
+        offset: usize,
+    },
+    /// The source of the data failed between its pieces, for example a serializer.
+    Aborted,
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { limit } => write!(f, "the event takes more than {limit} bytes"),
+            Self::InvalidUtf8 { offset } => write!(f, "the data is not UTF-8 at byte {offset}"),
+            Self::Aborted => f.write_str("the source of the data failed"),
+        }
+    }
+}
+
+impl Error for WriteError {}
+
+/// A buffer and the place where an unfinished event starts in it. Dropping it truncates the buffer.
+struct Unfinished<B: BorrowMut<BytesMut>> {
+    /// `None` once the event is finished.
+    buffer: Option<B>,
+    start: usize,
+}
+
+impl<B: BorrowMut<BytesMut>> Unfinished<B> {
+    fn new(buffer: B) -> Self {
+        Self {
+            start: buffer.borrow().len(),
+            buffer: Some(buffer),
+        }
+    }
+
+    fn buffer(&mut self) -> Option<&mut BytesMut> {
+        self.buffer.as_mut().map(B::borrow_mut)
+    }
+
+    fn finish(&mut self, end: &[u8]) -> Option<B> {
+        self.buffer()?.extend_from_slice(end);
+        self.buffer.take()
+    }
+
+    fn truncate(&mut self) {
+        let start = self.start;
+        if let Some(buffer) = self.buffer() {
+            buffer.truncate(start);
+        }
+    }
+}
+
+impl<B: BorrowMut<BytesMut>> Drop for Unfinished<B> {
+    fn drop(&mut self) {
+        self.truncate();
+    }
+}
+
+/// Turns bytes into text if characters may be cut between two pieces. Holds at most the three bytes
+/// of an unfinished character.
+#[derive(Clone, Copy, Debug, Default)]
+struct Utf8Pieces {
+    #[cfg(feature = "std")]
+    held: [u8; 4],
+    held_len: usize,
+    /// The number of bytes of complete characters so far.
+    passed: usize,
+}
+
+impl Utf8Pieces {
+    /// Hands the text in `bytes` to `each`, after the bytes that were held.
+    #[cfg(feature = "std")]
+    fn split(
+        &mut self,
+        mut bytes: &[u8],
+        mut each: impl FnMut(&str) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        if self.held_len > 0 {
+            // Four bytes begin with a complete character or an invalid one.
+            let taken = bytes.len().min(self.held.len() - self.held_len);
+            let filled = self.held_len + taken;
+            self.held[self.held_len..filled].copy_from_slice(&bytes[..taken]);
+            let held = self.held;
+            let (text, _) = self.take_text(&held[..filled])?;
+            if text.is_empty() {
+                self.held_len = filled;
+                return Ok(());
+            }
+            bytes = &bytes[text.len() - self.held_len..];
+            each(text)?;
+        }
+        let (text, unfinished) = self.take_text(bytes)?;
+        self.held_len = unfinished.len();
+        self.held[..unfinished.len()].copy_from_slice(unfinished);
+        each(text)
+    }
+
+    /// Splits bytes into text and an unfinished character.
+    #[cfg(feature = "std")]
+    fn take_text<'b>(&mut self, bytes: &'b [u8]) -> Result<(&'b str, &'b [u8]), WriteError> {
+        let error = match core::str::from_utf8(bytes) {
+            Ok(text) => {
+                self.passed += text.len();
+                return Ok((text, &[]));
+            }
+            Err(error) => error,
+        };
+        let (valid, rest) = bytes.split_at(error.valid_up_to());
+        self.passed += valid.len();
+        if error.error_len().is_some() {
+            let offset = self.passed;
+            return Err(WriteError::InvalidUtf8 { offset });
+        }
+        Ok((core::str::from_utf8(valid).unwrap_or_default(), rest))
+    }
+
+    /// Returns the offset of the character that is not complete yet, if there is one.
+    fn unfinished(&self) -> Option<usize> {
+        (self.held_len > 0).then_some(self.passed)
+    }
+
+    /// Counts text that was not written as bytes.
+    fn skip(&mut self, len: usize) {
+        self.passed += len;
     }
 }

@@ -210,7 +210,7 @@ fn a_body_goes_where_its_stream_goes() {
     assert!(has!(Body<NoSend>: http_body::Body));
 
     assert_eq!(auto_traits!(RequestError), ALL);
-    assert!(has!(RequestError: std::error::Error) && has!(RequestError: Copy));
+    assert!(has!(RequestError: std::error::Error) && has!(RequestError: Clone));
     assert!(size_of::<RequestError>() <= 16);
     // Behind a server's own, this is what a connection that is idle takes for its body.
     assert!(size_of::<Body<EventStream>>() <= 40);

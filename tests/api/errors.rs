@@ -38,12 +38,12 @@ fn an_event_that_is_not_published_says_why() {
 }
 
 #[test]
-fn errors_are_errors_and_copies() {
-    assert!(has!(InvalidField: std::error::Error) && has!(InvalidField: Copy));
-    assert!(has!(BufferTooSmall: std::error::Error) && has!(BufferTooSmall: Copy));
-    assert!(has!(WriteError: std::error::Error) && has!(WriteError: Copy));
+fn errors_are_errors_and_clones() {
+    assert!(has!(InvalidField: std::error::Error) && has!(InvalidField: Clone));
+    assert!(has!(BufferTooSmall: std::error::Error) && has!(BufferTooSmall: Clone));
+    assert!(has!(WriteError: std::error::Error) && has!(WriteError: Clone));
     assert!(has!(DispatchError: std::error::Error) && has!(DispatchError: Copy));
-    assert!(has!(InvalidLastEventId: std::error::Error) && has!(InvalidLastEventId: Copy));
+    assert!(has!(InvalidLastEventId: std::error::Error) && has!(InvalidLastEventId: Clone));
     assert!(has!(DecodeError: std::error::Error) && has!(DecodeError: Copy));
     assert!(has!(ReceiveError<std::io::Error>: std::error::Error));
     assert!(has!(ReceiveError<std::fmt::Error>: Copy));
@@ -70,7 +70,7 @@ fn an_invalid_field_says_which_character_is_where() {
 
 #[test]
 fn a_buffer_that_is_too_small_says_by_how_much() {
-    let error = sse_proto::encode_to_slice(&Event::message("hi"), &mut [0; 4]);
+    let error = Event::message("hi").encode_to_slice(&mut [0; 4]);
     assert_eq!(
         error.expect_err("it is too small").to_string(),
         "the event needs 10 bytes and the buffer has 4"
@@ -88,7 +88,7 @@ fn a_failed_write_says_why() {
             WriteError::InvalidUtf8 { offset: 3 },
             "the data is not UTF-8 at byte 3",
         ),
-        (WriteError::Aborted, "what makes the data failed"),
+        (WriteError::Aborted, "the source of the data failed"),
     ];
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);

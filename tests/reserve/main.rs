@@ -16,7 +16,7 @@ use futures::{FutureExt, StreamExt};
 use sse_proto::target::{
     DispatchError, Dispatched, Limits, On, Permit, Reserve, channel_with, local_channel_with,
 };
-use sse_proto::{Event, EventStream, Frame, TargetHandle, encoded_len};
+use sse_proto::{Event, EventStream, Frame, TargetHandle};
 use support::fakes::Wakes;
 
 const SENT: Result<Dispatched, DispatchError> = Ok(Dispatched::Sent);
@@ -231,7 +231,7 @@ fn a_local_one_is_the_same() {
         assert_eq!(target.dispatch_message("1"), SENT);
         let event = Event::message("2");
         let sends = async {
-            let permit = target.reserve(encoded_len(&event)).await.expect("open");
+            let permit = target.reserve(event.encoded_len()).await.expect("open");
             permit.dispatch(&event)
         };
         let reads = async { [stream.next().await, stream.next().await] };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sse_proto::broadcast::{PublishError, Retention, Scope, Subscribed, SubscriptionEnd};
 use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
-use sse_proto::{Broadcast, Event, EventId, EventType, Frame, Subscription, to_bytes};
+use sse_proto::{Broadcast, Event, EventId, EventType, Frame, Subscription};
 
 use super::broadcast_model::{Answer, Config, EPOCH, Model};
 use super::broadcast_ops::{KINDS, Op, SCOPES, TYPES, WhichId, options, sees, takes};
@@ -142,7 +142,7 @@ impl Play {
             id => Some(format!("r{id}")),
         };
         if let Some(id) = &id {
-            event = event.with_id(EventId::try_from(id.clone()).unwrap());
+            event = event.with_id(EventId::new(id.clone()).unwrap());
         }
         let scope = SCOPES[usize::from(scope) % 3];
         let shared = scope.map(Scope::new);
@@ -155,12 +155,12 @@ impl Play {
         };
         let id = if self.config.assigned {
             let id = format!("{EPOCH}-{}", self.model.head());
-            event = event.with_id(EventId::try_from(id.clone()).unwrap());
+            event = event.with_id(EventId::new(id.clone()).unwrap());
             Some(id)
         } else {
             id
         };
-        let wire = to_bytes(&event).to_vec();
+        let wire = event.to_bytes().to_vec();
         let (len, limit) = (wire.len(), self.config.bytes);
         if self.model.closed {
             // Which of two reasons is told is not said.
@@ -212,7 +212,7 @@ impl Play {
             }
         };
         let expected = self.model.answer(id.as_deref(), |scope| sees(kind, scope));
-        let id = id.map(|id| EventId::try_from(id).unwrap());
+        let id = id.map(|id| EventId::new(id).unwrap());
         let subscribed = self.broadcast.subscribe_with(id.as_ref(), &options(kind));
         let head = self.model.head();
         let answer = match &subscribed {

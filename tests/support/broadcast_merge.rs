@@ -8,7 +8,7 @@ use sse_proto::broadcast::{Merged, Retention, Scope};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::deps::futures_core::stream::FusedStream;
 use sse_proto::target::{CloseReason, Limits, channel_with};
-use sse_proto::{Broadcast, Event, EventId, EventType, Frame, TargetHandle, encoded_len};
+use sse_proto::{Broadcast, Event, EventId, EventType, Frame, TargetHandle};
 
 use super::broadcast_model::EPOCH;
 use super::broadcast_ops::{SCOPES, TYPES, len, number, options, sees, takes};
@@ -205,11 +205,11 @@ impl Play {
             return;
         };
         if self.assigned {
-            let id = EventId::try_from(format!("{EPOCH}-{id}"));
+            let id = EventId::new(format!("{EPOCH}-{id}"));
             event = event.with_id(id.expect("digits"));
         }
         let is_theirs = scope.is_none_or(|scope| sees(self.kind, scope))
-            && takes(self.kind, event_type, encoded_len(&event));
+            && takes(self.kind, event_type, event.encoded_len());
         self.published += usize::from(is_theirs);
     }
 

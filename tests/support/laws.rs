@@ -1,14 +1,13 @@
-//! The laws of encoding.
+//! The laws of encoding, one function each.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use sse_proto::deps::bytes::BytesMut;
-use sse_proto::event::lines;
-use sse_proto::{
-    Event, EventId, EventType, EventWriter, Frame, encode, encode_to_slice, encoded_len, to_bytes,
-};
+use sse_proto::event::{WriteError, lines};
+use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
 
+use super::law::{law, text};
 use super::laws_decode::{WAYS, run};
 use super::oracle::{self, Said, Settings};
 
@@ -101,11 +100,12 @@ pub fn normalized(event: &Event<'_>) -> (Vec<Said>, String) {
 
 /// Laws 4 and 5: a client receives the normalized event, or nothing, and never two.
 pub fn arrives_normalized(event: &Event<'_>) {
-    let bytes = to_bytes(event);
+    let bytes = event.to_bytes();
+    let _law = law("4, 5: an event arrives once and normalized", &bytes);
     let expected = normalized(event);
     assert_eq!(oracle::decode(&bytes, &Settings::default()), expected);
 
-    // What stands in front of the event and behind it is not touched by it.
+    // The blocks before and after the event are not touched by it.
     let framed = [b"data: before\n\n", &bytes[..], b"data: after\n\n"].concat();
     let own = expected
         .0
@@ -123,7 +123,8 @@ pub fn arrives_normalized(event: &Event<'_>) {
 
 /// Law 4, with the crate's own decoder, however the bytes are cut: what is encoded is decoded.
 pub fn comes_back(event: &Event<'_>, plan: &[usize]) {
-    let bytes = to_bytes(event);
+    let bytes = event.to_bytes();
+    let _law = law("4: what is encoded is decoded", &bytes);
     for way in WAYS {
         let decoded = run(&bytes, plan, way, &Settings::default(), |_| {});
         assert_eq!(decoded, normalized(event), "{way:?}, in chunks {plan:?}");
@@ -133,80 +134,82 @@ pub fn comes_back(event: &Event<'_>, plan: &[usize]) {
 /// Law 6: lengths are exact, a slice that is too short stays as it was; and all ways to encode
 /// give the same bytes.
 pub fn encodes_exactly(event: &Event<'_>) {
-    let len = encoded_len(event);
-    let bytes = to_bytes(event);
+    let len = event.encoded_len();
+    let bytes = event.to_bytes();
+    let _law = law("6: lengths are exact, and all ways to encode agree", &bytes);
     assert_eq!(bytes.len(), len);
 
     let mut appended = BytesMut::from("before");
-    encode(event, &mut appended);
-    assert_eq!(appended, [b"before", &bytes[..]].concat());
+    event.encode(&mut appended);
+    assert_same(&appended, &[b"before", &bytes[..]].concat());
 
     let mut slice = vec![0xAA; len + 3];
-    assert_eq!(encode_to_slice(event, &mut slice), Ok(len));
-    assert_eq!((&slice[..len], &slice[len..]), (&bytes[..], &[0xAA; 3][..]));
+    assert_eq!(event.encode_to_slice(&mut slice), Ok(len));
+    assert_same(&slice, &[&bytes[..], &[0xAA; 3]].concat());
     for short in [0, len / 2, len - 1] {
         let mut slice = vec![0xAA; short];
-        let error = encode_to_slice(event, &mut slice).unwrap_err();
-        assert_eq!((error.needed(), error.available()), (len, short));
+        let error = event.encode_to_slice(&mut slice).unwrap_err();
+        assert_eq!(error.needed(), len);
         assert!(slice.iter().all(|&b| b == 0xAA));
     }
 
     let frame = Frame::new(event);
-    assert_eq!(frame.as_bytes(), bytes);
-    assert_eq!(frame.len(), len);
+    assert_same(frame.as_bytes(), &bytes);
     assert_eq!(frame.id(), event.id().map(|id| id.to_str()).as_deref());
     assert_eq!(
         frame.event_type(),
         event.event_type().map(EventType::as_str)
     );
-    assert_eq!(to_bytes(&event.clone().into_owned()), bytes);
+    assert_same(&event.clone().into_owned().to_bytes(), &bytes);
 }
 
 /// A text splits where the standard splits it; and data that a writer gets in two pieces, as text
 /// or as bytes, is the data that it gets in one.
-pub fn splits_the_same(text: &str, cut: usize) {
-    assert_eq!(lines(text).collect::<Vec<_>>(), oracle::lines(text));
+pub fn splits_the_same(data: &str, cut: usize) {
+    let _law = law("5, 6: data in two pieces is the data in one", data);
+    assert_eq!(lines(data).collect::<Vec<_>>(), oracle::lines(data));
 
-    let whole = to_bytes(&Event::message(text));
-    let cut = cut % (text.len() + 1);
+    let whole = Event::message(data).to_bytes();
+    let cut = cut % (data.len() + 1);
     let mut out = BytesMut::from("before");
     {
         let mut writer = EventWriter::new(&mut out, &Event::block());
         let at_character = (0..=cut)
             .rev()
-            .find(|&at| text.is_char_boundary(at))
+            .find(|&at| data.is_char_boundary(at))
             .unwrap();
-        writer.write_str(&text[..at_character]).unwrap();
+        writer.write_str(&data[..at_character]).unwrap();
         writer.write_str("").unwrap();
-        writer.write_str(&text[at_character..]).unwrap();
+        writer.write_str(&data[at_character..]).unwrap();
         writer.finish().unwrap();
     }
-    assert_eq!(out, [b"before", &whole[..]].concat());
+    assert_same(&out, &[b"before", &whole[..]].concat());
 
-    let mut writer = Frame::writer(&Event::message(""));
-    std::io::Write::write_all(&mut writer, &text.as_bytes()[..cut]).unwrap();
-    std::io::Write::write_all(&mut writer, &text.as_bytes()[cut..]).unwrap();
-    assert_eq!(writer.into_frame().unwrap().as_bytes(), whole);
+    let mut writer = EventWriter::for_frame(&Event::message(""));
+    std::io::Write::write_all(&mut writer, &data.as_bytes()[..cut]).unwrap();
+    std::io::Write::write_all(&mut writer, &data.as_bytes()[cut..]).unwrap();
+    assert_same(writer.into_frame().unwrap().as_bytes(), &whole);
 
-    // Unfinished, it takes all back; too large, it says so and takes all back.
+    // An unfinished event leaves the buffer as it was, and so does one that is too large.
     let before = out.clone();
-    let mut writer = EventWriter::new(&mut out, &Event::message(text));
-    writer.write_str(text).unwrap();
+    let mut writer = EventWriter::new(&mut out, &Event::message(data));
+    writer.write_str(data).unwrap();
     drop(writer);
-    assert_eq!(out, before);
+    assert_same(&out, &before);
     let mut writer = EventWriter::with_limit(&mut out, &Event::block(), whole.len() - 1);
-    assert!(writer.write_str(text).is_err() || text.is_empty());
+    assert!(writer.write_str(data).is_err() || data.is_empty());
     assert!(writer.finish().is_err());
-    assert_eq!(out, before);
+    assert_same(&out, &before);
     let mut writer = EventWriter::with_limit(&mut out, &Event::block(), whole.len());
-    writer.write_str(text).unwrap();
+    writer.write_str(data).unwrap();
     writer.finish().unwrap();
-    assert_eq!(out, [&before[..], &whole[..]].concat());
+    assert_same(&out, &[&before[..], &whole[..]].concat());
 }
 
-/// Bytes that are text arrive as that text, however they are cut; others are refused at their
-/// offset, and whatever is written after that, nothing stays.
+/// Bytes that are text arrive as that text, however they are cut. Others are refused at their
+/// offset, and nothing stays in the buffer, whatever is written after that.
 pub fn takes_text_only(bytes: &[u8], cut: usize) {
+    let _law = law("5: a writer takes UTF-8 and nothing else", bytes);
     let (head, tail) = bytes.split_at(cut % (bytes.len() + 1));
     let mut out = BytesMut::from("before");
     let mut writer = EventWriter::new(&mut out, &Event::block());
@@ -214,20 +217,28 @@ pub fn takes_text_only(bytes: &[u8], cut: usize) {
         let _ = std::io::Write::write(&mut writer, piece);
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => {
+        Ok(data) => {
             writer.finish().unwrap();
-            let whole = to_bytes(&Event::message(text));
-            assert_eq!(out, [b"before", &whole[..]].concat());
+            let whole = Event::message(data).to_bytes();
+            assert_same(&out, &[b"before", &whole[..]].concat());
         }
         Err(error) => {
             let _ = std::io::Write::write(&mut writer, b"x");
             let offset = error.valid_up_to();
             let failure = writer.finish().unwrap_err();
-            assert_eq!(
-                failure,
-                sse_proto::event::WriteError::InvalidUtf8 { offset }
-            );
-            assert_eq!(out, "before");
+            assert_eq!(failure, WriteError::InvalidUtf8 { offset });
+            assert_same(&out, b"before");
         }
     }
+}
+
+/// Compares bytes, and shows them as text if they differ.
+#[track_caller]
+fn assert_same(bytes: &[u8], expected: &[u8]) {
+    assert!(
+        bytes == expected,
+        "\n     found: \"{}\"\n  expected: \"{}\"",
+        text(bytes),
+        text(expected)
+    );
 }

@@ -19,6 +19,7 @@ pub mod client_told;
 pub mod driver;
 pub mod fakes;
 pub mod input;
+pub mod law;
 pub mod laws;
 pub mod laws_decode;
 pub mod life;

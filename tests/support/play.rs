@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, Overflow};
-use sse_proto::{Event, EventType, to_bytes};
+use sse_proto::{Event, EventType};
 
 use super::input::Input;
 use super::model::Model;
@@ -60,7 +60,7 @@ impl Message {
     }
 
     pub fn wire(&self) -> Vec<u8> {
-        self.with_event(|event| to_bytes(event).to_vec())
+        self.with_event(|event| event.to_bytes().to_vec())
     }
 }
 

@@ -5,7 +5,7 @@ use futures_util::future::pending;
 use peers::harness::{Candidate, Role, Work, compare};
 use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::{Event, EventStream, EventStreamExt, TargetHandle, channel, encoded_len};
+use sse_proto::{Event, EventStream, EventStreamExt, TargetHandle, channel};
 use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn main() {
     ];
     let work = Work {
         events: 1,
-        bytes: encoded_len(&event),
+        bytes: event.encoded_len(),
     };
     compare("tick, polled until pending", work, &mut candidates);
 }

@@ -26,14 +26,12 @@ fn entry(
 ) -> Entry {
     match way {
         Way::Append => Entry::append(Role::Ours, name, work, move |work, buffer| {
-            sse_proto::encode(&event(work), buffer);
+            event(work).encode(buffer);
         }),
         Way::Split => Entry::split(Role::Ours, name, work, move |work, buffer| {
-            sse_proto::encode(&event(work), buffer);
+            event(work).encode(buffer);
         }),
-        Way::Bytes => Entry::bytes(Role::Ours, name, work, move |work| {
-            sse_proto::to_bytes(&event(work))
-        }),
+        Way::Bytes => Entry::bytes(Role::Ours, name, work, move |work| event(work).to_bytes()),
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt::{self, Write as _};
 
 use embedded_io::{Read, ReadReady, Write, WriteReady};
 use sse_proto::http::{HEADERS, accepts_event_stream, last_event_id};
-use sse_proto::{Event, EventType, encode_to_slice};
+use sse_proto::{Event, EventType};
 
 use crate::log::Log;
 
@@ -203,7 +203,7 @@ impl<const N: usize> Buffer<N> {
 
     /// Adds an event, whole or not at all.
     fn event(&mut self, event: &Event<'_>) -> Option<()> {
-        self.end += encode_to_slice(event, self.free()).ok()?;
+        self.end += event.encode_to_slice(self.free()).ok()?;
         Some(())
     }
 }

@@ -12,7 +12,6 @@ use pin_project_lite::pin_project;
 use super::alarm::Alarm;
 use super::fuse::Fuse;
 use crate::timer::Timer;
-use crate::wire::encode;
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 use crate::wire::line::Tail;
@@ -95,7 +94,7 @@ impl<S: Stream<Item = Bytes>, T: Timer> KeepAlive<S, T> {
     /// );
     /// ```
     pub fn with_comment(mut self, text: &str) -> Self {
-        self.comment = encode::to_bytes(&Event::block().with_comment(text));
+        self.comment = Event::block().with_comment(text).to_bytes();
         self
     }
 
@@ -168,11 +167,11 @@ impl<S: fmt::Debug, T: Timer> fmt::Debug for KeepAlive<S, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{COMMENT, Event, encode};
+    use super::{COMMENT, Event};
 
     #[test]
     fn the_shared_comment_is_what_the_encoder_makes_of_its_text() {
         let block = Event::block().with_comment("keep-alive comment");
-        assert_eq!(COMMENT, encode::to_bytes(&block));
+        assert_eq!(COMMENT, block.to_bytes());
     }
 }

@@ -14,7 +14,6 @@ use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use super::fuse::Fuse;
-use crate::wire::encode;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 
@@ -143,7 +142,7 @@ impl<'a> Preamble<'a> {
         if block == Event::block() {
             return Bytes::new();
         }
-        encode::to_bytes(&block)
+        block.to_bytes()
     }
 
     /// The comment and the padding.

@@ -10,7 +10,7 @@ use core::hash::BuildHasher;
 use std::hash::RandomState;
 
 use super::scope::Scope;
-use crate::wire::digits::Digits;
+use crate::wire::decimal::Decimal;
 
 /// An id that is assigned: the epoch and the number of the frame, in decimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +74,9 @@ impl Assigned {
             bytes: [0; MOST_LEN],
             len: 0,
         };
-        text.put(Digits::of_u64(self.epoch).as_bytes());
+        text.put(Decimal::of(self.epoch).as_bytes());
         text.put(b"-");
-        text.put(Digits::of_u64(self.number).as_bytes());
+        text.put(Decimal::of(self.number).as_bytes());
         if self.is_place {
             text.put(b"~");
         }

@@ -16,7 +16,7 @@ use super::place::Place;
 use super::retention::Retention;
 use super::scope::Scope;
 use super::segments::Segments;
-use crate::wire::encode::Places;
+use crate::wire::encode::FieldRanges;
 
 /// Frames are numbered from 1; a cursor is the number of the next frame to read.
 pub(super) struct Log {
@@ -301,7 +301,7 @@ impl Log {
 
 /// What is noted of a frame beside its bytes.
 pub(super) struct About<'a> {
-    pub(super) places: &'a Places,
+    pub(super) places: &'a FieldRanges,
     /// Whether its id is to be noted; those that are assigned need not be.
     pub(super) finds_id: bool,
     pub(super) scope: Option<Scope>,

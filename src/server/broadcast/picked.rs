@@ -4,7 +4,6 @@ use bytes::{Bytes, BytesMut};
 
 use super::chunk::BUDGET;
 use super::ids::Assigned;
-use crate::wire::encode;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 
@@ -82,12 +81,12 @@ impl<'a> Picked<'a> {
         };
         let block = Event::block().with_id(id);
         let at = self.last_id.unwrap_or(self.len());
-        if !fits(at, encode::encoded_len(&block)) {
+        if !fits(at, block.encoded_len()) {
             return false;
         }
         let copied = self.copied();
         copied.truncate(at);
-        encode::encode(&block, copied);
+        block.encode(copied);
         self.last_id = Some(at);
         true
     }

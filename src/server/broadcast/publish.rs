@@ -12,7 +12,7 @@ use super::ids::{Assigned, Text};
 use super::log::About;
 use super::scope::Scope;
 use crate::sync::MutexGuard;
-use crate::wire::encode::{self, Parts, Places};
+use crate::wire::encode::{FieldRanges, Fields};
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
@@ -67,7 +67,7 @@ pub(super) fn event(
     event: &Event<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
-    let parts = Parts::of(event);
+    let parts = event.fields();
     match core.epoch {
         None => with_own_id(core, &parts, scope),
         Some(_) if event.id().is_some() => Err(PublishError::HasId),
@@ -76,11 +76,15 @@ pub(super) fn event(
 }
 
 #[inline(never)]
-fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<u64, PublishError> {
+fn with_own_id(
+    core: &Core,
+    parts: &Fields<'_>,
+    scope: Option<&Scope>,
+) -> Result<u64, PublishError> {
     let measured = parts.measure();
     check(core, measured.len)?;
     let about = About {
-        places: &Places::of(parts),
+        places: &FieldRanges::of(parts),
         finds_id: true,
         scope: check_scope(scope)?,
     };
@@ -89,12 +93,12 @@ fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<
     if state.log.is_large(measured.len) {
         drop(state);
         // What takes long is done without the lock.
-        let bytes = encode::parts_to_bytes(parts, measured);
+        let bytes = parts.write_to_bytes(measured);
         state = core.lock();
         check_open(&state)?;
         state.log.append_own(bytes, about);
     } else {
-        let write = |out: &mut Vec<u8>| encode::write_block(parts, measured.shape, out);
+        let write = |out: &mut Vec<u8>| parts.write(measured.shape, out);
         state.log.append(measured.len, write, about);
     }
     Ok(done(core, state))
@@ -106,7 +110,7 @@ fn with_own_id(core: &Core, parts: &Parts<'_>, scope: Option<&Scope>) -> Result<
 fn with_assigned_id(
     core: &Core,
     epoch: u64,
-    parts: &Parts<'_>,
+    parts: &Fields<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     let scope = check_scope(scope)?;
@@ -114,7 +118,7 @@ fn with_assigned_id(
     let mut text = id(epoch, number);
     let guessed = parts.with_id(text.as_str());
     let mut measured = guessed.measure();
-    let mut places = Places::of(&guessed);
+    let mut places = FieldRanges::of(&guessed);
 
     let mut state = core.lock();
     check_open(&state)?;
@@ -136,7 +140,7 @@ fn with_assigned_id(
         scope,
     };
     let parts = parts.with_id(text.as_str());
-    let write = |out: &mut Vec<u8>| encode::write_block(&parts, measured.shape, out);
+    let write = |out: &mut Vec<u8>| parts.write(measured.shape, out);
     state.log.append(measured.len, write, about);
     Ok(done(core, state))
 }
@@ -145,7 +149,7 @@ fn with_assigned_id(
 fn large_with_assigned_id(
     core: &Core,
     epoch: u64,
-    parts: &Parts<'_>,
+    parts: &Fields<'_>,
     scope: Option<Scope>,
 ) -> Result<u64, PublishError> {
     loop {
@@ -153,9 +157,9 @@ fn large_with_assigned_id(
         let guessed = parts.with_id(guess.as_str());
         let measured = guessed.measure();
         check(core, measured.len)?;
-        let places = Places::of(&guessed);
+        let places = FieldRanges::of(&guessed);
         let mut bytes = Vec::with_capacity(measured.len);
-        encode::write_block(&guessed, measured.shape, &mut bytes);
+        guessed.write(measured.shape, &mut bytes);
 
         let mut state = core.lock();
         check_open(&state)?;
@@ -195,7 +199,7 @@ pub(super) fn frame(
     }
     check(core, frame.len())?;
     let about = About {
-        places: frame.places(),
+        places: frame.ranges(),
         finds_id: true,
         scope: check_scope(scope)?,
     };

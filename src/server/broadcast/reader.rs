@@ -13,7 +13,6 @@ use super::options::Share;
 use super::waiting::{self, NOWHERE};
 use crate::server::now::NOW;
 use crate::sync::MutexGuard;
-use crate::wire::encode;
 
 /// What a subscriber is beside the core, so that the core is borrowed while it changes.
 pub(super) struct Reader {
@@ -150,7 +149,7 @@ impl Reader {
         state.log.pass(self.cursor, oldest);
         self.move_to(oldest);
         drop(state);
-        Poll::Ready(Some(encode::to_bytes(&skipped(lost))))
+        Poll::Ready(Some(skipped(lost).to_bytes()))
     }
 
     pub(super) fn finish(&mut self, state: &mut State, end: SubscriptionEnd) {

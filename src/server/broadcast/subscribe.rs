@@ -247,7 +247,7 @@ fn id_of(state: &State, epoch: Option<u64>, number: u64) -> Option<EventId<'stat
         }
     };
     // It was an id before.
-    text.parse().ok()
+    EventId::new(text.into_owned()).ok()
 }
 
 #[cfg(test)]

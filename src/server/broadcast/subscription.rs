@@ -102,7 +102,9 @@ impl Subscription {
             is_place: true,
         };
         // Digits are an id.
-        place.text().as_str().parse().ok()
+        EventId::new(place.text().as_str())
+            .ok()
+            .map(EventId::into_owned)
     }
 
     /// Returns how many frames wait, not all of which may be for this subscriber.

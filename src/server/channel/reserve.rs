@@ -65,14 +65,14 @@ impl<S: Sharing> TargetHandle<S> {
     /// ```
     /// use futures::{FutureExt, StreamExt};
     /// use sse_proto::target::{Limits, channel_with};
-    /// use sse_proto::{Event, encoded_len};
+    /// use sse_proto::Event;
     ///
     /// # futures::executor::block_on(async {
     /// let (target, mut stream) = channel_with(Limits::new().with_frames(1));
     /// target.dispatch_message("first")?;
     ///
     /// let second = Event::message("second");
-    /// let mut reserve = target.reserve(encoded_len(&second));
+    /// let mut reserve = target.reserve(second.encoded_len());
     /// assert!((&mut reserve).now_or_never().is_none(), "the queue is full");
     /// assert_eq!(stream.next().await.unwrap(), "data: first\n\n");
     /// reserve.await?.dispatch(&second)?;

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::error::Error;
 use core::fmt;
 
-use crate::error::InvalidField;
 use crate::wire::field::EventId;
+use crate::wire::field::InvalidField;
 
 /// The longest last event ID that is taken from a request: 1 KiB.
 pub const MAX_LAST_EVENT_ID_LEN: usize = 1024;
@@ -74,7 +74,7 @@ pub fn last_event_id_in_query<'q>(
 }
 
 /// A last event ID that no client that follows the standard sends. Answer 400.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum InvalidLastEventId {
     /// It is longer than [`MAX_LAST_EVENT_ID_LEN`].

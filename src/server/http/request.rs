@@ -52,7 +52,7 @@ pub fn read_request(headers: &HeaderMap) -> Result<Option<EventId<'_>>, RequestE
 }
 
 /// Why a request for an event stream gets none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RequestError {
     /// Its last event ID is none: 400.

@@ -14,7 +14,7 @@ use self::buffers::{Buffers, LARGE, Queued};
 pub use self::limits::{Limits, Overflow};
 use super::dispatch::DispatchError;
 use super::room::Amount;
-use crate::wire::encode::{self, Measured, Parts};
+use crate::wire::encode::{Fields, Measured};
 use crate::wire::event::Event;
 
 /// How many lengths the emptied queue keeps room for.
@@ -94,7 +94,7 @@ impl Outbox {
         held: Amount,
         promised: Amount,
     ) -> Result<(), DispatchError> {
-        let parts = Parts::of(event);
+        let parts = event.fields();
         let measured = parts.measure();
         if self.awaited || !self.has_room(measured.len, held) {
             self.make_room(&parts, measured.len, held, promised)?;
@@ -106,7 +106,7 @@ impl Outbox {
     #[cold]
     fn make_room(
         &mut self,
-        parts: &Parts<'_>,
+        parts: &Fields<'_>,
         len: usize,
         held: Amount,
         promised: Amount,
@@ -160,17 +160,17 @@ impl Outbox {
 
     /// Queues an event that was admitted, and has room.
     #[inline]
-    pub(crate) fn push_event(&mut self, parts: &Parts<'_>, measured: Measured) {
+    pub(crate) fn push_event(&mut self, parts: &Fields<'_>, measured: Measured) {
         let len = measured.len;
         let first = self.limits.idle_capacity();
         self.bytes += len;
         // Each way makes its own entry: one that is made first and put in behind would be copied
         // right after it was written in parts, and a processor waits for those.
         if let Some(buffer) = self.buffers.make_room(len, first) {
-            encode::write_block(parts, measured.shape, buffer);
+            parts.write(measured.shape, buffer);
             self.frames.push_back(Queued::Buffered { skip: 0, len });
         } else {
-            let bytes = encode::parts_to_bytes(parts, measured);
+            let bytes = parts.write_to_bytes(measured);
             self.frames.push_back(Queued::Own(bytes));
         }
     }

@@ -18,7 +18,6 @@ use super::outbox::{Limits, Outbox};
 use super::pending::Decided;
 use super::room::{Amount, Purpose, Reserved, Room};
 use super::state::{CloseReason, Input, State};
-use crate::wire::encode::Parts;
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
@@ -167,7 +166,7 @@ impl<P: Listener> Target<P> {
         let (held, promised) = (self.held(), self.promised());
         match self.outbox.send(event, held, promised) {
             Ok(()) => Ok(Dispatched::Sent),
-            Err(error) => Err(self.overflowed(error, || Parts::of(event).measure().len)),
+            Err(error) => Err(self.overflowed(error, || event.fields().measure().len)),
         }
     }
 
@@ -177,7 +176,7 @@ impl<P: Listener> Target<P> {
         event: &Event<'_>,
         room: Option<Room>,
     ) -> Result<Dispatched, DispatchError> {
-        let parts = Parts::of(event);
+        let parts = event.fields();
         let measured = parts.measure();
         self.admit_promised(measured.len, room.as_ref())?;
         // The room is free again, and taken at once.
@@ -237,7 +236,7 @@ impl<P: Listener> Target<P> {
             return Ok(Dispatched::Canceled);
         }
         let measured = decided.pending.measured;
-        let parts = Parts::of(decided.pending.event);
+        let parts = decided.pending.event.fields();
         if !admitted {
             // Another target's dispatch is as good as a new one.
             self.admit(measured.len, parts.dispatched_type().is_some())?;

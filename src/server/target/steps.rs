@@ -11,7 +11,7 @@ use crate::server::listeners::Listener;
 use crate::server::pending::{Decided, Pending};
 use crate::server::room::{Purpose, Room};
 use crate::server::state::{CloseReason, Effect, Input};
-use crate::wire::encode::{self, Measured, Parts};
+use crate::wire::encode::{self, Measured};
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
@@ -70,7 +70,7 @@ impl<P: Listener> Target<P> {
         event: &'e Event<'e>,
         depth: usize,
     ) -> Result<Pending<'e, P>, DispatchError> {
-        let measured = Parts::of(event).measure();
+        let measured = event.fields().measure();
         self.admit(measured.len, event.data().is_some())?;
         not_too_deep(depth)?;
         let room = self.reserve(Purpose::UnderWay, measured.len);
@@ -84,7 +84,7 @@ impl<P: Listener> Target<P> {
         depth: usize,
         room: Option<Room>,
     ) -> Result<Pending<'e, P>, DispatchError> {
-        let measured = Parts::of(event).measure();
+        let measured = event.fields().measure();
         self.admit_promised(measured.len, room.as_ref())?;
         not_too_deep(depth)?;
         Ok(self.pending(event, measured, room))

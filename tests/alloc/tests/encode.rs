@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::BytesMut;
-use sse_proto::{
-    Event, EventId, EventType, EventWriter, Frame, encode, encode_to_slice, encoded_len, to_bytes,
-};
+use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
 
 fn delta() -> Event<'static> {
     Event::new(EventType::from_static("delta"), black_box(DELTA))
@@ -29,9 +27,9 @@ fn an_event_of_borrowed_parts_is_built_and_encoded_into_reserved_room_without_an
     let mut out = BytesMut::with_capacity(4096);
     let made = measure(|| {
         for _ in 0..8 {
-            encode(&delta(), &mut out);
-            encode(&everything(), &mut out);
-            encode(&Event::message(black_box("hi")), &mut out);
+            delta().encode(&mut out);
+            everything().encode(&mut out);
+            Event::message(black_box("hi")).encode(&mut out);
         }
     });
     assert_eq!(made.count_total, 0);
@@ -43,7 +41,7 @@ fn types_and_ids_that_are_checked_at_run_time_are_borrowed() {
     let made = measure(|| {
         let event_type = EventType::new(black_box("tick")).expect("it is valid");
         let id = EventId::new(black_box("1526919030474-55")).expect("it is valid");
-        black_box(encoded_len(&Event::new(event_type, "x").with_id(id)));
+        black_box(Event::new(event_type, "x").with_id(id).encoded_len());
     });
     assert_eq!(made.count_total, 0);
 }
@@ -53,7 +51,7 @@ fn what_is_refused_is_refused_without_an_allocation() {
     let made = measure(|| {
         assert!(EventType::new(black_box("a\nb")).is_err());
         assert!(EventId::new(black_box("a\0b")).is_err());
-        assert!(encode_to_slice(&everything(), &mut [0; 10]).is_err());
+        assert!(everything().encode_to_slice(&mut [0; 10]).is_err());
     });
     assert_eq!(made.count_total, 0);
 }
@@ -69,7 +67,7 @@ fn integer_ids_are_held_inline() {
             EventId::from(black_box(7_usize)).clone().into_owned(),
         ] {
             let event = Event::message("x").with_id(id);
-            assert!(encode_to_slice(&event, &mut slice).is_ok());
+            assert!(event.encode_to_slice(&mut slice).is_ok());
         }
     });
     assert_eq!(made.count_total, 0);
@@ -79,8 +77,8 @@ fn integer_ids_are_held_inline() {
 fn a_callers_slice_is_written_without_an_allocation() {
     let mut slice = [0; 512];
     let made = measure(|| {
-        assert!(encode_to_slice(&delta(), &mut slice).is_ok());
-        assert!(encode_to_slice(&everything(), &mut slice).is_ok());
+        assert!(delta().encode_to_slice(&mut slice).is_ok());
+        assert!(everything().encode_to_slice(&mut slice).is_ok());
     });
     assert_eq!(made.count_total, 0);
 }
@@ -89,9 +87,9 @@ fn a_callers_slice_is_written_without_an_allocation() {
 fn to_bytes_makes_one_allocation_of_the_exact_length() {
     for event in [delta(), everything(), Event::message("x".repeat(100_000))] {
         let mut bytes = None;
-        let made = measure(|| bytes = Some(to_bytes(&event)));
+        let made = measure(|| bytes = Some(event.to_bytes()));
         let len = bytes.map_or(0, |bytes| bytes.len() as u64);
-        assert_eq!(len, encoded_len(&event) as u64);
+        assert_eq!(len, event.encoded_len() as u64);
         assert_eq!((made.count_total, made.bytes_total), (1, len));
     }
 }

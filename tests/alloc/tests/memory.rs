@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use allocation_counter::{AllocationInfo, measure};
 use sse_proto::target::{DispatchError, Limits, Overflow};
-use sse_proto::{Event, EventType, Frame, LocalListener, Target};
+use sse_proto::{Event, EventType, EventWriter, Frame, LocalListener, Target};
 
 type Local = Target<LocalListener>;
 
@@ -85,7 +85,7 @@ fn send(target: &mut Local, sent: Sent, number: usize, text: &str) -> Result<(),
         Sent::Events(lens) => target.dispatch_message(data(lens)).map(|_| ()),
         Sent::Frames(lens) => target.dispatch_frame(&Frame::new(&Event::message(data(lens)))),
         Sent::Written(lens) => {
-            let mut writer = Frame::writer(&Event::block());
+            let mut writer = EventWriter::for_frame(&Event::block());
             for piece in data(lens).as_bytes().chunks(100) {
                 let piece = std::str::from_utf8(piece).unwrap_or_default();
                 writer.write_str(piece).expect("there is no limit");

@@ -16,7 +16,7 @@ use sse_proto::http::last_event_id;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On};
 use sse_proto::{
     Decoder, Event, EventId, EventSource, EventType, EventWriter, Frame, Item, LocalListener,
-    SharedListener, Target, encode, encode_to_slice, encoded_len, local_channel,
+    SharedListener, Target, local_channel,
 };
 
 const TICK: EventType<'static> = EventType::from_static("tick");
@@ -47,20 +47,20 @@ fn tick() -> Event<'static> {
 
 fn encodes() -> bool {
     let mut buffer = BytesMut::new();
-    encode(&tick(), &mut buffer);
+    tick().encode(&mut buffer);
 
     let mut slice = [0; 128];
-    let len = encode_to_slice(&tick(), &mut slice);
-    let short = encode_to_slice(&tick(), &mut slice[..10]);
+    let len = tick().encode_to_slice(&mut slice);
+    let short = tick().encode_to_slice(&mut slice[..10]);
 
     buffer == WIRE
         && len.is_ok_and(|len| slice.get(..len) == Some(WIRE.as_bytes()))
-        && short.is_err_and(|error| error.needed() == encoded_len(&tick()))
+        && short.is_err_and(|error| error.needed() == tick().encoded_len())
         && lines("a\r\nb").eq(["a", "b"])
 }
 
 fn writes_in_pieces() -> bool {
-    let mut writer = Frame::writer(&Event::block().with_id(7_u32));
+    let mut writer = EventWriter::for_frame(&Event::block().with_id(7_u32));
     let written = write!(writer, "{}\r", 1).and_then(|()| writer.write_str("\ntwo"));
     let frame = writer.into_frame();
 

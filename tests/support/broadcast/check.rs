@@ -4,7 +4,6 @@ use std::task::Poll;
 
 use sse_proto::broadcast::SubscriptionEnd;
 use sse_proto::deps::futures_core::stream::FusedStream;
-use sse_proto::to_bytes;
 
 use super::{BYE, Play, Reader};
 use crate::support::broadcast_model::EPOCH;
@@ -20,7 +19,7 @@ impl Play {
         if reader.cursor < oldest {
             self.lagged += 1;
             if skips(reader.kind) {
-                let marker = to_bytes(&lost(oldest - reader.cursor)).to_vec();
+                let marker = lost(oldest - reader.cursor).to_bytes().to_vec();
                 assert_eq!(polled, Poll::Ready(Some(marker)));
                 reader.cursor = oldest;
                 // What is lost did not go by.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use sse_proto::adapt::Preamble;
-use sse_proto::broadcast::Subscribed;
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::{Broadcast, Event, EventId, EventType, Subscription, to_bytes};
+use sse_proto::broadcast::Subscribed;
+use sse_proto::{Broadcast, Event, EventId, EventType, Subscription};
 
 use crate::ends::{End, Ends};
 
@@ -48,7 +48,7 @@ impl Events {
             // With the reset and not before, or one that is cut in between would never get it.
             Some(start) if misses => {
                 let reset = Event::new(RESET, "").with_id(start);
-                [hello.to_bytes(), to_bytes(&reset)].concat().into()
+                [hello.to_bytes(), reset.to_bytes()].concat().into()
             }
             start => hello.with_id(start).to_bytes(),
         };

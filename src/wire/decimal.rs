@@ -1,0 +1,61 @@
+//! Decimal digits, held inline.
+
+/// The decimal digits of a number, at the end of an array.
+#[derive(Clone, Copy)]
+pub(crate) struct Decimal {
+    start: usize,
+    array: [u8; Self::MAX_LEN],
+}
+
+impl Decimal {
+    /// `u128::MAX` has 39 digits.
+    const MAX_LEN: usize = 39;
+
+    /// Writes the digits of a number.
+    #[inline]
+    pub(crate) fn of(number: impl Into<u128>) -> Self {
+        let mut number = number.into();
+        let mut digits = Self {
+            start: Self::MAX_LEN,
+            array: [b'0'; Self::MAX_LEN],
+        };
+        // Divisions of 128 bits are slow, so they end once the rest fits into 64.
+        let mut rest = loop {
+            match u64::try_from(number) {
+                Ok(rest) => break rest,
+                Err(_) => digits.push_front((number % 10) as u8),
+            }
+            number /= 10;
+        };
+        loop {
+            digits.push_front((rest % 10) as u8);
+            rest /= 10;
+            if rest == 0 {
+                return digits;
+            }
+        }
+    }
+
+    /// Returns how many digits a number has.
+    #[inline]
+    pub(crate) fn count(number: impl Into<u128>) -> usize {
+        let log = number.into().checked_ilog10();
+        log.map_or(1, |log| log as usize + 1)
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.array[self.start..]
+    }
+
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    #[inline]
+    fn push_front(&mut self, digit: u8) {
+        self.start -= 1;
+        self.array[self.start] = b'0' + digit;
+    }
+}

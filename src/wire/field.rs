@@ -1,0 +1,382 @@
+//! The fields whose syntax cannot hold every text.
+//!
+//! They are checked once, when they are made. So encoding cannot fail, and no character is removed
+//! without notice.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::error::Error;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use super::decimal::Decimal;
+use super::line;
+
+/// The type of an event: the value of its `event` field, by which clients choose a listener.
+///
+/// Holds any text but the empty one, which would arrive as `message`, and texts with a CR or an LF,
+/// which would end the line. An event without a type arrives as `message`, too
+/// ([HTML, section 9.2.6](https://html.spec.whatwg.org/multipage/server-sent-events.html#dispatchMessage)).
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::EventType;
+///
+/// const TICK: EventType = EventType::from_static("tick");
+/// assert_eq!(TICK, "tick");
+///
+/// let given = EventType::new("user-joined")?;
+/// assert_eq!(given.as_str(), "user-joined");
+/// assert!(EventType::new("x\ndata: evil").is_err());
+/// # Ok::<(), sse_proto::event::InvalidField>(())
+/// ```
+///
+/// A bad literal does not compile:
+///
+/// ```compile_fail,E0080
+/// const BAD: sse_proto::EventType = sse_proto::EventType::from_static("tick\n");
+/// # assert_eq!(BAD, "");
+/// ```
+#[doc(alias = "name")]
+#[doc(alias = "kind")]
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EventType<'a>(Cow<'a, str>);
+
+impl<'a> EventType<'a> {
+    /// Checks a text and keeps it, borrowed or owned.
+    ///
+    /// # Errors
+    ///
+    /// If the text is empty or has a CR or an LF.
+    #[inline]
+    pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, InvalidField> {
+        let text = text.into();
+        check(Checked::EventType, &text)?;
+        Ok(Self(text))
+    }
+
+    /// Takes a literal.
+    ///
+    /// # Panics
+    ///
+    /// If the text is empty or has a CR or an LF. In a constant, this is a compile error.
+    pub const fn from_static(text: &'static str) -> EventType<'static> {
+        check_literal(Checked::EventType, text);
+        EventType(Cow::Borrowed(text))
+    }
+
+    /// Returns the text.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Copies the text into memory of its own, if it is borrowed.
+    pub fn into_owned(self) -> EventType<'static> {
+        EventType(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+impl<T: AsRef<str> + ?Sized> PartialEq<T> for EventType<'_> {
+    fn eq(&self, other: &T) -> bool {
+        self.as_str() == other.as_ref()
+    }
+}
+
+impl fmt::Display for EventType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for EventType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// The last event ID that an event sets at the client: the value of its `id` field.
+///
+/// Holds any text without CR, LF and NUL: a client ignores an id with a NUL. The empty id is valid
+/// and resets what the client remembers. `0` is an id like any other. Every unsigned integer
+/// converts into an id without an allocation.
+///
+/// A client sends it back as the `Last-Event-ID` header when it reconnects
+/// ([HTML, section 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::EventId;
+///
+/// assert_eq!(EventId::from(0_u32), "0");
+/// assert_eq!(EventId::new("1526919030474-55")?, "1526919030474-55");
+/// assert!(EventId::new("1\02").is_err());
+/// # Ok::<(), sse_proto::event::InvalidField>(())
+/// ```
+#[doc(alias = "cursor")]
+#[doc(alias = "offset")]
+#[derive(Clone)]
+pub struct EventId<'a>(TextOrNumber<'a>);
+
+/// A number is held in halves and without its digits: three words stay in registers while an event
+/// is built, an array of digits would not.
+#[derive(Clone)]
+enum TextOrNumber<'a> {
+    Text(Cow<'a, str>),
+    Number(u64, u64),
+}
+
+impl<'a> EventId<'a> {
+    /// Checks a text and keeps it, borrowed or owned.
+    ///
+    /// # Errors
+    ///
+    /// If the text has a CR, an LF or a NUL.
+    #[inline]
+    pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, InvalidField> {
+        let text = text.into();
+        check(Checked::Id, &text)?;
+        Ok(Self(TextOrNumber::Text(text)))
+    }
+
+    /// Takes a literal.
+    ///
+    /// # Panics
+    ///
+    /// If the text has a CR, an LF or a NUL. In a constant, this is a compile error.
+    pub const fn from_static(text: &'static str) -> EventId<'static> {
+        check_literal(Checked::Id, text);
+        EventId(TextOrNumber::Text(Cow::Borrowed(text)))
+    }
+
+    /// Returns the text: owned if the id was made of a number, otherwise borrowed.
+    ///
+    /// There is no `as_str`, because a number has no text to lend. Comparing and printing need no
+    /// text: an id equals a `str`, and it implements [`Display`](fmt::Display).
+    pub fn to_str(&self) -> Cow<'_, str> {
+        match self.text() {
+            IdText::Text(text) => Cow::Borrowed(text),
+            number @ IdText::Number(..) => number.with_str(|text| Cow::Owned(String::from(text))),
+        }
+    }
+
+    /// Copies the text into memory of its own, if it is borrowed.
+    pub fn into_owned(self) -> EventId<'static> {
+        EventId(match self.0 {
+            TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Owned(text.into_owned())),
+            TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn text(&self) -> IdText<'_> {
+        match &self.0 {
+            TextOrNumber::Text(text) => IdText::Text(text),
+            TextOrNumber::Number(high, low) => IdText::Number(*high, *low),
+        }
+    }
+}
+
+macro_rules! from_unsigned {
+    ($($number:ty),*) => {$(
+        impl From<$number> for EventId<'_> {
+            #[inline]
+            fn from(number: $number) -> Self {
+                Self(TextOrNumber::Number(0, number.into()))
+            }
+        }
+    )*};
+}
+
+from_unsigned!(u8, u16, u32, u64);
+
+impl From<usize> for EventId<'_> {
+    #[inline]
+    fn from(number: usize) -> Self {
+        Self::from(number as u64)
+    }
+}
+
+impl From<u128> for EventId<'_> {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "each cast takes one half")]
+    fn from(number: u128) -> Self {
+        Self(TextOrNumber::Number((number >> 64) as u64, number as u64))
+    }
+}
+
+impl PartialEq for EventId<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text().with_str(|text| other == text)
+    }
+}
+
+impl Eq for EventId<'_> {}
+
+impl Hash for EventId<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text().with_str(|text| text.hash(state));
+    }
+}
+
+impl<T: AsRef<str> + ?Sized> PartialEq<T> for EventId<'_> {
+    fn eq(&self, other: &T) -> bool {
+        self.text().with_str(|text| text == other.as_ref())
+    }
+}
+
+impl fmt::Display for EventId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().with_str(|text| f.pad(text))
+    }
+}
+
+impl fmt::Debug for EventId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().with_str(|text| fmt::Debug::fmt(text, f))
+    }
+}
+
+/// The text of an id, or the halves of the number whose digits are the text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum IdText<'a> {
+    Text(&'a str),
+    Number(u64, u64),
+}
+
+impl IdText<'_> {
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Number(0, low) => Decimal::count(low),
+            Self::Number(high, low) => Decimal::count(joined(high, low)),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn with_str<T>(self, work: impl FnOnce(&str) -> T) -> T {
+        match self {
+            Self::Text(text) => work(text),
+            Self::Number(high, low) => work(Decimal::of(joined(high, low)).as_str()),
+        }
+    }
+}
+
+#[inline]
+fn joined(high: u64, low: u64) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
+}
+
+/// The error of a text that a field cannot hold.
+///
+/// Returned by [`EventType::new`] and [`EventId::new`].
+///
+/// # Examples
+///
+/// ```
+/// let error = sse_proto::EventId::new("12\n34").unwrap_err();
+/// assert_eq!((error.field(), error.character(), error.offset()), ("id", Some('\n'), 2));
+/// assert_eq!(error.to_string(), "LF (U+000A) at byte 2 can't be part of an id");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct InvalidField {
+    field: Checked,
+    character: Option<char>,
+    offset: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Checked {
+    EventType,
+    Id,
+}
+
+impl InvalidField {
+    /// Returns the name of the field on the wire: `event` or `id`.
+    pub fn field(&self) -> &'static str {
+        match self.field {
+            Checked::EventType => "event",
+            Checked::Id => "id",
+        }
+    }
+
+    /// Returns the refused character; `None` if the text is empty.
+    pub fn character(&self) -> Option<char> {
+        self.character
+    }
+
+    /// Returns the place of the character, in bytes from the start of the text.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+}
+
+impl fmt::Display for InvalidField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = match self.field {
+            Checked::EventType => "an event type",
+            Checked::Id => "an id",
+        };
+        let (name, code) = match self.character {
+            None => return write!(f, "{noun} can't be empty"),
+            Some('\n') => ("LF", "000A"),
+            Some('\r') => ("CR", "000D"),
+            Some(_) => ("NUL", "0000"),
+        };
+        let offset = self.offset;
+        write!(
+            f,
+            "{name} (U+{code}) at byte {offset} can't be part of {noun}"
+        )
+    }
+}
+
+impl Error for InvalidField {}
+
+/// Refuses the first character that a field cannot hold.
+#[inline]
+fn check(field: Checked, text: &str) -> Result<(), InvalidField> {
+    let bad = match field {
+        Checked::EventType => text.is_empty() || line::has_end(text.as_bytes()),
+        Checked::Id => line::has_end_or_nul(text.as_bytes()),
+    };
+    if bad { find(field, text) } else { Ok(()) }
+}
+
+/// Does the same byte by byte. As a `const fn` it checks a literal when the crate is compiled.
+#[cold]
+const fn find(field: Checked, text: &str) -> Result<(), InvalidField> {
+    let is_id = matches!(field, Checked::Id);
+    let bytes = text.as_bytes();
+    let (mut character, mut offset) = (None, 0);
+    while offset < bytes.len() && character.is_none() {
+        // All refused characters are ASCII, so a byte that equals one is that character.
+        match bytes[offset] {
+            0 if !is_id => offset += 1,
+            byte @ (b'\r' | b'\n' | 0) => character = Some(byte as char),
+            _ => offset += 1,
+        }
+    }
+    if character.is_none() && (is_id || !bytes.is_empty()) {
+        return Ok(());
+    }
+    Err(InvalidField {
+        field,
+        character,
+        offset,
+    })
+}
+
+/// Panics at a literal that a field cannot hold: in a constant, this ends the compilation.
+const fn check_literal(field: Checked, text: &'static str) {
+    if let Err(error) = find(field, text) {
+        match (error.field, error.character) {
+            (Checked::EventType, None) => panic!("an event type can't be empty"),
+            (Checked::EventType, Some(_)) => panic!("an event type can't hold CR or LF"),
+            (Checked::Id, _) => panic!("an id can't hold CR, LF or NUL"),
+        }
+    }
+}
