@@ -262,7 +262,7 @@ fn give(source: &mut EventSource, now: Duration, input: Input) -> String {
         Input::NoContent => source.handle_response(now, Response::new(204)),
         Input::Busy => source.handle_response(now, Response::new(503)),
         Input::Redirect => {
-            source.handle_response(now, Response::new(307).with_header("location", b"/b"))
+            source.handle_response(now, Response::new(307).with_header("location", b"/b"));
         }
         Input::Bytes => {
             let bytes = if source.state() == State::Open {
