@@ -258,7 +258,9 @@ fn a_stable_while_forgives_whatever_the_connection_is_lost_by() {
 #[test]
 fn past_a_limit_of_an_event_the_stream_goes_on_or_the_client_closes() {
     for after in [AfterLimit::SkipBlock, AfterLimit::End] {
-        let limits = DecodeLimits::new().with_event(16).with_after(after);
+        let limits = DecodeLimits::new()
+            .with_max_event_bytes(16)
+            .with_after(after);
         let mut driver = Driver::new(Options::resilient().with_decode_limits(limits));
         driver.open();
         let bytes = b"data: longer than the limit\n\ndata: x\n\n";

@@ -187,7 +187,9 @@ fn the_source_can_be_closed_reconnected_and_told_of_the_network() {
 #[test]
 fn an_event_that_is_too_large_is_told_and_ends_the_stream_only_if_the_limits_say_so() {
     for after in [AfterLimit::SkipBlock, AfterLimit::End] {
-        let limits = DecodeLimits::new().with_event(12).with_after(after);
+        let limits = DecodeLimits::new()
+            .with_max_event_bytes(12)
+            .with_after(after);
         let mut life = Life::new(Options::standard().with_decode_limits(limits));
         life.open();
         life.feed("data: longer than that\n\ndata: b\n\n");

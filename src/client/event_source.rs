@@ -10,7 +10,7 @@ use super::output::{Loss, Output};
 use super::response::Response;
 use super::route::Shown;
 use super::state::State;
-use crate::wire::decode::{DecodeError, Decoder, Item, OwnedItem};
+use crate::wire::decode::{DecodeError, Decoder, Item, Items, OwnedItem};
 use crate::wire::field::EventId;
 
 /// A reconnecting client without I/O: the standard's `EventSource`
@@ -135,7 +135,7 @@ impl EventSource {
     /// Sets the last event ID that an earlier process has seen, to resume after it.
     #[must_use]
     pub fn with_last_event_id(mut self, id: &EventId<'_>) -> Self {
-        self.decoder = self.decoder.with_last_event_id(&id.to_str());
+        self.decoder = self.decoder.with_last_event_id(id);
         self
     }
 
@@ -210,9 +210,11 @@ impl EventSource {
     /// [`Decoder`](crate::Decoder); a block that only sets the last event ID is one of them.
     pub fn handle_bytes<'i>(&mut self, now: Duration, bytes: &'i [u8]) -> Received<'_, 'i> {
         self.machine.handle_bytes(now, bytes);
+        // Late bytes are no part of the next stream.
+        let is_open = self.state() == State::Open;
         Received {
-            source: self,
-            bytes,
+            items: self.decoder.feed(if is_open { bytes } else { &[] }),
+            machine: &mut self.machine,
         }
     }
 
@@ -285,8 +287,8 @@ impl fmt::Debug for EventSource {
 
 /// The items of the bytes that were handed to [`EventSource::handle_bytes`].
 pub struct Received<'s, 'i> {
-    source: &'s mut EventSource,
-    bytes: &'i [u8],
+    machine: &'s mut Machine,
+    items: Items<'s, 'i>,
 }
 
 impl<'i> Received<'_, 'i> {
@@ -294,24 +296,22 @@ impl<'i> Received<'_, 'i> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when an event passes a [limit](crate::decode::DecodeLimits). The event is lost.
-    /// Unless the limits say [`AfterLimit::End`](crate::decode::AfterLimit::End), which closes the client,
-    /// the items after it follow.
-    #[expect(clippy::should_implement_trait, reason = "the item borrows from this")]
+    /// [`DecodeError`] when an event passes a [limit](crate::decode::DecodeLimits). The event is
+    /// lost. Unless the limits say [`AfterLimit::End`](crate::decode::AfterLimit::End), which closes
+    /// the client, the items after it follow.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator could not lend items"
+    )]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, DecodeError> {
-        let EventSource { machine, decoder } = &mut *self.source;
-        if machine.state() != State::Open {
-            self.bytes = &[];
-            return Ok(None);
-        }
-        let item = decoder.decode(&mut self.bytes);
-        let progress = item.as_ref().map(|item| match item {
-            Some(Item::Event(_)) => Progress::Event,
-            Some(Item::LastEventId(id)) => Progress::LastEventId(id.to_str()),
-            Some(Item::ReconnectionTime(time)) => Progress::ReconnectionTime(*time),
-            Some(Item::Comment(_)) | None => Progress::None,
+        let item = self.items.next();
+        self.machine.note(match &item {
+            Ok(Some(Item::Event(_))) => Ok(Progress::Event),
+            Ok(Some(Item::LastEventId(id))) => Ok(Progress::LastEventId(id.to_str())),
+            Ok(Some(Item::ReconnectionTime(time))) => Ok(Progress::ReconnectionTime(*time)),
+            Ok(Some(Item::Comment(_)) | None) => Ok(Progress::None),
+            Err(error) => Err(*error),
         });
-        machine.note(progress.map_err(|error| *error));
         item
     }
 
@@ -322,32 +322,27 @@ impl<'i> Received<'_, 'i> {
     ///
     /// The same.
     pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
-        let EventSource { machine, decoder } = &mut *self.source;
-        if machine.state() != State::Open {
-            self.bytes = &[];
-            return Ok(None);
-        }
-        let item = decoder.decode_owned(&mut self.bytes);
-        let progress = item.as_ref().map(|item| match item {
-            Some(OwnedItem::Event(_)) => Progress::Event,
-            Some(OwnedItem::LastEventId(id)) => Progress::LastEventId(id.into()),
-            Some(OwnedItem::ReconnectionTime(time)) => Progress::ReconnectionTime(*time),
-            Some(OwnedItem::Comment(_)) | None => Progress::None,
+        let item = self.items.next_owned();
+        self.machine.note(match &item {
+            Ok(Some(OwnedItem::Event(_))) => Ok(Progress::Event),
+            Ok(Some(OwnedItem::LastEventId(id))) => Ok(Progress::LastEventId(id.into())),
+            Ok(Some(OwnedItem::ReconnectionTime(time))) => Ok(Progress::ReconnectionTime(*time)),
+            Ok(Some(OwnedItem::Comment(_)) | None) => Ok(Progress::None),
+            Err(error) => Err(*error),
         });
-        machine.note(progress.map_err(|error| *error));
         item
     }
 
     /// Returns the bytes that are not read yet.
     pub fn remaining(&self) -> &'i [u8] {
-        self.bytes
+        self.items.remaining()
     }
 }
 
 impl fmt::Debug for Received<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received")
-            .field("remaining", &self.bytes.len())
+            .field("remaining", &self.remaining().len())
             .finish_non_exhaustive()
     }
 }

@@ -116,7 +116,7 @@ fn a_client_that_gives_up_says_after_what() {
     assert_eq!(loss(&mut source).to_string(), text);
 
     let limits = DecodeLimits::new()
-        .with_event(5)
+        .with_max_event_bytes(5)
         .with_after(AfterLimit::End);
     let options = Options::standard().with_decode_limits(limits);
     let mut source = open("GET", options, b"data: x\n\n");

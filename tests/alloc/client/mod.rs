@@ -50,7 +50,7 @@ pub fn bytes_for_each(doing: Doing, clients: u32) -> i64 {
 /// an event of 1 MiB in pieces.
 pub fn bytes_after_a_limit() -> i64 {
     let limits = DecodeLimits::new()
-        .with_event(1 << 20)
+        .with_max_event_bytes(1 << 20)
         .with_after(AfterLimit::End);
     let options = Options::resilient().with_decode_limits(limits);
     let now = Duration::ZERO;

@@ -147,8 +147,8 @@ fn decodes() -> bool {
     let mut events = 0;
     // Cut at every place: within names, values and ends of lines.
     for piece in WIRE.as_bytes().chunks(3) {
-        let mut input = piece;
-        while let Ok(Some(item)) = decoder.decode(&mut input) {
+        let mut items = decoder.feed(piece);
+        while let Ok(Some(item)) = items.next() {
             match item {
                 Item::ReconnectionTime(time) => {
                     if time != Duration::from_millis(1500) {
