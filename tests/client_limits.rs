@@ -260,7 +260,7 @@ fn past_a_limit_of_an_event_the_stream_goes_on_or_the_client_closes() {
     for after in [AfterLimit::SkipBlock, AfterLimit::End] {
         let limits = DecodeLimits::new()
             .with_max_event_bytes(16)
-            .with_after(after);
+            .with_after_limit(after);
         let mut driver = Driver::new(Options::resilient().with_decode_limits(limits));
         driver.open();
         let bytes = b"data: longer than the limit\n\ndata: x\n\n";

@@ -189,7 +189,7 @@ fn an_event_that_is_too_large_is_told_and_ends_the_stream_only_if_the_limits_say
     for after in [AfterLimit::SkipBlock, AfterLimit::End] {
         let limits = DecodeLimits::new()
             .with_max_event_bytes(12)
-            .with_after(after);
+            .with_after_limit(after);
         let mut life = Life::new(Options::standard().with_decode_limits(limits));
         life.open();
         life.feed("data: longer than that\n\ndata: b\n\n");

@@ -51,7 +51,7 @@ pub fn bytes_for_each(doing: Doing, clients: u32) -> i64 {
 pub fn bytes_after_a_limit() -> i64 {
     let limits = DecodeLimits::new()
         .with_max_event_bytes(1 << 20)
-        .with_after(AfterLimit::End);
+        .with_after_limit(AfterLimit::End);
     let options = Options::resilient().with_decode_limits(limits);
     let now = Duration::ZERO;
     let mut made = Vec::with_capacity(1);
