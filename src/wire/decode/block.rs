@@ -216,21 +216,26 @@ impl Block {
         }
     }
 
-    /// Adds a piece of the value to it, and ends it with the last piece.
+    /// Adds a piece of the value to it.
     #[inline]
-    pub(super) fn push_piece(
+    pub(super) fn push_piece(&mut self, kind: LineKind, value: ValueSpan, input: &InputChunk<'_>) {
+        self.push(kind, input.bytes_at(value), input.checked(value));
+    }
+
+    /// Adds the last piece of the value to it, and ends it.
+    #[inline]
+    pub(super) fn push_last_piece(
         &mut self,
         kind: LineKind,
         value: ValueSpan,
-        is_last: bool,
         input: &InputChunk<'_>,
     ) -> Option<Outcome> {
-        if kind == LineKind::Data && is_last {
+        if kind == LineKind::Data {
             self.push_data_line(value, input);
             return None;
         }
-        self.push(kind, input.bytes_at(value), input.checked(value));
-        if is_last { self.end(kind) } else { None }
+        self.push_piece(kind, value, input);
+        self.end(kind)
     }
 
     /// Processes a field whose value has come in pieces.

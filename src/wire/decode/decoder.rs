@@ -8,7 +8,7 @@ use super::block::Block;
 use super::input::InputChunk;
 use super::item::{Item, OwnedItem};
 use super::limits::{DecodeError, DecodeLimits};
-use super::line_reader::{Line, LineKind, LineReader};
+use super::line_reader::{Line, LineReader};
 use crate::wire::field::EventId;
 
 /// Decodes an event stream, one item at a time.
@@ -196,9 +196,9 @@ impl Decoder {
         self.block.take_back();
         loop {
             match self.lines.next(input) {
-                Line::Whole(LineKind::Data, value) => self.block.add_data(value, input),
-                Line::Whole(LineKind::Event, value) => self.block.set_event_type(value),
-                Line::Whole(LineKind::Id, value) => self.block.set_id(value, input),
+                Line::Data => self.block.add_data(self.lines.value(), input),
+                Line::Event => self.block.set_event_type(self.lines.value()),
+                Line::Id => self.block.set_id(self.lines.value(), input),
                 // > If the line is empty (a blank line), dispatch the event.
                 Line::Blank => match self.block.dispatch(input) {
                     Some(Outcome::LastEventId) if !self.last_event_ids => {}
@@ -221,27 +221,34 @@ impl Decoder {
     /// Takes the lines that are rare, or that the input has cut.
     #[inline(never)]
     fn take_rare(&mut self, line: Line, input: &InputChunk<'_>) -> Option<Outcome> {
-        match line {
-            Line::Piece {
-                kind,
-                value,
-                is_last,
-            } => self.block.push_piece(kind, value, is_last, input),
-            Line::Carried { kind, is_whole } => {
+        let (kind, value) = (self.lines.kind(), self.lines.value());
+        let too_long = match line {
+            Line::Piece => {
+                self.block.push_piece(kind, value, input);
+                return input.remaining().is_empty().then_some(Outcome::More);
+            }
+            Line::LastPiece => return self.block.push_last_piece(kind, value, input),
+            Line::Begun => {
                 self.block.begin(kind, input);
                 self.block.push(kind, self.lines.carried(), None);
-                if is_whole { self.block.end(kind) } else { None }
+                return None;
             }
-            Line::Whole(kind, value) => {
+            Line::Carried => {
                 self.block.begin(kind, input);
-                self.block.push_piece(kind, value, true, input)
+                self.block.push(kind, self.lines.carried(), None);
+                return self.block.end(kind);
             }
-            Line::TooLong(outcome) => {
-                self.block.discard();
-                Some(outcome)
+            Line::Other => {
+                self.block.begin(kind, input);
+                return self.block.push_last_piece(kind, value, input);
             }
-            Line::Blank | Line::More => None,
-        }
+            Line::Data | Line::Event | Line::Id | Line::Blank | Line::More => return None,
+            Line::LineTooLong => Outcome::LineTooLong,
+            Line::IdTooLong => Outcome::IdTooLong,
+            Line::EventTooLong => Outcome::EventTooLong,
+        };
+        self.block.discard();
+        Some(too_long)
     }
 
     /// The outcome as an item.

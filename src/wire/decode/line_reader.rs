@@ -24,25 +24,34 @@ pub(super) enum LineKind {
     Comment,
 }
 
-/// What comes next in the input.
-#[derive(Clone, Copy, Debug)]
+/// What comes next in the input. A plain number, so that it is returned in a register: the value is at
+/// [`LineReader::value`] or [`LineReader::carried`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// A line whose value lies whole in the input.
-    Whole(LineKind, ValueSpan),
-    /// A line that was cut, or its start. The value, as far as it has come, is [`LineReader::carried`].
-    Carried { kind: LineKind, is_whole: bool },
-    /// The next piece of that value.
-    Piece {
-        kind: LineKind,
-        value: ValueSpan,
-        is_last: bool,
-    },
+    /// A data line that lies whole in the input.
+    Data,
+    /// An `event` line that does.
+    Event,
+    /// An `id` line that does.
+    Id,
+    /// Another line that does, of [`LineReader::kind`].
+    Other,
+    /// A line that was cut, and is whole in the carry.
+    Carried,
+    /// The start of a line that was cut, in the carry.
+    Begun,
+    /// The next piece of its value.
+    Piece,
+    /// The last piece of its value.
+    LastPiece,
     /// The line that ends a block.
     Blank,
     /// All bytes are read, and a line is open or not.
     More,
     /// A line has passed a limit. What follows is skipped as [`AfterLimit`] says.
-    TooLong(Outcome),
+    LineTooLong,
+    IdTooLong,
+    EventTooLong,
 }
 
 /// Where in a line the input stopped.
@@ -57,7 +66,7 @@ enum Cut {
     /// In a line whose bytes are all in the carry.
     Carried,
     /// In a value that is returned in pieces.
-    Value(LineKind),
+    Value,
     /// In a line that means nothing.
     Ignored,
     /// After a limit, before the first byte of a line of the block that is skipped.
@@ -84,6 +93,8 @@ pub(super) struct LineReader {
     value_start: u8,
     carry_len: u8,
     carry: [u8; CARRY],
+    kind: LineKind,
+    value: ValueSpan,
     /// Bytes of the line that is returned in pieces.
     taken: usize,
     /// How many bytes more the block may have by the limit of an event.
@@ -99,6 +110,8 @@ impl LineReader {
             value_start: 0,
             carry_len: 0,
             carry: [0; CARRY],
+            kind: LineKind::Data,
+            value: ValueSpan { start: 0, end: 0 },
             taken: 0,
             left: limits.event,
             limits,
@@ -145,7 +158,7 @@ impl LineReader {
                 }
                 Head::Ignored => false,
             },
-            Cut::Value(kind) => kind != LineKind::Comment,
+            Cut::Value => self.kind != LineKind::Comment,
             Cut::StreamStart(_)
             | Cut::LineStart
             | Cut::AfterCr
@@ -156,6 +169,18 @@ impl LineReader {
             | Cut::Skipped
             | Cut::Ended => false,
         }
+    }
+
+    /// What the line is about.
+    #[inline]
+    pub(super) const fn kind(&self) -> LineKind {
+        self.kind
+    }
+
+    /// Where the value, or the piece of it, is in the input.
+    #[inline]
+    pub(super) const fn value(&self) -> ValueSpan {
+        self.value
     }
 
     /// The value of the line that was cut, or the start of it.
@@ -175,15 +200,15 @@ impl LineReader {
             let front = front(input.bytes, input.at);
             let first = first_of(front);
             if DATA.begins(front) {
-                return self.read_whole(input, front, DATA);
+                return self.read_whole(input, front, DATA, Line::Data);
             } else if ends_line(first) {
                 self.left = self.limits.event;
                 input.at = self.end_line(input.bytes, input.at);
                 return Line::Blank;
             } else if EVENT.begins(front) {
-                return self.read_whole(input, front, EVENT);
+                return self.read_whole(input, front, EVENT, Line::Event);
             } else if ID.begins(front) {
-                return self.read_whole(input, front, ID);
+                return self.read_whole(input, front, ID, Line::Id);
             } else if first == b':' && !self.comments {
                 // > If the line starts with a U+003A COLON character (:), ignore the line.
                 let Some(end) = input.find_line_end(input.at) else {
@@ -198,8 +223,18 @@ impl LineReader {
 
     /// Reads the line whose name is known, if its end is in the input. Inlined for each name: what is known of it then
     /// is a number in an instruction.
-    #[inline]
-    fn read_whole(&mut self, input: &mut InputChunk<'_>, front: u64, name: Name) -> Line {
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it was not, for the one or the other name"
+    )]
+    fn read_whole(
+        &mut self,
+        input: &mut InputChunk<'_>,
+        front: u64,
+        name: Name,
+        line: Line,
+    ) -> Line {
         let start = input.at;
         let Some(end) = input.find_line_end(start + name.len) else {
             return self.cut_line(input);
@@ -213,7 +248,8 @@ impl LineReader {
         input.at = self.end_line(input.bytes, end);
         // > If value starts with a U+0020 SPACE character, remove it from value.
         let start = start + name.len + usize::from(name.has_space(front));
-        Line::Whole(name.kind, ValueSpan { start, end })
+        self.value = ValueSpan { start, end };
+        line
     }
 
     /// Reads the rare lines; `None` if it is one that means nothing.
@@ -238,7 +274,8 @@ impl LineReader {
         self.count(kind, len);
         input.at = self.end_line(bytes, end);
         let start = start + value_start;
-        Some(Line::Whole(kind, ValueSpan { start, end }))
+        (self.kind, self.value) = (kind, ValueSpan { start, end });
+        Some(Line::Other)
     }
 
     /// Skips the rest of the input, which is within a line that means nothing.
@@ -265,7 +302,7 @@ impl LineReader {
         while let Some(&byte) = bytes.get(input.at) {
             match self.cut {
                 Cut::LineStart => return None,
-                Cut::Value(kind) => return Some(self.read_piece(input, kind)),
+                Cut::Value => return Some(self.read_piece(input)),
                 Cut::Carried => {
                     if let Some(line) = self.carry_on(input) {
                         return Some(line);
@@ -339,12 +376,10 @@ impl LineReader {
         let Head::Known(kind, value_start) = Self::head(self.carry_bytes(), true) else {
             return None;
         };
+        self.kind = kind;
         self.set_value_start(value_start);
         self.count(kind, len);
-        Some(Line::Carried {
-            kind,
-            is_whole: true,
-        })
+        Some(Line::Carried)
     }
 
     /// Goes on with a line that does not fit into the carry, or that may pass a limit: its value is returned in pieces.
@@ -375,11 +410,8 @@ impl LineReader {
                 self.carry_len -= u8::try_from(back).unwrap_or_default();
                 self.set_value_start(value_start);
                 self.taken = usize::from(self.carry_len);
-                self.cut = Cut::Value(kind);
-                Some(Line::Carried {
-                    kind,
-                    is_whole: false,
-                })
+                (self.cut, self.kind) = (Cut::Value, kind);
+                Some(Line::Begun)
             }
             Head::Unknown => Some(Line::More),
             Head::Ignored => {
@@ -390,28 +422,25 @@ impl LineReader {
     }
 
     /// Reads on in a value that is returned in pieces.
-    fn read_piece(&mut self, input: &mut InputChunk<'_>, kind: LineKind) -> Line {
+    fn read_piece(&mut self, input: &mut InputChunk<'_>) -> Line {
+        let kind = self.kind;
         let value = ValueSpan {
             start: input.at,
             end: input.find_piece_end(self.taken),
         };
+        self.value = value;
         self.taken = self.taken.saturating_add(value.len());
         input.at = value.end;
         if self.taken > self.room(kind) {
             return self.refuse(kind);
         }
-        let is_last = input
-            .bytes
-            .get(value.end)
-            .is_some_and(|&byte| ends_line(byte));
-        if is_last {
-            self.count(kind, self.taken);
-            input.at = self.end_line(input.bytes, value.end);
-        }
-        Line::Piece {
-            kind,
-            value,
-            is_last,
+        match input.bytes.get(value.end) {
+            Some(&byte) if ends_line(byte) => {
+                self.count(kind, self.taken);
+                input.at = self.end_line(input.bytes, value.end);
+                Line::LastPiece
+            }
+            _ => Line::Piece,
         }
     }
 
@@ -460,13 +489,13 @@ impl LineReader {
             AfterLimit::SkipBlock => Cut::Skipped,
             AfterLimit::End => Cut::Ended,
         };
-        Line::TooLong(if room < self.limits.line && room < self.left {
-            Outcome::IdTooLong
+        if room < self.limits.line && room < self.left {
+            Line::IdTooLong
         } else if room < self.limits.line {
-            Outcome::EventTooLong
+            Line::EventTooLong
         } else {
-            Outcome::LineTooLong
-        })
+            Line::LineTooLong
+        }
     }
 
     fn carry_bytes(&self) -> &[u8] {
