@@ -120,7 +120,7 @@ impl Follower {
             Ok(bytes) => {
                 let mut received = self.source.handle_bytes(now, &bytes);
                 while let Some(item) = received.next_owned().expect("no limit") {
-                    if let Some(event) = item.event() {
+                    if let Some(event) = item.into_event() {
                         self.seen.push(Seen {
                             event_type: event.event_type().to_owned(),
                             last_event_id: event.last_event_id().to_owned(),
