@@ -72,7 +72,7 @@
 //!                 let mut received = source.handle_bytes(started.elapsed(), &buffer[..len]);
 //!                 while let Some(item) = received.next()? {
 //!                     println!("{item:?}");
-//! #                     if let Some(event) = item.event() { seen.push(event.data().into_owned()); }
+//! #                     if let Some(event) = item.into_event() { seen.push(event.data().into_owned()); }
 //!                 }
 //!             }
 //!             Err(_) => {
