@@ -1,5 +1,6 @@
 //! What a caller may do between two items.
 
+use sse_proto::decode::{OwnedItem, OwnedMessageEvent};
 use sse_proto::{Decoder, Item};
 
 use crate::events;
@@ -24,11 +25,8 @@ fn the_bytes_that_remain_are_fed_again_and_none_is_lost() {
         }
         assert!(items.remaining().is_empty());
         assert_eq!(all.len(), 6, "{all:?}");
-        let data: Vec<_> = all
-            .into_iter()
-            .filter_map(|item| item.into_event())
-            .collect();
-        let data: Vec<_> = data.iter().map(|event| event.data()).collect();
+        let data: Vec<_> = all.into_iter().filter_map(OwnedItem::into_event).collect();
+        let data: Vec<_> = data.iter().map(OwnedMessageEvent::data).collect();
         assert_eq!(data, ["a", "b", "c"]);
     }
 }

@@ -215,6 +215,47 @@ pub fn each_piece_tells_what_it_completes(
     }
 }
 
+/// The decoder's reader of lines splits a text where the naive splitter does, in one piece and in two.
+pub fn reads_the_same_lines(text: &str, cut: usize) {
+    let lines = oracle::lines(text);
+    let (mut comments, mut data, mut rest) = (Vec::new(), Vec::new(), text);
+    for (number, line) in lines.iter().enumerate() {
+        let after = &rest[line.len()..];
+        let end = if after.starts_with("\r\n") { 2 } else { 1 };
+        // What follows the last end-of-line is a line of the text, and not yet one of the stream.
+        let end = if number + 1 == lines.len() {
+            "\n"
+        } else {
+            &after[..end]
+        };
+        comments.extend_from_slice(format!(": {line}{end}").as_bytes());
+        data.extend_from_slice(format!("data: {line}{end}").as_bytes());
+        rest = after.strip_prefix(end).unwrap_or_default();
+    }
+    data.push(b'\n');
+    let said: Vec<Said> = lines.iter().cloned().map(Said::Comment).collect();
+    let event = Said::Event {
+        event_type: "message".to_owned(),
+        data: lines.join("\n"),
+        last_event_id: String::new(),
+        own_id: false,
+    };
+    for (stream, said) in [(comments, said), (data, vec![event])] {
+        for plan in [
+            vec![],
+            vec![cut],
+            vec![cut.max(1); stream.len() / cut.max(1)],
+        ] {
+            let read = run(&stream, &plan, Way::Lent, &Settings::default()).0;
+            let shown = stream.escape_ascii();
+            assert_eq!(
+                read, said,
+                "reads_the_same_lines: in chunks {plan:?}, \"{shown}\""
+            );
+        }
+    }
+}
+
 /// Law 7, the receiving side: memory held never passes the event limit, the last event ID, the line limit where comments
 /// are returned, and a constant; small events later it is the last event ID and the constant. An owned event holds no
 /// more than about its length.

@@ -131,10 +131,10 @@ impl Block {
 
     /// Whether a field of the block has come.
     pub(super) const fn is_open(&self) -> bool {
-        !matches!(self.borrowed, Borrowed::Event)
-            && !(self.data_at.is_nowhere()
-                && self.event_type_at.is_nowhere()
-                && self.id_at.is_nowhere())
+        let has_field = !self.data_at.is_nowhere()
+            || !self.event_type_at.is_nowhere()
+            || !self.id_at.is_nowhere();
+        has_field && !matches!(self.borrowed, Borrowed::Event)
     }
 
     /// Takes back what the last call has lent.
@@ -219,7 +219,11 @@ impl Block {
     /// Adds a piece of the value to it.
     #[inline]
     pub(super) fn push_piece(&mut self, kind: LineKind, value: ValueSpan, input: &InputChunk<'_>) {
-        self.push(kind, input.bytes_at(value), input.checked(value));
+        if kind == LineKind::Data {
+            self.push_data(input.bytes_at(value), input.checked(value));
+        } else {
+            self.push(kind, input.bytes_at(value), input.checked(value));
+        }
     }
 
     /// Adds the last piece of the value to it, and ends it.

@@ -173,7 +173,7 @@ impl Decoder {
     /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     #[inline]
-    pub const fn feed<'d, 'i>(&'d mut self, bytes: &'i [u8]) -> Items<'d, 'i> {
+    pub fn feed<'d, 'i>(&'d mut self, bytes: &'i [u8]) -> Items<'d, 'i> {
         Items {
             decoder: self,
             input: InputChunk::new(bytes),
@@ -192,7 +192,22 @@ impl Decoder {
     }
 
     /// Reads up to the first item that the input completes.
+    #[inline]
     fn advance(&mut self, input: &mut InputChunk<'_>) -> Outcome {
+        if input.is_within_line() {
+            if let Some(line) = self.lines.go_on(input) {
+                if line == Line::Piece {
+                    let (kind, piece) = (self.lines.kind(), self.lines.value());
+                    self.block.push_piece(kind, piece, input);
+                }
+                return Outcome::More;
+            }
+        }
+        self.read(input)
+    }
+
+    /// Does the same, line by line.
+    fn read(&mut self, input: &mut InputChunk<'_>) -> Outcome {
         self.block.take_back();
         loop {
             match self.lines.next(input) {
@@ -205,6 +220,13 @@ impl Decoder {
                     Some(outcome) => return outcome,
                     None => {}
                 },
+                Line::Piece => {
+                    let (kind, piece) = (self.lines.kind(), self.lines.value());
+                    self.block.push_piece(kind, piece, input);
+                    if input.remaining().is_empty() {
+                        return Outcome::More;
+                    }
+                }
                 Line::More => {
                     self.block.spill(input);
                     return Outcome::More;
@@ -222,33 +244,28 @@ impl Decoder {
     #[inline(never)]
     fn take_rare(&mut self, line: Line, input: &InputChunk<'_>) -> Option<Outcome> {
         let (kind, value) = (self.lines.kind(), self.lines.value());
-        let too_long = match line {
-            Line::Piece => {
-                self.block.push_piece(kind, value, input);
-                return input.remaining().is_empty().then_some(Outcome::More);
-            }
-            Line::LastPiece => return self.block.push_last_piece(kind, value, input),
+        match line {
+            Line::LastPiece => self.block.push_last_piece(kind, value, input),
             Line::Begun => {
                 self.block.begin(kind, input);
                 self.block.push(kind, self.lines.carried(), None);
-                return None;
+                None
             }
             Line::Carried => {
                 self.block.begin(kind, input);
                 self.block.push(kind, self.lines.carried(), None);
-                return self.block.end(kind);
+                self.block.end(kind)
             }
             Line::Other => {
                 self.block.begin(kind, input);
-                return self.block.push_last_piece(kind, value, input);
+                self.block.push_last_piece(kind, value, input)
             }
-            Line::Data | Line::Event | Line::Id | Line::Blank | Line::More => return None,
-            Line::LineTooLong => Outcome::LineTooLong,
-            Line::IdTooLong => Outcome::IdTooLong,
-            Line::EventTooLong => Outcome::EventTooLong,
-        };
-        self.block.discard();
-        Some(too_long)
+            Line::TooLong(outcome) => {
+                self.block.discard();
+                Some(outcome)
+            }
+            Line::Data | Line::Event | Line::Id | Line::Piece | Line::Blank | Line::More => None,
+        }
     }
 
     /// The outcome as an item.

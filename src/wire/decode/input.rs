@@ -30,11 +30,11 @@ pub(super) struct InputChunk<'i> {
 
 impl<'i> InputChunk<'i> {
     #[inline]
-    pub(super) const fn new(bytes: &'i [u8]) -> Self {
+    pub(super) fn new(bytes: &'i [u8]) -> Self {
         Self {
             bytes,
             at: 0,
-            line_ends: LineEnds::new(),
+            line_ends: LineEnds::new(bytes),
             text: "",
             text_start: 0,
             // The first item is not worth a check of all: it may be the only one.
@@ -45,6 +45,12 @@ impl<'i> InputChunk<'i> {
     #[inline]
     pub(super) fn remaining(&self) -> &'i [u8] {
         &self.bytes[self.at..]
+    }
+
+    /// Whether the chunk is short, not read yet, and without a line end.
+    #[inline]
+    pub(super) const fn is_within_line(&self) -> bool {
+        self.line_ends.is_none() && self.at == 0 && !self.bytes.is_empty()
     }
 
     /// The first line end at or after `from`.

@@ -49,9 +49,7 @@ pub(super) enum Line {
     /// All bytes are read, and a line is open or not.
     More,
     /// A line has passed a limit. What follows is skipped as [`AfterLimit`] says.
-    LineTooLong,
-    IdTooLong,
-    EventTooLong,
+    TooLong(Outcome),
 }
 
 /// Where in a line the input stopped.
@@ -188,9 +186,38 @@ impl LineReader {
         &self.carry[usize::from(self.value_start)..usize::from(self.carry_len)]
     }
 
+    /// Reads a short chunk without a line end, if it is within a line that was cut and no limit can be near: the path of
+    /// most chunks that are a few bytes long.
+    #[inline]
+    pub(super) fn go_on(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
+        let len = input.bytes.len();
+        if self.cut == Cut::Value && self.taken < self.room(self.kind).saturating_sub(len) {
+            self.value = ValueSpan { start: 0, end: len };
+            self.taken += len;
+            input.at = len;
+            return Some(Line::Piece);
+        }
+        if self.cut == Cut::Carried && usize::from(self.carry_len) + len <= self.carry_room() {
+            self.push_carry(input.bytes);
+            input.at = len;
+            return Some(Line::More);
+        }
+        None
+    }
+
+    /// How much of a line the carry may hold: no line is refused that is shorter than all limits are.
+    #[inline]
+    fn carry_room(&self) -> usize {
+        let least = self.limits.line.min(self.limits.id).min(self.left);
+        CARRY.min(least)
+    }
+
     /// Reads the next line.
     #[inline]
     pub(super) fn next(&mut self, input: &mut InputChunk<'_>) -> Line {
+        if self.cut == Cut::Value && !input.remaining().is_empty() {
+            return self.read_piece(input);
+        }
         if self.cut != Cut::LineStart {
             if let Some(line) = self.resume(input) {
                 return line;
@@ -336,20 +363,18 @@ impl LineReader {
                     self.left = self.limits.event;
                     input.at = self.end_line(bytes, input.at);
                 }
-                Cut::SkippedLineStart | Cut::Skipped => match input.find_line_end(input.at) {
-                    Some(end) => {
+                Cut::SkippedLineStart | Cut::Skipped => {
+                    if let Some(end) = input.find_line_end(input.at) {
                         input.at = self.end_line(bytes, end);
-                        self.cut = if self.cut == Cut::AfterCr {
-                            Cut::SkippedAfterCr
-                        } else {
-                            Cut::SkippedLineStart
+                        self.cut = match self.cut {
+                            Cut::AfterCr => Cut::SkippedAfterCr,
+                            _ => Cut::SkippedLineStart,
                         };
-                    }
-                    None => {
+                    } else {
                         self.cut = Cut::Skipped;
                         input.at = bytes.len();
                     }
-                },
+                }
                 Cut::Ended => input.at = bytes.len(),
             }
         }
@@ -362,9 +387,7 @@ impl LineReader {
         let end = input.find_line_end(start);
         let piece = &bytes[start..end.unwrap_or(bytes.len())];
         let len = carried + piece.len();
-        // No line is refused that is shorter than all limits are.
-        let least = self.limits.line.min(self.limits.id).min(self.left);
-        if len > CARRY.min(least) {
+        if len > self.carry_room() {
             return self.leave_carry(input, piece, end.is_some());
         }
         self.push_carry(piece);
@@ -489,13 +512,13 @@ impl LineReader {
             AfterLimit::SkipBlock => Cut::Skipped,
             AfterLimit::End => Cut::Ended,
         };
-        if room < self.limits.line && room < self.left {
-            Line::IdTooLong
+        Line::TooLong(if room < self.limits.line && room < self.left {
+            Outcome::IdTooLong
         } else if room < self.limits.line {
-            Line::EventTooLong
+            Outcome::EventTooLong
         } else {
-            Line::LineTooLong
-        }
+            Outcome::LineTooLong
+        })
     }
 
     fn carry_bytes(&self) -> &[u8] {

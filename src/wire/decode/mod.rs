@@ -27,6 +27,10 @@ mod line_reader;
 mod read;
 mod stream;
 mod text;
+#[cfg(test)]
+mod work;
+#[cfg(test)]
+pub(crate) use work::count as count_work;
 
 pub use decoder::{Decoder, Items};
 pub use item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};

@@ -287,12 +287,12 @@ impl TextBuffer {
         if let Content::Raw(bytes) = &mut self.content {
             self.content = into_text(mem::take(bytes));
         }
-        match (&mut self.content, checked.or_else(|| check(bytes).ok())) {
-            (Content::Text(content), Some(text)) => content.push_str(text),
-            _ => {
-                self.give_up_on_text();
-                self.push_raw(bytes);
-            }
+        let checked = checked.or_else(|| check(bytes).ok());
+        if let (Content::Text(content), Some(text)) = (&mut self.content, checked) {
+            content.push_str(text);
+        } else {
+            self.give_up_on_text();
+            self.push_raw(bytes);
         }
     }
 

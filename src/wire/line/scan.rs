@@ -78,11 +78,15 @@ fn ends_of_short(text: &[u8]) -> u64 {
         let bit = |(at, &byte): (usize, &u8)| u64::from(byte == CR || byte == LF) << at;
         return text.iter().enumerate().map(bit).sum();
     };
-    let sixteen = |at: usize| text.get(at..).and_then(<[u8]>::first_chunk);
-    ends_of_16(first)
-        | sixteen(16).map_or(0, ends_of_16) << 16
-        | sixteen(32).map_or(0, ends_of_16) << 32
-        | ends_of_16(last) << (text.len() - 16)
+    let mut ends = ends_of_16(first);
+    if text.len() > 16 {
+        ends |= ends_of_16(last) << (text.len() - 16);
+        for at in [16, 32] {
+            let block = text.get(at..).and_then(<[u8]>::first_chunk);
+            ends |= block.map_or(0, ends_of_16) << at;
+        }
+    }
+    ends
 }
 
 #[inline]
@@ -102,19 +106,35 @@ pub(crate) struct LineEnds {
     start: usize,
     /// Bit `n` stands for byte `start + n`. No bit is set past the end of the slice.
     mask: u64,
-    /// No line ends from here on.
+    /// No line ends from here on, apart from those in the window.
     none_from: usize,
 }
 
 impl LineEnds {
+    /// Searches a slice that is shorter than a window at once, and any other when it is asked.
     #[inline]
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        if bytes.len() < WINDOW {
+            #[cfg(test)]
+            crate::wire::decode::count_work(bytes.len());
+            return Self {
+                start: 0,
+                mask: ends_of_short(bytes),
+                none_from: 0,
+            };
+        }
         Self {
             // So far past the end of any slice that no position is within the window.
             start: usize::MAX - WINDOW,
             mask: 0,
             none_from: usize::MAX,
         }
+    }
+
+    /// Whether the whole slice is known to have none.
+    #[inline]
+    pub(crate) const fn is_none(&self) -> bool {
+        self.mask == 0 && self.none_from == 0
     }
 
     /// Returns the position of the first byte at or after `from` that ends a line.
@@ -127,14 +147,14 @@ impl LineEnds {
                 return Some(from + ends.trailing_zeros() as usize);
             }
         }
+        if from >= self.none_from {
+            return None;
+        }
         self.search(bytes, from)
     }
 
     #[inline(never)]
     fn search(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
-        if from >= self.none_from {
-            return None;
-        }
         let at = if from.wrapping_sub(self.start) < WINDOW {
             self.start + WINDOW
         } else {
@@ -150,6 +170,8 @@ impl LineEnds {
     #[inline]
     fn search_from(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
         for at in [from, from + WINDOW, from + 2 * WINDOW] {
+            #[cfg(test)]
+            crate::wire::decode::count_work(WINDOW.min(bytes.len().saturating_sub(at)));
             let Some(window) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
                 return self.search_last_window(bytes, at);
             };
@@ -179,7 +201,11 @@ impl LineEnds {
     /// Does what [`find`](Self::find) does, for a line that is known to be long.
     #[inline(never)]
     pub(crate) fn find_in_long_line(bytes: &[u8], from: usize) -> Option<usize> {
-        Some(from + find_end(bytes.get(from..)?)?)
+        let rest = bytes.get(from..)?;
+        let found = find_end(rest);
+        #[cfg(test)]
+        crate::wire::decode::count_work(found.unwrap_or(rest.len()));
+        Some(from + found?)
     }
 }
 

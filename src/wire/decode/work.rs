@@ -1,0 +1,152 @@
+//! Law 11: twice the input is twice the work, for any chunking and for any way to take items. Bytes that are searched for
+//! line ends or checked for UTF-8 are counted, since a clock lies on a busy machine; `tests/alloc` counts what is moved.
+
+extern crate std;
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use std::thread_local;
+
+use super::Decoder;
+
+thread_local! {
+    static WORK: Cell<usize> = const { Cell::new(0) };
+}
+
+pub(crate) fn count(bytes: usize) {
+    WORK.set(WORK.get() + bytes);
+}
+
+/// Takes all items of a chunk, and returns how many there were.
+type Way = fn(&mut Decoder, &[u8]) -> usize;
+
+const WAYS: [(&str, Way); 4] = [
+    ("lent", lent),
+    ("owned", owned),
+    ("fed again after each item", |decoder, bytes| {
+        fed_again(decoder, bytes, 1)
+    }),
+    ("fed again after three items", |decoder, bytes| {
+        fed_again(decoder, bytes, 3)
+    }),
+];
+
+fn lent(decoder: &mut Decoder, bytes: &[u8]) -> usize {
+    let mut items = decoder.feed(bytes);
+    let mut count = 0;
+    while let Some(item) = items.next().unwrap() {
+        // What is not checked before is checked when it is read.
+        item.into_owned();
+        count += 1;
+    }
+    count
+}
+
+fn owned(decoder: &mut Decoder, bytes: &[u8]) -> usize {
+    let mut items = decoder.feed(bytes);
+    let mut count = 0;
+    while items.next_owned().unwrap().is_some() {
+        count += 1;
+    }
+    count
+}
+
+fn fed_again(decoder: &mut Decoder, mut bytes: &[u8], most: usize) -> usize {
+    let mut count = 0;
+    loop {
+        let mut items = decoder.feed(bytes);
+        for _ in 0..most {
+            let Some(item) = items.next().unwrap() else {
+                return count;
+            };
+            item.into_owned();
+            count += 1;
+        }
+        bytes = items.remaining();
+    }
+}
+
+/// The work for a stream in chunks of a size, and how many items it had.
+fn work(way: Way, stream: &[u8], size: usize) -> (usize, usize) {
+    let mut decoder = Decoder::new().with_comments(true).with_last_event_ids(true);
+    WORK.set(0);
+    let items = stream
+        .chunks(size)
+        .map(|chunk| way(&mut decoder, chunk))
+        .sum();
+    (WORK.get(), items)
+}
+
+/// Streams whose work differs: long and short lines, items of many bytes and of few, text and what is none.
+fn streams(len: usize) -> Vec<Vec<u8>> {
+    let one_line = |byte: u8| [b"data: ", &vec![byte; len][..], b"\n\n"].concat();
+    let mut streams = Vec::from([one_line(b'x'), one_line(0xFF), one_line(0xE2)]);
+    for block in [
+        &b"data:\n"[..],
+        b"data: \xE6\xBC\xA2\xE5\xAD\x97\n",
+        b"id: 1\nevent: tick\ndata: 12345678901234567890\n\n",
+        b"id: 1\nevent: \xFF\ndata: \xE6\xBC\n\n",
+        b": comment\nunknown: field\nid\n",
+        b"\r\n",
+        b"data: a\r\r",
+        b":\n",
+        b"data\n\n",
+        b"id\n\n",
+        b"retry:1\n",
+        b"retry: 1\ndata: x\n",
+    ] {
+        streams.push(block.repeat(len / block.len()));
+    }
+    streams
+}
+
+const SIZES: [usize; 8] = [1, 2, 7, 16, 64, 1460, 1 << 14, 1 << 20];
+
+/// Streams of about a length, or of an eighth of it in tiny chunks, in chunks of each size, in each way.
+fn each(len: usize, mut test: impl FnMut(&str, Way, Vec<u8>, usize)) {
+    for size in SIZES {
+        for stream in streams(if size < 64 { len / 8 } else { len }) {
+            for (name, way) in WAYS {
+                test(name, way, stream.clone(), size);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_byte_is_searched_once_and_checked_a_few_times() {
+    each(3 << 14, |name, way, stream, size| {
+        let (work, items) = work(way, &stream, size);
+        // Callers that feed the rest again have a mask of 64 bytes searched again, and a window checked again.
+        let again = if name.starts_with("fed") {
+            64 + (2 << 10)
+        } else {
+            0
+        };
+        let most = 6 * stream.len() + again * items;
+        let shown = stream[..stream.len().min(40)].escape_ascii();
+        assert!(
+            work <= most,
+            "{name}, in chunks of {size}: {work} of {most}, \"{shown}\""
+        );
+    });
+}
+
+#[test]
+fn twice_the_input_is_twice_the_work() {
+    let mut all = Vec::new();
+    each(3 << 14, |_, way, stream, size| {
+        all.push(work(way, &stream, size).0);
+    });
+    let mut all = all.into_iter();
+    each(6 << 14, |name, way, stream, size| {
+        let (once, (twice, _)) = (all.next().unwrap(), work(way, &stream, size));
+        let shown = stream[..stream.len().min(40)].escape_ascii();
+        // A window that is checked ahead, or not yet.
+        assert!(
+            twice <= 2 * once + 2 * once / 4 + (8 << 10),
+            "{name}, in chunks of {size}: {once}, then {twice}, \"{shown}\""
+        );
+    });
+}
