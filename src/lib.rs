@@ -196,8 +196,8 @@ pub mod broadcast {
     //! [`Subscription`](crate::Subscription)s.
 
     pub use crate::server::broadcast::{
-        BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
-        SubscribeOptions, Subscribed, SubscriptionEnd,
+        Merged, Metadata, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions,
+        Subscribed,
     };
 }
 

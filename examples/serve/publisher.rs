@@ -26,8 +26,8 @@ pub(crate) const EVENT_LIMIT: usize = 32 << 20;
 /// What is kept for clients that come back: an event of the largest size and what comes around it,
 /// or some hours of small ones.
 const RETENTION: Retention = Retention::new()
-    .with_bytes(EVENT_LIMIT + (1 << 20))
-    .with_frames(1 << 16);
+    .with_max_bytes(EVENT_LIMIT + (1 << 20))
+    .with_max_frames(1 << 16);
 
 const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 

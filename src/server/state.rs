@@ -12,7 +12,8 @@ pub enum CloseReason {
     Aborted,
     /// The client went away: the stream was dropped before its end.
     ClientGone,
-    /// The queue overflowed, and the target was made to disconnect then; the queue is dropped.
+    /// The queue overflowed, and the target was made to disconnect then, or a subscription lagged;
+    /// the queue is dropped.
     Overflow,
     /// It failed here, with an error that the error listeners see unless it was ended for this reason
     /// without one; what was queued is still delivered.

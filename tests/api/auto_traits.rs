@@ -2,8 +2,8 @@
 
 #[cfg(feature = "std")]
 use sse_proto::broadcast::{
-    BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
-    SubscribeOptions, Subscribed, SubscriptionEnd,
+    Merged, Metadata, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions,
+    Subscribed,
 };
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
@@ -170,10 +170,9 @@ fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
     assert_eq!(auto_traits!(Retention), ALL);
     assert_eq!(auto_traits!(Scope), ALL);
     assert_eq!(auto_traits!(Metadata<'static>), ALL);
-    assert_eq!(auto_traits!(BroadcastStatistics), ALL);
-    assert_eq!(auto_traits!(SubscriptionEnd), ALL);
+    assert_eq!(auto_traits!(Statistics), ALL);
     assert_eq!(auto_traits!(PublishError), ALL);
-    assert!(has!(PublishError: std::error::Error) && has!(PublishError: Copy));
+    assert!(has!(PublishError: std::error::Error) && has!(PublishError: Clone));
 }
 
 #[test]

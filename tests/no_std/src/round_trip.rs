@@ -15,7 +15,7 @@ use sse_proto::event::lines;
 use sse_proto::http::last_event_id;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On};
 use sse_proto::{
-    Decoder, Event, EventId, EventSource, EventType, EventWriter, Frame, Item, LocalListener,
+    Decoder, Event, EventId, EventSource, EventType, EventWriter, Item, LocalListener,
     SharedListener, Target, local_channel,
 };
 

@@ -73,6 +73,6 @@ impl Stream for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.ends.add(End::from(self.subscription.end()));
+        self.ends.add(End::from(self.subscription.close_reason()));
     }
 }
