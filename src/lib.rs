@@ -206,8 +206,8 @@ pub use crate::server::adapt::{self, ext::EventStreamExt};
 pub use crate::timer::Timer;
 
 // Receiving.
-pub use crate::client::EventSource;
-pub use crate::wire::decode::{Chunk, Decoder, Item};
+pub use crate::client::event_source::EventSource;
+pub use crate::wire::decode::{Decoder, Item};
 
 pub mod decode {
     //! What belongs to a [`Decoder`](crate::Decoder).
@@ -215,7 +215,7 @@ pub mod decode {
     #[cfg(feature = "std")]
     pub use crate::wire::decode::DecodeRead;
     pub use crate::wire::decode::{
-        AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+        AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
         OwnedMessageEvent, ReceiveError, Text,
     };
 }

@@ -55,7 +55,7 @@ fn an_id_is_the_last_event_id_from_the_first_bytes_on() {
     let preamble = Preamble::new().with_id(start.clone()).with_comment("hi");
     assert_eq!(preamble.to_bytes(), ": hi\nid: 7-0~\n\n");
     let mut decoder = Decoder::new();
-    assert_eq!(decoder.decode(&mut &preamble.to_bytes()[..]), Ok(None));
+    assert_eq!(decoder.feed(&preamble.to_bytes()).next(), Ok(None));
     assert_eq!(decoder.last_event_id(), "7-0~");
 
     // None leaves the one that the client has, the empty one takes it away.

@@ -8,7 +8,7 @@ use sse_proto::broadcast::{
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
     OwnedMessageEvent, ReceiveError, Text,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
@@ -19,11 +19,11 @@ use sse_proto::target::{
 };
 use sse_proto::target::{Closed, Permit, Reserve, WeakTargetHandle};
 use sse_proto::{Broadcast, Subscription};
-use sse_proto::{Chunk, Decoder, Item};
 use sse_proto::{
     Decided, Ending, Event, EventId, EventType, EventWriter, Frame, LocalListener, Pending,
     RemovedListener, SharedListener, Target,
 };
+use sse_proto::{Decoder, Item};
 use sse_proto::{EventStream, TargetHandle};
 
 use crate::has;
@@ -74,7 +74,8 @@ fn errors_go_everywhere() {
 #[test]
 fn what_is_received_goes_everywhere() {
     assert_eq!(auto_traits!(Decoder), ALL);
-    assert_eq!(auto_traits!(Chunk<'static>), ALL);
+    // They borrow the decoder mutably.
+    assert_eq!(auto_traits!(Items<'static, 'static>)[..3], ALL[..3]);
     assert_eq!(auto_traits!(Item<'static>), ALL);
     assert_eq!(auto_traits!(MessageEvent<'static>), ALL);
     assert_eq!(auto_traits!(Text<'static>), ALL);
@@ -85,7 +86,7 @@ fn what_is_received_goes_everywhere() {
     assert_eq!(auto_traits!(DecodeError), ALL);
     assert_eq!(auto_traits!(ReceiveError<()>), ALL);
     // What is lent is a copy of a few words; a decoder is not, since it has buffers.
-    assert!(has!(Item<'static>: Copy) && has!(Chunk<'static>: Copy));
+    assert!(has!(Item<'static>: Copy));
     assert!(!has!(Decoder: Clone) && has!(OwnedItem: Clone));
 }
 
@@ -224,8 +225,8 @@ fn the_ends_of_a_local_channel_stay_on_their_thread() {
 fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     use sse_proto::EventSource;
     use sse_proto::client::{
-        Closed, ClosedReason, Down, DownReason, EventSourceStream, Options, Output, Rejected,
-        Repeat, Request, Response, State, UnsendableId, Update,
+        EventSourceStream, Loss, LossReason, Options, Output, Received, Request, Response, State,
+        Update,
     };
 
     type Opening<B> = std::future::Ready<Result<(Response, B), std::io::Error>>;
@@ -234,25 +235,21 @@ fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     type Timer = fn(std::time::Duration) -> std::future::Pending<()>;
     type Clock = fn() -> std::time::Duration;
     type Open<B> = fn(Request) -> Opening<B>;
-    type Stream<B> = EventSourceStream<Open<B>, Opening<B>, B, Vec<u8>, Timer, Clock>;
+    type Stream<B> = EventSourceStream<Open<B>, Timer, Clock>;
 
     assert_eq!(auto_traits!(EventSource), ALL);
+    // It borrows the client mutably.
+    assert_eq!(auto_traits!(Received<'static, 'static>)[..3], ALL[..3]);
     assert_eq!(auto_traits!(Options), ALL);
-    assert_eq!(auto_traits!(Repeat), ALL);
     assert_eq!(auto_traits!(Output), ALL);
     assert_eq!(auto_traits!(Request), ALL);
     assert_eq!(auto_traits!(Response), ALL);
     assert_eq!(auto_traits!(State), ALL);
-    assert_eq!(auto_traits!(Down), ALL);
-    assert_eq!(auto_traits!(DownReason), ALL);
-    assert_eq!(auto_traits!(Closed), ALL);
-    assert_eq!(auto_traits!(ClosedReason), ALL);
-    assert_eq!(auto_traits!(Rejected), ALL);
-    assert_eq!(auto_traits!(UnsendableId), ALL);
+    assert_eq!(auto_traits!(Loss), ALL);
+    assert_eq!(auto_traits!(LossReason), ALL);
     assert_eq!(auto_traits!(Update<std::io::ErrorKind>), ALL);
-    assert!(has!(DownReason: std::error::Error) && has!(ClosedReason: std::error::Error));
-    assert!(has!(Rejected: std::error::Error) && has!(UnsendableId: std::error::Error));
-    assert!(has!(UnsendableId: Copy) && has!(Options: Copy) && !has!(EventSource: Clone));
+    assert!(has!(Loss: std::error::Error) && has!(LossReason: Copy));
+    assert!(has!(Options: Copy) && !has!(EventSource: Clone));
 
     assert_eq!(auto_traits!(Stream<Body>)[..3], ALL[..3]);
     assert!(!has!(Stream<Local>: Send));

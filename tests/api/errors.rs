@@ -46,7 +46,7 @@ fn errors_are_errors_and_clones() {
     assert!(has!(RequestError: std::error::Error) && has!(RequestError: Clone));
     assert!(has!(DecodeError: std::error::Error) && has!(DecodeError: Copy));
     assert!(has!(ReceiveError<std::io::Error>: std::error::Error));
-    assert!(has!(ReceiveError<std::fmt::Error>: Copy));
+    assert!(has!(ReceiveError<std::fmt::Error>: Clone));
 }
 
 #[test]

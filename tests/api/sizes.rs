@@ -5,7 +5,7 @@ use sse_proto::broadcast::PublishError;
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
     OwnedMessageEvent, ReceiveError, Text,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
@@ -13,7 +13,7 @@ use sse_proto::http::RequestError;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, ListenerId, On};
 use sse_proto::target::{Closed, Permit, Reserve};
 use sse_proto::{Broadcast, Subscription};
-use sse_proto::{Chunk, Decoder, Item};
+use sse_proto::{Decoder, Item};
 use sse_proto::{Event, EventId, EventType, EventWriter, Frame, SharedListener, Target};
 use sse_proto::{EventStream, TargetHandle};
 
@@ -42,7 +42,7 @@ fn no_type_grows_unnoticed() {
         (
             "client::EventSource",
             size_of::<sse_proto::EventSource>(),
-            928,
+            848,
         ),
         (
             "client::Options",
@@ -53,7 +53,7 @@ fn no_type_grows_unnoticed() {
         (
             "client::Request",
             size_of::<sse_proto::client::Request>(),
-            88,
+            56,
         ),
         (
             "client::Response",
@@ -78,11 +78,11 @@ fn no_type_grows_unnoticed() {
         #[cfg(feature = "std")]
         ("Permit", size_of::<Permit>(), 32),
         ("AfterLimit", size_of::<AfterLimit>(), 1),
-        ("Chunk", size_of::<Chunk<'_>>(), 96),
         ("DecodeError", size_of::<DecodeError>(), 16),
         ("DecodeLimits", size_of::<DecodeLimits>(), 32),
         ("Decoder", size_of::<Decoder>(), 464),
         ("Item", size_of::<Item<'_>>(), 80),
+        ("Items", size_of::<Items<'_, '_>>(), 88),
         ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
         ("OwnedItem", size_of::<OwnedItem>(), 48),
         ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),

@@ -20,6 +20,7 @@ pub fn lines(data: &[u8]) {
     let cut = usize::from(input.byte());
     splits_the_same(&String::from_utf8_lossy(input.0), cut);
     takes_text_only(input.0, cut);
+    laws_decode::reads_the_same_lines(&String::from_utf8_lossy(input.0), cut);
 }
 
 /// `type|id|nanoseconds|comment|data`.
