@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use sse_proto::adapt::Preamble;
+use sse_proto::adapt::{Preamble, from_stream};
 use sse_proto::broadcast::{Retention, Subscribed};
 use sse_proto::target::CloseReason;
 use sse_proto::{
@@ -135,8 +135,7 @@ impl Publisher {
         let preamble = Preamble::new()
             .with_comment("events follow")
             .with_reconnection_time(RECONNECTION_TIME);
-        let body = stream::iter(hello.map(Frame::into_bytes))
-            .chain(events)
+        let body = from_stream(stream::iter(hello.map(Frame::into_bytes)).chain(events))
             .preamble(&preamble)
             .keep_alive(KEEP_ALIVE, sleep);
         let (body, polls) = Watched::new(body);

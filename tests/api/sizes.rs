@@ -5,11 +5,11 @@ use sse_proto::broadcast::PublishError;
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
     OwnedMessageEvent, ReceiveError,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
-use sse_proto::http::InvalidLastEventId;
+use sse_proto::http::RequestError;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, ListenerId, On};
 use sse_proto::target::{Closed, Permit, Reserve};
 use sse_proto::{Broadcast, Subscription};
@@ -31,18 +31,18 @@ fn no_type_grows_unnoticed() {
         ("EventWriter", size_of::<EventWriter>(), 144),
         ("Frame", size_of::<Frame>(), 80),
         ("InvalidField", size_of::<InvalidField>(), 16),
-        ("InvalidLastEventId", size_of::<InvalidLastEventId>(), 16),
         ("Limits", size_of::<Limits>(), 40),
         ("Lines", size_of::<Lines<'_>>(), 16),
         ("ListenerId", size_of::<ListenerId>(), 8),
         ("On", size_of::<On>(), 32),
+        ("RequestError", size_of::<RequestError>(), 16),
         ("SharedListener", size_of::<SharedListener>(), 16),
         ("Target", size_of::<Target>(), 264),
         ("WriteError", size_of::<WriteError>(), 16),
         (
             "client::EventSource",
             size_of::<sse_proto::EventSource>(),
-            928,
+            848,
         ),
         (
             "client::Options",
@@ -53,7 +53,7 @@ fn no_type_grows_unnoticed() {
         (
             "client::Request",
             size_of::<sse_proto::client::Request>(),
-            88,
+            56,
         ),
         (
             "client::Response",
@@ -82,11 +82,7 @@ fn no_type_grows_unnoticed() {
         ("DecodeLimits", size_of::<DecodeLimits>(), 32),
         ("Decoder", size_of::<Decoder>(), 464),
         ("Item", size_of::<Item<'_>>(), 80),
-        (
-            "decode::Items",
-            size_of::<sse_proto::decode::Items<'_, '_>>(),
-            88,
-        ),
+        ("Items", size_of::<Items<'_, '_>>(), 88),
         ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
         ("OwnedItem", size_of::<OwnedItem>(), 48),
         ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),

@@ -10,7 +10,7 @@ use futures::executor::block_on;
 use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
 use sse_proto::deps::futures_core::stream::FusedStream;
 use sse_proto::target::{CloseReason, Limits, channel_with};
-use sse_proto::{Broadcast, Event, EventType, Frame, channel, local_channel};
+use sse_proto::{Broadcast, Event, EventStreamExt, EventType, Frame, channel, local_channel};
 
 use crate::support::fakes::Reader;
 use crate::{broadcast, publish};

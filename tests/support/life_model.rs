@@ -1,13 +1,17 @@
 //! What adapters do, without pins, wakers and cleverness: each keeps all that it was given, and asks
-//! the one within.
+//! the one within. A target in the stack is the plain [model of a target](super::model), and the
+//! number of its handles.
 
 use std::collections::VecDeque;
 
-use sse_proto::target::CloseReason;
+use sse_proto::target::{CloseReason, Dispatched};
 
-use super::life::Adapter;
-use super::life_target_model::TargetModel;
+use super::life::{Adapter, Chunk};
+use super::life_target::{Command, NEVER, Outcome, Says, Seen};
+use super::model;
+use super::model_line::Queued;
 use super::oracle;
+use super::play::{Action, Rules, When};
 
 pub const COMMENT: &str = ": keep-alive comment\n\n";
 pub const HELLO: &str = ": hello\nretry: 1000\n\n";
@@ -16,7 +20,7 @@ pub const BYE: &str = "data: bye\n\n";
 /// What a poll gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Polled {
-    Chunk(Vec<u8>),
+    Chunk(Chunk),
     End,
     Pending,
 }
@@ -41,9 +45,16 @@ pub struct World {
 pub enum Within {
     Fed {
         chunks: VecDeque<Vec<u8>>,
+        /// The test ended it.
         ended: bool,
+        /// An `until` ends it at the first poll that finds nothing.
+        shut_down: bool,
+        over: bool,
     },
-    Target(TargetModel),
+    Target {
+        queue: model::Model,
+        handles: usize,
+    },
 }
 
 impl Within {
@@ -51,34 +62,153 @@ impl Within {
         Self::Fed {
             chunks: VecDeque::new(),
             ended: false,
+            shut_down: false,
+            over: false,
         }
     }
 
-    /// Whether it is the stream of a target that is closed.
-    pub fn is_closed(&self) -> bool {
+    pub fn target(rules: Rules) -> Self {
+        Self::Target {
+            queue: model::Model::new(rules),
+            handles: 1,
+        }
+    }
+
+    /// Why the target was closed.
+    pub fn reason(&self) -> Option<CloseReason> {
         match self {
-            Self::Fed { .. } => false,
-            Self::Target(target) => target.queue.reason().is_some(),
+            Self::Fed { .. } => None,
+            Self::Target { queue, .. } => queue.reason(),
+        }
+    }
+
+    /// What ends the target.
+    pub fn end(&mut self, reason: CloseReason) {
+        if let Self::Target { queue, .. } = self {
+            queue.end(reason).expect("no listener panics");
+        }
+    }
+
+    /// What `until` does to the stream; returns whether that ends it.
+    fn shut_down(&mut self) -> bool {
+        match self {
+            Self::Fed {
+                shut_down, over, ..
+            } => {
+                let runs = !*over && !*shut_down;
+                *shut_down = true;
+                runs
+            }
+            Self::Target { queue, .. } => {
+                let runs = queue.reason().is_none();
+                self.end(CloseReason::Shutdown);
+                runs
+            }
         }
     }
 
     fn poll(&mut self) -> Polled {
-        let (chunk, ended) = match self {
-            Self::Fed { chunks, ended } => (chunks.pop_front(), *ended),
-            Self::Target(target) => (target.take_chunk(), target.queue.is_ended()),
+        let (chunk, has_ended) = match self {
+            Self::Fed {
+                chunks,
+                ended,
+                shut_down,
+                over,
+            } => {
+                let chunk = chunks.pop_front().filter(|_| !*over);
+                *over |= chunk.is_none() && (*ended || *shut_down);
+                (chunk, *over)
+            }
+            Self::Target { queue, .. } => {
+                let chunk = queue.take_chunk();
+                queue.serve();
+                (chunk, queue.is_ended())
+            }
         };
         match chunk {
-            Some(chunk) => Polled::Chunk(chunk),
-            None if ended => Polled::End,
+            Some(chunk) => Polled::Chunk(Chunk(chunk)),
+            None if has_ended => Polled::End,
             None => Polled::Pending,
         }
     }
 
-    /// What ends with the stream.
-    pub fn end(&mut self, reason: CloseReason) {
-        if let Self::Target(target) = self {
-            target.end(reason);
+    /// Asks the target.
+    pub fn obey(&mut self, command: &Command) -> Outcome {
+        let outcome = self.outcome(command);
+        if let Self::Target { queue, handles } = self {
+            if *handles + queue.line.places() == 0 {
+                let ended = queue.end(CloseReason::HandlesDropped);
+                ended.expect("no listener panics");
+            }
+            queue.serve();
+            // No listener of a life is heard.
+            queue.log.clear();
         }
+        outcome
+    }
+
+    fn outcome(&mut self, command: &Command) -> Outcome {
+        let Self::Target { queue, handles } = self else {
+            return Outcome::Nothing;
+        };
+        let panics = "no listener panics";
+        match command {
+            Command::Reserved(slot) if queue.line.waits(*slot) => {
+                return Outcome::Reserved(queue.reserved(*slot));
+            }
+            Command::Send(slot, message) if queue.line.holds(*slot) => {
+                return Outcome::Sent(queue.send_promised(*slot, message, true));
+            }
+            Command::SendFrame(slot, message) if queue.line.holds(*slot) => {
+                return Outcome::Sent(queue.send_promised(*slot, message, false));
+            }
+            Command::GiveUp(slot) => _ = queue.line.leave(*slot),
+            // All others go through a handle.
+            _ if *handles == 0 => {}
+            Command::Dispatch(message) => {
+                return Outcome::Sent(queue.dispatch(message).expect(panics));
+            }
+            Command::Queue(message) => {
+                let sent = queue.queue(&Queued::of(message)).expect(panics);
+                return Outcome::Sent(sent.map(|()| Dispatched::Sent));
+            }
+            Command::Comment(len) => {
+                let sent = queue.queue(&Queued::comment(*len)).expect(panics);
+                return Outcome::Sent(sent.map(|()| Dispatched::Sent));
+            }
+            Command::Reserve(slot, len) => {
+                queue.line.leave(*slot);
+                queue.serve();
+                return Outcome::Reserved(queue.reserve(*slot, *len));
+            }
+            Command::Mark(marked) => queue.rules.marked = *marked,
+            Command::Listen => queue.listen(When::Type(NEVER), false, Action::Cancel),
+            Command::End(reason) => queue.end(*reason).expect(panics),
+            Command::Clone => *handles += 1,
+            Command::DropHandle => *handles -= 1,
+            Command::Reserved(_) | Command::Send(..) | Command::SendFrame(..) => {}
+        }
+        Outcome::Nothing
+    }
+
+    /// All that can be seen of the target but its bytes.
+    pub fn see(&self) -> Option<Seen> {
+        let Self::Target { queue, handles } = self else {
+            return None;
+        };
+        let reason = queue.reason();
+        let says = Says {
+            reason,
+            counts: queue.counts(),
+            is_drained: queue.is_drained(),
+        };
+        Some(Seen {
+            told: reason.into_iter().collect(),
+            closed: reason,
+            closed_wakes: usize::from(reason.is_some()),
+            wakes: std::array::from_fn(|slot| queue.wakes(slot)),
+            says: (*handles > 0).then_some(says),
+        })
     }
 }
 
@@ -134,7 +264,7 @@ fn poll(stack: &mut [Layer], world: &mut World) -> Polled {
         Adapter::KeepAlive { interval } => outer.keep_alive(u64::from(interval), within, world),
         Adapter::Preamble if !outer.said_hello => {
             outer.said_hello = true;
-            Polled::Chunk(HELLO.into())
+            Polled::Chunk(Chunk(HELLO.into()))
         }
         Adapter::Preamble => poll(within, world),
         Adapter::Until { farewell } => outer.until(farewell, within, world),
@@ -151,12 +281,12 @@ impl Layer {
     fn keep_alive(&mut self, interval: u64, within: &mut [Layer], world: &mut World) -> Polled {
         let polled = self.pass(within, world);
         match &polled {
-            Polled::Chunk(chunk) if !chunk.is_empty() => self.due = None,
+            Polled::Chunk(chunk) if !chunk.0.is_empty() => self.due = None,
             Polled::Pending if interval > 0 && ends_a_block(&self.passed) => {
                 let due = *self.due.get_or_insert(world.now + interval);
                 if world.now >= due {
                     self.due = None;
-                    return Polled::Chunk(COMMENT.into());
+                    return Polled::Chunk(Chunk(COMMENT.into()));
                 }
             }
             _ => {}
@@ -166,23 +296,15 @@ impl Layer {
 
     fn until(&mut self, farewell: bool, within: &mut [Layer], world: &mut World) -> Polled {
         if world.signal && self.signaled.is_none() {
-            // Around the stream of a target, this ends the target; behind another end there is no
-            // farewell.
-            let innermost = within.is_empty();
-            self.signaled = Some(!(innermost && world.within.is_closed()));
-            if innermost {
-                world.within.end(CloseReason::Shutdown);
-            }
+            self.signaled = Some(world.within.shut_down());
         }
         let polled = self.pass(within, world);
-        if self.signaled.is_none() || matches!(polled, Polled::Chunk(_)) {
+        if polled != Polled::End {
             return polled;
         }
         self.over = true;
-        // With all that is within, the stream goes.
-        world.within.end(CloseReason::ClientGone);
         if farewell && self.signaled == Some(true) && ends_a_block(&self.passed) {
-            Polled::Chunk(BYE.into())
+            Polled::Chunk(Chunk(BYE.into()))
         } else {
             Polled::End
         }
@@ -201,11 +323,11 @@ impl Layer {
                 break;
             }
             match poll(within, world) {
-                Polled::Chunk(chunk) if chunk.is_empty() => {}
-                Polled::Chunk(chunk) if held > 0 && held + chunk.len() > max => {
+                Polled::Chunk(Chunk(chunk)) if chunk.is_empty() => {}
+                Polled::Chunk(Chunk(chunk)) if held > 0 && held + chunk.len() > max => {
                     self.next = Some(chunk);
                 }
-                Polled::Chunk(chunk) => self.held.push(chunk),
+                Polled::Chunk(Chunk(chunk)) => self.held.push(chunk),
                 Polled::End => break,
                 Polled::Pending if held == 0 => return Polled::Pending,
                 Polled::Pending => {
@@ -223,20 +345,20 @@ impl Layer {
         if chunk.is_empty() {
             Polled::End
         } else {
-            Polled::Chunk(chunk)
+            Polled::Chunk(Chunk(chunk))
         }
     }
 
     fn pass(&mut self, within: &mut [Layer], world: &mut World) -> Polled {
         let polled = poll(within, world);
         if let Polled::Chunk(chunk) = &polled {
-            self.passed.extend_from_slice(chunk);
+            self.passed.extend_from_slice(&chunk.0);
         }
         polled
     }
 }
 
-/// Whether the last line of what was sent is blank, and nothing stands behind it.
+/// Whether the last line of what was sent is blank, and nothing comes after it.
 pub fn ends_a_block(sent: &[u8]) -> bool {
     // Two blank lines are in the last few bytes.
     let last = &sent[sent.len().saturating_sub(16)..];

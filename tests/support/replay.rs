@@ -41,6 +41,7 @@ pub fn target(data: &[u8]) {
 pub fn life(data: &[u8]) {
     let (origin, adapters, steps) = life_seed::read(data);
     life::lives_like_its_model(origin, &adapters, &steps);
+    life::until_means_the_same_anywhere(origin, &adapters, &steps);
 }
 
 /// The setup, `|`, then steps; [`client_setup::read`] has the letters.

@@ -1,7 +1,6 @@
 //! The streams: one of a subscriber, and one that merges it with a connection's own events.
 
 use core::fmt;
-use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
@@ -10,7 +9,6 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::ids::AssignedId;
 use super::subscriber::Subscriber;
-use crate::server::adapt::Until;
 use crate::server::channel::{EventStream, Shared, Sharing};
 use crate::server::state::CloseReason;
 use crate::wire::field::EventId;
@@ -149,10 +147,6 @@ impl Subscription {
 
     /// Ends the stream after all frames that were published so far, without the farewell of the
     /// broadcast. Returns whether this call ends it.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "`until` does not end subscriptions so far")
-    )]
     pub(crate) fn shut_down(&mut self) -> bool {
         self.subscriber.shut_down()
     }
@@ -200,41 +194,11 @@ pub struct Merged<S: Sharing = Shared> {
 }
 
 impl<S: Sharing> Merged<S> {
-    /// Ends the stream once a future resolves: its target, for the reason
-    /// [`CloseReason::Shutdown`], as [`EventStream::until`] does. All that was published and
-    /// dispatched by then is delivered; then comes the [farewell](Until::with_farewell), if there
-    /// is one.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::future::ready;
-    /// use futures::{StreamExt, executor::block_on};
-    /// use sse_proto::broadcast::Retention;
-    /// use sse_proto::target::CloseReason;
-    /// use sse_proto::{Broadcast, Event, Frame, channel};
-    ///
-    /// let broadcast = Broadcast::new(Retention::new());
-    /// let (target, stream) = channel();
-    /// let bye = Frame::new(&Event::message("bye"));
-    /// let body = broadcast.subscribe(None).or_live().merge(stream);
-    /// let body = body.until(ready("the server shuts down")).with_farewell(bye);
-    ///
-    /// broadcast.publish(&Event::message("to all"))?;
-    /// let chunks = block_on(body.collect::<Vec<_>>());
-    /// assert_eq!(chunks, ["data: to all\n\n", "data: bye\n\n"]);
-    /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
-    /// # Ok::<(), sse_proto::broadcast::PublishError>(())
-    /// ```
-    pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
-        Until::telling(self, future, Self::shut_down)
-    }
-
     /// Ends the target for the reason [`CloseReason::Shutdown`], and with it the stream: after all
     /// that was published and dispatched so far. Returns whether this call ends it.
     pub(crate) fn shut_down(&self) -> bool {
         let own = self.own.as_ref();
-        own.is_some_and(|own| own.close(CloseReason::Shutdown))
+        own.is_some_and(EventStream::shut_down)
     }
 
     /// Takes a chunk of the target. Returns whether the target has ended.

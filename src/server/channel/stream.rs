@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use core::error::Error;
 use core::fmt;
-use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
@@ -11,7 +10,6 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
 use super::sharing::{Local, Sharing, over_sharing};
-use crate::server::adapt::Until;
 use crate::server::now::NOW;
 use crate::server::state::CloseReason;
 #[cfg(feature = "std")]
@@ -43,42 +41,9 @@ impl<S: Sharing> EventStream<S> {
         self.core.end(|target| target.begin_failure(error));
     }
 
-    /// Ends the stream once a future resolves, for the reason [`CloseReason::Shutdown`].
-    ///
-    /// The target takes nothing any more from then on, its close listeners run, and all that is
-    /// queued is delivered. Then comes the [farewell](Until::with_farewell), if there is one.
-    ///
-    /// The future is polled with the stream, so it takes effect only while somebody reads.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use futures::StreamExt;
-    /// use sse_proto::target::CloseReason;
-    /// use sse_proto::{Event, Frame, channel};
-    ///
-    /// # futures::executor::block_on(async {
-    /// let (target, stream) = channel();
-    /// let (shut_down, signal) = futures::channel::oneshot::channel();
-    /// let bye = Frame::new(&Event::message("bye"));
-    /// let mut stream = stream.until(signal).with_farewell(bye);
-    ///
-    /// target.dispatch_message("hello")?;
-    /// shut_down.send("now");
-    /// assert_eq!(stream.next().await.unwrap(), "data: hello\n\n");
-    /// assert_eq!(stream.next().await.unwrap(), "data: bye\n\n");
-    /// assert!(stream.next().await.is_none());
-    ///
-    /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
-    /// assert!(target.is_drained());
-    /// # Ok::<(), sse_proto::target::DispatchError>(())
-    /// # })?;
-    /// # Ok::<(), sse_proto::target::DispatchError>(())
-    /// ```
-    pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
-        Until::telling(self, future, |stream| {
-            stream.core.close(CloseReason::Shutdown)
-        })
+    /// Closes the target for the reason [`CloseReason::Shutdown`]; returns whether it was open.
+    pub(crate) fn shut_down(&self) -> bool {
+        self.core.close(CloseReason::Shutdown)
     }
 }
 

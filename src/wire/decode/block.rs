@@ -516,15 +516,6 @@ impl Block {
         self.last_event_id.shrink(0);
     }
 
-    /// What all buffers have allocated.
-    pub(super) fn held(&self) -> usize {
-        self.data.capacity()
-            + self.event_type.capacity()
-            + self.id.capacity()
-            + self.unfinished.capacity()
-            + self.last_event_id.capacity()
-    }
-
     /// All buffers but the last event ID, which is no part of a block.
     fn buffers(&mut self) -> [&mut TextBuffer; 4] {
         [

@@ -180,32 +180,9 @@ impl Decoder {
         }
     }
 
-    /// Returns the next item of `bytes` and moves them on, for a caller that can't keep [`Items`].
-    pub(crate) fn next_of<'s, 'i: 's>(
-        &'s mut self,
-        bytes: &mut &'i [u8],
-    ) -> Result<Option<Item<'s>>, DecodeError> {
-        let mut input = InputChunk::new(bytes);
-        let outcome = self.advance(&mut input);
-        *bytes = input.remaining();
-        self.lend(outcome, &input)
-    }
-
     /// Whether the end of the stream would cut a block off: one of its fields has come, or a part of one.
     pub(crate) fn is_within_block(&self) -> bool {
         self.lines.is_within_field() || self.block.is_open()
-    }
-
-    /// How many bytes the decoder has allocated.
-    pub(crate) fn memory_held(&self) -> usize {
-        self.block.held()
-    }
-
-    /// Gives back all memory but that of the last event ID, unless the decoder is within a block or a comment.
-    pub(crate) fn shrink_to_fit(&mut self) {
-        if !self.is_within_block() && !self.lines.is_within_comment() {
-            self.block.release();
-        }
     }
 
     /// Does what [`reconnect`](Self::reconnect) does, and gives back all memory but that of the last event ID.

@@ -169,11 +169,6 @@ impl LineReader {
         }
     }
 
-    /// Whether pieces of a comment were returned, and not its last one.
-    pub(super) fn is_within_comment(&self) -> bool {
-        self.cut == Cut::Value && self.kind == LineKind::Comment
-    }
-
     /// What the line is about.
     #[inline]
     pub(super) const fn kind(&self) -> LineKind {

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use sse_proto::decode::{OwnedItem, OwnedMessageEvent};
 use sse_proto::Decoder;
+use sse_proto::decode::{OwnedItem, OwnedMessageEvent};
 
 use super::PATIENCE;
 use super::http1::{Request, Response};
