@@ -11,11 +11,11 @@ use super::fakes::{Clock, Signal, Source, Wakes};
 use super::life_model::{BYE, COMMENT, HELLO, Model, Polled, Within, ends_a_block};
 use super::life_stack::{self, Stack};
 use super::life_target::{self as target, Command, Outcome};
-use super::life_target_model::TargetModel;
+use super::model::Model as TargetModel;
 use super::play::{Message, Rules, comment};
 
 /// An adapter of the stack; times are seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Adapter {
     KeepAlive { interval: u8 },
     Preamble,
@@ -25,7 +25,7 @@ pub enum Adapter {
 }
 
 /// Where the stream in the stack comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Origin {
     /// From the test, chunk by chunk, of whatever bytes.
     Fed,
@@ -34,7 +34,7 @@ pub enum Origin {
 }
 
 /// What happens next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// A chunk; to a target, a message of as many bytes.
     Feed(Vec<u8>),
@@ -55,7 +55,7 @@ pub enum Step {
 /// something for it, and never by a poll; all that a target tells is what its model tells; and in the
 /// end the laws hold that need no model.
 pub fn lives_like_its_model(origin: Origin, adapters: &[Adapter], steps: &[Step]) {
-    if adapters.is_empty() && origin == Origin::Fed {
+    if adapters.is_empty() && matches!(origin, Origin::Fed) {
         return;
     }
     let mut life = Life::new(origin, adapters);
@@ -89,6 +89,8 @@ struct Life {
     /// How often the target woke who polls since the last poll.
     told: usize,
     fed: Vec<u8>,
+    /// What each who waits is to send.
+    sends: [Option<Message>; target::SLOTS],
     out: Vec<u8>,
     chunks: usize,
     /// After so many chunks, at least and at most so many more were promised.
@@ -139,6 +141,7 @@ impl Life {
             woken: false,
             told: 0,
             fed: Vec::new(),
+            sends: [None; target::SLOTS],
             out: Vec::new(),
             chunks: 0,
             hints: Vec::new(),
@@ -188,7 +191,7 @@ impl Life {
             _ => self.ask(&Command::Dispatch(Message {
                 event_type: None,
                 letter: b'd',
-                len: u8::try_from(chunk.len()).unwrap_or(u8::MAX),
+                len: u16::try_from(chunk.len()).unwrap_or(u16::MAX),
                 cancelable: true,
             })),
         }
@@ -215,14 +218,20 @@ impl Life {
         };
         let outcome = target.obey(command);
         assert_eq!(outcome, model.obey(command), "{command:?}");
-        model.queue.log.clear();
-        if outcome == Outcome::Sent(Ok(Dispatched::Sent)) {
+        model.log.clear();
+        if let Command::Send(who, message) = command {
+            self.sends[*who] = Some(*message);
+        }
+        let sent = Ok(Dispatched::Sent);
+        if outcome == Outcome::Sent(sent) || outcome == Outcome::Sends(Poll::Ready(sent)) {
             self.fed.extend(match command {
                 Command::Dispatch(message)
                 | Command::Queue(message)
                 | Command::Send(_, message)
-                | Command::SendFrame(_, message) => message.wire(),
+                | Command::Use(_, message)
+                | Command::UseForFrame(_, message) => message.wire(),
                 Command::Comment(len) => comment(*len),
+                Command::Again(who) => self.sends[*who].expect("it is sent").wire(),
                 _ => unreachable!("sends nothing"),
             });
         }
@@ -297,11 +306,11 @@ impl Life {
     fn check_the_end(&self) {
         let mut all = !(self.cuts && self.model.world.signal);
         if let Within::Target(model) = &self.model.world.within {
-            if model.queue.counts().2 > 0 {
+            if model.counts().2 > 0 {
                 // What is missing only the model knows.
                 return;
             }
-            all &= model.queue.is_drained();
+            all &= model.is_drained();
         }
         if self.stack.is_none() {
             // What is held in the stack went with it.

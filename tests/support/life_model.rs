@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use sse_proto::target::CloseReason;
 
 use super::life::Adapter;
-use super::life_target_model::TargetModel;
+use super::model::Model as TargetModel;
 use super::oracle;
 
 pub const COMMENT: &str = ": keep-alive comment\n\n";
@@ -58,14 +58,17 @@ impl Within {
     pub fn is_closed(&self) -> bool {
         match self {
             Self::Fed { .. } => false,
-            Self::Target(target) => target.queue.reason().is_some(),
+            Self::Target(target) => target.reason().is_some(),
         }
     }
 
     fn poll(&mut self) -> Polled {
         let (chunk, ended) = match self {
             Self::Fed { chunks, ended } => (chunks.pop_front(), *ended),
-            Self::Target(target) => (target.take_chunk(), target.queue.is_ended()),
+            Self::Target(target) => {
+                let chunk = target.poll_chunk();
+                (chunk, target.is_ended())
+            }
         };
         match chunk {
             Some(chunk) => Polled::Chunk(chunk),
@@ -77,7 +80,7 @@ impl Within {
     /// What ends with the stream.
     pub fn end(&mut self, reason: CloseReason) {
         if let Self::Target(target) = self {
-            target.end(reason);
+            target.end_quietly(reason);
         }
     }
 }

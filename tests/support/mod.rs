@@ -27,7 +27,6 @@ pub mod life_model;
 pub mod life_seed;
 pub mod life_stack;
 pub mod life_target;
-pub mod life_target_model;
 pub mod model;
 pub mod model_line;
 pub mod oracle;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
-use crate::server::now::NOW;
+use crate::server::foreign::NO_WAKE;
 
 /// How many chunks without a byte are passed over in one poll.
 pub(super) const MOST_EMPTY: usize = 128;
@@ -85,7 +85,7 @@ impl<S: Stream<Item = Bytes>> Fuse<S> {
     /// again, so that there is no more need wake nobody.
     #[inline]
     pub(in crate::server) fn poll_now(self: Pin<&mut Self>) -> Option<Bytes> {
-        match self.poll_next(&mut Context::from_waker(NOW)) {
+        match self.poll_next(&mut Context::from_waker(NO_WAKE)) {
             Poll::Ready(Some(chunk)) => Some(chunk),
             Poll::Ready(None) | Poll::Pending => None,
         }

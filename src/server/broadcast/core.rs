@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::index::{Index, New};
 use super::log::Log;
 use super::waiting::{self, Waiting};
-use crate::server::panics::Panics;
+use crate::server::foreign::Panics;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 
 pub(super) struct Core {

@@ -16,8 +16,9 @@ use futures_core::stream::{FusedStream, Stream};
 use super::end::SubscriptionEnd;
 use super::subscription::Subscription;
 use crate::server::adapt::Until;
-use crate::server::channel::{EventStream, Shared, Sharing};
+use crate::server::sharing::{Shared, Sharing};
 use crate::server::state::CloseReason;
+use crate::server::stream::EventStream;
 
 /// A subscription and a connection's own events in one stream. Made by [`Subscription::merge`].
 pub struct Merged<S: Sharing = Shared> {

@@ -11,7 +11,7 @@ use super::filter::Filter;
 use super::log::Log;
 use super::options::Share;
 use super::waiting::{self, NOWHERE};
-use crate::server::now::NOW;
+use crate::server::foreign::NO_WAKE;
 use crate::sync::MutexGuard;
 
 /// What a subscriber is beside the core, so that the core is borrowed while it changes.
@@ -48,13 +48,13 @@ impl Reader {
     pub(super) fn waits_as(&self, core: &Core, waker: &Waker) -> bool {
         core.version() == version(self.cursor)
             && ((self.place != NOWHERE && self.registered == Identity::of(waker))
-                || waker.will_wake(NOW))
+                || waker.will_wake(NO_WAKE))
     }
 
     pub(super) fn poll(&mut self, core: &Core, cx: &Context<'_>) -> Poll<Option<Bytes>> {
         // Cloning a waker runs code of the executor's, so it is done before there is a lock. Who has
         // read all is registered at once: it saves the next poll the lock.
-        let mut waker = (!cx.waker().will_wake(NOW)).then(|| cx.waker().clone());
+        let mut waker = (!cx.waker().will_wake(NO_WAKE)).then(|| cx.waker().clone());
         for _ in 0..MOST_LOOKS {
             let mut state = core.lock();
             if self.cursor < state.log.oldest() {
@@ -165,7 +165,7 @@ impl Reader {
     /// lock; the user's predicates run in between.
     fn poll_filtered(&mut self, core: &Core, cx: &Context<'_>) -> Poll<Option<Bytes>> {
         for _ in 0..MOST_LOOKS {
-            let waker = (!cx.waker().will_wake(NOW)).then(|| cx.waker().clone());
+            let waker = (!cx.waker().will_wake(NO_WAKE)).then(|| cx.waker().clone());
             let mut state = core.lock();
             if self.cursor < state.log.oldest() {
                 return self.lagged(state);

@@ -22,7 +22,7 @@ use super::request::RequestError;
 /// ```
 /// use sse_proto::deps::http::{Request, Response};
 /// use sse_proto::http::{Body, read_request, response};
-/// use sse_proto::{EventStream, TargetHandle, channel};
+/// use sse_proto::{EventStream, Target, channel};
 ///
 /// fn events<B>(request: &Request<B>) -> Response<Body<EventStream>> {
 ///     match read_request(request.headers()) {
