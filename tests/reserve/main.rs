@@ -3,6 +3,7 @@
 #![cfg(feature = "std")]
 
 mod beside;
+mod send;
 #[path = "../support/mod.rs"]
 mod support;
 
