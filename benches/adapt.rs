@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 use harness::{Candidate, Role, Work, compare};
-use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble, from_stream};
 use sse_proto::{Event, EventStreamExt, EventType, Target, channel};
 
 const LINGER: Duration = Duration::from_millis(5);
@@ -71,9 +71,7 @@ fn compare_stacks(title: &str, event: &Event<'_>, burst: u32, polls: Polls) {
     }
     let mut candidates = [
         candidate!(Limit, "channel() alone", |stream| stream),
-        candidate!(Ours, "until (generic)", |stream| {
-            EventStreamExt::until(stream, pending::<()>())
-        }),
+        candidate!(Ours, "from_stream", |stream| from_stream(stream)),
         candidate!(Ours, "until", |stream| stream.until(pending::<()>())),
         candidate!(Ours, "preamble", |stream| stream.preamble(&preamble)),
         candidate!(Ours, "coalesce", |stream| stream.coalesce(MAX_BYTES)),

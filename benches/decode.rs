@@ -12,7 +12,7 @@ use std::hint::black_box;
 
 use harness::{Candidate, Role, Work, compare};
 use sse_proto::decode::{DecodeLimits, OwnedItem};
-use sse_proto::{Chunk, Decoder, Item};
+use sse_proto::{Decoder, Item};
 
 const MIB: usize = 1 << 20;
 
@@ -111,11 +111,7 @@ type Read = (usize, u32);
 
 type Way = fn(&[&[u8]]) -> Read;
 
-const WAYS: [(&str, Way); 3] = [
-    ("decode, a slice", decode),
-    ("decode_chunk", decode_chunk),
-    ("decode_owned", decode_owned),
-];
+const WAYS: [(&str, Way); 2] = [("next", decode), ("next_owned", decode_owned)];
 
 fn ways(title: &str, stream: &str, size: usize) {
     run(title, stream, size, &WAYS);
@@ -166,28 +162,17 @@ fn limits<'a>(chunks: &'a [&'a [u8]]) -> Vec<Candidate<'a>> {
 
 fn decoder() -> Decoder {
     Decoder::new().with_limits(
-        DecodeLimits::default()
-            .with_line(usize::MAX)
-            .with_event(32 * MIB),
+        DecodeLimits::new()
+            .with_max_line_bytes(usize::MAX)
+            .with_max_event_bytes(32 * MIB),
     )
 }
 
 fn decode(chunks: &[&[u8]]) -> Read {
     let (mut decoder, mut read) = (decoder(), (0, 0));
     for chunk in chunks {
-        let mut input = *chunk;
-        while let Some(item) = decoder.decode(&mut input).expect("within the limits") {
-            look(&item, &mut read);
-        }
-    }
-    read
-}
-
-fn decode_chunk(chunks: &[&[u8]]) -> Read {
-    let (mut decoder, mut read) = (decoder(), (0, 0));
-    for chunk in chunks {
-        let mut chunk = Chunk::new(chunk);
-        while let Some(item) = decoder.decode_chunk(&mut chunk).expect("within the limits") {
+        let mut items = decoder.feed(chunk);
+        while let Some(item) = items.next().expect("within the limits") {
             look(&item, &mut read);
         }
     }
@@ -206,8 +191,8 @@ fn look(item: &Item<'_>, read: &mut Read) {
 fn decode_owned(chunks: &[&[u8]]) -> Read {
     let (mut decoder, mut read) = (decoder(), (0, 0));
     for chunk in chunks {
-        let mut input = *chunk;
-        while let Some(item) = decoder.decode_owned(&mut input).expect("within the limits") {
+        let mut items = decoder.feed(chunk);
+        while let Some(item) = items.next_owned().expect("within the limits") {
             if let OwnedItem::Event(event) = item {
                 read.0 +=
                     event.event_type().len() + event.last_event_id().len() + event.data().len();

@@ -188,18 +188,18 @@ pub mod broadcast {
     //! [`Subscription`](crate::Subscription)s.
 
     pub use crate::server::broadcast::{
-        BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
-        SubscribeOptions, Subscribed, SubscriptionEnd,
+        Merged, Metadata, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions,
+        Subscribed,
     };
 }
 
 // Around an event stream.
-pub use crate::server::adapt::{self, EventStreamExt};
+pub use crate::server::adapt::{self, ext::EventStreamExt};
 pub use crate::timer::Timer;
 
 // Receiving.
-pub use crate::client::EventSource;
-pub use crate::wire::decode::{Chunk, Decoder, Item};
+pub use crate::client::event_source::EventSource;
+pub use crate::wire::decode::{Decoder, Item};
 
 pub mod decode {
     //! What belongs to a [`Decoder`](crate::Decoder).
@@ -207,7 +207,7 @@ pub mod decode {
     #[cfg(feature = "std")]
     pub use crate::wire::decode::DecodeRead;
     pub use crate::wire::decode::{
-        AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+        AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
         OwnedMessageEvent, ReceiveError, Text,
     };
 }
@@ -218,17 +218,15 @@ pub mod http {
 
     pub use crate::server::http::accept::accepts_event_stream;
     #[cfg(feature = "http")]
-    pub use crate::server::http::body::Body;
+    pub use crate::server::http::body::{Body, response};
     #[cfg(feature = "http")]
     pub use crate::server::http::headers::insert_headers;
     pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};
-    pub use crate::server::http::last_event_id::{
-        InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, last_event_id, last_event_id_in_query,
+    #[cfg(feature = "http")]
+    pub use crate::server::http::request::read_request;
+    pub use crate::server::http::request::{
+        MAX_LAST_EVENT_ID_LEN, RequestError, last_event_id, last_event_id_in_query,
     };
-    #[cfg(feature = "http")]
-    pub use crate::server::http::request::{RequestError, read_request};
-    #[cfg(feature = "http")]
-    pub use crate::server::http::response::response;
 }
 
 pub mod deps {

@@ -1,18 +1,17 @@
-//! How a caller's clock reaches an adapter or a client.
+//! How an adapter or a client waits.
 
 use core::future::Future;
 use core::time::Duration;
 
-/// Makes futures that resolve after a while.
+/// Makes futures that resolve after a duration.
 ///
-/// Nothing in this crate reads a clock. What needs to wait takes a timer, which any closure from a
-/// [`Duration`] to a future is, so that it is one expression on every runtime: `tokio::time::sleep`,
-/// `async_io::Timer::after`. The page on the life of a stream (`guide::life`) has it for the
-/// others.
+/// Nothing in this crate reads a clock. An adapter or client that waits takes a timer: any closure
+/// from a [`Duration`] to a future. So it is one expression on every runtime, such as
+/// `tokio::time::sleep` or `async_io::Timer::after`. The page `guide::life` lists others.
 ///
-/// What the future gives is not looked at. It is polled where the adapter is polled, so a runtime
-/// whose timers need its context, as tokio's do, needs nothing more. A future that was dropped
-/// before its time must not wake anybody; those above do not.
+/// The output of the future is ignored. The future is polled where the adapter is polled, so a timer
+/// that needs the context of its runtime, such as tokio's, has it. A future that is dropped early
+/// should not wake its task later; those above do not.
 ///
 /// # Examples
 ///
@@ -21,7 +20,7 @@ use core::time::Duration;
 /// use std::time::Duration;
 /// use sse_proto::Timer;
 ///
-/// /// A timer with a state of its own: it counts what it was asked for.
+/// /// A timer that counts its calls.
 /// struct Counting(u32);
 ///
 /// impl Timer for Counting {

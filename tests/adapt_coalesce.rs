@@ -1,29 +1,30 @@
-//! `coalesce` and `linger`: chunks are joined, never cut, and nothing is waited for unless asked.
+//! `coalesce` and `linger`: chunks are joined and never cut, and nothing waits unless asked to.
 
 #![cfg(feature = "std")]
 
 mod support;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use sse_proto::EventStreamExt;
-use sse_proto::adapt::{Coalesce, Linger};
+use sse_proto::adapt::{Coalesce, FromStream, from_stream};
 use sse_proto::deps::bytes::Bytes;
 use support::fakes::{Clock, FakeTimer, Reader, Source, SourceStream};
 
-fn coalesce(max_bytes: usize) -> (Rc<Source>, Reader<Coalesce<SourceStream>>) {
+fn coalesce(max_bytes: usize) -> (Rc<Source>, Reader<Coalesce<FromStream<SourceStream>>>) {
     let source = Source::new();
-    let reader = Reader::new(source.stream().coalesce(max_bytes));
+    let reader = Reader::new(from_stream(source.stream()).coalesce(max_bytes));
     (source, reader)
 }
 
-type Lingering = Reader<Linger<SourceStream, FakeTimer>>;
+type Lingering = Reader<Coalesce<FromStream<SourceStream>, FakeTimer>>;
 
 fn linger(max_bytes: usize, seconds: u64) -> (Rc<Source>, Rc<Clock>, Lingering) {
     let (source, clock) = (Source::new(), Clock::new());
-    let stream = source.stream().coalesce(max_bytes);
+    let stream = from_stream(source.stream()).coalesce(max_bytes);
     let stream = stream.linger(Duration::from_secs(seconds), clock.timer());
     (source, clock, Reader::new(stream))
 }
@@ -87,7 +88,7 @@ fn what_came_before_the_end_comes_out_before_it() {
 }
 
 #[test]
-fn chunks_without_a_byte_are_left_out() {
+fn empty_chunks_are_left_out() {
     let (source, mut reader) = coalesce(100);
     feed(&source, &["", ""]);
     assert!(reader.is_pending());
@@ -182,27 +183,53 @@ fn linger_for_no_time_waits_for_nothing() {
 }
 
 #[test]
-fn debug_shows_what_is_held_and_no_bytes() {
-    let (source, _clock, mut reader) = linger(100, 2);
-    source.feed("secret");
-    assert!(reader.is_pending());
-    let stream = futures::stream::pending::<Bytes>().coalesce(64);
-    let text = format!("{stream:?}");
-    assert!(
-        text.contains("max_bytes: 64") && text.contains("held: 0"),
-        "{text}"
-    );
+fn a_timer_that_panics_loses_no_chunk() {
+    let source = Source::new();
+    let mut calls = 0;
+    let timer = move |_: Duration| {
+        calls += 1;
+        if calls == 1 {
+            resume_unwind(Box::new("a timer's panic"));
+        }
+        std::future::ready(())
+    };
+    let stream = from_stream(source.stream()).coalesce(100);
+    let mut reader = Reader::new(stream.linger(Duration::from_secs(1), timer));
+    source.feed("data: 1\n\n");
+    assert!(catch_unwind(AssertUnwindSafe(|| reader.poll())).is_err());
+    source.feed("data: 2\n\n");
+    assert_eq!(reader.chunk(), "data: 1\n\ndata: 2\n\n");
 }
 
 #[test]
-fn chunks_without_a_byte_hold_nobody_up() {
-    // Any number of them, always ready: each poll comes to an end, and asks to be polled again.
+fn debug_shows_what_is_held_and_no_bytes() {
+    let (target, stream) = sse_proto::channel();
+    assert!(target.dispatch_message("secret").is_ok());
+    let stream = stream.coalesce(64);
+    let timer = |_: Duration| std::future::pending::<()>();
+    let mut reader = Reader::new(stream.linger(Duration::from_secs(2), timer));
+    assert!(reader.is_pending());
+    let text = format!("{:?}", reader.stream);
+    for part in [
+        "max_bytes: 64",
+        "held_bytes: 14",
+        "linger: 2s",
+        "waits: true",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("secret"), "{text}");
+}
+
+#[test]
+fn empty_chunks_do_not_block_the_task() {
+    // There is always another one: each poll comes to an end, and wakes the task.
     let endless = || stream::repeat(Bytes::new());
-    let mut reader = Reader::new(endless().coalesce(100));
+    let mut reader = Reader::new(from_stream(endless()).coalesce(100));
     assert!(reader.is_pending());
     assert_eq!(reader.wakes.take(), 1);
     let one = stream::iter([Bytes::from_static(b"data: 1\n\n")]).chain(endless());
-    let mut reader = Reader::new(one.coalesce(100));
+    let mut reader = Reader::new(from_stream(one).coalesce(100));
     assert_eq!(reader.chunk(), "data: 1\n\n");
     assert!(reader.is_pending());
 }

@@ -7,30 +7,29 @@ mod support;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, KeepAlive};
-use sse_proto::deps::bytes::Bytes;
+use sse_proto::adapt::{FromStream, KEEP_ALIVE_INTERVAL, KeepAlive, from_stream};
 use sse_proto::{Event, EventStreamExt, EventType, Frame};
 use support::fakes::{Clock, FakeTimer, Reader, Source, SourceStream};
 
 const COMMENT: &str = ": keep-alive comment\n\n";
 const TEN: Duration = Duration::from_secs(10);
 
+type Stream = KeepAlive<FromStream<SourceStream>, FakeTimer>;
+
 struct Scene {
     source: Rc<Source>,
     clock: Rc<Clock>,
-    reader: Reader<KeepAlive<SourceStream, FakeTimer>>,
+    reader: Reader<Stream>,
 }
 
 fn scene(interval: Duration) -> Scene {
     scene_with(interval, |stream| stream)
 }
 
-fn scene_with(
-    interval: Duration,
-    with: impl FnOnce(KeepAlive<SourceStream, FakeTimer>) -> KeepAlive<SourceStream, FakeTimer>,
-) -> Scene {
+fn scene_with(interval: Duration, with: impl FnOnce(Stream) -> Stream) -> Scene {
     let (source, clock) = (Source::new(), Clock::new());
-    let stream = with(source.stream().keep_alive(interval, clock.timer()));
+    let stream = from_stream(source.stream());
+    let stream = with(stream.keep_alive(interval, clock.timer()));
     Scene {
         source,
         clock,
@@ -106,7 +105,7 @@ fn bytes_go_before_a_comment_that_is_due() {
 }
 
 #[test]
-fn a_chunk_without_a_byte_keeps_nothing_alive() {
+fn an_empty_chunk_keeps_nothing_alive() {
     let Scene {
         source,
         clock,
@@ -213,7 +212,7 @@ fn a_frame_may_take_the_place_of_the_comment() {
 }
 
 #[test]
-fn a_sleep_that_the_task_left_behind_wakes_the_one_that_polls_now() {
+fn a_sleep_wakes_the_task_that_polled_last() {
     let Scene {
         clock, mut reader, ..
     } = scene(TEN);
@@ -227,15 +226,17 @@ fn a_sleep_that_the_task_left_behind_wakes_the_one_that_polls_now() {
 #[test]
 fn a_closure_is_a_timer() {
     let never = |_: Duration| std::future::pending::<()>();
-    let stream = futures::stream::iter([Bytes::from("data: 1\n\n")]).keep_alive(TEN, never);
-    let mut reader = Reader::new(stream);
+    let (target, stream) = sse_proto::channel();
+    let mut reader = Reader::new(stream.keep_alive(TEN, never));
+    assert!(target.dispatch_message("1").is_ok());
+    target.close();
     assert_eq!(reader.chunk(), "data: 1\n\n");
     assert!(reader.has_ended());
 }
 
 #[test]
 fn debug_shows_what_it_does_and_no_bytes() {
-    let stream = futures::stream::pending::<Bytes>();
+    let (_target, stream) = sse_proto::channel();
     let stream = stream.keep_alive(TEN, |_: Duration| std::future::pending::<()>());
     let text = format!("{stream:?}");
     assert!(

@@ -8,7 +8,9 @@ mod support;
 
 use proptest::prelude::*;
 use sse_proto::target::Overflow;
-use support::life::{Adapter, Origin, Step, lives_like_its_model};
+use support::life::{
+    Adapter, Chunk, Origin, Step, lives_like_its_model, until_means_the_same_anywhere,
+};
 use support::life_seed::reason;
 use support::life_target::{Command, NEVER, SLOTS};
 use support::play::{Message, Rules};
@@ -25,7 +27,7 @@ fn adapter() -> impl Strategy<Value = Adapter> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => chunk().prop_map(Step::Feed),
+        4 => chunk().prop_map(|chunk| Step::Feed(Chunk(chunk))),
         3 => (0..6_u8).prop_map(Step::Advance),
         9 => Just(Step::Poll),
         1 => Just(Step::Move),
@@ -142,6 +144,23 @@ proptest! {
     }
 
     #[test]
+    fn until_means_the_same_anywhere_around_a_stream_from_elsewhere(
+        others in proptest::collection::vec(adapter(), 0..4),
+        steps in proptest::collection::vec(step(), 0..30),
+    ) {
+        until_means_the_same_anywhere(Origin::Fed, &others, &steps);
+    }
+
+    #[test]
+    fn until_means_the_same_anywhere_around_the_stream_of_a_target(
+        origin in target(),
+        others in proptest::collection::vec(adapter(), 0..4),
+        steps in proptest::collection::vec(step_of_a_target(), 0..30),
+    ) {
+        until_means_the_same_anywhere(origin, &others, &steps);
+    }
+
+    #[test]
     fn any_chunking_of_any_bytes_passes_through_a_stack_of_all_adapters(
         chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 0..20),
     ) {
@@ -153,7 +172,7 @@ proptest! {
             Adapter::KeepAlive { interval: 2 },
         ];
         let steps = chunks.into_iter().flat_map(|chunk| {
-            [Step::Feed(chunk), Step::Poll, Step::Advance(1), Step::Poll, Step::Poll]
+            [Step::Feed(Chunk(chunk)), Step::Poll, Step::Advance(1), Step::Poll, Step::Poll]
         });
         lives_like_its_model(Origin::Fed, &adapters, &steps.collect::<Vec<_>>());
     }

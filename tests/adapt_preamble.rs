@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sse_proto::adapt::Preamble;
+use sse_proto::adapt::{Preamble, from_stream};
 use sse_proto::{Decoder, EventId, EventStreamExt};
 use support::fakes::{Reader, Source};
 use support::oracle;
@@ -21,7 +21,7 @@ fn it_comes_before_the_stream_is_polled() {
     let preamble = Preamble::new()
         .with_comment("welcome")
         .with_reconnection_time(SECOND);
-    let mut reader = Reader::new(source.stream().preamble(&preamble));
+    let mut reader = Reader::new(from_stream(source.stream()).preamble(&preamble));
     assert_eq!(reader.chunk(), ": welcome\nretry: 1000\n\n");
     assert_eq!(source.polls(), 0);
     assert_eq!(reader.chunk(), "data: 1\n\n");
@@ -35,7 +35,8 @@ fn it_comes_before_the_stream_is_polled() {
 fn an_ended_stream_still_has_it() {
     let source = Source::new();
     source.end();
-    let mut reader = Reader::new(source.stream().preamble(&Preamble::new().with_comment("")));
+    let mut reader =
+        Reader::new(from_stream(source.stream()).preamble(&Preamble::new().with_comment("")));
     assert_eq!(reader.chunk(), ": \n\n");
     assert!(reader.has_ended());
 }
@@ -43,7 +44,7 @@ fn an_ended_stream_still_has_it() {
 #[test]
 fn one_without_anything_is_no_chunk() {
     let source = Source::new();
-    let mut reader = Reader::new(source.stream().preamble(&Preamble::new()));
+    let mut reader = Reader::new(from_stream(source.stream()).preamble(&Preamble::new()));
     assert!(reader.is_pending());
     assert!(Preamble::new().with_jitter(SECOND, 7).to_bytes().is_empty());
 }
@@ -54,7 +55,7 @@ fn an_id_is_the_last_event_id_from_the_first_bytes_on() {
     let preamble = Preamble::new().with_id(start.clone()).with_comment("hi");
     assert_eq!(preamble.to_bytes(), ": hi\nid: 7-0~\n\n");
     let mut decoder = Decoder::new();
-    assert_eq!(decoder.decode(&mut &preamble.to_bytes()[..]), Ok(None));
+    assert_eq!(decoder.feed(&preamble.to_bytes()).next(), Ok(None));
     assert_eq!(decoder.last_event_id(), "7-0~");
 
     // None leaves the one that the client has, the empty one takes it away.
@@ -64,7 +65,7 @@ fn an_id_is_the_last_event_id_from_the_first_bytes_on() {
 }
 
 #[test]
-fn padding_is_a_comment_behind_the_comment() {
+fn padding_is_a_comment_after_the_comment() {
     let spaces = " ".repeat(2048);
     let padded = Preamble::new().with_padding(2048);
     assert_eq!(padded.to_bytes(), format!(": {spaces}\n\n"));

@@ -1,4 +1,4 @@
-//! `until`: a future ends the stream, after what is ready, with a last frame.
+//! `until`: a future ends the stream, after what is queued, with a last frame.
 
 #![cfg(feature = "std")]
 
@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use sse_proto::adapt::Until;
+use sse_proto::adapt::{FromStream, Until, from_stream};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::deps::futures_core::Stream;
 use sse_proto::{Event, EventStreamExt, Frame};
@@ -19,12 +19,12 @@ const BYE: &str = "data: bye\n\n";
 struct Scene {
     source: Rc<Source>,
     signal: Rc<Signal>,
-    reader: Reader<Until<SourceStream, Given>>,
+    reader: Reader<Until<FromStream<SourceStream>, Given>>,
 }
 
 fn scene() -> Scene {
     let (source, signal) = (Source::new(), Signal::new());
-    let stream = source.stream().until(signal.given());
+    let stream = from_stream(source.stream()).until(signal.given());
     Scene {
         source,
         signal,
@@ -76,7 +76,9 @@ fn a_stream_that_is_always_ready_ends_after_1_mib() {
             Poll::Ready(Some(Bytes::from_static(&[b'\n'; 1000])))
         }
     }
-    let stream = Endless.until(std::future::ready(())).with_farewell(bye());
+    let stream = from_stream(Endless)
+        .until(std::future::ready(()))
+        .with_farewell(bye());
     let mut reader = Reader::new(stream);
     let mut bytes = 0;
     loop {
@@ -95,8 +97,9 @@ fn a_stream_that_is_always_ready_ends_after_1_mib() {
 }
 
 #[test]
-fn chunks_without_a_byte_are_not_delivered_for_ever() {
-    let stream = futures::stream::repeat(Bytes::new()).until(std::future::ready(()));
+fn empty_chunks_are_not_delivered_for_ever() {
+    let stream = from_stream(futures::stream::repeat(Bytes::new()));
+    let stream = stream.until(std::future::ready(()));
     let chunks = futures::executor::block_on_stream(stream).count();
     assert_eq!(chunks, 1024 * 1024);
 }
@@ -155,7 +158,7 @@ fn a_block_that_is_cut_is_followed_by_nothing() {
 #[test]
 fn without_a_farewell_it_just_ends() {
     let signal = Signal::new();
-    let mut reader = Reader::new(Source::new().stream().until(signal.given()));
+    let mut reader = Reader::new(from_stream(Source::new().stream()).until(signal.given()));
     assert!(reader.is_pending());
     signal.give();
     assert!(reader.has_ended());
@@ -283,17 +286,6 @@ mod of_an_event_stream {
     }
 
     #[test]
-    fn around_an_adapter_it_only_drops_the_stream() {
-        let (target, stream) = channel();
-        let signal = Signal::new();
-        let mut reader = Reader::new(stream.coalesce(100).until(signal.given()));
-        assert!(reader.is_pending());
-        signal.give();
-        assert!(reader.has_ended());
-        assert_eq!(target.close_reason(), Some(CloseReason::ClientGone));
-    }
-
-    #[test]
     fn a_close_listener_that_panics_leaves_a_stream_that_ends() {
         let (target, signal, mut reader) = scene();
         let panicked = Arc::new(AtomicBool::new(false));
@@ -334,5 +326,264 @@ mod of_an_event_stream {
         target.close();
         assert_eq!(reader.wakes.take(), 1);
         assert!(reader.has_ended());
+    }
+}
+
+mod in_a_stack {
+    use std::future::ready;
+    use std::time::Duration;
+
+    use futures::StreamExt;
+    use futures::executor::block_on;
+    use sse_proto::adapt::{Preamble, ShutDown};
+    use sse_proto::target::CloseReason;
+    use sse_proto::{EventStream, channel};
+
+    use super::*;
+    use crate::support::fakes::Clock;
+
+    type Stack = Pin<Box<dyn ShutDown<Item = Bytes>>>;
+    type Around = fn(Stack) -> Stack;
+
+    /// Each adapter but `until`, and two of them.
+    fn adapters() -> Vec<(&'static str, Around)> {
+        fn linger(stack: Stack) -> Stack {
+            let timer = |_: Duration| std::future::pending::<()>();
+            Box::pin(stack.coalesce(100).linger(Duration::from_secs(1), timer))
+        }
+        fn preamble(stack: Stack) -> Stack {
+            Box::pin(stack.preamble(&Preamble::new().with_comment("hello")))
+        }
+        fn keep_alive(stack: Stack) -> Stack {
+            let timer = |_: Duration| std::future::pending::<()>();
+            Box::pin(stack.keep_alive(Duration::from_secs(1), timer))
+        }
+        vec![
+            ("nothing", |stack| stack),
+            ("keep_alive", keep_alive),
+            ("preamble", preamble),
+            ("coalesce", |stack| Box::pin(stack.coalesce(100))),
+            ("linger", linger),
+            ("another until", |stack| {
+                Box::pin(
+                    stack
+                        .until(std::future::pending::<()>())
+                        .with_farewell(bye()),
+                )
+            }),
+            ("linger, keep_alive", |stack| keep_alive(linger(stack))),
+        ]
+    }
+
+    #[test]
+    fn it_means_the_same_inside_and_outside_of_each_adapter() {
+        for (name, around) in adapters() {
+            let lives = [false, true].map(|is_outside| {
+                let (target, stream) = channel();
+                let signal = Signal::new();
+                let until = |stack: Stack| -> Stack {
+                    Box::pin(stack.until(signal.given()).with_farewell(bye()))
+                };
+                let stream: Stack = Box::pin(stream);
+                let mut reader = Reader::new(if is_outside {
+                    until(around(stream))
+                } else {
+                    around(until(stream))
+                });
+                let mut wire = String::new();
+                assert!(target.dispatch_message("1").is_ok());
+                while let Poll::Ready(Some(chunk)) = reader.poll() {
+                    wire += std::str::from_utf8(&chunk).expect("a text");
+                }
+                assert!(target.dispatch_message("2").is_ok());
+                signal.give();
+                while let Poll::Ready(Some(chunk)) = reader.poll() {
+                    wire += std::str::from_utf8(&chunk).expect("a text");
+                }
+                assert!(reader.has_ended(), "{name}");
+                assert!(target.is_drained(), "{name}");
+                (wire, target.close_reason())
+            });
+            let [inside, outside] = lives;
+            assert_eq!(inside, outside, "{name}");
+            let (wire, reason) = outside;
+            assert!(
+                wire.ends_with("data: 1\n\ndata: 2\n\ndata: bye\n\n"),
+                "{name}: {wire}"
+            );
+            assert_eq!(reason, Some(CloseReason::Shutdown), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_linger_holds_is_delivered() {
+        let (target, stream) = channel();
+        let (clock, signal) = (Clock::new(), Signal::new());
+        let stream = stream
+            .coalesce(100)
+            .linger(Duration::from_secs(1), clock.timer());
+        let mut reader = Reader::new(stream.until(signal.given()).with_farewell(bye()));
+        assert!(target.dispatch_message("1").is_ok());
+        assert!(reader.is_pending(), "it is held");
+        signal.give();
+        assert_eq!(reader.chunk(), "data: 1\n\n");
+        assert_eq!(reader.chunk(), BYE);
+        assert!(reader.has_ended() && target.is_drained());
+        assert_eq!(clock.sleeps(), 0);
+    }
+
+    #[test]
+    fn the_first_of_several_says_goodbye_and_no_other() {
+        let other = || Frame::new(&Event::message("other"));
+        for inner_first in [false, true] {
+            let (target, stream) = channel();
+            let (inner, outer) = (Signal::new(), Signal::new());
+            let stream = stream.until(inner.given()).with_farewell(bye());
+            let stream = stream.until(outer.given()).with_farewell(other());
+            let mut reader = Reader::new(stream);
+            assert!(target.dispatch_message("1").is_ok());
+            let [first, second] = if inner_first {
+                [&inner, &outer]
+            } else {
+                [&outer, &inner]
+            };
+            first.give();
+            assert_eq!(reader.chunk(), "data: 1\n\n");
+            second.give();
+            let farewell = if inner_first { BYE } else { "data: other\n\n" };
+            assert_eq!(reader.chunk(), farewell);
+            assert!(reader.has_ended());
+            assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
+        }
+    }
+
+    #[test]
+    fn a_target_that_was_closed_before_says_no_farewell_whatever_is_held() {
+        let (target, stream) = channel();
+        let (clock, signal) = (Clock::new(), Signal::new());
+        let stream = stream
+            .coalesce(100)
+            .linger(Duration::from_secs(1), clock.timer());
+        let mut reader = Reader::new(stream.until(signal.given()).with_farewell(bye()));
+        assert!(target.dispatch_message("1").is_ok());
+        assert!(reader.is_pending());
+        target.close();
+        signal.give();
+        assert_eq!(reader.chunk(), "data: 1\n\n");
+        assert!(reader.has_ended());
+        assert_eq!(target.close_reason(), Some(CloseReason::Closed));
+    }
+
+    #[test]
+    fn an_event_stream_within_a_stream_from_elsewhere_is_dropped() {
+        // `chain` of another crate does not pass the end inwards.
+        let (target, stream) = channel();
+        let hello = futures::stream::iter([Bytes::from("data: hello\n\n")]);
+        let stream = from_stream(hello.chain(stream)).until(ready(()));
+        let chunks = block_on(stream.with_farewell(bye()).collect::<Vec<_>>());
+        assert_eq!(chunks, ["data: hello\n\n", BYE]);
+        assert_eq!(target.close_reason(), Some(CloseReason::ClientGone));
+    }
+
+    #[test]
+    fn a_boxed_stack_ends_as_it_does_unboxed() {
+        fn boxed(stream: EventStream) -> Pin<Box<dyn ShutDown<Item = Bytes> + Send>> {
+            Box::pin(stream.preamble(&Preamble::new().with_comment("hello")))
+        }
+        let (target, stream) = channel();
+        assert!(target.dispatch_message("1").is_ok());
+        let stream = boxed(stream).until(ready(())).with_farewell(bye());
+        let chunks = block_on(stream.collect::<Vec<_>>());
+        assert_eq!(chunks, [": hello\n\n", "data: 1\n\n", BYE]);
+        assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
+    }
+}
+
+mod of_a_subscription {
+    use std::future::ready;
+
+    use futures::StreamExt;
+    use futures::executor::block_on;
+    use sse_proto::Broadcast;
+    use sse_proto::broadcast::{Retention, SubscribeOptions};
+
+    use super::*;
+
+    fn publish(broadcast: &Broadcast, data: &str) {
+        let published = broadcast.publish(&Event::message(data));
+        published.expect("it is open");
+    }
+
+    #[test]
+    fn all_that_was_published_is_delivered_and_nothing_is_waited_for() {
+        let broadcast = Broadcast::new(Retention::new());
+        let signal = Signal::new();
+        let stream = broadcast.subscribe(None).or_live().coalesce(10);
+        let mut reader = Reader::new(stream.until(signal.given()).with_farewell(bye()));
+        assert!(reader.is_pending());
+        publish(&broadcast, "1");
+        publish(&broadcast, "2");
+        signal.give();
+        assert_eq!(reader.chunk(), "data: 1\n\ndata: 2\n\n");
+        publish(&broadcast, "3");
+        assert_eq!(reader.chunk(), BYE);
+        assert!(reader.has_ended());
+        assert_eq!(broadcast.statistics().subscribers, 0);
+    }
+
+    #[test]
+    fn one_that_has_read_all_ends_at_once() {
+        let broadcast = Broadcast::new(Retention::new());
+        let signal = Signal::new();
+        let stream = broadcast.subscribe(None).or_live();
+        let mut reader = Reader::new(stream.until(signal.given()).with_farewell(bye()));
+        assert!(reader.is_pending());
+        signal.give();
+        assert_eq!(reader.wakes.take(), 1);
+        assert_eq!(reader.chunk(), BYE);
+        assert!(reader.has_ended());
+        publish(&broadcast, "1");
+        assert!(reader.has_ended());
+        assert_eq!(broadcast.statistics().subscribers, 0);
+    }
+
+    #[test]
+    fn what_comes_after_many_frames_for_others_is_delivered() {
+        let retention = Retention::new()
+            .with_max_frames(100_000)
+            .with_max_bytes(64 << 20);
+        let broadcast = Broadcast::new(retention);
+        let rare = sse_proto::EventType::from_static("rare");
+        let options = SubscribeOptions::new().with_event_types([rare.clone()]);
+        let stream = broadcast.subscribe_with(None, &options).or_live();
+        (0..3_000).for_each(|_| publish(&broadcast, &"x".repeat(992)));
+        let last = broadcast.publish(&Event::new(rare, "last"));
+        last.expect("it is open");
+        let stream = stream.until(ready(())).with_farewell(bye());
+        let chunks = block_on(stream.collect::<Vec<_>>());
+        assert_eq!(chunks, ["event: rare\ndata: last\n\n", BYE]);
+    }
+
+    #[test]
+    fn one_that_all_frames_pass_by_ends_after_them() {
+        let broadcast = Broadcast::new(Retention::new());
+        let rare = sse_proto::EventType::from_static("rare");
+        let options = SubscribeOptions::new().with_event_types([rare]);
+        let stream = broadcast.subscribe_with(None, &options).or_live();
+        publish(&broadcast, "1");
+        let mut reader = Reader::new(stream.until(ready(())).with_farewell(bye()));
+        assert_eq!(reader.chunk(), BYE);
+        assert!(reader.has_ended());
+    }
+
+    #[test]
+    fn a_broadcast_that_was_closed_before_has_the_last_word() {
+        let broadcast = Broadcast::new(Retention::new());
+        let stream = broadcast.subscribe(None).or_live();
+        publish(&broadcast, "1");
+        broadcast.close(Some(Frame::new(&Event::message("closed"))));
+        let stream = stream.until(ready(())).with_farewell(bye());
+        let chunks = block_on(stream.collect::<Vec<_>>());
+        assert_eq!(chunks, ["data: 1\n\n", "data: closed\n\n"]);
     }
 }

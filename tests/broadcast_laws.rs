@@ -73,7 +73,7 @@ fn merges() -> impl Strategy<Value = (Setup, Vec<Step>)> {
     let setup = (
         any::<bool>(),
         prop_oneof![1..40_usize, Just(10_000)],
-        0..5_u8,
+        0..6_u8,
     );
     let setup = setup.prop_map(|(assigned, frames, kind)| Setup {
         assigned,

@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use sse_proto::EventSource;
-use sse_proto::client::{Down, Options, Output, Response, State};
+use sse_proto::client::{Loss, Options, Output, Response, State};
 use support::driver::{Driver, URL};
 
 fn at(seconds: u64) -> Duration {
@@ -21,7 +21,7 @@ fn delays(options: Options, losses: usize) -> Vec<u64> {
     for _ in 0..losses {
         driver.request();
         driver.source.handle_error(driver.now);
-        let Down { retry_in, .. } = driver.down();
+        let Loss { retry_in, .. } = driver.lost();
         let delay = retry_in.expect("there is a network");
         assert_eq!(driver.source.next_deadline(), Some(driver.now + delay));
         delays.push(delay.as_secs());
@@ -55,7 +55,7 @@ fn the_backoff_starts_at_the_reconnection_time_that_the_server_sets() {
     for _ in 0..4 {
         driver.request();
         driver.source.handle_error(driver.now);
-        delays.push(driver.down().retry_in);
+        delays.push(driver.lost().retry_in);
         driver.due();
     }
     assert_eq!(delays, [7, 14, 28, 30].map(|seconds| Some(at(seconds))));
@@ -68,8 +68,8 @@ fn a_reconnection_time_beyond_the_backoff_stays_as_the_server_wants_it() {
         driver.open();
         driver.feed("retry: 120000\n\n");
         driver.source.handle_end(driver.now);
-        let down = driver.down();
-        assert_eq!((down.retry_in, down.attempt), (Some(at(120)), attempt));
+        let loss = driver.lost();
+        assert_eq!((loss.retry_in, loss.attempt), (Some(at(120)), attempt));
         driver.due();
     }
 }
@@ -116,7 +116,7 @@ fn a_delay_stays_within_its_bounds_whatever_the_server_says() {
         driver.open();
         driver.feed(format!("retry: {retry}\n"));
         driver.source.handle_end(driver.now);
-        assert_eq!(driver.down().retry_in, Some(expected), "{retry}");
+        assert_eq!(driver.lost().retry_in, Some(expected), "{retry}");
     }
 }
 
@@ -132,7 +132,7 @@ fn no_time_overflows() {
     driver.open();
     driver.feed("retry: 99999999999999999999999\ndata: x\n\n");
     driver.source.handle_end(Duration::MAX);
-    assert_eq!(driver.down().retry_in, Some(Duration::MAX));
+    assert_eq!(driver.lost().retry_in, Some(Duration::MAX));
     assert_eq!(driver.source.next_deadline(), Some(Duration::MAX));
     driver.source.handle_deadline(Duration::MAX);
     driver.request();
@@ -149,7 +149,7 @@ fn a_retry_applies_at_its_own_line_and_survives_reconnects() {
     driver.feed("data: x\nretry: 9000\ndata: y");
     for _ in 0..3 {
         driver.source.handle_error(driver.now);
-        assert_eq!(driver.down().retry_in, Some(at(9)));
+        assert_eq!(driver.lost().retry_in, Some(at(9)));
         driver.due();
         driver.open();
     }
@@ -160,15 +160,15 @@ fn a_retry_applies_at_its_own_line_and_survives_reconnects() {
 fn retry_after_is_honoured_once() {
     let mut driver = Driver::new(Options::resilient().with_jitter(0));
     driver.request();
-    driver.respond(Response::new(503).with_retry_after(b" 120 "));
+    driver.respond(Response::new(503).with_header("retry-after", b" 120 "));
     assert!(driver.aborts());
-    assert_eq!(driver.down().retry_in, Some(at(120)));
+    assert_eq!(driver.lost().retry_in, Some(at(120)));
     driver.due();
     driver.request();
     driver.respond(Response::new(503));
     assert!(driver.aborts());
     assert_eq!(
-        driver.down().retry_in,
+        driver.lost().retry_in,
         Some(at(2)),
         "the backoff, as if it had not been"
     );
@@ -179,9 +179,9 @@ fn retry_after_is_the_least_within_the_bounds() {
     let delay = |value: &[u8], jitter| {
         let mut driver = Driver::new(Options::resilient().with_jitter(jitter));
         driver.request();
-        driver.respond(Response::new(429).with_retry_after(value));
+        driver.respond(Response::new(429).with_header("retry-after", value));
         assert!(driver.aborts());
-        driver.down().retry_in.expect("there is a network")
+        driver.lost().retry_in.expect("there is a network")
     };
     assert_eq!(delay(b"0", 0), at(1), "no shorter than without it");
     assert_eq!(delay(b"999999999999999999999999", 0), at(3600));
@@ -205,9 +205,9 @@ fn together(options: Options, retry: Duration, retry_after: &str) -> Vec<Duratio
         let source = EventSource::new(URL, options, seed).with_reconnection_time(retry);
         let mut driver = Driver::of(source);
         driver.request();
-        driver.respond(Response::new(503).with_retry_after(retry_after.as_bytes()));
+        driver.respond(Response::new(503).with_header("retry-after", retry_after.as_bytes()));
         assert!(driver.aborts());
-        driver.down().retry_in.expect("there is a network")
+        driver.lost().retry_in.expect("there is a network")
     };
     let mut delays: Vec<_> = (0..100).map(delay).collect();
     delays.sort();
@@ -273,7 +273,7 @@ fn a_server_that_hangs_up_for_ever_is_not_stormed() {
         driver.open();
         driver.feed("retry: 0\n\n");
         driver.source.handle_end(driver.now);
-        driver.down();
+        driver.lost();
         driver.due();
         requests += 1;
     }

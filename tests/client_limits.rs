@@ -7,11 +7,19 @@ mod support;
 use std::time::Duration;
 
 use sse_proto::EventSource;
-use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response};
-use support::driver::{Driver, stream};
+use sse_proto::client::{LossReason, Options, Output, Response};
+use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits};
+use support::driver::{Driver, data, stream};
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// The limit of time is reached, and what was lost last is told.
+fn runs_out(driver: &mut Driver, elapsed: Duration, last: Option<LossReason>) {
+    let loss = driver.closed();
+    assert_eq!(loss.reason, LossReason::TimeExhausted(elapsed));
+    assert_eq!(loss.last, last);
 }
 
 #[test]
@@ -22,20 +30,18 @@ fn a_limit_of_attempts_is_reached() {
             assert_eq!(driver.request().attempt(), attempt);
             // A bare 200 is no progress.
             driver.respond(stream());
-            assert_eq!(driver.source.poll_output(), Some(Output::Opened));
+            assert!(matches!(driver.source.poll_output(), Some(Output::Opened)));
             driver.feed(": hello\nretry: 1\n\n");
             driver.source.handle_end(driver.now);
             if attempt < retries {
-                assert_eq!(driver.down().attempt, attempt + 1);
+                assert_eq!(driver.lost().attempt, attempt + 1);
                 driver.due();
             }
         }
-        let last = DownReason::Ended;
-        let attempts = retries + 1;
-        assert_eq!(
-            driver.closed().reason,
-            ClosedReason::AttemptsExhausted { attempts, last }
-        );
+        let loss = driver.closed();
+        assert_eq!(loss.reason, LossReason::TooManyRetries);
+        assert_eq!(loss.last, Some(LossReason::EndOfStream));
+        assert_eq!(loss.attempt, retries + 1);
     }
 }
 
@@ -49,19 +55,12 @@ fn a_limit_of_elapsed_time_is_reached() {
     for _ in 0..3 {
         driver.request();
         driver.source.handle_error(driver.now);
-        driver.down();
+        driver.lost();
         driver.due();
     }
     driver.request();
     driver.source.handle_error(driver.now);
-    let last = Some(DownReason::IoError);
-    assert_eq!(
-        driver.closed().reason,
-        ClosedReason::TimeExhausted {
-            elapsed: at(7),
-            last
-        }
-    );
+    runs_out(&mut driver, at(7), Some(LossReason::IoError));
 
     // While it connects.
     let mut driver = Driver::new(options);
@@ -69,57 +68,44 @@ fn a_limit_of_elapsed_time_is_reached() {
     assert_eq!(driver.source.next_deadline(), Some(at(10)));
     driver.due();
     assert!(driver.aborts());
-    assert_eq!(
-        driver.closed().reason,
-        ClosedReason::TimeExhausted {
-            elapsed: at(10),
-            last: None
-        }
-    );
+    runs_out(&mut driver, at(10), None);
 
     // While there is no network.
     let mut driver = Driver::new(options);
     driver.request();
     driver.source.handle_network_lost(at(1));
     assert!(driver.aborts());
-    driver.down();
+    driver.lost();
     assert_eq!(driver.source.next_deadline(), Some(at(10)));
     driver.due();
-    let last = Some(DownReason::NetworkLost);
-    assert_eq!(
-        driver.closed().reason,
-        ClosedReason::TimeExhausted {
-            elapsed: at(10),
-            last
-        }
-    );
+    runs_out(&mut driver, at(10), Some(LossReason::NetworkLost));
 }
 
 #[test]
 fn attempts_are_reset_by_an_event_by_a_new_id_and_by_a_stable_while() {
     let options = Options::resilient().with_max_retries(Some(1));
-    let attempt_behind = |bytes: &str, open_for| {
+    let attempt_after = |bytes: &str, open_for| {
         let mut driver = Driver::new(options);
         driver.request();
         driver.source.handle_error(driver.now);
-        driver.down();
+        driver.lost();
         driver.due();
         driver.open();
         driver.feed(bytes);
         driver.now += open_for;
         driver.source.handle_end(driver.now);
         match driver.source.poll_output() {
-            Some(Output::Down(down)) => Some(down.attempt),
+            Some(Output::Lost(loss)) => Some(loss.attempt),
             Some(Output::Closed(_)) => None,
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(attempt_behind("data: x\n\n", at(0)), Some(1));
-    assert_eq!(attempt_behind("id: 1\n\n", at(0)), Some(1));
-    assert_eq!(attempt_behind("", at(60)), Some(1));
-    assert_eq!(attempt_behind("", at(59)), None);
+    assert_eq!(attempt_after("data: x\n\n", at(0)), Some(1));
+    assert_eq!(attempt_after("id: 1\n\n", at(0)), Some(1));
+    assert_eq!(attempt_after("", at(60)), Some(1));
+    assert_eq!(attempt_after("", at(59)), None);
     assert_eq!(
-        attempt_behind(": x\nretry: 5\nevent: x\n\ndata: x", at(0)),
+        attempt_after(": x\nretry: 5\nevent: x\n\ndata: x", at(0)),
         None
     );
 }
@@ -132,10 +118,7 @@ fn an_id_that_is_told_again_is_no_progress() {
     driver.reopen();
     driver.feed("id: 1\n\n");
     driver.source.handle_end(driver.now);
-    assert!(matches!(
-        driver.closed().reason,
-        ClosedReason::AttemptsExhausted { .. }
-    ));
+    assert!(matches!(driver.closed().reason, LossReason::TooManyRetries));
 }
 
 #[test]
@@ -151,7 +134,7 @@ fn any_byte_re_arms_the_idle_timeout_comments_too() {
     driver.feed("");
     driver.pass(at(10));
     assert!(driver.aborts());
-    assert_eq!(driver.down().reason, DownReason::Idle);
+    assert_eq!(driver.lost().reason, LossReason::IdleTimeout);
 }
 
 #[test]
@@ -159,62 +142,57 @@ fn a_connect_timeout_counts_over_redirects() {
     let mut driver = Driver::new(Options::standard().with_connect_timeout(Some(at(10))));
     driver.request();
     driver.pass(at(9));
-    driver.respond(Response::new(302).with_location(b"/b"));
+    driver.respond(Response::new(302).with_header("location", b"/b"));
     assert!(driver.aborts());
     driver.request();
     driver.pass(at(1));
     assert!(driver.aborts());
-    assert_eq!(driver.down().reason, DownReason::ConnectTimeout);
+    assert_eq!(driver.lost().reason, LossReason::ConnectTimeout);
 }
 
 #[test]
 fn no_request_is_sent_after_the_limit_of_elapsed_time() {
     let options = Options::standard().with_max_elapsed(Some(at(12)));
-    let closes = |driver: &mut Driver, elapsed, reason| {
-        let last = Some(reason);
-        let reason = ClosedReason::TimeExhausted { elapsed, last };
-        assert_eq!(driver.closed().reason, reason);
-    };
     let waiting = |options: Options| {
         let mut driver = Driver::new(options);
         driver.request();
         driver.pass(at(1));
         driver.source.handle_error(driver.now);
-        driver.down();
+        driver.lost();
         driver
     };
 
     // The driver is late: its machine was asleep.
     let mut driver = waiting(options);
     driver.pass(at(1000));
-    closes(&mut driver, at(1001), DownReason::IoError);
+    runs_out(&mut driver, at(1001), Some(LossReason::IoError));
 
     // The network is back too late.
     let mut driver = waiting(options);
     driver.source.handle_network_lost(at(2));
     driver.source.handle_network_back(at(100));
-    closes(&mut driver, at(100), DownReason::NetworkLost);
+    runs_out(&mut driver, at(100), Some(LossReason::NetworkLost));
 
-    // The delay behind a loss of the network would pass it.
+    // The delay after a loss of the network would pass it.
     let mut driver = waiting(options.with_reconnection_time(at(10)));
     driver.due();
     driver.request();
     driver.source.handle_network_lost(at(11));
     assert!(driver.aborts());
-    driver.down();
+    driver.lost();
     driver.source.handle_network_back(at(11));
     assert_eq!(driver.source.next_deadline(), Some(at(12)));
     driver.due();
-    closes(&mut driver, at(12), DownReason::NetworkLost);
+    runs_out(&mut driver, at(12), Some(LossReason::NetworkLost));
 
     // A redirect comes too late.
     let mut driver = waiting(options);
     driver.due();
     driver.request();
     driver.now = at(13);
-    driver.respond(Response::new(302).with_location(b"/b"));
+    driver.respond(Response::new(302).with_header("location", b"/b"));
     assert!(driver.aborts());
-    closes(&mut driver, at(13), DownReason::IoError);
+    runs_out(&mut driver, at(13), Some(LossReason::IoError));
 
     // At the limit one is sent, and given up at once if there is no response.
     let mut driver = waiting(options.with_reconnection_time(at(11)));
@@ -222,7 +200,7 @@ fn no_request_is_sent_after_the_limit_of_elapsed_time() {
     driver.request();
     driver.due();
     assert!(driver.aborts());
-    closes(&mut driver, at(12), DownReason::IoError);
+    runs_out(&mut driver, at(12), Some(LossReason::IoError));
 }
 
 #[test]
@@ -233,7 +211,7 @@ fn the_time_of_a_request_that_the_caller_asks_for_begins_anew() {
     driver.pass(at(10));
     driver.source.handle_network_lost(driver.now);
     assert!(driver.aborts());
-    driver.down();
+    driver.lost();
     driver.now = at(11);
     driver.source.reconnect(driver.now);
     driver.request();
@@ -241,9 +219,7 @@ fn the_time_of_a_request_that_the_caller_asks_for_begins_anew() {
     driver.due();
     assert!(driver.aborts());
     // Nothing was lost since.
-    let (elapsed, last) = (at(12), None);
-    let reason = ClosedReason::TimeExhausted { elapsed, last };
-    assert_eq!(driver.closed().reason, reason);
+    runs_out(&mut driver, at(12), None);
 }
 
 #[test]
@@ -264,7 +240,7 @@ fn a_stable_while_forgives_whatever_the_connection_is_lost_by() {
         for _ in 0..4 {
             driver.request();
             driver.source.handle_error(driver.now);
-            driver.down();
+            driver.lost();
             driver.due();
         }
         driver.open();
@@ -277,4 +253,45 @@ fn a_stable_while_forgives_whatever_the_connection_is_lost_by() {
         // As after the first failure.
         assert_eq!(driver.source.next_deadline(), Some(driver.now + at(1)));
     }
+}
+
+#[test]
+fn past_a_limit_of_an_event_the_stream_goes_on_or_the_client_closes() {
+    for after in [AfterLimit::SkipBlock, AfterLimit::End] {
+        let limits = DecodeLimits::new()
+            .with_max_event_bytes(16)
+            .with_after_limit(after);
+        let mut driver = Driver::new(Options::resilient().with_decode_limits(limits));
+        driver.open();
+        let bytes = b"data: longer than the limit\n\ndata: x\n\n";
+        let mut received = driver.source.handle_bytes(at(0), bytes);
+        let error = DecodeError::EventTooLong { limit: 16 };
+        assert_eq!(received.next(), Err(error));
+        if after == AfterLimit::SkipBlock {
+            assert!(received.next().is_ok_and(|item| item.is_some()));
+            assert_eq!(received.next(), Ok(None));
+            assert!(driver.is_quiet());
+        } else {
+            assert_eq!(received.next(), Ok(None));
+            assert!(received.remaining().is_empty());
+            assert!(driver.aborts());
+            let loss = driver.closed();
+            assert_eq!(loss.reason, LossReason::TooLarge(error));
+            assert!(loss.is_interrupted);
+        }
+    }
+}
+
+#[test]
+fn bytes_that_were_not_read_are_read_when_they_are_handed_over_again() {
+    let bytes = b"data: a\n\ndata: b\n\ndata: c";
+    let mut driver = Driver::new(Options::standard());
+    driver.open();
+    let mut received = driver.source.handle_bytes(at(0), bytes);
+    assert!(received.next().is_ok_and(|item| item.is_some()));
+    let rest = received.remaining();
+    assert_eq!(rest, b"data: b\n\ndata: c");
+    assert_eq!(data(&driver.feed(rest)), ["b"]);
+    driver.source.handle_end(driver.now);
+    assert!(driver.lost().is_interrupted);
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use sse_proto::client::{ClosedReason, DownReason, Options, Response, Update};
+use sse_proto::client::{LossReason, Options, Response, Update};
 use sse_proto::decode::{AfterLimit, DecodeLimits};
 use support::client_life::{Life, change};
 use support::fakes::Wakes;
@@ -31,12 +31,13 @@ fn it_opens_yields_goes_down_and_comes_back_with_its_id() {
 
     change(&life.server, |server| server.has_ended = true);
     assert!(life.was_woken());
-    let Update::Down(down) = life.next() else {
+    let Update::Lost(loss) = life.next() else {
         panic!()
     };
+    assert!(loss.is_interrupted);
     assert_eq!(
-        (down.reason, down.retry_in),
-        (DownReason::Interrupted, Some(at(3)))
+        (loss.reason, loss.retry_in),
+        (LossReason::EndOfStream, Some(at(3)))
     );
     assert_eq!(life.held(), (0, 0));
     life.waits();
@@ -59,19 +60,19 @@ fn an_error_comes_before_what_follows_from_it() {
     life.waits();
     life.answer(Err("refused"));
     assert!(life.was_woken());
-    assert_eq!(life.next(), Update::Error("refused"));
-    assert!(matches!(life.next(), Update::Down(down) if down.reason == DownReason::IoError));
+    assert!(matches!(life.next(), Update::Error("refused")));
+    assert!(matches!(life.next(), Update::Lost(loss) if loss.reason == LossReason::IoError));
     life.waits();
     life.clock.advance(3);
     life.open();
     life.feed("data: a\n\ndata: b");
     change(&life.server, |server| server.chunks.push_back(Err("reset")));
     assert_eq!(life.data(), "a");
-    assert_eq!(life.next(), Update::Error("reset"));
-    let Update::Down(down) = life.next() else {
+    assert!(matches!(life.next(), Update::Error("reset")));
+    let Update::Lost(loss) = life.next() else {
         panic!()
     };
-    assert!(down.is_interrupted);
+    assert!(loss.is_interrupted);
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn it_ends_once_it_is_closed_and_stays_ended() {
     life.answer(Ok(Response::new(204)));
     assert!(!life.updates.is_terminated());
     assert!(
-        matches!(life.next(), Update::Closed(closed) if matches!(closed.reason, ClosedReason::Rejected(_)))
+        matches!(life.next(), Update::Closed(loss) if matches!(loss.reason, LossReason::Rejected(_)))
     );
     assert!(life.updates.is_terminated());
     assert_eq!(
@@ -91,7 +92,7 @@ fn it_ends_once_it_is_closed_and_stays_ended() {
         "nothing is held"
     );
     for _ in 0..3 {
-        assert_eq!(life.poll(), Poll::Ready(None));
+        assert!(matches!(life.poll(), Poll::Ready(None)));
     }
 }
 
@@ -99,7 +100,9 @@ fn it_ends_once_it_is_closed_and_stays_ended() {
 fn a_redirect_drops_the_response_and_asks_again_at_once() {
     let mut life = Life::new(Options::standard());
     life.waits();
-    life.answer(Ok(Response::new(307).with_location(b"https://b.example/")));
+    life.answer(Ok(
+        Response::new(307).with_header("location", b"https://b.example/")
+    ));
     life.waits();
     assert_eq!(life.held(), (1, 0));
     let server = life.server.borrow();
@@ -117,7 +120,7 @@ fn a_timeout_drops_what_is_open() {
     life.waits();
     life.clock.advance(5);
     assert!(life.was_woken());
-    assert!(matches!(life.next(), Update::Down(down) if down.reason == DownReason::ConnectTimeout));
+    assert!(matches!(life.next(), Update::Lost(loss) if loss.reason == LossReason::ConnectTimeout));
     assert_eq!(life.held(), (0, 0));
     life.waits();
     life.clock.advance(1);
@@ -125,7 +128,7 @@ fn a_timeout_drops_what_is_open() {
     life.waits();
     life.clock.advance(9);
     assert!(life.was_woken());
-    assert!(matches!(life.next(), Update::Down(down) if down.reason == DownReason::Idle));
+    assert!(matches!(life.next(), Update::Lost(loss) if loss.reason == LossReason::IdleTimeout));
     assert_eq!(life.held(), (0, 0));
 }
 
@@ -151,7 +154,7 @@ fn bytes_put_the_idle_timeout_off_without_a_new_sleep_for_each() {
     life.waits();
     life.clock.advance(1);
     assert!(life.was_woken());
-    assert!(matches!(life.next(), Update::Down(down) if down.reason == DownReason::Idle));
+    assert!(matches!(life.next(), Update::Lost(loss) if loss.reason == LossReason::IdleTimeout));
 }
 
 #[test]
@@ -159,15 +162,15 @@ fn the_source_can_be_closed_reconnected_and_told_of_the_network() {
     let mut life = Life::new(Options::standard());
     life.open();
     life.updates.as_mut().source().reconnect(at(0));
-    assert!(matches!(life.next(), Update::Down(down) if down.reason == DownReason::Reconnect));
+    assert!(matches!(life.next(), Update::Lost(loss) if loss.reason == LossReason::Reconnect));
     life.open();
     life.updates.as_mut().source().handle_network_lost(at(0));
-    let Update::Down(down) = life.next() else {
+    let Update::Lost(loss) = life.next() else {
         panic!()
     };
     assert_eq!(
-        (down.reason, down.retry_in),
-        (DownReason::NetworkLost, None)
+        (loss.reason, loss.retry_in),
+        (LossReason::NetworkLost, None)
     );
     life.waits();
     assert_eq!((life.held(), life.clock.sleeps()), ((0, 0), 0));
@@ -176,16 +179,18 @@ fn the_source_can_be_closed_reconnected_and_told_of_the_network() {
     life.open();
     life.feed("data: never told\n\n");
     life.updates.as_mut().source().close();
-    assert!(matches!(life.next(), Update::Closed(closed) if closed.reason == ClosedReason::Here));
+    assert!(matches!(life.next(), Update::Closed(loss) if loss.reason == LossReason::Closed));
     assert_eq!(life.held(), (0, 0));
-    assert_eq!(life.poll(), Poll::Ready(None));
+    assert!(matches!(life.poll(), Poll::Ready(None)));
 }
 
 #[test]
 fn an_event_that_is_too_large_is_told_and_ends_the_stream_only_if_the_limits_say_so() {
     for after in [AfterLimit::SkipBlock, AfterLimit::End] {
-        let limits = DecodeLimits::new().with_event(12).with_after(after);
-        let mut life = Life::new(Options::standard().with_limits(limits));
+        let limits = DecodeLimits::new()
+            .with_max_event_bytes(12)
+            .with_after_limit(after);
+        let mut life = Life::new(Options::standard().with_decode_limits(limits));
         life.open();
         life.feed("data: longer than that\n\ndata: b\n\n");
         assert!(matches!(life.next(), Update::TooLarge(_)));
@@ -193,9 +198,9 @@ fn an_event_that_is_too_large_is_told_and_ends_the_stream_only_if_the_limits_say
             assert_eq!(life.data(), "b");
         } else {
             assert!(
-                matches!(life.next(), Update::Closed(closed) if matches!(closed.reason, ClosedReason::TooLarge(_)))
+                matches!(life.next(), Update::Closed(loss) if matches!(loss.reason, LossReason::TooLarge(_)))
             );
-            assert_eq!(life.poll(), Poll::Ready(None));
+            assert!(matches!(life.poll(), Poll::Ready(None)));
         }
     }
 }
@@ -218,7 +223,7 @@ fn a_nearer_deadline_replaces_a_later_sleep() {
     life.open();
     life.waits();
     change(&life.server, |server| server.has_ended = true);
-    assert!(matches!(life.next(), Update::Down(down) if down.retry_in == Some(at(3))));
+    assert!(matches!(life.next(), Update::Lost(loss) if loss.retry_in == Some(at(3))));
     life.waits();
     assert_eq!(life.clock.sleeps(), 1);
     life.clock.advance(3);

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use sse_proto::EventSource;
-use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response, State};
+use sse_proto::client::{LossReason, Options, Output, Response, State};
 
 /// Where a client is, and how it got there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,36 +107,36 @@ fn row(from: Place, input: Input) -> (&'static str, State) {
             Start | Stream | Html | NoContent | Busy | Redirect | Bytes | End | Error | Early
             | NetworkBack | Reconnect,
         ) => ("request", CONNECTING),
-        (Asking, Deadline) => ("down connect-timeout", WAITING),
-        (Asking, NetworkLost) => ("down network", WAITING),
+        (Asking, Deadline) => ("lost connect-timeout", WAITING),
+        (Asking, NetworkLost) => ("lost network", WAITING),
         (Asking, Close) => ("closed here", CLOSED),
 
         (Connecting, Stream) => ("opened", OPEN),
         (Connecting, Html | NoContent) => ("abort, closed rejected", CLOSED),
-        (Connecting, Busy) => ("abort, down rejected", WAITING),
+        (Connecting, Busy) => ("abort, lost rejected", WAITING),
         (Connecting, Redirect) => ("abort, request", CONNECTING),
-        (Connecting, End | Error) => ("down error", WAITING),
-        (Connecting, Deadline) => ("abort, down connect-timeout", WAITING),
-        (Connecting | Open, NetworkLost) => ("abort, down network", WAITING),
+        (Connecting, End | Error) => ("lost error", WAITING),
+        (Connecting, Deadline) => ("abort, lost connect-timeout", WAITING),
+        (Connecting | Open, NetworkLost) => ("abort, lost network", WAITING),
         (Connecting | Open, Close) => ("abort, closed here", CLOSED),
         (Connecting, Start | Bytes | Early | NetworkBack | Reconnect) => ("", CONNECTING),
 
         (Open, Bytes) => ("item", OPEN),
-        (Open, End) => ("down ended", WAITING),
-        (Open, Error) => ("down error", WAITING),
-        (Open, Deadline) => ("abort, down idle", WAITING),
-        (Open, Reconnect) => ("abort, down reconnect, request", CONNECTING),
+        (Open, End) => ("lost ended", WAITING),
+        (Open, Error) => ("lost error", WAITING),
+        (Open, Deadline) => ("abort, lost idle", WAITING),
+        (Open, Reconnect) => ("abort, lost reconnect, request", CONNECTING),
         (
             Open | Within,
             Start | Stream | Html | NoContent | Busy | Redirect | Early | NetworkBack,
         ) => ("", OPEN),
 
         (Within, Bytes) => ("item", OPEN),
-        (Within, End) => ("down interrupted cut", WAITING),
-        (Within, Error) => ("down error cut", WAITING),
-        (Within, Deadline) => ("abort, down idle cut", WAITING),
-        (Within, NetworkLost) => ("abort, down network cut", WAITING),
-        (Within, Reconnect) => ("abort, down reconnect cut, request", CONNECTING),
+        (Within, End) => ("lost ended cut", WAITING),
+        (Within, Error) => ("lost error cut", WAITING),
+        (Within, Deadline) => ("abort, lost idle cut", WAITING),
+        (Within, NetworkLost) => ("abort, lost network cut", WAITING),
+        (Within, Reconnect) => ("abort, lost reconnect cut, request", CONNECTING),
         (Within, Close) => ("abort, closed here cut", CLOSED),
 
         (Waiting, Deadline | Reconnect) | (Offline, NetworkBack | Reconnect) => {
@@ -200,7 +200,7 @@ fn at(seconds: u64) -> Duration {
 }
 
 fn stream() -> Response {
-    Response::new(200).with_content_type(b"text/event-stream")
+    Response::new(200).with_header("content-type", b"text/event-stream")
 }
 
 /// A client in a state, with nothing left to poll but in `Asking`, and the time there.
@@ -224,15 +224,15 @@ fn reach(from: Place) -> (EventSource, Duration) {
     match from {
         Place::Open | Place::Within => {
             source.handle_response(at(1), stream());
-            assert_eq!(source.poll_output(), Some(Output::Opened));
+            assert!(matches!(source.poll_output(), Some(Output::Opened)));
             if from == Place::Within {
-                let mut half: &[u8] = b"data: ha";
-                assert!(source.handle_bytes(at(1), &mut half).is_none());
+                let mut received = source.handle_bytes(at(1), b"data: ha");
+                assert_eq!(received.next(), Ok(None));
             }
         }
         Place::Waiting | Place::Offline => {
             source.handle_error(at(1));
-            assert!(matches!(source.poll_output(), Some(Output::Down(_))));
+            assert!(matches!(source.poll_output(), Some(Output::Lost(_))));
             if from == Place::Offline {
                 source.handle_network_lost(at(1));
                 return (source, at(100));
@@ -254,22 +254,28 @@ fn give(source: &mut EventSource, now: Duration, input: Input) -> String {
         Input::Start => source.start(now),
         Input::Stream => source.handle_response(now, stream()),
         Input::Html => {
-            source.handle_response(now, Response::new(200).with_content_type(b"text/html"));
+            source.handle_response(
+                now,
+                Response::new(200).with_header("content-type", b"text/html"),
+            );
         }
         Input::NoContent => source.handle_response(now, Response::new(204)),
         Input::Busy => source.handle_response(now, Response::new(503)),
-        Input::Redirect => source.handle_response(now, Response::new(307).with_location(b"/b")),
+        Input::Redirect => {
+            source.handle_response(now, Response::new(307).with_header("location", b"/b"));
+        }
         Input::Bytes => {
-            let mut bytes = if source.state() == State::Open {
+            let bytes = if source.state() == State::Open {
                 BODY
             } else {
                 b"left over"
             };
-            while let Some(item) = source.handle_bytes(now, &mut bytes) {
-                assert!(item.is_ok_and(|item| item.is_event()));
+            let mut received = source.handle_bytes(now, bytes);
+            while let Some(item) = received.next().expect("within the limits") {
+                assert!(item.is_event());
                 told.push("item".to_owned());
             }
-            assert!(bytes.is_empty(), "they are taken or passed over");
+            assert!(received.remaining().is_empty(), "they are taken or ignored");
         }
         Input::End => source.handle_end(now),
         Input::Error => source.handle_error(now),
@@ -296,27 +302,26 @@ fn words(output: &Output) -> String {
         Output::Request(_) => "request".into(),
         Output::Abort => "abort".into(),
         Output::Opened => "opened".into(),
-        Output::Down(down) => {
-            let reason = match down.reason {
-                DownReason::Rejected(_) => "rejected",
-                DownReason::Ended => "ended",
-                DownReason::Interrupted => "interrupted",
-                DownReason::IoError => "error",
-                DownReason::ConnectTimeout => "connect-timeout",
-                DownReason::Idle => "idle",
-                DownReason::NetworkLost => "network",
-                DownReason::Reconnect => "reconnect",
+        Output::Lost(loss) => {
+            let reason = match loss.reason {
+                LossReason::Rejected(_) => "rejected",
+                LossReason::EndOfStream => "ended",
+                LossReason::IoError => "error",
+                LossReason::ConnectTimeout => "connect-timeout",
+                LossReason::IdleTimeout => "idle",
+                LossReason::NetworkLost => "network",
+                LossReason::Reconnect => "reconnect",
                 _ => "?",
             };
-            format!("down {reason}{}", cut(down.is_interrupted))
+            format!("lost {reason}{}", cut(loss.is_interrupted))
         }
-        Output::Closed(closed) => {
-            let reason = match closed.reason {
-                ClosedReason::Here => "here",
-                ClosedReason::Rejected(_) => "rejected",
+        Output::Closed(loss) => {
+            let reason = match loss.reason {
+                LossReason::Closed => "here",
+                LossReason::Rejected(_) => "rejected",
                 _ => "?",
             };
-            format!("closed {reason}{}", cut(closed.is_interrupted))
+            format!("closed {reason}{}", cut(loss.is_interrupted))
         }
         _ => "?".into(),
     }

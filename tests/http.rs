@@ -1,8 +1,8 @@
 //! HTTP's side: headers and the last event ID of a request.
 
 use sse_proto::http::{
-    HEADERS, HEADERS_HTTP1, InvalidLastEventId, MAX_LAST_EVENT_ID_LEN, accepts_event_stream,
-    last_event_id, last_event_id_in_query,
+    HEADERS, HEADERS_HTTP1, MAX_LAST_EVENT_ID_LEN, accepts_event_stream, last_event_id,
+    last_event_id_in_query,
 };
 
 #[test]
@@ -45,26 +45,37 @@ fn an_id_is_any_text_of_at_most_1_kib() {
     assert_eq!(id, &*longest);
     let longer = "x".repeat(MAX_LAST_EVENT_ID_LEN + 1);
     assert_eq!(
-        last_event_id(Some(longer.as_bytes())),
-        Err(InvalidLastEventId::TooLong { len: 1025 })
+        refusal(longer.as_bytes()),
+        "the last event ID has 1025 bytes and may have 1024"
     );
+}
+
+/// Why a value of the header is refused.
+fn refusal(value: &[u8]) -> String {
+    let error = last_event_id(Some(value)).expect_err("it is refused");
+    assert_eq!(error.status(), 400);
+    error.to_string()
 }
 
 #[test]
 fn what_no_client_sends_is_refused_with_its_place() {
     assert_eq!(
-        last_event_id(Some(b"ab\xFFc")),
-        Err(InvalidLastEventId::NotUtf8 { offset: 2 })
+        refusal(b"ab\xFFc"),
+        "the last event ID is not UTF-8 at byte 2"
     );
-    for (value, character, offset) in [(b"a\0", '\0', 1), (b"\r1", '\r', 0), (b"1\n", '\n', 1)] {
-        let Err(InvalidLastEventId::Invalid(error)) = last_event_id(Some(value)) else {
-            panic!("{value:?} is refused");
-        };
-        assert_eq!(
-            (error.character(), error.offset()),
-            (Some(character), offset)
-        );
+    for (value, text) in [
+        (b"a\0", "NUL (U+0000) at byte 1 can't be part of an id"),
+        (b"\r1", "CR (U+000D) at byte 0 can't be part of an id"),
+        (b"1\n", "LF (U+000A) at byte 1 can't be part of an id"),
+    ] {
+        assert_eq!(refusal(value), format!("bad last event ID: {text}"));
     }
+    let in_query = last_event_id_in_query(Some(b"id=1%0A2"), "id");
+    assert_eq!(
+        in_query.unwrap_err().to_string(),
+        "bad last event ID: LF (U+000A) at byte 1 can't be part of an id",
+        "decoded first"
+    );
 }
 
 #[test]
@@ -187,6 +198,14 @@ fn separators_within_quotes_are_text() {
     assert!(!accepts(r#"text/html;a=", text/event-stream""#));
     assert!(!accepts(r#"text/html;a="\", text/event-stream""#));
     assert!(accepts(r#"text/html;a="\\", text/event-stream"#));
+    // RFC 9110, section 5.6.4: "Recipients that process the value of a quoted-string MUST handle a
+    // quoted-pair as if it were replaced by the octet following the backslash." So an escaped quote
+    // does not end the string, and the quote after it does.
+    assert!(!accepts(r#"text/html;a="b\"c, text/event-stream""#));
+    assert!(accepts(r#"text/html;a="b\"c", text/event-stream"#));
+    assert!(accepts(r#"text/html;a="\"", text/event-stream"#));
+    assert!(!accepts(r#"text/html;a="\\\", text/event-stream""#));
+    assert!(!accepts(r#"text/event-stream;a="\";q=1""#));
     assert!(accepts(r#"text/html;a="b;q=0", text/event-stream"#));
     assert!(!accepts(r#"text/event-stream;a=";q=1""#));
     assert!(!accepts(r#"text/html;a="open, text/event-stream"#));

@@ -15,7 +15,7 @@ use sse_proto::adapt::Preamble;
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::deps::http::{HeaderMap, HeaderValue, StatusCode, Version};
 use sse_proto::deps::http_body::Body as _;
-use sse_proto::http::{Body, RequestError, insert_headers, response};
+use sse_proto::http::{Body, insert_headers, read_request, response};
 use sse_proto::target::CloseReason;
 use sse_proto::{Event, EventStream, EventStreamExt, Frame, channel};
 use support::fakes::{Source, SourceStream, Wakes};
@@ -87,7 +87,7 @@ fn each_chunk_is_a_frame_without_a_copy() {
 }
 
 #[test]
-fn a_chunk_without_a_byte_is_no_frame() {
+fn an_empty_chunk_is_no_frame() {
     let (source, mut reader) = source();
     for chunk in ["", "data: 1\n\n", "", ""] {
         source.feed(chunk);
@@ -100,7 +100,7 @@ fn a_chunk_without_a_byte_is_no_frame() {
 }
 
 #[test]
-fn who_polls_is_woken() {
+fn the_task_that_polls_is_woken() {
     let (target, stream) = channel();
     let mut reader = Reader::new(stream);
     assert_eq!(reader.poll(), Poll::Pending);
@@ -251,7 +251,7 @@ fn a_body_boxes_as_servers_do_it() {
 #[test]
 fn the_response_has_the_headers_of_its_version() {
     let names = |version| {
-        let response = response(version, stream::empty());
+        let response = response(version, stream::empty::<Bytes>());
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(
@@ -282,7 +282,7 @@ fn headers_replace_their_own_names_and_nothing_else() {
     headers.append("cache-control", HeaderValue::from_static("public"));
     headers.append("cache-control", HeaderValue::from_static("max-age=1"));
     headers.append("x-mine", HeaderValue::from_static("1"));
-    insert_headers(&mut headers, Version::HTTP_11);
+    insert_headers(Version::HTTP_11, &mut headers);
     assert_eq!(headers["connection"], "keep-alive");
     assert_eq!(headers["content-type"], "text/event-stream");
     let caching: Vec<_> = headers.get_all("cache-control").iter().collect();
@@ -293,7 +293,10 @@ fn headers_replace_their_own_names_and_nothing_else() {
 
 #[test]
 fn an_error_is_a_response_with_its_text() {
-    let mut response = RequestError::NotAcceptable.into_response::<EventStream>();
+    let mut headers = HeaderMap::new();
+    headers.append("accept", HeaderValue::from_static("text/html"));
+    let error = read_request(&headers).expect_err("it is refused");
+    let mut response = error.into_response::<EventStream>();
     assert_eq!(response.status(), StatusCode::NOT_ACCEPTABLE);
     assert_eq!(
         response.headers()["content-type"],

@@ -9,7 +9,7 @@ use sse_proto::target::{
     CloseReason, DispatchError, Dispatched, Limits, LocalEventStream, LocalTarget, On,
     local_channel_with,
 };
-use sse_proto::{Event, Frame, local_channel};
+use sse_proto::{Event, EventStreamExt, Frame, local_channel};
 
 const SENT: Result<Dispatched, DispatchError> = Ok(Dispatched::Sent);
 

@@ -91,7 +91,7 @@ fn check(case: &Case, input: &[u8], comments: bool) {
 
     for plan in plans(input.len()) {
         for way in WAYS {
-            let found = run(input, &plan, way, &settings, |_| {});
+            let found = run(input, &plan, way, &settings);
             let chunks = &plan[..plan.len().min(8)];
             assert_eq!(
                 found, expected,

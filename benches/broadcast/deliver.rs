@@ -62,8 +62,8 @@ pub(crate) fn deliver(subscribers: usize, burst: usize) {
     );
 }
 
-/// One event of somebody's, each time another one's, for which all who subscribe are woken and pass over it but one. And
-/// the same event by the target of a merged stream, which wakes that one alone.
+/// One event for a scope, each time another one: all subscribers are woken, and all but one skip it. And the same event
+/// through the target of a merged stream, which wakes that one alone.
 pub(crate) fn private_events() {
     const SUBSCRIBERS: u32 = 10_000;
     let user = |number: u32| Scope::new(format!("user-{number}"));

@@ -79,7 +79,9 @@ fn publish_to_nobody() {
             Candidate::new(Role::Ours, "Frame::new with id", || {
                 Frame::new(&delta().with_id(1_000_000_u64))
             }),
-            Candidate::new(Role::Ours, "publish_frame", || without.publish_frame(&wire)),
+            Candidate::new(Role::Ours, "publish_frame", || {
+                without.publish_frame(&wire, None)
+            }),
         ],
     );
 }

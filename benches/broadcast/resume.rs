@@ -11,8 +11,8 @@ use crate::task::Task;
 pub(crate) fn catch_up() {
     const EVENTS: u32 = 100_000;
     let retention = Retention::new()
-        .with_frames(EVENTS as usize)
-        .with_bytes(64 * 1024 * 1024);
+        .with_max_frames(EVENTS as usize)
+        .with_max_bytes(64 * 1024 * 1024);
     let broadcast = Broadcast::assigning_ids(retention, 1);
     for _ in 0..EVENTS {
         broadcast.publish(&delta()).expect("it is open");
@@ -49,8 +49,8 @@ pub(crate) fn catch_up() {
 pub(crate) fn find_ids() {
     let logs = [1_000_u32, 10_000, 100_000].map(|frames| {
         let retention = Retention::new()
-            .with_frames(frames as usize)
-            .with_bytes(64 * 1024 * 1024);
+            .with_max_frames(frames as usize)
+            .with_max_bytes(64 * 1024 * 1024);
         let (assigning, own) = (
             Broadcast::assigning_ids(retention, 1),
             Broadcast::new(retention),

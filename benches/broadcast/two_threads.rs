@@ -35,8 +35,8 @@ pub(crate) fn two_threads() {
 /// The publisher waits while the slowest is more than `window` frames behind, if that is not 0.
 fn run_two_threads(subscribers: usize, window: u64) {
     let retention = Retention::new()
-        .with_frames(100_000)
-        .with_bytes(64 * 1024 * 1024);
+        .with_max_frames(100_000)
+        .with_max_bytes(64 * 1024 * 1024);
     let broadcast = Broadcast::new(retention);
     let skip = SubscribeOptions::new().with_skip_ahead(|_| Event::message("skipped"));
     let mut tasks = tasks(&broadcast, subscribers, &skip);

@@ -100,7 +100,7 @@ fn events(
     let query = request.uri().query().map(str::as_bytes);
     // The header is the newer of the two: the query stays what it was when the page connected.
     let last = match read_request(request.headers()) {
-        Ok(None) => last_event_id_in_query(query, "last_event_id").map_err(Into::into),
+        Ok(None) => last_event_id_in_query(query, "last_event_id"),
         first => first,
     };
     match last {

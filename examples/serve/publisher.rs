@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use sse_proto::adapt::Preamble;
+use sse_proto::adapt::{Preamble, from_stream};
 use sse_proto::broadcast::{Retention, Subscribed};
 use sse_proto::target::CloseReason;
 use sse_proto::{
@@ -26,8 +26,8 @@ pub(crate) const EVENT_LIMIT: usize = 32 << 20;
 /// What is kept for clients that come back: an event of the largest size and what comes around it,
 /// or some hours of small ones.
 const RETENTION: Retention = Retention::new()
-    .with_bytes(EVENT_LIMIT + (1 << 20))
-    .with_frames(1 << 16);
+    .with_max_bytes(EVENT_LIMIT + (1 << 20))
+    .with_max_frames(1 << 16);
 
 const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 
@@ -135,8 +135,7 @@ impl Publisher {
         let preamble = Preamble::new()
             .with_comment("events follow")
             .with_reconnection_time(RECONNECTION_TIME);
-        let body = stream::iter(hello.map(Frame::into_bytes))
-            .chain(events)
+        let body = from_stream(stream::iter(hello.map(Frame::into_bytes)).chain(events))
             .preamble(&preamble)
             .keep_alive(KEEP_ALIVE, sleep);
         let (body, polls) = Watched::new(body);

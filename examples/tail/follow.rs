@@ -11,10 +11,9 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http_body_util::{BodyDataStream, Empty};
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper::header::HeaderValue;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use sse_proto::client::{Closed, ClosedReason, EventSourceStream, Options, Update};
+use sse_proto::client::{EventSourceStream, Loss, LossReason, Options, Update};
 use sse_proto::{EventId, EventSource, client};
 
 use crate::note;
@@ -54,17 +53,17 @@ pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json:
             // A limit costs one event, not the stream.
             Update::TooLarge(error) => note(format_args!("event skipped: {error}")),
             Update::Error(error) => note(format_args!("{}", printable(&with_sources(&*error)))),
-            Update::Down(down) => {
-                let cut = if down.is_interrupted {
+            Update::Lost(loss) => {
+                let cut = if loss.is_interrupted {
                     ", an event was cut off"
                 } else {
                     ""
                 };
-                let (reason, wait) = (down.reason, down.retry_in.unwrap_or_default());
-                let reason = printable(&reason.to_string());
-                note(format_args!("down: {reason}{cut}; again in {wait:.1?}"));
+                let wait = loss.retry_in.unwrap_or_default();
+                let reason = printable(&loss.to_string());
+                note(format_args!("lost: {reason}{cut}; again in {wait:.1?}"));
             }
-            Update::Closed(closed) => return ended(&closed),
+            Update::Closed(loss) => return ended(&loss),
             _ => {}
         }
     }
@@ -81,18 +80,15 @@ async fn open(
     ),
     Box<dyn Error>,
 > {
-    if let Some(reason) = request.left_out() {
-        note(format_args!("the server can't resume: {reason}"));
+    if let Some(id) = request.unsendable_id() {
+        note(format_args!("the server can't resume after {id:?}"));
     }
     let mut builder = Request::get(request.url());
     for (name, value) in request.headers() {
         builder = builder.header(name, value.as_bytes());
     }
     let response = http.request(builder.body(Empty::new())?).await?;
-    let head = client::Response::from_headers(response.status().as_u16(), |name| {
-        let value = response.headers().get(name);
-        value.map(HeaderValue::as_bytes)
-    });
+    let head = client::Response::from_headers(response.status().as_u16(), response.headers());
     Ok((
         head,
         BodyDataStream::new(response.into_body()).map_err(Into::into),
@@ -100,13 +96,10 @@ async fn open(
 }
 
 /// 204 is how a server says that there is nothing more to come.
-fn ended(closed: &Closed) -> ExitCode {
-    note(format_args!(
-        "closed: {}",
-        printable(&closed.reason.to_string())
-    ));
-    match &closed.reason {
-        ClosedReason::Rejected(rejected) if rejected.status() == 204 => ExitCode::SUCCESS,
+fn ended(loss: &Loss) -> ExitCode {
+    note(format_args!("closed: {}", printable(&loss.to_string())));
+    match loss.reason {
+        LossReason::Rejected(204) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }

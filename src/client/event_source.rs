@@ -4,38 +4,42 @@ use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
-use super::life::{Life, News};
+use super::machine::{Machine, Progress};
 use super::options::Options;
-use super::output::{Closed, Output};
+use super::output::{Loss, Output};
 use super::response::Response;
+use super::route::Shown;
 use super::state::State;
-use super::url::Shown;
-use crate::wire::decode::{DecodeError, Decoder, Item, OwnedItem};
+use crate::wire::decode::{DecodeError, Decoder, Item, Items, OwnedItem};
 use crate::wire::field::EventId;
 
 /// A reconnecting client without I/O: the standard's `EventSource`
-/// ([9.2.2](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface) to 9.2.4).
+/// ([9.2.2](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface)
+/// to 9.2.4).
 ///
-/// A driver tells it what happens (`start`, `handle_*`), does what [`poll_output`](Self::poll_output) asks for until that
-/// is `None`, and waits for the network until [`next_deadline`](Self::next_deadline). The [module](super) shows the loop.
+/// A driver reports what happens (`start`, `handle_*`), does what
+/// [`poll_output`](Self::poll_output) asks for until that is `None`, and waits for the network
+/// until [`next_deadline`](Self::next_deadline). The [module `client`](crate::client) shows the
+/// loop, and [`EventSourceStream`](crate::client::EventSourceStream) is that loop as a stream.
 /// An input that makes no sense in a state, such as a late error, is ignored.
 ///
-/// Time is an argument: how long it is since a moment of the caller's, such as `started.elapsed()`. One that goes
-/// back breaks nothing, but what was due at a later time is due no earlier: it is waited for that much longer.
+/// Time is an argument: the time since any fixed moment of the caller's, such as
+/// `started.elapsed()`. A clock that goes back breaks nothing, but deadlines stay where they are, so
+/// the wait is that much longer.
 ///
 /// # Memory
 ///
-/// Below 1 KiB where no stream is open and URL and last event ID are short, and on an open stream whose events come whole.
-/// Events that come cut leave buffers for the next ones, a few hundred bytes for small events, until
-/// [`shrink_to_fit`](Self::shrink_to_fit) or the end of the connection; how much at most,
-/// [`DecodeLimits`](crate::decode::DecodeLimits) say.
+/// Below 1 KiB while no stream is open, if URL and last event ID are short, and on an open stream
+/// whose events arrive whole. Events that arrive cut leave buffers for the next ones, a few hundred
+/// bytes for small events, until the connection ends. [`DecodeLimits`](crate::decode::DecodeLimits) sets
+/// how much that is at most.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
-/// use sse_proto::client::{Options, Output, Response};
 /// use sse_proto::EventSource;
+/// use sse_proto::client::{Options, Output, Response};
 ///
 /// let at = Duration::from_secs;
 /// let mut source = EventSource::new("https://example.org/events", Options::standard(), 0);
@@ -43,16 +47,18 @@ use crate::wire::field::EventId;
 /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
 /// assert_eq!((request.url(), request.last_event_id()), ("https://example.org/events", None));
 ///
-/// source.handle_response(at(1), Response::new(200).with_content_type(b"text/event-stream"));
-/// assert_eq!(source.poll_output(), Some(Output::Opened));
-/// let mut bytes: &[u8] = b"retry: 5000\nid: 7\ndata: x\n\ndata: never comple";
-/// while let Some(item) = source.handle_bytes(at(2), &mut bytes) {
-///     println!("{:?}", item?);
+/// let head = Response::from_headers(200, [("content-type", "text/event-stream")]);
+/// source.handle_response(at(1), head);
+/// assert!(matches!(source.poll_output(), Some(Output::Opened)));
+/// let bytes = b"retry: 5000\nid: 7\ndata: x\n\ndata: never comple";
+/// let mut received = source.handle_bytes(at(2), bytes);
+/// while let Some(item) = received.next()? {
+///     println!("{item:?}");
 /// }
 ///
 /// source.handle_end(at(3));
-/// let Some(Output::Down(down)) = source.poll_output() else { panic!() };
-/// assert!(down.is_interrupted);
+/// let Some(Output::Lost(loss)) = source.poll_output() else { panic!() };
+/// assert!(loss.is_interrupted);
 /// assert_eq!(source.next_deadline(), Some(at(3 + 5)));
 /// source.handle_deadline(at(8));
 /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
@@ -60,50 +66,56 @@ use crate::wire::field::EventId;
 /// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 pub struct EventSource {
-    life: Life,
+    machine: Machine,
     decoder: Decoder,
 }
 
 impl EventSource {
-    /// Makes a client that is not started, for GET. For any other method there is [`for_method`](Self::for_method): a
-    /// driver that POSTs what was made here sends its POST again each time the stream ends.
+    /// Makes a client for GET that is not started. For any other method there is
+    /// [`for_method`](Self::for_method): a driver that POSTs for a client made here sends its POST
+    /// again each time the stream ends.
     ///
-    /// `seed` is any number that differs from client to client: delays get their jitter from it. The URL is taken as it
-    /// is; the machine looks at it where a redirect is relative, and to tell origins apart. It understands no URL with user
-    /// information, with a host that is not ASCII or that has a percent sign: such a URL is requested, but no relative
-    /// redirect from it is followed, and none to another URL takes credentials along. Put credentials into a header, and
-    /// write the host as it is resolved (`xn--`).
+    /// `seed` is any number that differs from client to client; delays get their jitter from it.
+    ///
+    /// The URL is used as it is. The client reads it only to resolve a relative redirect and to
+    /// compare origins. It does not understand a URL with user information, or with a host that is
+    /// not ASCII or has a percent sign: no relative redirect from such a URL is followed, and no
+    /// redirect from it may have credentials. Put credentials into a header, and write the host as
+    /// it is resolved (`xn--`).
     pub fn new(url: &str, options: Options, seed: u64) -> Self {
         Self::with_method(None, url, options, seed)
     }
 
-    /// Makes a client that is not started, for a request with any method, as it stands in the request: upper case.
+    /// Makes a client that is not started, for a request with any method, in upper case.
     ///
-    /// A request that is not idempotent, such as POST, is not sent again once it was sent, unless the server has given an
-    /// id by which it resumes, or the [`Options`] [allow it](Options::with_repeat): each time may cost as much as the
-    /// first. So its end is the end of the client: [`ClosedReason::NotRepeatable`](super::ClosedReason), of
-    /// [`DownReason::Ended`](super::DownReason) where all went well. Where nothing is to be resumed at all, as with an
-    /// answer of most language models, [`DecodeStream`](crate::decode::DecodeStream) over the body is all that is needed.
+    /// A request that is not idempotent, such as POST, is not sent again once it was sent, unless
+    /// the server gave an id by which it resumes, or [`Options::with_repeat`] allows it: each time
+    /// may cost as much as the first. So the end of its response closes the client, with
+    /// [`EndOfStream`](crate::client::LossReason::EndOfStream) if the response is whole and
+    /// [`NotRepeatable`](crate::client::LossReason::NotRepeatable) otherwise. Where nothing is to
+    /// be resumed at all, as with most answers of language models, a
+    /// [`DecodeStream`](crate::decode::DecodeStream) over the body is enough.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
-    /// use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response};
     /// use sse_proto::EventSource;
+    /// use sse_proto::client::{LossReason, Options, Output, Response};
     ///
     /// let now = Duration::ZERO;
-    /// let mut source = EventSource::for_method("POST", "https://example.org/answer", Options::resilient(), 0);
+    /// let url = "https://example.org/answer";
+    /// let mut source = EventSource::for_method("POST", url, Options::resilient(), 0);
     /// source.start(now);
     /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
     /// assert_eq!(request.method(), "POST");
     ///
-    /// source.handle_response(now, Response::new(200).with_content_type(b"text/event-stream"));
-    /// assert_eq!(source.poll_output(), Some(Output::Opened));
+    /// let head = Response::from_headers(200, [("content-type", "text/event-stream")]);
+    /// source.handle_response(now, head);
+    /// assert!(matches!(source.poll_output(), Some(Output::Opened)));
     /// source.handle_end(now);
-    /// let Some(Output::Closed(closed)) = source.poll_output() else { panic!() };
-    /// assert_eq!(closed.reason, ClosedReason::NotRepeatable(DownReason::Ended));
-    /// assert_eq!(closed.reason.to_string(), "the event stream ended");
+    /// let Some(Output::Closed(loss)) = source.poll_output() else { panic!() };
+    /// assert_eq!(loss.reason, LossReason::EndOfStream);
     /// ```
     pub fn for_method(method: &str, url: &str, options: Options, seed: u64) -> Self {
         Self::with_method(Some(method), url, options, seed)
@@ -111,44 +123,44 @@ impl EventSource {
 
     fn with_method(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
         Self {
-            life: Life::new(method, url, options, seed),
             // An id alone is progress, and a reason to save it.
             decoder: Decoder::new()
-                .with_limits(options.limits)
+                .with_limits(options.decode_limits)
                 .with_comments(options.comments)
                 .with_last_event_ids(true),
+            machine: Machine::new(method, url, options, seed),
         }
     }
 
-    /// Sets the last event ID that an earlier process has seen last, to resume there.
+    /// Sets the last event ID that an earlier process has seen, to resume after it.
     #[must_use]
     pub fn with_last_event_id(mut self, id: &EventId<'_>) -> Self {
-        self.decoder = self.decoder.with_last_event_id(&id.to_str());
+        self.decoder = self.decoder.with_last_event_id(id);
         self
     }
 
-    /// Sets the reconnection time that the server has set in an earlier process. It counts as the server's: it wins over
-    /// that of the [`Options`], until the next `retry` field.
+    /// Sets the reconnection time that the server has set in an earlier process. It wins over that
+    /// of the [`Options`], until the next `retry` field.
     #[must_use]
     pub fn with_reconnection_time(mut self, time: Duration) -> Self {
-        self.life.reconnect.reconnection_time = Some(time);
+        self.machine.set_reconnection_time(time);
         self
     }
 
-    /// Returns where it is in its life.
+    /// Returns the state.
     pub const fn state(&self) -> State {
-        self.life.state
+        self.machine.state()
     }
 
-    /// Returns why it has ended, if it has.
-    pub const fn closed(&self) -> Option<&Closed> {
-        self.life.closed.as_ref()
+    /// Returns why the client is closed, if it is.
+    pub fn closed(&self) -> Option<&Loss> {
+        self.machine.closed()
     }
 
-    /// Returns the URL of the connection, behind redirects: its origin is that of the events. Without a connection it is
-    /// the first URL, where each connection begins.
+    /// Returns the URL of the connection, after redirects: its origin is that of the events.
+    /// Without a connection it is the first URL, where each connection starts.
     pub fn url(&self) -> &str {
-        self.life.route.url()
+        self.machine.url()
     }
 
     /// Returns the last event ID: that of the last complete block with one. Empty if there is none.
@@ -159,141 +171,104 @@ impl EventSource {
         self.decoder.last_event_id()
     }
 
-    /// Returns the reconnection time that the server has set, if it has. To be saved with the last event ID.
+    /// Returns the reconnection time that the server has set, if it has. Save it with the last
+    /// event ID.
     pub const fn reconnection_time(&self) -> Option<Duration> {
-        self.life.reconnect.reconnection_time
+        self.machine.reconnection_time()
     }
 
-    /// Returns how many bytes the decoder has allocated.
-    pub fn memory_held(&self) -> usize {
-        self.decoder.memory_held()
-    }
-
-    /// Gives back what the decoder has allocated and does not need now; within a block it needs all. Worth a call where
-    /// many clients are open and silent for long.
-    pub fn shrink_to_fit(&mut self) {
-        self.decoder.shrink_to_fit();
-    }
-
-    /// Starts it: the first request follows. Only the first start counts.
+    /// Starts the client: the first request follows. A second start is ignored.
     pub fn start(&mut self, now: Duration) {
-        self.life.start(now);
+        self.machine.start(now);
     }
 
-    /// Reconnects now: gives up the connection, if one is open, or the wait. Nothing where a request is under way, before
-    /// the start, and after the end. Failures are forgotten, and the network is taken to be back.
+    /// Reconnects now: drops the connection, if one is open, or ends the wait. Ignored while a
+    /// request is in flight, before the start, and once closed. Failures are forgotten, and the
+    /// network counts as back.
     pub fn reconnect(&mut self, now: Duration) {
-        self.life.reconnect(now, &self.decoder);
-        self.settle();
+        self.machine.reconnect(now, &self.decoder);
+        self.release();
     }
 
-    /// Closes it for good.
+    /// Closes the client for good.
     pub fn close(&mut self) {
-        self.life.close(self.decoder.is_within_block());
-        self.settle();
+        self.machine.close_here(&self.decoder);
+        self.release();
     }
 
-    /// Takes the head of the response to the last request. Redirects too: they are followed.
+    /// Takes the head of the response to the last request. Give it redirects, too: the client
+    /// follows them.
     pub fn handle_response(&mut self, now: Duration, response: Response) {
-        self.life.response(now, response, &self.decoder);
+        self.machine.handle_response(now, response, &self.decoder);
     }
 
-    /// Takes bytes of the body from the front of `input`, up to and with the first item that they complete.
+    /// Takes bytes of the body, and returns the items that they complete. Bytes are ignored while no
+    /// stream is open.
     ///
-    /// Keep the slice in a variable and call until `None`: then all bytes are taken. Where no stream is open, bytes are
-    /// passed over. Items are those of [`Decoder::decode`]; a block that only sets the last event ID is one of them.
-    ///
-    /// An error is a [limit](crate::decode::DecodeLimits) passed: the event is lost, and the stream goes on, or with
-    /// [`AfterLimit::End`](crate::decode::AfterLimit::End) the client closes.
-    pub fn handle_bytes<'s, 'i: 's>(
-        &'s mut self,
-        now: Duration,
-        input: &mut &'i [u8],
-    ) -> Option<Result<Item<'s>, DecodeError>> {
-        if !self.life.hears(now, input) {
-            *input = &[];
-            return None;
+    /// Read the items until `None`: bytes that are not read are not received, unless
+    /// [`remaining`](Received::remaining) is handed over once more. The items are those of a
+    /// [`Decoder`](crate::Decoder); a block that only sets the last event ID is one of them.
+    pub fn handle_bytes<'i>(&mut self, now: Duration, bytes: &'i [u8]) -> Received<'_, 'i> {
+        self.machine.handle_bytes(now, bytes);
+        // Late bytes are no part of the next stream.
+        let is_open = self.state() == State::Open;
+        Received {
+            items: self.decoder.feed(if is_open { bytes } else { &[] }),
+            machine: &mut self.machine,
         }
-        let step = self.decoder.decode(input).transpose()?;
-        self.life.note(now, &step, |item| match item {
-            Item::Event(_) => News::Event,
-            Item::LastEventId(id) => News::LastEventId(id.to_str()),
-            Item::ReconnectionTime(time) => News::ReconnectionTime(*time),
-            Item::Comment(_) => News::Comment,
-        });
-        Some(step)
-    }
-
-    /// Does what [`handle_bytes`](Self::handle_bytes) does and copies the item; a large event that was put together from
-    /// pieces is handed over without a copy.
-    pub fn handle_bytes_owned(
-        &mut self,
-        now: Duration,
-        input: &mut &[u8],
-    ) -> Option<Result<OwnedItem, DecodeError>> {
-        if !self.life.hears(now, input) {
-            *input = &[];
-            return None;
-        }
-        let step = self.decoder.decode_owned(input).transpose()?;
-        self.life.note(now, &step, |item| match item {
-            OwnedItem::Event(_) => News::Event,
-            OwnedItem::LastEventId(id) => News::LastEventId(Cow::Borrowed(id)),
-            OwnedItem::ReconnectionTime(time) => News::ReconnectionTime(*time),
-            OwnedItem::Comment(_) => News::Comment,
-        });
-        Some(step)
     }
 
     /// Takes the end of the body.
     pub fn handle_end(&mut self, now: Duration) {
-        self.life.fail(now, true, &self.decoder);
-        self.settle();
+        self.machine.handle_end(now, false, &self.decoder);
+        self.release();
     }
 
-    /// Takes a failure of the request or of the body, whatever it is.
+    /// Takes a failure of the request or of the body, of any kind.
     pub fn handle_error(&mut self, now: Duration) {
-        self.life.fail(now, false, &self.decoder);
-        self.settle();
+        self.machine.handle_end(now, true, &self.decoder);
+        self.release();
     }
 
-    /// Takes the time: what was due at [`next_deadline`](Self::next_deadline) happens. Before it, nothing does.
+    /// Takes the time: what was due at [`next_deadline`](Self::next_deadline) happens. Before the
+    /// deadline nothing does.
     pub fn handle_deadline(&mut self, now: Duration) {
-        self.life.deadline(now, &self.decoder);
-        self.settle();
+        self.machine.handle_deadline(now, &self.decoder);
+        self.release();
     }
 
-    /// Takes the loss of the network: the connection is given up, and no request is sent until it is back.
+    /// Takes the loss of the network: the connection is dropped, and no request is sent until the
+    /// network is back.
     pub fn handle_network_lost(&mut self, now: Duration) {
-        self.life.network_lost(now, &self.decoder);
-        self.settle();
+        self.machine.handle_network_lost(now, &self.decoder);
+        self.release();
     }
 
-    /// Takes the return of the network: the next request is sent, unless its time has not come yet.
+    /// Takes the return of the network: the next request follows, once its delay is over.
     pub fn handle_network_back(&mut self, now: Duration) {
-        self.life.network_back(now);
+        self.machine.handle_network_back(now);
     }
 
-    /// Returns what to do or to tell next; `None` until there is a new input.
+    /// Returns what to do or to report next, or `None` until there is a new input.
     ///
     /// Poll it after each input until `None`, and do what it says before the next input.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        // Bytes can close it, and what they were read into is still lent then.
-        self.settle();
-        self.life.poll(&self.decoder)
+        // Bytes can close the client, while the items still borrow the buffers.
+        self.release();
+        self.machine.poll_output(&self.decoder)
     }
 
-    /// Returns when to call [`handle_deadline`](Self::handle_deadline), on the caller's clock; `None` if only the network
-    /// can move it. Changes with each input.
+    /// Returns when to call [`handle_deadline`](Self::handle_deadline), on the caller's clock.
+    /// `None` if there is nothing to wait for but the network. Each input may change it.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.life.next_deadline()
+        self.machine.next_deadline()
     }
 
-    /// Where no stream is open, no buffer is needed.
-    fn settle(&mut self) {
-        if self.life.state != State::Open {
+    /// Frees the buffers while no stream is open.
+    fn release(&mut self) {
+        if self.state() != State::Open {
             self.decoder.release();
         }
     }
@@ -306,6 +281,68 @@ impl fmt::Debug for EventSource {
             .field("url", &Shown(self.url()))
             .field("last_event_id", &self.last_event_id())
             .field("next_deadline", &self.next_deadline())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The items of the bytes that were handed to [`EventSource::handle_bytes`].
+pub struct Received<'s, 'i> {
+    machine: &'s mut Machine,
+    items: Items<'s, 'i>,
+}
+
+impl<'i> Received<'_, 'i> {
+    /// Returns the next item, borrowed, or `None` once all bytes are read.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when an event passes a [limit](crate::decode::DecodeLimits). The event is
+    /// lost. Unless the limits say [`AfterLimit::End`](crate::decode::AfterLimit::End), which closes
+    /// the client, the items after it follow.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator could not lend items"
+    )]
+    pub fn next(&mut self) -> Result<Option<Item<'_>>, DecodeError> {
+        let item = self.items.next();
+        self.machine.note(match &item {
+            Ok(Some(Item::Event(_))) => Ok(Progress::Event),
+            Ok(Some(Item::LastEventId(id))) => Ok(Progress::LastEventId(id.to_str())),
+            Ok(Some(Item::ReconnectionTime(time))) => Ok(Progress::ReconnectionTime(*time)),
+            Ok(Some(Item::Comment(_)) | None) => Ok(Progress::None),
+            Err(error) => Err(*error),
+        });
+        item
+    }
+
+    /// Returns the next item as [`next`](Self::next) does, owned. A large event that was put
+    /// together from pieces is handed over without a copy.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
+        let item = self.items.next_owned();
+        self.machine.note(match &item {
+            Ok(Some(OwnedItem::Event(_))) => Ok(Progress::Event),
+            Ok(Some(OwnedItem::LastEventId(id))) => Ok(Progress::LastEventId(id.into())),
+            Ok(Some(OwnedItem::ReconnectionTime(time))) => Ok(Progress::ReconnectionTime(*time)),
+            Ok(Some(OwnedItem::Comment(_)) | None) => Ok(Progress::None),
+            Err(error) => Err(*error),
+        });
+        item
+    }
+
+    /// Returns the bytes that are not read yet.
+    pub fn remaining(&self) -> &'i [u8] {
+        self.items.remaining()
+    }
+}
+
+impl fmt::Debug for Received<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("remaining", &self.remaining().len())
             .finish_non_exhaustive()
     }
 }

@@ -1,61 +1,172 @@
-//! What a client says and asks for.
+//! What a client asks of its driver, and what it reports.
 
+use alloc::boxed::Box;
+use core::error::Error;
+use core::fmt;
 use core::time::Duration;
 
-use super::reason::{ClosedReason, DownReason};
 use super::request::Request;
+use super::response::Response;
+use crate::wire::decode::DecodeError;
 
-/// What an [`EventSource`](super::EventSource) wants of its driver, and what it tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an [`EventSource`](crate::EventSource) asks of its driver, and what it reports.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Output {
-    /// Send this request; nothing else is open now.
+    /// Send this request. Nothing else is open now.
     Request(Request),
-    /// Drop the request that is under way, its response and its body: nothing of it is wanted any more.
+    /// Drop the request in flight, its response and its body.
     Abort,
     /// The stream is open: the standard's `open` event.
     Opened,
-    /// The connection is lost, and another one follows: the standard's `error` event.
-    Down(Down),
-    /// It has ended for good. The last output.
-    Closed(Closed),
+    /// The connection is lost, and another one follows: the standard's `error` event, where it
+    /// says "reestablish the connection".
+    Lost(Loss),
+    /// The client is closed for good: the standard's "fail the connection", or the caller's
+    /// [`close`](crate::EventSource::close). This is the last output.
+    Closed(Loss),
 }
 
-/// A connection, or the attempt at one, is lost; another follows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The end of a connection, or of the attempt at one. Its `Display` tells the whole of it.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use sse_proto::EventSource;
+/// use sse_proto::client::{LossReason, Options, Output, Response};
+///
+/// let mut source = EventSource::new("http://localhost/", Options::standard(), 0);
+/// source.start(Duration::ZERO);
+/// assert!(matches!(source.poll_output(), Some(Output::Request(_))));
+/// source.handle_response(Duration::ZERO, Response::new(204));
+/// assert!(matches!(source.poll_output(), Some(Output::Abort)));
+/// let Some(Output::Closed(loss)) = source.poll_output() else { panic!() };
+/// assert_eq!(loss.reason, LossReason::Rejected(204));
+/// assert_eq!(loss.to_string(), "the server answered 204");
+/// ```
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Down {
-    /// Why.
-    pub reason: DownReason,
-    /// A block was begun and is discarded, whatever the reason: what was being told is cut off.
+pub struct Loss {
+    /// Why the connection ended, or why no other one follows.
+    pub reason: LossReason,
+    /// Why the last connection ended, where `reason` is a limit or that the request must not be
+    /// repeated. `None` if no connection was lost yet.
+    pub last: Option<LossReason>,
+    /// Whether a block had begun. It is discarded, whatever the reason: an event is cut off.
     pub is_interrupted: bool,
-    /// How long until the next request; `None` while there is no network.
-    pub retry_in: Option<Duration>,
-    /// How many connections were lost in a row, with this one. The next request has the same number. The loss of the network
-    /// is no failure and adds none; a [reconnect](super::EventSource::reconnect) begins at 0.
+    /// How many connections in a row were lost without progress, which is the number of the next
+    /// retry. The loss of the network adds none, and a [reconnect](crate::EventSource::reconnect)
+    /// starts at 0.
     pub attempt: u32,
+    /// How long until the next request. `None` while there is no network, and once closed.
+    pub retry_in: Option<Duration>,
+    /// The response, if it was rejected. Boxed, since few losses have one.
+    pub response: Option<Box<Response>>,
 }
 
-/// The client has ended for good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a connection ended, or why no other one follows.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Closed {
-    /// Why.
-    pub reason: ClosedReason,
-    /// A block was begun and is discarded.
-    pub is_interrupted: bool,
+pub enum LossReason {
+    /// The body ended. A server ends an answer in this way, and so does one that restarts;
+    /// [`Loss::is_interrupted`] tells whether an event was cut off.
+    EndOfStream,
+    /// The connection failed, or could not be made.
+    IoError,
+    /// No response came in time.
+    ConnectTimeout,
+    /// No byte came in time.
+    IdleTimeout,
+    /// The network is lost.
+    NetworkLost,
+    /// The response with this status does not open an event stream. With 200 its content type is
+    /// wrong; with the status of a redirect, its location is no `http` or `https` URL; with 204
+    /// the server says to stay away.
+    Rejected(u16),
+    /// The response with this status is one redirect more than the
+    /// [limit](super::Options::with_max_redirects).
+    TooManyRedirects(u16),
+    /// An event passed a limit, and the [limits](crate::decode::AfterLimit::End) say to stop there.
+    TooLarge(DecodeError),
+    /// The caller asked for a new connection.
+    Reconnect,
+    /// The caller closed the client.
+    Closed,
+    /// The request must not be sent again, see [`Options::with_repeat`](super::Options::with_repeat).
+    NotRepeatable,
+    /// The [limit of retries](super::Options::with_max_retries) is reached.
+    TooManyRetries,
+    /// The [limit of time without progress](super::Options::with_max_elapsed) is reached, after
+    /// this time.
+    TimeExhausted(Duration),
 }
 
-/// Outputs that nobody has polled yet: one of each at most, in the order of their fields.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each may be there or not, whatever the others are"
-)]
-#[derive(Clone, Debug, Default)]
-pub(super) struct Pending {
-    pub(super) opened: bool,
-    pub(super) abort: bool,
-    pub(super) down: Option<Down>,
-    pub(super) request: bool,
-    pub(super) closed: bool,
+impl Loss {
+    pub(super) const fn new(reason: LossReason) -> Self {
+        Self {
+            reason,
+            last: None,
+            is_interrupted: false,
+            attempt: 0,
+            retry_in: None,
+            response: None,
+        }
+    }
+
+    fn fmt_reason(&self, reason: LossReason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content_type = || self.response.as_ref()?.content_type();
+        f.write_str(match reason {
+            LossReason::EndOfStream if self.is_interrupted => {
+                "the event stream ended within a block"
+            }
+            LossReason::EndOfStream => "the event stream ended",
+            LossReason::IoError => "the connection failed",
+            LossReason::ConnectTimeout => "no response came in time",
+            LossReason::IdleTimeout => "the event stream was silent for too long",
+            LossReason::NetworkLost => "the network is lost",
+            LossReason::Rejected(200) => match content_type() {
+                // `Debug`, since a terminal must not print what a server sends.
+                Some(found) => {
+                    return write!(f, "the content type is {found:?} and not text/event-stream");
+                }
+                None => "the response has no content type",
+            },
+            LossReason::Rejected(status @ (301 | 302 | 303 | 307 | 308)) => {
+                return write!(f, "the redirect with {status} leads nowhere");
+            }
+            LossReason::Rejected(status) => return write!(f, "the server answered {status}"),
+            LossReason::TooManyRedirects(status) => {
+                return write!(f, "too many redirects, the last with {status}");
+            }
+            LossReason::TooLarge(error) => return fmt::Display::fmt(&error, f),
+            LossReason::Reconnect => "a new connection was asked for",
+            LossReason::Closed => "closed",
+            LossReason::NotRepeatable => "the request is not sent twice",
+            LossReason::TooManyRetries => {
+                return write!(f, "gave up after {} failures in a row", self.attempt);
+            }
+            LossReason::TimeExhausted(elapsed) => {
+                return write!(f, "gave up after {elapsed:?} without progress");
+            }
+        })
+    }
 }
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(last) = self.last else {
+            return self.fmt_reason(self.reason, f);
+        };
+        if self.reason == LossReason::NotRepeatable {
+            self.fmt_reason(last, f)?;
+            f.write_str(", and ")?;
+            return self.fmt_reason(self.reason, f);
+        }
+        self.fmt_reason(self.reason, f)?;
+        f.write_str(": ")?;
+        self.fmt_reason(last, f)
+    }
+}
+
+impl Error for Loss {}

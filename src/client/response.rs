@@ -5,34 +5,33 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-use super::url::Shown;
+use super::route::Shown;
 
 /// How much of a content type is kept, for the report.
-const KEPT_CONTENT_TYPE: usize = 127;
+const MAX_CONTENT_TYPE: usize = 127;
 
-/// How much of a `Location` is looked at; a longer one leads nowhere.
+/// How long a `Location` may be. A longer one leads nowhere.
 const MAX_LOCATION: usize = 8 << 10;
 
-/// The head of a response: its status and three headers.
+/// The head of a response: its status, and what its headers mean to a client.
 ///
 /// # Examples
 ///
 /// ```
 /// use sse_proto::client::Response;
 ///
-/// // With the `http` crate's types: `|name| headers.get(name).map(|value| value.as_bytes())`.
-/// let headers = [("content-type", "Text/Event-Stream; charset=utf-8")];
-/// let response = Response::from_headers(200, |name| {
-///     headers.iter().find(|header| header.0 == name).map(|header| header.1.as_bytes())
-/// });
+/// // With the types of the crate `http`: `Response::from_headers(status.as_u16(), response.headers())`.
+/// let headers = [("Content-Type", "Text/Event-Stream; charset=utf-8"), ("Server", "x")];
+/// let response = Response::from_headers(200, headers);
 /// assert!(response.is_event_stream());
-/// assert_eq!(response, Response::new(200).with_content_type(b"Text/Event-Stream; charset=utf-8"));
+///
+/// assert!(!Response::new(200).with_header("content-type", b"text/html").is_event_stream());
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Response {
-    pub(super) status: u16,
-    pub(super) content_type: Option<Box<str>>,
+    status: u16,
     is_event_stream: bool,
+    content_type: Option<Box<str>>,
     pub(super) retry_after: Option<Duration>,
     pub(super) location: Option<Box<str>>,
     pub(super) url: Option<Box<str>>,
@@ -43,84 +42,75 @@ impl Response {
     pub const fn new(status: u16) -> Self {
         Self {
             status,
-            content_type: None,
             is_event_stream: false,
+            content_type: None,
             retry_after: None,
             location: None,
             url: None,
         }
     }
 
-    /// Makes a response from its headers: `header` is asked for `content-type`, `retry-after` and `location`, in lower
-    /// case.
-    pub fn from_headers<'a>(
+    /// Makes a response from its headers, as [`with_header`](Self::with_header) does one by one.
+    pub fn from_headers<N: AsRef<str>, V: AsRef<[u8]>>(
         status: u16,
-        mut header: impl FnMut(&'static str) -> Option<&'a [u8]>,
+        headers: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        let mut response = Self::new(status);
-        if let Some(value) = header("content-type") {
-            response = response.with_content_type(value);
-        }
-        if let Some(value) = header("retry-after") {
-            response = response.with_retry_after(value);
-        }
-        if let Some(value) = header("location") {
-            response = response.with_location(value);
-        }
-        response
+        headers
+            .into_iter()
+            .fold(Self::new(status), |response, (name, value)| {
+                response.with_header(name.as_ref(), value.as_ref())
+            })
     }
 
-    /// Sets the content type.
+    /// Takes one header: `content-type`, `retry-after` or `location`, in any case. Other headers
+    /// are ignored. Of several headers with one name, the first that can be read counts.
+    ///
+    /// A `retry-after` is a number of seconds, and saturates. A date is ignored, since there is no
+    /// clock here that could read it. An empty `location` leads nowhere.
     #[must_use]
-    pub fn with_content_type(mut self, value: &[u8]) -> Self {
-        // The essence alone: what follows a semicolon are parameters.
-        let essence = value.split(|&byte| byte == b';').next();
-        let essence = essence.unwrap_or_default().trim_ascii();
-        self.is_event_stream = essence.eq_ignore_ascii_case(b"text/event-stream");
-        let kept = &value[..value.len().min(KEPT_CONTENT_TYPE)];
-        self.content_type = Some(String::from_utf8_lossy(kept).into());
+    pub fn with_header(mut self, name: &str, value: &[u8]) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        if is("content-type") && self.content_type.is_none() {
+            let essence = value.split(|&byte| byte == b';').next();
+            let essence = essence.unwrap_or_default().trim_ascii();
+            self.is_event_stream = essence.eq_ignore_ascii_case(b"text/event-stream");
+            let kept = &value[..value.len().min(MAX_CONTENT_TYPE)];
+            self.content_type = Some(String::from_utf8_lossy(kept).into());
+        } else if is("retry-after") && self.retry_after.is_none() {
+            self.retry_after = seconds(value.trim_ascii());
+        } else if is("location") && self.location.is_none() {
+            let text = core::str::from_utf8(value).ok().map(str::trim_ascii);
+            self.location = text
+                .filter(|text| !text.is_empty() && text.len() <= MAX_LOCATION)
+                .map(Box::from);
+        }
         self
     }
 
-    /// Sets the Retry-After, as a number of seconds. A date is passed over, since there is no clock here that knows one;
-    /// a number of more than 64 bits saturates.
-    #[must_use]
-    pub fn with_retry_after(mut self, value: &[u8]) -> Self {
-        let value = value.trim_ascii();
-        let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-        self.retry_after = is_number.then(|| {
-            let seconds = value.iter().fold(0_u64, |seconds, digit| {
-                seconds
-                    .saturating_mul(10)
-                    .saturating_add(u64::from(digit - b'0'))
-            });
-            Duration::from_secs(seconds)
-        });
-        self
-    }
-
-    /// Sets where a redirect leads: an absolute or a relative URL. An empty one leads nowhere, rather than in a circle.
-    #[must_use]
-    pub fn with_location(mut self, value: &[u8]) -> Self {
-        let text = core::str::from_utf8(value).ok();
-        self.location = text
-            .map(str::trim_ascii)
-            .filter(|text| !text.is_empty() && text.len() <= MAX_LOCATION)
-            .map(Box::from);
-        self
-    }
-
-    /// Sets the final URL, for an HTTP client that follows redirects by itself and so decides by itself where credentials
-    /// go. Not needed where its redirects are turned off; see [`Request`](super::Request).
+    /// Sets the final URL, for an HTTP client that follows redirects by itself. Such a client also
+    /// decides by itself where credentials go. Not needed where its redirects are turned off; see
+    /// [`Request`](super::Request).
     #[must_use]
     pub fn with_url(mut self, url: &str) -> Self {
         self.url = Some(url.into());
         self
     }
 
-    /// Returns whether this is what opens an event stream: status 200, and the type `text/event-stream` in any case, with
-    /// any parameters.
-    // > if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the connection.
+    /// Returns the status code.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Returns the content type, if the response has one: its first 127 bytes, with U+FFFD for
+    /// what is not UTF-8.
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// Returns whether this response opens an event stream: its status is 200, and its type is
+    /// `text/event-stream` in any case, with any parameters.
+    // > if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then
+    // > fail the connection.
     pub const fn is_event_stream(&self) -> bool {
         self.status == 200 && self.is_event_stream
     }
@@ -145,4 +135,16 @@ impl fmt::Debug for Response {
             .field("url", &self.url.as_deref().map(Shown))
             .finish_non_exhaustive()
     }
+}
+
+/// A whole number of seconds.
+fn seconds(digits: &[u8]) -> Option<Duration> {
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| {
+        let seconds = digits.iter().fold(0_u64, |seconds, digit| {
+            let seconds = seconds.saturating_mul(10);
+            seconds.saturating_add(u64::from(digit - b'0'))
+        });
+        Duration::from_secs(seconds)
+    })
 }

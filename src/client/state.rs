@@ -1,25 +1,26 @@
-//! The states of a reconnecting client, and every transition between them.
+//! The states of a client, and every transition between them.
 
-/// Where an [`EventSource`](super::EventSource) is in its life.
+/// Where an [`EventSource`](crate::EventSource) is in its life.
 ///
-/// The standard's `readyState` is `CONNECTING` for the first, second and fourth, `OPEN` for the third, and `CLOSED`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The standard's `readyState` is `CONNECTING` for `Idle`, `Connecting` and `Waiting`, `OPEN` for
+/// `Open`, and `CLOSED` for `Closed`.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum State {
     /// Not started.
     Idle,
     /// A request is to be sent, or its response has not come.
     Connecting,
-    /// The response is an event stream, whose bytes are read.
+    /// The response is an event stream, and its bytes are read.
     Open,
     /// Between two requests: until the retry, or until the network is back.
     Waiting,
-    /// Ended for good; the reason is [`closed`](super::EventSource::closed).
+    /// Closed for good. [`closed`](crate::EventSource::closed) has the reason.
     Closed,
 }
 
 /// What moves a client on. Bytes move nothing: only an open stream takes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Input {
+#[derive(Clone, Copy)]
+pub(super) enum Trigger {
     /// The caller starts it.
     Start,
     /// The caller starts it while there is no network.
@@ -30,70 +31,68 @@ pub(super) enum Input {
     Redirected,
     /// The request or the stream is lost, and may be repeated.
     Lost,
-    /// The network is lost.
-    NetworkLost,
     /// The time of the retry has come.
     Due,
     /// The caller wants a new connection now.
     Reconnect,
-    /// It must not go on: refused, exhausted, or not to be repeated.
+    /// The client must not go on: it was refused, a limit is reached, or the request must not be
+    /// repeated.
     GiveUp,
     /// The caller closes it.
     Close,
 }
 
 /// What a transition asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Nothing.
-    None,
-    /// A request.
+#[derive(Clone, Copy)]
+pub(super) enum Action {
+    Nothing,
+    /// Send a request.
     Send,
-    /// Another request for the same connection.
+    /// Send another request for the same connection.
     Follow,
-    /// The stream is open.
+    /// Report the open stream.
     Open,
-    /// The connection is let go of, and the next one is waited for.
-    GoDown,
-    /// The connection is let go of, and the next request sent.
+    /// Drop the connection, and wait for the next one.
+    Wait,
+    /// Drop the connection, and send the next request.
     Replace,
-    /// The connection, if there is one, is let go of for good.
+    /// Drop the connection, if there is one, for good.
     Close,
 }
 
 impl State {
     /// The whole life of a client:
     ///
-    /// - a request is sent from `Idle` and `Waiting` alone, where nothing is open, and where an open one is replaced;
-    /// - a loss leads to `Waiting`, from where limits may lead on to `Closed`;
+    /// - a request is sent only from `Idle` and `Waiting`, where nothing is open, and where an
+    ///   open connection is replaced;
+    /// - a loss leads to `Waiting`, and from there limits may lead to `Closed`;
     /// - nothing leaves `Closed`.
     #[must_use]
-    pub(super) const fn next(self, input: Input) -> (Self, Effect) {
-        use Input::{
-            Accepted, Close, Due, GiveUp, Lost, NetworkLost, Reconnect, Redirected, Start,
-            StartOffline,
-        };
+    pub(super) const fn next(self, trigger: Trigger) -> (Self, Action) {
         use State::{Closed, Connecting, Idle, Open, Waiting};
-        match (self, input) {
-            (Idle, Start) | (Waiting, Due | Reconnect) => (Connecting, Effect::Send),
-            (Idle, StartOffline) => (Waiting, Effect::None),
+        use Trigger::{
+            Accepted, Close, Due, GiveUp, Lost, Reconnect, Redirected, Start, StartOffline,
+        };
+        match (self, trigger) {
+            (Idle, Start) | (Waiting, Due | Reconnect) => (Connecting, Action::Send),
+            (Idle, StartOffline) => (Waiting, Action::Nothing),
             (Idle | Connecting | Open | Waiting, Close) | (Connecting | Open | Waiting, GiveUp) => {
-                (Closed, Effect::Close)
+                (Closed, Action::Close)
             }
-            (Connecting, Accepted) => (Open, Effect::Open),
-            (Connecting, Redirected) => (Connecting, Effect::Follow),
-            (Connecting | Open, Lost | NetworkLost) => (Waiting, Effect::GoDown),
-            (Open, Reconnect) => (Connecting, Effect::Replace),
+            (Connecting, Accepted) => (Open, Action::Open),
+            (Connecting, Redirected) => (Connecting, Action::Follow),
+            (Connecting | Open, Lost) => (Waiting, Action::Wait),
+            (Open, Reconnect) => (Connecting, Action::Replace),
             // What comes too late, too early or twice changes nothing.
-            (Idle, Accepted | Redirected | Lost | NetworkLost | Due | Reconnect | GiveUp)
+            (Idle, Accepted | Redirected | Lost | Due | Reconnect | GiveUp)
             | (Connecting, Start | StartOffline | Due | Reconnect)
             | (Open, Start | StartOffline | Accepted | Redirected | Due)
-            | (Waiting, Start | StartOffline | Accepted | Redirected | Lost | NetworkLost)
+            | (Waiting, Start | StartOffline | Accepted | Redirected | Lost)
             | (
                 Closed,
-                Start | StartOffline | Accepted | Redirected | Lost | NetworkLost | Due | Reconnect
-                | GiveUp | Close,
-            ) => (self, Effect::None),
+                Start | StartOffline | Accepted | Redirected | Lost | Due | Reconnect | GiveUp
+                | Close,
+            ) => (self, Action::Nothing),
         }
     }
 }

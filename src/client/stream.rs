@@ -11,47 +11,93 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use super::event_source::EventSource;
-use super::output::{Closed, Down, Output};
+use super::output::{Loss, Output};
 use super::request::Request;
 use super::response::Response;
 use super::state::State;
 use crate::timer::Timer;
 use crate::wire::decode::{DecodeError, OwnedItem};
 
-/// How much one poll does where nothing comes of it, before it lets others run. A body that is always ready must not
-/// hold its thread for ever, and neither may a timer that rings at once.
+/// How many steps one poll takes where nothing comes of them, before it lets other tasks run. A
+/// body that is always ready must not hold its thread for ever, nor must a timer that fires at once.
 const MAX_TURNS: u32 = 32;
 
 /// What an [`EventSourceStream`] yields.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Update<E> {
     /// The stream is open.
     Opened,
-    /// An event, or what else the server said.
+    /// An event, or something else that the server said.
     Item(OwnedItem),
-    /// An event passed a limit and is lost; the stream goes on, unless its limits say to end there.
+    /// An event passed a limit and is lost. The stream goes on, unless its limits say to stop.
     TooLarge(DecodeError),
     /// What the connection failed with. What follows from it comes next.
     Error(E),
-    /// The connection is lost; another one follows by itself.
-    Down(Down),
-    /// It has ended for good; the stream ends here.
-    Closed(Closed),
+    /// The connection is lost, and another one follows.
+    Lost(Loss),
+    /// The client is closed for good, and the stream ends here.
+    Closed(Loss),
+}
+
+/// Opens the connections of an [`EventSourceStream`]. Every function is one that has this shape:
+///
+/// ```text
+/// FnMut(Request) -> Opening
+///     where Opening: Future<Output = Result<(Response, Body), Error>>,
+///           Body: Stream<Item = Result<Chunk, Error>>,
+///           Chunk: AsRef<[u8]>
+/// ```
+pub trait Connect {
+    /// What the connection or its body can fail with.
+    type Error;
+    #[doc(hidden)]
+    type Opening: Future<Output = Result<(Response, Self::Body), Self::Error>>;
+    #[doc(hidden)]
+    type Body: Stream<Item = Result<Self::Chunk, Self::Error>>;
+    #[doc(hidden)]
+    type Chunk: AsRef<[u8]>;
+
+    #[doc(hidden)]
+    fn connect(&mut self, request: Request) -> Self::Opening;
+}
+
+impl<C, O, B, T, E> Connect for C
+where
+    C: FnMut(Request) -> O,
+    O: Future<Output = Result<(Response, B), E>>,
+    B: Stream<Item = Result<T, E>>,
+    T: AsRef<[u8]>,
+{
+    type Error = E;
+    type Opening = O;
+    type Body = B;
+    type Chunk = T;
+
+    fn connect(&mut self, request: Request) -> O {
+        self(request)
+    }
 }
 
 pin_project! {
-    /// Yields events, reconnecting by itself: an [`EventSource`] with its driver.
+    /// Yields events, and reconnects by itself: an [`EventSource`] with its driver.
     ///
-    /// It takes a function from a [`Request`] to a future of the [`Response`] and the body, a stream of chunks; a
-    /// [`Timer`]; and a clock, which tells the time since any fixed moment. It starts at the first poll, opens one
-    /// connection at a time, holds one chunk of its body, and drops all of it as it goes down. Poll it where the runtime
-    /// of these futures runs; it brings none. What panics, the function, its future, its body or the timer, unwinds to who
-    /// polls; polled again, it goes on as if the connection had failed. A clock that panics changes nothing.
+    /// It is made of a function that [connects](Connect), a [`Timer`], and a clock, which returns
+    /// the time since any fixed moment. It starts at the first poll, opens one connection at a
+    /// time, holds one chunk of its body, and drops all of it when the connection is lost. It brings
+    /// no runtime: poll it where the futures of that function can run.
     ///
-    /// A function that sends anything but a GET needs a source that knows of it, made by [`EventSource::for_method`]: else a
-    /// POST is sent again each time its answer ends. For an answer that can't be resumed,
-    /// [`DecodeStream`](crate::decode::DecodeStream) over the body of the one response is the right tool.
+    /// A poll answers `Pending` after 32 chunks that complete no item, and wakes its own task, so
+    /// that a body that is always ready leaves room for other tasks.
+    ///
+    /// A panic of the function, its future, its body or the timer unwinds to the caller of the
+    /// poll. Polled again, the stream goes on as if the connection had failed. A clock that panics
+    /// changes nothing.
+    ///
+    /// A function that sends anything but a GET needs a source made by
+    /// [`EventSource::for_method`]. Otherwise a POST is sent again each time its answer ends. For
+    /// an answer that can't be resumed, [`DecodeStream`](crate::decode::DecodeStream) over the body of the
+    /// one response is the right tool.
     ///
     /// # Examples
     ///
@@ -59,39 +105,41 @@ pin_project! {
     /// use core::pin::pin;
     /// use std::time::{Duration, Instant};
     /// use futures::StreamExt;
-    /// use sse_proto::client::{EventSourceStream, Options, Request, Response, Update};
     /// use sse_proto::EventSource;
+    /// use sse_proto::client::{EventSourceStream, Options, Request, Response, Update};
     ///
-    /// // Stands for an HTTP client: one event, then none any more.
-    /// let open = async |request: Request| {
-    ///     let body: &[u8] = b"id: 1\ndata: hello\n\n";
-    ///     let (status, body) = if request.last_event_id() == Some("1") { (204, &[][..]) } else { (200, body) };
-    ///     let response = Response::new(status).with_content_type(b"text/event-stream");
+    /// // Stands for an HTTP client: one event, then 204.
+    /// let connect = async |request: Request| {
+    ///     let (status, body) = match request.last_event_id() {
+    ///         Some("1") => (204, ""),
+    ///         _ => (200, "id: 1\ndata: hello\n\n"),
+    ///     };
+    ///     let response = Response::from_headers(status, [("content-type", "text/event-stream")]);
     ///     Ok::<_, std::io::Error>((response, futures::stream::iter([Ok(body)])))
     /// };
-    /// // `tokio::time::sleep`, in earnest.
+    /// // In earnest `tokio::time::sleep`.
     /// let timer = |duration| async move { std::thread::sleep(duration) };
     /// let started = Instant::now();
     ///
     /// let options = Options::standard().with_delay_bounds(Duration::ZERO, Duration::from_millis(1));
     /// let source = EventSource::new("http://127.0.0.1:8000/events", options, 0);
-    /// let updates = pin!(EventSourceStream::new(source, open, timer, move || started.elapsed()));
-    /// let updates: Vec<_> = futures::executor::block_on(updates.collect());
-    /// let [Update::Opened, Update::Item(_), Update::Down(_), Update::Closed(closed)] = &updates[..] else {
+    /// let stream = EventSourceStream::new(source, connect, timer, move || started.elapsed());
+    /// let updates: Vec<_> = futures::executor::block_on(pin!(stream).collect());
+    /// let [Update::Opened, Update::Item(_), Update::Lost(_), Update::Closed(loss)] = &updates[..] else {
     ///     panic!("{updates:?}");
     /// };
-    /// assert_eq!(closed.reason.to_string(), "the server answered 204");
+    /// assert_eq!(loss.to_string(), "the server answered 204");
     /// ```
-    pub struct EventSourceStream<O, F, S, B, T: Timer, C> {
+    pub struct EventSourceStream<C: Connect, T: Timer, N> {
         source: EventSource,
-        open: O,
+        connect: C,
         timer: T,
-        clock: C,
+        clock: N,
         #[pin]
-        opening: Option<F>,
+        opening: Option<C::Opening>,
         #[pin]
-        body: Option<S>,
-        chunk: Option<B>,
+        body: Option<C::Body>,
+        chunk: Option<C::Chunk>,
         // How much of the chunk is decoded.
         at: usize,
         #[pin]
@@ -104,23 +152,17 @@ pin_project! {
     }
 }
 
-impl<O, F, S, B, E, T, C> EventSourceStream<O, F, S, B, T, C>
-where
-    O: FnMut(Request) -> F,
-    F: Future<Output = Result<(Response, S), E>>,
-    S: Stream<Item = Result<B, E>>,
-    B: AsRef<[u8]>,
-    T: Timer,
-    C: FnMut() -> Duration,
-{
-    /// Drives `source`, and starts it if it is not. A connection that was begun elsewhere is given up as failed.
-    ///
-    /// What `open` sends is sent again by what `source` knows of the [method](Request::method): a POST for a source made by
-    /// [`EventSource::new`] is repeated each time its answer ends.
-    pub fn new(source: EventSource, open: O, timer: T, clock: C) -> Self {
+impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
+    /// Drives `source` over `connect`, with the runtime's timer and clock. On tokio these are
+    /// `tokio::time::sleep` and `move || started.elapsed()`.
+    pub fn new<O>(source: EventSource, connect: C, timer: T, clock: N) -> Self
+    where
+        // Beside `Connect`, so that a closure need not name the type of its argument.
+        C: FnMut(Request) -> O,
+    {
         Self {
             source,
-            open,
+            connect,
             timer,
             clock,
             opening: None,
@@ -133,82 +175,33 @@ where
             has_ended: false,
         }
     }
-}
 
-impl<O, F, S, B, T: Timer, C> EventSourceStream<O, F, S, B, T, C> {
-    /// Returns the client, to look at its state and to save its last event ID.
+    /// Returns the client, such as to look at its last event ID.
     pub fn source(&self) -> &EventSource {
         &self.source
     }
 
-    /// Returns the client, to close it, to reconnect it, or to tell of the network. Poll the stream afterwards: that takes
-    /// effect there, and nobody is woken for it.
+    /// Returns the client, to close it, to reconnect it, or to report the network. Poll the stream
+    /// afterwards: only that puts it into effect, and no task is woken for it.
     pub fn source_mut(self: Pin<&mut Self>) -> &mut EventSource {
         self.project().source
     }
-}
 
-impl<O, F, S, B, E, T, C> Stream for EventSourceStream<O, F, S, B, T, C>
-where
-    O: FnMut(Request) -> F,
-    F: Future<Output = Result<(Response, S), E>>,
-    S: Stream<Item = Result<B, E>>,
-    B: AsRef<[u8]>,
-    T: Timer,
-    C: FnMut() -> Duration,
-{
-    type Item = Update<E>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Update<E>>> {
-        for _ in 0..MAX_TURNS {
-            let mut this = self.as_mut().project();
-            if *this.has_ended {
-                return Poll::Ready(None);
-            }
-            // Before anything is taken, so that a clock that panics takes nothing along.
-            let now = (this.clock)();
-            if mem::replace(this.is_within_turn, true) {
-                // Foreign code has panicked: what of it is left can't be polled again, and has become a failed connection.
-                this.opening.set(None);
-                this.body.set(None);
-                this.sleep.set(None);
-                *this.chunk = None;
-            }
-            let turn = self.as_mut().turn(now, context);
-            *self.as_mut().project().is_within_turn = false;
-            if let Some(polled) = turn {
-                return polled;
-            }
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl<O, F, S, B, E, T, C> EventSourceStream<O, F, S, B, T, C>
-where
-    O: FnMut(Request) -> F,
-    F: Future<Output = Result<(Response, S), E>>,
-    S: Stream<Item = Result<B, E>>,
-    B: AsRef<[u8]>,
-    T: Timer,
-    C: FnMut() -> Duration,
-{
-    /// Tells or takes one thing; `None` if there may be more.
+    /// Reports or takes one thing; `None` if there may be more.
     fn turn(
         mut self: Pin<&mut Self>,
         now: Duration,
         context: &mut Context<'_>,
-    ) -> Option<Poll<Option<Update<E>>>> {
+    ) -> Option<Poll<Option<Update<C::Error>>>> {
         let mut this = self.as_mut().project();
         let tell = |update| Some(Poll::Ready(Some(update)));
 
-        // What is to be told and done, before anything new comes in.
+        // What is to be reported and done, before anything new comes in.
         this.source.start(now);
         if let Some(output) = this.source.poll_output() {
             match output {
                 Output::Request(request) => {
-                    let opening = (this.open)(request);
+                    let opening = this.connect.connect(request);
                     this.opening.set(Some(opening));
                     return None;
                 }
@@ -219,17 +212,17 @@ where
                     return None;
                 }
                 Output::Opened => return tell(Update::Opened),
-                Output::Down(down) => return tell(Update::Down(down)),
-                Output::Closed(closed) => {
+                Output::Lost(loss) => return tell(Update::Lost(loss)),
+                Output::Closed(loss) => {
                     *this.has_ended = true;
                     this.sleep.set(None);
-                    return tell(Update::Closed(closed));
+                    return tell(Update::Closed(loss));
                 }
             }
         }
         let is_in_flight = matches!(this.source.state(), State::Connecting | State::Open);
         if is_in_flight && this.opening.is_none() && this.body.is_none() {
-            // A panic took the connection along, or whoever started the source before it came here.
+            // A panic took the connection along, or the source was started elsewhere.
             this.source.handle_error(now);
             return None;
         }
@@ -277,29 +270,31 @@ where
             has_moved = true;
             let bytes = chunk.as_ref();
             // A chunk that changes its length between two looks is no reason to panic.
-            let mut input = bytes.get(*this.at..).unwrap_or_default();
-            let step = this.source.handle_bytes_owned(now, &mut input);
-            *this.at = bytes.len().saturating_sub(input.len());
-            if input.is_empty() {
+            let rest = bytes.get(*this.at..).unwrap_or_default();
+            let mut received = this.source.handle_bytes(now, rest);
+            let item = received.next_owned();
+            let left = received.remaining().len();
+            *this.at = bytes.len().saturating_sub(left);
+            if left == 0 {
                 *this.chunk = None;
             }
-            match step {
-                Some(Ok(item)) => return tell(Update::Item(item)),
-                Some(Err(error)) => return tell(Update::TooLarge(error)),
-                None => {}
+            match item {
+                Ok(Some(item)) => return tell(Update::Item(item)),
+                Ok(None) => {}
+                Err(error) => return tell(Update::TooLarge(error)),
             }
         }
 
         self.wait(now, has_moved, context)
     }
 
-    /// Looks at the time; also behind a chunk, since chunks without bytes put no timeout off.
+    /// Looks at the time; also after a chunk, since chunks without bytes put no timeout off.
     fn wait(
         self: Pin<&mut Self>,
         now: Duration,
         has_moved: bool,
         context: &mut Context<'_>,
-    ) -> Option<Poll<Option<Update<E>>>> {
+    ) -> Option<Poll<Option<Update<C::Error>>>> {
         let mut this = self.project();
         let deadline = this.source.next_deadline();
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -313,7 +308,8 @@ where
             this.sleep.set(None);
             return Some(Poll::Pending);
         };
-        // A deadline that moves on with every byte need not make a new sleep each time: the old one rings too early.
+        // A deadline that moves with every byte needs no new sleep each time: the old one ends
+        // early, and then the rest is waited for.
         if this.sleep.is_none() || deadline < *this.wakes_at {
             let sleep = this.timer.sleep(deadline.saturating_sub(now));
             this.sleep.set(Some(sleep));
@@ -328,21 +324,43 @@ where
     }
 }
 
-impl<O, F, S, B, E, T, C> FusedStream for EventSourceStream<O, F, S, B, T, C>
-where
-    O: FnMut(Request) -> F,
-    F: Future<Output = Result<(Response, S), E>>,
-    S: Stream<Item = Result<B, E>>,
-    B: AsRef<[u8]>,
-    T: Timer,
-    C: FnMut() -> Duration,
-{
+impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<C, T, N> {
+    type Item = Update<C::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        for _ in 0..MAX_TURNS {
+            let mut this = self.as_mut().project();
+            if *this.has_ended {
+                return Poll::Ready(None);
+            }
+            // Before anything is taken, so that a clock that panics takes nothing along.
+            let now = (this.clock)();
+            if mem::replace(this.is_within_turn, true) {
+                // Foreign code has panicked. What is left of it can't be polled again, and becomes
+                // a failed connection.
+                this.opening.set(None);
+                this.body.set(None);
+                this.sleep.set(None);
+                *this.chunk = None;
+            }
+            let turn = self.as_mut().turn(now, context);
+            *self.as_mut().project().is_within_turn = false;
+            if let Some(polled) = turn {
+                return polled;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<C: Connect, T: Timer, N: FnMut() -> Duration> FusedStream for EventSourceStream<C, T, N> {
     fn is_terminated(&self) -> bool {
         self.has_ended
     }
 }
 
-impl<O, F, S, B, T: Timer, C> fmt::Debug for EventSourceStream<O, F, S, B, T, C> {
+impl<C: Connect, T: Timer, N> fmt::Debug for EventSourceStream<C, T, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSourceStream")
             .field("source", &self.source)

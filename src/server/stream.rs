@@ -3,14 +3,12 @@
 use alloc::boxed::Box;
 use core::error::Error;
 use core::fmt;
-use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
-use super::adapt::Until;
 use super::channel::StreamHandle;
 use super::foreign::NO_WAKE;
 use super::machine::StreamMachine;
@@ -71,42 +69,6 @@ impl<S: Sharing> EventStream<S> {
     /// listeners. A client that goes away is no failure: drop the stream then.
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.handle.fail(error.into());
-    }
-
-    /// Ends the stream once a future resolves, with the reason [`CloseReason::Shutdown`].
-    ///
-    /// The target takes nothing more from then on, its close listeners run, and everything queued
-    /// is delivered. Then comes the [farewell](Until::with_farewell), if there is one.
-    ///
-    /// The future is polled with the stream, so it takes effect only when the stream is polled.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use futures::StreamExt;
-    /// use sse_proto::target::CloseReason;
-    /// use sse_proto::{Event, Frame, channel};
-    ///
-    /// # futures::executor::block_on(async {
-    /// let (target, stream) = channel();
-    /// let (shut_down, signal) = futures::channel::oneshot::channel();
-    /// let bye = Frame::new(&Event::message("bye"));
-    /// let mut stream = stream.until(signal).with_farewell(bye);
-    ///
-    /// target.dispatch_message("hello")?;
-    /// shut_down.send("now");
-    /// assert_eq!(stream.next().await.unwrap(), "data: hello\n\n");
-    /// assert_eq!(stream.next().await.unwrap(), "data: bye\n\n");
-    /// assert!(stream.next().await.is_none());
-    ///
-    /// assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
-    /// assert!(target.is_drained());
-    /// # Ok::<(), sse_proto::target::DispatchError>(())
-    /// # })?;
-    /// # Ok::<(), sse_proto::target::DispatchError>(())
-    /// ```
-    pub fn until<F: Future>(self, future: F) -> Until<Self, F> {
-        Until::telling(self, future, Self::shut_down)
     }
 
     /// Closes the target for a shutdown. Returns whether it was open.

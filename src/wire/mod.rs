@@ -7,5 +7,4 @@ pub(crate) mod event;
 pub(crate) mod field;
 pub(crate) mod frame;
 pub(crate) mod line;
-mod utf8;
 pub(crate) mod writer;

@@ -2,24 +2,24 @@
 
 #[cfg(feature = "std")]
 use sse_proto::broadcast::{
-    BroadcastStatistics, Merged, Metadata, PublishError, Restart, Retention, Scope,
-    SubscribeOptions, Subscribed, SubscriptionEnd,
+    Merged, Metadata, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions,
+    Subscribed,
 };
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
     OwnedMessageEvent, ReceiveError, Text,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
-use sse_proto::http::InvalidLastEventId;
+use sse_proto::http::RequestError;
 use sse_proto::target::WeakTarget;
 use sse_proto::target::{
     CloseReason, Closed, Dispatch, DispatchError, Dispatched, Limits, ListenerId, Local,
     LocalEventStream, LocalTarget, On, Overflow, Permit, Reserve, SendEvent,
 };
 use sse_proto::{Broadcast, Subscription};
-use sse_proto::{Chunk, Decoder, Item};
+use sse_proto::{Decoder, Item};
 use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
 use sse_proto::{EventStream, Target};
 
@@ -65,13 +65,14 @@ fn errors_go_everywhere() {
     assert_eq!(auto_traits!(BufferTooSmall), ALL);
     assert_eq!(auto_traits!(WriteError), ALL);
     assert_eq!(auto_traits!(DispatchError), ALL);
-    assert_eq!(auto_traits!(InvalidLastEventId), ALL);
+    assert_eq!(auto_traits!(RequestError), ALL);
 }
 
 #[test]
 fn what_is_received_goes_everywhere() {
     assert_eq!(auto_traits!(Decoder), ALL);
-    assert_eq!(auto_traits!(Chunk<'static>), ALL);
+    // They borrow the decoder mutably.
+    assert_eq!(auto_traits!(Items<'static, 'static>)[..3], ALL[..3]);
     assert_eq!(auto_traits!(Item<'static>), ALL);
     assert_eq!(auto_traits!(MessageEvent<'static>), ALL);
     assert_eq!(auto_traits!(Text<'static>), ALL);
@@ -82,7 +83,7 @@ fn what_is_received_goes_everywhere() {
     assert_eq!(auto_traits!(DecodeError), ALL);
     assert_eq!(auto_traits!(ReceiveError<()>), ALL);
     // What is lent is a copy of a few words; a decoder is not, since it has buffers.
-    assert!(has!(Item<'static>: Copy) && has!(Chunk<'static>: Copy));
+    assert!(has!(Item<'static>: Copy));
     assert!(!has!(Decoder: Clone) && has!(OwnedItem: Clone));
 }
 
@@ -150,37 +151,38 @@ fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
     assert_eq!(auto_traits!(Retention), ALL);
     assert_eq!(auto_traits!(Scope), ALL);
     assert_eq!(auto_traits!(Metadata<'static>), ALL);
-    assert_eq!(auto_traits!(BroadcastStatistics), ALL);
-    assert_eq!(auto_traits!(SubscriptionEnd), ALL);
+    assert_eq!(auto_traits!(Statistics), ALL);
     assert_eq!(auto_traits!(PublishError), ALL);
-    assert!(has!(PublishError: std::error::Error) && has!(PublishError: Copy));
+    assert!(has!(PublishError: std::error::Error) && has!(PublishError: Clone));
 }
 
 #[test]
 fn adapters_go_where_what_they_hold_goes() {
-    use sse_proto::adapt::{Coalesce, KeepAlive, Linger, Preamble, Until, WithPreamble};
+    use sse_proto::adapt::{Coalesce, FromStream, KeepAlive, Preamble, Until, WithPreamble};
 
-    type Stream = futures::stream::Pending<sse_proto::deps::bytes::Bytes>;
+    type Stream = FromStream<futures::stream::Pending<sse_proto::deps::bytes::Bytes>>;
     type Future = std::future::Pending<()>;
     type Timer = fn(std::time::Duration) -> Future;
-    type NoStream = futures::stream::LocalBoxStream<'static, sse_proto::deps::bytes::Bytes>;
+    type NoSend = futures::stream::LocalBoxStream<'static, sse_proto::deps::bytes::Bytes>;
+    type NoStream = FromStream<NoSend>;
 
     assert_eq!(auto_traits!(Preamble<'static>), ALL);
+    assert_eq!(auto_traits!(Stream), ALL);
     assert_eq!(auto_traits!(KeepAlive<Stream, Timer>), ALL);
     assert_eq!(auto_traits!(WithPreamble<Stream>), ALL);
     assert_eq!(auto_traits!(Until<Stream, Future>), ALL);
     assert_eq!(auto_traits!(Coalesce<Stream>), ALL);
-    assert_eq!(auto_traits!(Linger<Stream, Timer>), ALL);
+    assert_eq!(auto_traits!(Coalesce<Stream, Timer>), ALL);
     assert!(!has!(KeepAlive<NoStream, Timer>: Send));
     assert!(!has!(Until<Stream, std::marker::PhantomPinned>: Unpin));
-    assert!(has!(Linger<Stream, Timer>: futures::stream::FusedStream));
+    assert!(has!(Coalesce<Stream, Timer>: futures::stream::FusedStream));
 }
 
 #[cfg(feature = "http")]
 #[test]
 fn a_body_goes_where_its_stream_goes() {
     use sse_proto::deps::http_body;
-    use sse_proto::http::{Body, RequestError};
+    use sse_proto::http::Body;
 
     type NoSend = futures::stream::LocalBoxStream<'static, sse_proto::deps::bytes::Bytes>;
 
@@ -190,9 +192,6 @@ fn a_body_goes_where_its_stream_goes() {
     assert!(!has!(Body<NoSend>: Send));
     assert!(has!(Body<NoSend>: http_body::Body));
 
-    assert_eq!(auto_traits!(RequestError), ALL);
-    assert!(has!(RequestError: std::error::Error));
-    assert!(size_of::<RequestError>() <= 16);
     // Behind a server's own, this is what a connection that is idle takes for its body.
     assert!(size_of::<Body<EventStream>>() <= 40);
 }
@@ -210,8 +209,8 @@ fn the_ends_of_a_local_channel_stay_on_their_thread() {
 fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     use sse_proto::EventSource;
     use sse_proto::client::{
-        Closed, ClosedReason, Down, DownReason, EventSourceStream, Options, Output, Rejected,
-        Repeat, Request, Response, State, UnsendableId, Update,
+        EventSourceStream, Loss, LossReason, Options, Output, Received, Request, Response, State,
+        Update,
     };
 
     type Opening<B> = std::future::Ready<Result<(Response, B), std::io::Error>>;
@@ -220,25 +219,21 @@ fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     type Timer = fn(std::time::Duration) -> std::future::Pending<()>;
     type Clock = fn() -> std::time::Duration;
     type Open<B> = fn(Request) -> Opening<B>;
-    type Stream<B> = EventSourceStream<Open<B>, Opening<B>, B, Vec<u8>, Timer, Clock>;
+    type Stream<B> = EventSourceStream<Open<B>, Timer, Clock>;
 
     assert_eq!(auto_traits!(EventSource), ALL);
+    // It borrows the client mutably.
+    assert_eq!(auto_traits!(Received<'static, 'static>)[..3], ALL[..3]);
     assert_eq!(auto_traits!(Options), ALL);
-    assert_eq!(auto_traits!(Repeat), ALL);
     assert_eq!(auto_traits!(Output), ALL);
     assert_eq!(auto_traits!(Request), ALL);
     assert_eq!(auto_traits!(Response), ALL);
     assert_eq!(auto_traits!(State), ALL);
-    assert_eq!(auto_traits!(Down), ALL);
-    assert_eq!(auto_traits!(DownReason), ALL);
-    assert_eq!(auto_traits!(Closed), ALL);
-    assert_eq!(auto_traits!(ClosedReason), ALL);
-    assert_eq!(auto_traits!(Rejected), ALL);
-    assert_eq!(auto_traits!(UnsendableId), ALL);
+    assert_eq!(auto_traits!(Loss), ALL);
+    assert_eq!(auto_traits!(LossReason), ALL);
     assert_eq!(auto_traits!(Update<std::io::ErrorKind>), ALL);
-    assert!(has!(DownReason: std::error::Error) && has!(ClosedReason: std::error::Error));
-    assert!(has!(Rejected: std::error::Error) && has!(UnsendableId: std::error::Error));
-    assert!(has!(UnsendableId: Copy) && has!(Options: Copy) && !has!(EventSource: Clone));
+    assert!(has!(Loss: std::error::Error) && has!(LossReason: Copy));
+    assert!(has!(Options: Copy) && !has!(EventSource: Clone));
 
     assert_eq!(auto_traits!(Stream<Body>)[..3], ALL[..3]);
     assert!(!has!(Stream<Local>: Send));

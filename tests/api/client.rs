@@ -1,75 +1,135 @@
-//! The texts of why a client goes down and why it closes.
+//! The texts of why a client loses a connection and why it closes.
 
-use sse_proto::EventId;
+use std::time::Duration;
+
+use sse_proto::EventSource;
+use sse_proto::client::{Loss, Options, Output, Response};
+use sse_proto::decode::{AfterLimit, DecodeLimits};
+
+const NOW: Duration = Duration::ZERO;
+
+/// A client whose request is in flight.
+fn connecting(method: &str, options: Options) -> EventSource {
+    let mut source = EventSource::for_method(method, "http://localhost/", options, 0);
+    source.start(NOW);
+    assert!(matches!(source.poll_output(), Some(Output::Request(_))));
+    source
+}
+
+/// A client whose stream is open, and has brought these bytes.
+fn open(method: &str, options: Options, bytes: &[u8]) -> EventSource {
+    let mut source = connecting(method, options);
+    let head = Response::from_headers(200, [("content-type", "text/event-stream")]);
+    source.handle_response(NOW, head);
+    assert!(matches!(source.poll_output(), Some(Output::Opened)));
+    let mut received = source.handle_bytes(NOW, bytes);
+    while received.next().is_ok_and(|item| item.is_some()) {}
+    source
+}
+
+fn loss(source: &mut EventSource) -> Loss {
+    loop {
+        match source.poll_output() {
+            Some(Output::Lost(loss) | Output::Closed(loss)) => return loss,
+            Some(_) => {}
+            None => panic!("nothing is lost"),
+        }
+    }
+}
 
 #[test]
-fn a_client_says_why_it_goes_down_and_why_it_closes() {
-    use sse_proto::EventSource;
-    use sse_proto::client::{ClosedReason, DownReason, Options, Output, Response, UnsendableId};
-    use std::time::Duration;
+fn a_loss_says_why() {
+    type Lose = fn(&mut EventSource);
 
-    let texts = [
-        (DownReason::Ended, "the event stream ended"),
+    let second = Some(Duration::from_secs(1));
+    let options = Options::standard()
+        .with_idle_timeout(second)
+        .with_connect_timeout(second);
+    let cases: [(&str, Lose, &str); 7] = [
         (
-            DownReason::Interrupted,
+            "",
+            |source| source.handle_end(NOW),
+            "the event stream ended",
+        ),
+        (
+            "data: x",
+            |source| source.handle_end(NOW),
             "the event stream ended within a block",
         ),
-        (DownReason::IoError, "the connection failed"),
-        (DownReason::ConnectTimeout, "no response came in time"),
-        (DownReason::Idle, "the event stream was silent for too long"),
-        (DownReason::NetworkLost, "the network is lost"),
-        (DownReason::Reconnect, "a new connection was asked for"),
+        (
+            "data: x",
+            |source| source.handle_error(NOW),
+            "the connection failed",
+        ),
+        (
+            "",
+            |source| source.handle_deadline(Duration::from_secs(1)),
+            "the event stream was silent for too long",
+        ),
+        (
+            "",
+            |source| source.handle_network_lost(NOW),
+            "the network is lost",
+        ),
+        (
+            "",
+            |source| source.reconnect(NOW),
+            "a new connection was asked for",
+        ),
+        ("", EventSource::close, "closed"),
     ];
-    for (reason, text) in texts {
-        assert_eq!(reason.to_string(), text);
+    for (bytes, lose, text) in cases {
+        let mut source = open("GET", options, bytes.as_bytes());
+        lose(&mut source);
+        assert_eq!(loss(&mut source).to_string(), text);
     }
+    let mut source = connecting("GET", options);
+    source.handle_deadline(Duration::from_secs(1));
+    let text = "no response came in time";
+    assert_eq!(loss(&mut source).to_string(), text);
+}
 
-    let last = DownReason::Ended;
-    let elapsed = Duration::from_secs(90);
-    let texts = [
-        (ClosedReason::Here, "closed"),
-        (
-            ClosedReason::AttemptsExhausted {
-                attempts: 3,
-                last: last.clone(),
-            },
-            "gave up after 3 failures in a row: the event stream ended",
-        ),
-        (
-            ClosedReason::TimeExhausted {
-                elapsed,
-                last: Some(last.clone()),
-            },
-            "gave up after 90s without progress: the event stream ended",
-        ),
-        (
-            ClosedReason::TimeExhausted {
-                elapsed,
-                last: None,
-            },
-            "gave up after 90s without progress",
-        ),
-        (ClosedReason::NotRepeatable(last), "the event stream ended"),
-        (
-            ClosedReason::NotRepeatable(DownReason::IoError),
-            "the connection failed, and the request is not sent twice",
-        ),
-        (
-            ClosedReason::TooLarge(sse_proto::decode::DecodeError::EventTooLong { limit: 5 }),
-            "event is longer than the limit of 5 bytes",
-        ),
-    ];
-    for (reason, text) in texts {
-        assert_eq!(reason.to_string(), text);
-    }
+#[test]
+fn a_client_that_gives_up_says_after_what() {
+    let options = Options::standard().with_max_retries(Some(0));
+    let mut source = open("GET", options, b"");
+    source.handle_end(NOW);
+    let text = "gave up after 1 failures in a row: the event stream ended";
+    assert_eq!(loss(&mut source).to_string(), text);
 
+    let options = Options::standard().with_max_elapsed(Some(Duration::from_secs(90)));
+    let mut source = connecting("GET", options);
+    source.handle_deadline(Duration::from_secs(90));
+    let text = "gave up after 90s without progress";
+    assert_eq!(loss(&mut source).to_string(), text);
+    let mut source = connecting("GET", options);
+    source.handle_error(Duration::from_secs(89));
+    let text = "gave up after 89s without progress: the connection failed";
+    assert_eq!(loss(&mut source).to_string(), text);
+
+    let mut source = open("POST", Options::standard(), b"data: x\n\n");
+    source.handle_end(NOW);
+    assert_eq!(loss(&mut source).to_string(), "the event stream ended");
+    let mut source = connecting("POST", Options::standard());
+    source.handle_error(NOW);
+    let text = "the connection failed, and the request is not sent twice";
+    assert_eq!(loss(&mut source).to_string(), text);
+
+    let limits = DecodeLimits::new()
+        .with_max_event_bytes(5)
+        .with_after_limit(AfterLimit::End);
+    let options = Options::standard().with_decode_limits(limits);
+    let mut source = open("GET", options, b"data: x\n\n");
+    let text = "event is longer than the limit of 5 bytes";
+    assert_eq!(loss(&mut source).to_string(), text);
+}
+
+#[test]
+fn a_rejected_response_says_what_is_wrong_with_it() {
     let rejected = |response| {
-        let options = Options::standard().with_max_redirects(0);
-        let mut source = EventSource::new("http://localhost/", options, 0);
-        source.start(Duration::ZERO);
-        assert!(matches!(source.poll_output(), Some(Output::Request(_))));
-        source.handle_response(Duration::ZERO, response);
-        source.closed().expect("it is rejected").reason.to_string()
+        let mut source = connecting("GET", Options::standard().with_max_redirects(0));
+        source.handle_response(NOW, response);
+        loss(&mut source).to_string()
     };
     assert_eq!(rejected(Response::new(204)), "the server answered 204");
     assert_eq!(
@@ -77,30 +137,15 @@ fn a_client_says_why_it_goes_down_and_why_it_closes() {
         "the response has no content type"
     );
     assert_eq!(
-        rejected(Response::new(200).with_content_type(b"text/\x1b[31mhtml")),
+        rejected(Response::new(200).with_header("content-type", b"text/\x1b[31mhtml")),
         "the content type is \"text/\\u{1b}[31mhtml\" and not text/event-stream"
     );
     assert_eq!(
-        rejected(Response::new(302).with_location(b"/")),
+        rejected(Response::new(302).with_header("location", b"/")),
         "too many redirects, the last with 302"
     );
-    let mut source = EventSource::new("http://localhost/", Options::standard(), 0)
-        .with_last_event_id(&EventId::new("a\u{7f}").expect("valid"));
-    source.start(Duration::ZERO);
-    let Some(Output::Request(request)) = source.poll_output() else {
-        panic!()
-    };
-    assert_eq!(
-        request.left_out().expect("it can't be sent").to_string(),
-        "U+007F at byte 1 of the last event ID can't be part of a header"
-    );
-    assert_eq!(
-        UnsendableId::TooLong { len: 5000 }.to_string(),
-        "the last event ID has 5000 bytes, and up to 4096 are sent"
-    );
-    source.handle_response(Duration::ZERO, Response::new(302));
-    assert_eq!(
-        source.closed().expect("it is rejected").reason.to_string(),
-        "the redirect with 302 leads nowhere"
-    );
+    let mut source = connecting("GET", Options::standard());
+    source.handle_response(NOW, Response::new(302));
+    let text = "the redirect with 302 leads nowhere";
+    assert_eq!(loss(&mut source).to_string(), text);
 }

@@ -4,7 +4,7 @@
 use sse_proto::broadcast::PublishError;
 use sse_proto::decode::{DecodeError, ReceiveError};
 use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
-use sse_proto::http::InvalidLastEventId;
+use sse_proto::http::RequestError;
 use sse_proto::target::{CloseReason, DispatchError};
 use sse_proto::{Event, EventId, EventType};
 
@@ -43,10 +43,10 @@ fn errors_are_errors_and_clones() {
     assert!(has!(BufferTooSmall: std::error::Error) && has!(BufferTooSmall: Clone));
     assert!(has!(WriteError: std::error::Error) && has!(WriteError: Clone));
     assert!(has!(DispatchError: std::error::Error) && has!(DispatchError: Copy));
-    assert!(has!(InvalidLastEventId: std::error::Error) && has!(InvalidLastEventId: Clone));
+    assert!(has!(RequestError: std::error::Error) && has!(RequestError: Clone));
     assert!(has!(DecodeError: std::error::Error) && has!(DecodeError: Copy));
     assert!(has!(ReceiveError<std::io::Error>: std::error::Error));
-    assert!(has!(ReceiveError<std::fmt::Error>: Copy));
+    assert!(has!(ReceiveError<std::fmt::Error>: Clone));
 }
 
 #[test]
@@ -162,23 +162,27 @@ fn an_invalid_last_event_id_says_why() {
         text(b"4\0 2"),
         "bad last event ID: NUL (U+0000) at byte 1 can't be part of an id"
     );
-    assert_eq!(
-        InvalidLastEventId::Repeated.to_string(),
-        "the last event ID comes more than once"
-    );
 }
 
 #[cfg(feature = "http")]
 #[test]
 fn a_refused_request_says_why() {
-    use sse_proto::http::RequestError;
+    use sse_proto::deps::http::{HeaderMap, HeaderValue};
 
+    let text = |lines: &[(&'static str, &'static str)]| {
+        let mut headers = HeaderMap::new();
+        for &(name, value) in lines {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let error = sse_proto::http::read_request(&headers).expect_err("it is refused");
+        error.to_string()
+    };
     assert_eq!(
-        RequestError::from(InvalidLastEventId::Repeated).to_string(),
+        text(&[("last-event-id", "1"), ("last-event-id", "2")]),
         "the last event ID comes more than once"
     );
     assert_eq!(
-        RequestError::NotAcceptable.to_string(),
+        text(&[("accept", "text/html")]),
         "the client does not accept text/event-stream"
     );
 }

@@ -5,15 +5,15 @@ use sse_proto::broadcast::PublishError;
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeStream, MessageEvent, OwnedItem,
+    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
     OwnedMessageEvent, ReceiveError, Text,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
-use sse_proto::http::InvalidLastEventId;
+use sse_proto::http::RequestError;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, ListenerId, On};
 use sse_proto::target::{Closed, Permit, Reserve, SendEvent};
 use sse_proto::{Broadcast, Subscription};
-use sse_proto::{Chunk, Decoder, Item};
+use sse_proto::{Decoder, Item};
 use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
 use sse_proto::{EventStream, Target};
 
@@ -31,16 +31,16 @@ fn no_type_grows_unnoticed() {
         ("EventWriter", size_of::<EventWriter>(), 144),
         ("Frame", size_of::<Frame>(), 80),
         ("InvalidField", size_of::<InvalidField>(), 16),
-        ("InvalidLastEventId", size_of::<InvalidLastEventId>(), 16),
         ("Limits", size_of::<Limits>(), 24),
         ("Lines", size_of::<Lines<'_>>(), 16),
         ("ListenerId", size_of::<ListenerId>(), 8),
         ("On", size_of::<On>(), 32),
+        ("RequestError", size_of::<RequestError>(), 16),
         ("WriteError", size_of::<WriteError>(), 16),
         (
             "client::EventSource",
             size_of::<sse_proto::EventSource>(),
-            928,
+            848,
         ),
         (
             "client::Options",
@@ -51,7 +51,7 @@ fn no_type_grows_unnoticed() {
         (
             "client::Request",
             size_of::<sse_proto::client::Request>(),
-            88,
+            56,
         ),
         (
             "client::Response",
@@ -78,11 +78,11 @@ fn no_type_grows_unnoticed() {
         #[cfg(feature = "std")]
         ("SendEvent", size_of::<SendEvent<'_>>(), 96),
         ("AfterLimit", size_of::<AfterLimit>(), 1),
-        ("Chunk", size_of::<Chunk<'_>>(), 96),
         ("DecodeError", size_of::<DecodeError>(), 16),
         ("DecodeLimits", size_of::<DecodeLimits>(), 32),
         ("Decoder", size_of::<Decoder>(), 464),
         ("Item", size_of::<Item<'_>>(), 80),
+        ("Items", size_of::<Items<'_, '_>>(), 88),
         ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
         ("OwnedItem", size_of::<OwnedItem>(), 48),
         ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),

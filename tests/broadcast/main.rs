@@ -14,8 +14,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
-use sse_proto::broadcast::{PublishError, Retention, SubscriptionEnd};
+use sse_proto::broadcast::{PublishError, Retention};
 use sse_proto::deps::bytes::Bytes;
+use sse_proto::target::CloseReason;
 use sse_proto::{Broadcast, Event, EventId, Frame, Subscription};
 use support::fakes::Reader;
 
@@ -57,7 +58,9 @@ fn what_waits_is_joined_once_for_all_at_the_same_place() {
 
 #[test]
 fn a_chunk_has_64_kib_at_most_and_whole_frames() {
-    let retention = Retention::new().with_frames(10_000).with_bytes(4 << 20);
+    let retention = Retention::new()
+        .with_max_frames(10_000)
+        .with_max_bytes(4 << 20);
     let broadcast = Broadcast::new(retention);
     let mut reader = broadcast.subscribe(None).or_live();
     let data = "x".repeat(999);
@@ -82,7 +85,7 @@ fn a_frame_above_64_kib_is_a_chunk_of_its_own_and_is_not_copied() {
     let mut reader = live(&broadcast);
     let large = Frame::new(&Event::message("x".repeat(100_000)));
     publish(&broadcast, "before");
-    broadcast.publish_frame(&large).expect("it is open");
+    broadcast.publish_frame(&large, None).expect("it is open");
     publish(&broadcast, "behind");
     assert_eq!(reader.chunk(), "data: before\n\n");
     let Poll::Ready(Some(chunk)) = reader.poll() else {
@@ -95,7 +98,9 @@ fn a_frame_above_64_kib_is_a_chunk_of_its_own_and_is_not_copied() {
 
 #[test]
 fn whole_segments_are_handed_out_without_a_copy() {
-    let retention = Retention::new().with_frames(10_000).with_bytes(4 << 20);
+    let retention = Retention::new()
+        .with_max_frames(10_000)
+        .with_max_bytes(4 << 20);
     let broadcast = Broadcast::assigning_ids(retention, 1);
     for _ in 0..3_000 {
         publish(&broadcast, &"x".repeat(1_000));
@@ -105,7 +110,7 @@ fn whole_segments_are_handed_out_without_a_copy() {
         let mut reader = broadcast.subscribe(Some(&start)).or_live();
         let mut places = Vec::new();
         while let Some(Some(chunk)) = reader.next().now_or_never() {
-            // Kept, so that no other chunk comes to stand there.
+            // Kept, so that no other chunk gets the same address.
             places.push(chunk);
         }
         places
@@ -122,12 +127,15 @@ fn whole_segments_are_handed_out_without_a_copy() {
 
 #[test]
 fn an_event_that_can_not_be_published_changes_nothing() {
-    let assigning = Broadcast::assigning_ids(Retention::new().with_bytes(40), 1);
+    let assigning = Broadcast::assigning_ids(Retention::new().with_max_bytes(40), 1);
     let mut reader = live(&assigning);
     let with_id = Event::message("x").with_id(1_u32);
     assert_eq!(assigning.publish(&with_id), Err(PublishError::HasId));
     let frame = Frame::new(&Event::message("x"));
-    assert_eq!(assigning.publish_frame(&frame), Err(PublishError::IsFrame));
+    assert_eq!(
+        assigning.publish_frame(&frame, None),
+        Err(PublishError::IsFrame)
+    );
     let large = Event::message("x".repeat(40));
     let error = PublishError::TooLarge { len: 56, limit: 40 };
     assert_eq!(assigning.publish(&large), Err(error));
@@ -150,7 +158,7 @@ fn the_last_handle_closes_it() {
     drop(other);
     assert_eq!(reader.chunk(), "data: x\n\n");
     assert!(reader.has_ended());
-    assert_eq!(reader.stream.end(), Some(SubscriptionEnd::Closed));
+    assert_eq!(reader.stream.close_reason(), Some(CloseReason::Closed));
 }
 
 #[test]
@@ -168,7 +176,7 @@ fn a_subscriber_that_waits_is_woken_by_the_end() {
 #[test]
 fn a_time_before_the_last_one_changes_nothing() {
     let second = Duration::from_secs(1);
-    let broadcast = Broadcast::new(Retention::new().with_age(second));
+    let broadcast = Broadcast::new(Retention::new().with_max_age(second));
     broadcast.advance(5 * second);
     publish(&broadcast, "1");
     broadcast.advance(2 * second);
@@ -182,7 +190,7 @@ fn a_time_before_the_last_one_changes_nothing() {
 #[test]
 fn what_was_published_before_the_first_time_is_of_that_time() {
     let minute = Duration::from_secs(60);
-    let broadcast = Broadcast::new(Retention::new().with_age(minute));
+    let broadcast = Broadcast::new(Retention::new().with_max_age(minute));
     publish(&broadcast, "1");
     // Since 1970, say.
     let now = Duration::from_secs(1_700_000_000);

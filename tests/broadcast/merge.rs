@@ -32,7 +32,9 @@ fn a_personal_event_stands_behind_what_was_published_before_it() {
 
 #[test]
 fn a_personal_event_waits_for_all_chunks_in_front_of_it_and_for_no_more() {
-    let retention = Retention::new().with_frames(10_000).with_bytes(4 << 20);
+    let retention = Retention::new()
+        .with_max_frames(10_000)
+        .with_max_bytes(4 << 20);
     let broadcast = Broadcast::new(retention);
     let (target, stream) = local_channel();
     let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
@@ -47,7 +49,7 @@ fn a_personal_event_waits_for_all_chunks_in_front_of_it_and_for_no_more() {
             break;
         }
         before += chunk.len() / 100;
-        // However fast they come.
+        // Frames keep coming, and do not delay it.
         for _ in 0..1_000 {
             publish(&broadcast, &"x".repeat(92));
         }
@@ -76,7 +78,7 @@ fn what_is_personal_has_no_id() {
         refused.map(|()| sse_proto::target::Dispatched::Sent)
     );
     assert_eq!(target.dispatch_frame(&frame), refused);
-    // The room of a permit that is refused is the next one's.
+    // After a refusal, the room of the permit goes to the next one.
     for as_frame in [false, true] {
         let permit = target
             .reserve(20)

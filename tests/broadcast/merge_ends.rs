@@ -10,14 +10,18 @@ use futures::executor::block_on;
 use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
 use sse_proto::deps::futures_core::stream::FusedStream;
 use sse_proto::target::CloseReason;
-use sse_proto::{Broadcast, Event, EventType, Frame, channel, local_channel};
+use sse_proto::{Broadcast, Event, EventStreamExt, EventType, Frame, channel, local_channel};
 
 use crate::support::fakes::Reader;
 use crate::{broadcast, publish};
 
 /// Retains all that a test publishes.
 fn roomy() -> Broadcast {
-    Broadcast::new(Retention::new().with_frames(100_000).with_bytes(64 << 20))
+    Broadcast::new(
+        Retention::new()
+            .with_max_frames(100_000)
+            .with_max_bytes(64 << 20),
+    )
 }
 
 /// A thousand bytes each.
@@ -64,7 +68,7 @@ fn closing_the_broadcast_closes_the_target_and_the_farewell_is_last() {
 
 #[test]
 fn a_merged_subscriber_that_lags_ends_its_target() {
-    let broadcast = Broadcast::new(Retention::new().with_frames(1));
+    let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
     let (target, stream) = channel();
     let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
     publish(&broadcast, "1");
@@ -127,7 +131,11 @@ fn nothing_follows_an_abort_while_a_personal_event_waits_for_its_turn() {
 
 #[test]
 fn nothing_follows_a_lag_while_a_personal_event_waits_for_its_turn() {
-    let broadcast = Broadcast::new(Retention::new().with_frames(200).with_bytes(64 << 20));
+    let broadcast = Broadcast::new(
+        Retention::new()
+            .with_max_frames(200)
+            .with_max_bytes(64 << 20),
+    );
     let (target, stream) = channel();
     let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
     publish_many(&broadcast, 200);

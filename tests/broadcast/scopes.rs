@@ -1,5 +1,4 @@
-//! Whom a broadcast serves. The example of each rule in the docs is the test of it; here is what they
-//! leave out.
+//! What a subscriber may see and takes: the rules that the examples in the docs leave out.
 
 use std::task::Poll;
 
@@ -25,7 +24,7 @@ fn a_plain_subscriber_gets_nothing_of_anybodys() {
 
 #[test]
 fn a_foreign_id_is_told_from_a_made_up_one_by_nothing() {
-    let broadcast = Broadcast::assigning_ids(Retention::new().with_frames(2), 1);
+    let broadcast = Broadcast::assigning_ids(Retention::new().with_max_frames(2), 1);
     let bob = SubscribeOptions::new().with_scope(Scope::new("bob"));
     for scope in ["ann", "bob", "ann", "bob"] {
         let event = Event::message(scope);
@@ -40,14 +39,14 @@ fn a_foreign_id_is_told_from_a_made_up_one_by_nothing() {
     };
     let made_up = ask("1-99");
     assert!(made_up.0);
-    // Ann's: one that is retained, one that is gone.
+    // Of Ann: one that is retained, one that is dropped.
     assert_eq!(ask("1-3"), made_up);
     assert_eq!(ask("1-1"), made_up);
-    // His own.
+    // Of Bob.
     assert!(!ask("1-4").0 && !ask("1-2").0);
 }
 
-/// What is said of ids to one who sees no scope.
+/// What a subscriber that sees no scope is told of ids.
 fn ask<const N: usize>(broadcast: &Broadcast, ids: [&'static str; N]) -> [&'static str; N] {
     ids.map(
         |id| match broadcast.subscribe(Some(&EventId::from_static(id))) {
@@ -61,7 +60,7 @@ fn ask<const N: usize>(broadcast: &Broadcast, ids: [&'static str; N]) -> [&'stat
 
 #[test]
 fn an_assigned_id_is_known_as_long_as_no_frame_with_a_scope_behind_it_is_forgotten() {
-    let retention = Retention::new().with_frames(1).with_remembered_ids(1);
+    let retention = Retention::new().with_max_frames(1).with_remembered_ids(1);
     let broadcast = Broadcast::assigning_ids(retention, 1);
     let ann = Scope::new("ann");
     let private = || {
@@ -83,7 +82,7 @@ fn an_assigned_id_is_known_as_long_as_no_frame_with_a_scope_behind_it_is_forgott
     for data in ["7", "8"] {
         publish(&broadcast, data);
     }
-    // 2 is forgotten: so it can't be told from 1. Behind it all is known.
+    // 2 is forgotten, so it cannot be told from 1. All ids after it are known.
     assert_eq!(
         ask(&broadcast, ["1-1", "1-2", "1-3", "1-5", "1-6", "1-7"]),
         ["unknown", "unknown", "gap", "gap", "unknown", "resumed"]
@@ -92,15 +91,15 @@ fn an_assigned_id_is_known_as_long_as_no_frame_with_a_scope_behind_it_is_forgott
 
 #[test]
 fn a_scope_that_is_too_long_is_refused_where_it_is_published_for() {
-    let longest = Scope::new("x".repeat(Scope::MAX_LEN));
-    let longer = Scope::new("x".repeat(Scope::MAX_LEN + 1));
+    let longest = Scope::new("x".repeat(256));
+    let longer = Scope::new("x".repeat(257));
     let event = Event::message("x");
     let frame = Frame::new(&event);
     let refused = Err(PublishError::ScopeTooLong { len: 257 });
     let own = broadcast();
     assert_eq!(own.publish_for(&longest, &event), Ok(1));
     assert_eq!(own.publish_for(&longer, &event), refused);
-    assert_eq!(own.publish_frame_for(&longer, &frame), refused);
+    assert_eq!(own.publish_frame(&frame, Some(&longer)), refused);
     let assigning = Broadcast::assigning_ids(Retention::new(), 1);
     assert_eq!(assigning.publish_for(&longer, &event), refused);
 }
@@ -128,7 +127,7 @@ fn ids_of_frames_that_were_not_for_it_move_the_place_to_resume_at() {
         other(Some(id));
     }
     assert_eq!(reader.chunk(), "id: 6\n\n");
-    // What is theirs counts anew.
+    // After a frame for the subscriber the count begins anew.
     other(Some(7));
     other(Some(8));
     let a = Event::new(EventType::from_static("a"), "x").with_id(9_u32);
@@ -144,7 +143,9 @@ fn ids_of_frames_that_were_not_for_it_move_the_place_to_resume_at() {
 
 #[test]
 fn who_passes_over_many_frames_lets_others_run_and_is_woken_by_itself() {
-    let retention = Retention::new().with_frames(100_000).with_bytes(64 << 20);
+    let retention = Retention::new()
+        .with_max_frames(100_000)
+        .with_max_bytes(64 << 20);
     let broadcast = Broadcast::new(retention);
     let types = SubscribeOptions::new().with_event_types([EventType::from_static("a")]);
     for options in [SubscribeOptions::new(), types] {
@@ -196,7 +197,7 @@ fn what_is_everybodys_is_picked_once_for_all_at_the_same_place() {
     let plain = SubscribeOptions::new;
     let bob = plain().with_scope(Scope::new("bob"));
     shares([plain(), bob], "data: 1\n\ndata: 3\n\n");
-    // Who is asked for each frame, and takes all, shares what is joined.
+    // A subscriber whose predicates take everything shares the joined chunk.
     let all = || plain().with_scopes(|_| true).with_filter(|_| true);
     shares([all(), all()], "data: 1\n\ndata: private\n\ndata: 3\n\n");
 }
@@ -222,8 +223,8 @@ fn an_id_that_recurs_in_another_scope_is_that_ones() {
 #[test]
 fn ids_in_the_place_of_smaller_frames_make_no_chunk_larger() {
     const FRAMES: u64 = 20_000;
-    let retention = Retention::new().with_frames(usize::MAX);
-    // A block with an id alone is smaller than the id of the place behind it.
+    let retention = Retention::new().with_max_frames(usize::MAX);
+    // A block with an id alone is smaller than the id of the place after it.
     for (id_after, private) in [(1, 2), (64, 64)] {
         let broadcast = Broadcast::assigning_ids(retention, 1);
         let options = SubscribeOptions::new().with_id_after(id_after);
@@ -253,7 +254,7 @@ fn ids_in_the_place_of_smaller_frames_make_no_chunk_larger() {
 
 #[test]
 fn an_id_that_was_asked_for_before_recurs_and_goes() {
-    let broadcast = Broadcast::new(Retention::new().with_frames(2).with_remembered_ids(2));
+    let broadcast = Broadcast::new(Retention::new().with_max_frames(2).with_remembered_ids(2));
     let ask = |id: &'static str| broadcast.subscribe(Some(&EventId::from_static(id)));
     for id in ["a", "b", "c", "a"] {
         let event = Event::message("").with_id(EventId::from_static(id));

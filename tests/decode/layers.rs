@@ -49,7 +49,7 @@ fn the_stream_delivers_what_was_complete_before_an_error_and_is_fused() {
     let mut context = Context::from_waker(Waker::noop());
     let mut poll = || Pin::new(&mut stream).poll_next(&mut context);
     let data = |poll: Poll<Option<Result<OwnedItem, _>>>| match poll {
-        Poll::Ready(Some(Ok(item))) => item.event().unwrap().into_data(),
+        Poll::Ready(Some(Ok(item))) => item.into_event().unwrap().into_data(),
         other => panic!("{other:?}"),
     };
     assert_eq!(data(poll()), "a");
@@ -75,9 +75,9 @@ fn the_stream_ends_at_a_limit_if_told_so() {
         Poll::Ready(Ok("data: long\n\n")),
         Poll::Ready(Ok("data\n\n")),
     ];
-    let limits = DecodeLimits::default()
-        .with_event(5)
-        .with_after(AfterLimit::End);
+    let limits = DecodeLimits::new()
+        .with_max_event_bytes(5)
+        .with_after_limit(AfterLimit::End);
     let decoder = Decoder::new().with_limits(limits);
     let mut stream = DecodeStream::new(Body(body.into_iter(), &polls), decoder);
     let mut context = Context::from_waker(Waker::noop());
@@ -143,7 +143,10 @@ fn a_reader_that_times_out_is_read_again() {
     let reader = Slow(vec![Ok(b"\n"), timeout(), Ok(b"data: x\n")]);
     let mut events = sse_proto::decode::DecodeRead::new(reader, Decoder::new());
     assert!(events.next().unwrap().is_err());
-    assert_eq!(events.next().unwrap().unwrap().event().unwrap().data(), "x");
+    assert_eq!(
+        events.next().unwrap().unwrap().into_event().unwrap().data(),
+        "x"
+    );
     assert!(events.next().is_none() && events.next().is_none());
 }
 
@@ -173,9 +176,9 @@ impl Stream for Polled<'_> {
 
 #[test]
 fn both_layers_end_where_the_decoder_does_and_stay_ended() {
-    let limits = DecodeLimits::default()
-        .with_line(10)
-        .with_after(AfterLimit::End);
+    let limits = DecodeLimits::new()
+        .with_max_line_bytes(10)
+        .with_after_limit(AfterLimit::End);
     let stream = &b"data: this is too long\n\ndata: x\n\n"[..];
     let mut reader = DecodeRead::new(stream, Decoder::new().with_limits(limits));
     let error = |result| {
@@ -189,7 +192,7 @@ fn both_layers_end_where_the_decoder_does_and_stay_ended() {
     assert!(error(reader.next()));
     assert!(reader.next().is_none() && reader.next().is_none());
 
-    for (limits, items) in [(limits, 1), (DecodeLimits::default(), 2)] {
+    for (limits, items) in [(limits, 1), (DecodeLimits::new(), 2)] {
         let polls = Cell::new(0);
         let decoder = Decoder::new().with_limits(limits);
         let mut events = DecodeStream::new(Polled(Some(stream), &polls), decoder);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_proto::{Decoder, Item};
+use sse_proto::{Decoder, EventId, Item};
 
 use crate::{decode, decode_with};
 
@@ -42,18 +42,12 @@ fn each_way_to_end_a_line_is_one_end() {
 fn the_buffers_start_empty() {
     assert_eq!(decode(b"data\n\n"), ["message//"]);
     let mut decoder = Decoder::new();
-    assert_eq!(
-        decoder
-            .decode(&mut &b"event: e\ndata: a\nid: 1\n"[..])
-            .unwrap(),
-        None
-    );
+    let mut items = decoder.feed(b"event: e\ndata: a\nid: 1\n");
+    assert_eq!(items.next(), Ok(None));
     decoder.reconnect();
     assert_eq!(decode_with(decoder, b"data: b\n\n"), ["message//b"]);
-    assert_eq!(
-        decode_with(Decoder::new().with_last_event_id("1"), b"data: b\n\n"),
-        ["message/1/b"]
-    );
+    let decoder = Decoder::new().with_last_event_id(&EventId::from_static("1"));
+    assert_eq!(decode_with(decoder, b"data: b\n\n"), ["message/1/b"]);
 }
 
 /// > Lines must be processed, in the order they are received, as follows:
@@ -125,17 +119,13 @@ fn a_blank_line_dispatches() {
 #[test]
 fn an_unfinished_block_is_discarded() {
     let mut decoder = Decoder::new();
-    let mut stream = &b"id: 1\ndata: a\n\nid: 2\ndata: b\n"[..];
-    assert!(decoder.decode(&mut stream).unwrap().is_some());
-    assert!(decoder.decode(&mut stream).unwrap().is_none());
+    let mut items = decoder.feed(b"id: 1\ndata: a\n\nid: 2\ndata: b\n");
+    assert!(items.next().unwrap().is_some());
+    assert!(items.next().unwrap().is_none());
     assert_eq!(decoder.last_event_id(), "1");
     decoder.reconnect();
-    let mut stream = &b"\ndata: c\n\n"[..];
-    let event = decoder
-        .decode(&mut stream)
-        .unwrap()
-        .and_then(Item::event)
-        .unwrap();
+    let mut items = decoder.feed(b"\ndata: c\n\n");
+    let event = items.next().unwrap().and_then(Item::into_event).unwrap();
     assert_eq!((&*event.data(), &*event.last_event_id()), ("c", "1"));
 }
 
@@ -204,9 +194,10 @@ fn retry_is_ascii_digits_only() {
         decode("retry: \u{665}\nretry: 5.0\nretry: 0x5\n".as_bytes()),
         [""; 0]
     );
-    let mut stream = &b"retry: 99999999999999999999\n"[..];
     let most = Item::ReconnectionTime(Duration::from_millis(u64::MAX));
-    assert_eq!(Decoder::new().decode(&mut stream).unwrap(), Some(most));
+    let mut decoder = Decoder::new();
+    let mut items = decoder.feed(b"retry: 99999999999999999999\n");
+    assert_eq!(items.next(), Ok(Some(most)));
 }
 
 /// > Otherwise
@@ -240,12 +231,10 @@ fn the_last_event_id_remains() {
 fn a_block_without_data_dispatches_nothing_and_clears_the_type() {
     assert_eq!(decode(b"event: a\n\ndata: x\n\n"), ["message//x"]);
     assert_eq!(decode(b"id: 7\n: c\n\n: c\n\n"), [""; 0]);
-    let mut stream = &b"id: 7\n\n\n"[..];
     let mut decoder = Decoder::new().with_last_event_ids(true);
-    assert!(
-        matches!(decoder.decode(&mut stream), Ok(Some(Item::LastEventId(id))) if id.to_str() == "7")
-    );
-    assert_eq!(decoder.decode(&mut stream), Ok(None));
+    let mut items = decoder.feed(b"id: 7\n\n\n");
+    assert!(matches!(items.next(), Ok(Some(Item::LastEventId(id))) if id.to_str() == "7"));
+    assert_eq!(items.next(), Ok(None));
 }
 
 /// > If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last character from

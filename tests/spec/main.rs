@@ -12,9 +12,10 @@ fn decode(stream: &[u8]) -> Vec<String> {
     decode_with(Decoder::new(), stream)
 }
 
-fn decode_with(mut decoder: Decoder, mut stream: &[u8]) -> Vec<String> {
+fn decode_with(mut decoder: Decoder, stream: &[u8]) -> Vec<String> {
     let mut told = Vec::new();
-    while let Some(item) = decoder.decode(&mut stream).unwrap() {
+    let mut items = decoder.feed(stream);
+    while let Some(item) = items.next().unwrap() {
         told.push(match item {
             Item::Event(event) => format!(
                 "{}/{}/{}",

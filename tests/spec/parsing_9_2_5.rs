@@ -101,17 +101,13 @@ fn what_is_not_utf_8_is_replaced() {
 #[test]
 fn crlf_is_one_end_also_when_it_is_split() {
     let mut decoder = Decoder::new();
-    assert_eq!(decoder.decode(&mut &b"data: a\r"[..]).unwrap(), None);
-    assert_eq!(decoder.decode(&mut &b"\ndata: b\r\n"[..]).unwrap(), None);
-    let mut input = &b"\r"[..];
-    let event = decoder
-        .decode(&mut input)
-        .unwrap()
-        .and_then(Item::event)
-        .expect("a CR dispatches at once");
-    assert_eq!(event.data(), "a\nb");
-    assert_eq!(decoder.decode(&mut &b"\n"[..]).unwrap(), None);
-    assert_eq!(decoder.decode(&mut &b"\r\n"[..]).unwrap(), None);
+    assert_eq!(decoder.feed(b"data: a\r").next(), Ok(None));
+    assert_eq!(decoder.feed(b"\ndata: b\r\n").next(), Ok(None));
+    let mut items = decoder.feed(b"\r");
+    let event = items.next().unwrap().and_then(Item::into_event);
+    assert_eq!(event.expect("a CR dispatches at once").data(), "a\nb");
+    assert_eq!(decoder.feed(b"\n").next(), Ok(None));
+    assert_eq!(decoder.feed(b"\r\n").next(), Ok(None));
 }
 
 /// > Since connections established to remote servers for such resources are expected to be long-lived, UAs should
@@ -129,7 +125,7 @@ fn no_event_waits_for_a_byte_it_does_not_need() {
             stream.len()
         };
         for (at, byte) in stream.bytes().enumerate() {
-            let told = decoder.decode(&mut &[byte][..]).unwrap().is_some();
+            let told = decoder.feed(&[byte]).next().unwrap().is_some();
             assert_eq!(told, at + 1 == needed, "{end:?}, byte {at}");
         }
     }

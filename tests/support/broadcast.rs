@@ -8,22 +8,28 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use sse_proto::broadcast::{PublishError, Retention, Scope, Subscribed, SubscriptionEnd};
+use sse_proto::broadcast::{PublishError, Retention, Scope, Subscribed};
 use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
+use sse_proto::target::CloseReason;
 use sse_proto::{Broadcast, Event, EventId, EventType, Frame, Subscription};
 
 use super::broadcast_model::{Answer, Config, EPOCH, Model};
 use super::broadcast_ops::{KINDS, Op, SCOPES, TYPES, WhichId, options, sees, takes};
 use super::fakes::Wakes;
+use super::law::law;
 
 /// The law of this file.
 pub fn plays_like_its_model(config: Config, ops: &[Op]) {
+    let _law = law(
+        "6, 8, 10, 12: each subscriber of a broadcast gets what a plain list says",
+        format!("{config:?} {ops:?}"),
+    );
     let mut play = Play::new(config);
     for op in ops {
         play.step(*op);
         play.check_statistics();
     }
-    // To the end, so that all that is owed comes.
+    // Poll to the end, so that every frame that is owed comes.
     play.step(Op::Close { farewell: true });
     for at in 0..play.readers.len() {
         let at = u8::try_from(at).unwrap();
@@ -34,7 +40,8 @@ pub fn plays_like_its_model(config: Config, ops: &[Op]) {
     assert_eq!(play.broadcast.statistics().subscribers, 0);
 }
 
-const BYE: &[u8] = b"data: bye\n\n";
+const BYE: &str = "data: bye\n\n";
+
 /// One subscriber, and what its client knows.
 struct Reader {
     kind: u8,
@@ -42,14 +49,14 @@ struct Reader {
     /// The number of the next frame it reads.
     cursor: u64,
     last_id: Option<String>,
-    /// The number of the frame that set it, or behind which it stands.
+    /// The number of the frame that set it, or after which its place is.
     last_id_at: u64,
     /// The number of the last frame that came.
     last: u64,
     wakes: Arc<Wakes>,
     pending: bool,
     woken: bool,
-    end: Option<SubscriptionEnd>,
+    end: Option<CloseReason>,
 }
 
 struct Play {
@@ -64,11 +71,11 @@ struct Play {
 impl Play {
     fn new(config: Config) -> Self {
         let mut retention = Retention::new()
-            .with_frames(config.frames)
-            .with_bytes(config.bytes)
+            .with_max_frames(config.frames)
+            .with_max_bytes(config.bytes)
             .with_remembered_ids(config.remembered);
         if let Some(age) = config.age {
-            retention = retention.with_age(Duration::from_secs(u64::from(age)));
+            retention = retention.with_max_age(Duration::from_secs(u64::from(age)));
         }
         let broadcast = if config.assigned {
             Broadcast::assigning_ids(retention, EPOCH)
@@ -137,7 +144,7 @@ impl Play {
             _ if self.config.assigned => None,
             0 => None,
             1 => Some(String::new()),
-            // Mostly one that is new.
+            // Mostly a new one.
             2..12 => Some(format!("n{}", self.model.head())),
             id => Some(format!("r{id}")),
         };
@@ -149,9 +156,11 @@ impl Play {
         let as_frame = as_frame && !self.config.assigned;
         let result = match (&shared, as_frame) {
             (None, false) => self.broadcast.publish(&event),
-            (None, true) => self.broadcast.publish_frame(&Frame::new(&event)),
+            (None, true) => self.broadcast.publish_frame(&Frame::new(&event), None),
             (Some(scope), false) => self.broadcast.publish_for(scope, &event),
-            (Some(scope), true) => self.broadcast.publish_frame_for(scope, &Frame::new(&event)),
+            (Some(scope), true) => self
+                .broadcast
+                .publish_frame(&Frame::new(&event), Some(scope)),
         };
         let id = if self.config.assigned {
             let id = format!("{EPOCH}-{}", self.model.head());
@@ -160,10 +169,10 @@ impl Play {
         } else {
             id
         };
-        let wire = event.to_bytes().to_vec();
+        let wire = as_text(&event.to_bytes());
         let (len, limit) = (wire.len(), self.config.bytes);
         if self.model.closed {
-            // Which of two reasons is told is not said.
+            // Either of the two reasons may be told.
             assert!(result == Err(PublishError::Closed) || len > limit);
             assert!(result.is_err());
         } else if len > limit {
@@ -175,7 +184,7 @@ impl Play {
         }
     }
 
-    /// Whoever was told `Pending` is woken, once.
+    /// Each subscriber that returned `Pending` is woken, once.
     fn all_are_woken(&mut self) {
         for reader in self.readers.iter_mut().flatten() {
             let wakes = reader.wakes.take();
@@ -237,7 +246,7 @@ impl Play {
         if let (Answer::Resumed(_), Some((before, last, last_id_at)), true) =
             (answer, from, self.config.assigned)
         {
-            // The law of resuming: of what is the client's, all that it does not have, and no more.
+            // A resumed client gets all frames that are for it and that it lacks, and no others.
             if before == kind {
                 let first = |from: u64| (from..head).find(|&number| self.is_theirs(kind, number));
                 assert_eq!(first(cursor), first(last.max(last_id_at) + 1));
@@ -280,10 +289,14 @@ impl Play {
         reader.woken = false;
         self.check_poll(
             &mut reader,
-            polled.map(|chunk| chunk.map(|chunk| chunk.to_vec())),
+            polled.map(|chunk| chunk.map(|chunk| as_text(&chunk))),
         );
-        assert_eq!(reader.subscription.end(), reader.end);
+        assert_eq!(reader.subscription.close_reason(), reader.end);
         assert_eq!(reader.subscription.is_terminated(), reader.end.is_some());
         self.readers[usize::from(at)] = Some(reader);
     }
+}
+
+fn as_text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("a text")
 }

@@ -1,6 +1,6 @@
-//! Plays on a merged stream: both keep their order, nothing is lost, a personal event stands behind all
-//! frames that were published before its dispatch, it ends when either does, and nothing follows an
-//! abort or a lag.
+//! Plays on a merged stream: both parts keep their order, nothing is lost, a personal event comes
+//! after all frames that were published before its dispatch, the stream ends when either part does,
+//! and nothing follows an abort or a lag.
 
 use std::task::Poll;
 
@@ -14,6 +14,7 @@ use super::broadcast_model::EPOCH;
 use super::broadcast_ops::{SCOPES, TYPES, len, number, options, sees, takes};
 use super::fakes::Reader;
 use super::input::Input;
+use super::law::law;
 
 /// What is merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +22,12 @@ pub struct Setup {
     pub assigned: bool,
     /// How many frames are retained.
     pub frames: usize,
-    /// What the subscriber sees and takes: of the kinds that do not skip ahead.
+    /// What the subscriber sees and takes: an index into [`KINDS`].
     pub kind: u8,
 }
+
+/// The kinds of subscribers that do not skip ahead.
+const KINDS: [u8; 6] = [0, 1, 2, 3, 4, 7];
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +73,10 @@ pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
 
 /// The law of this file.
 pub fn merges_like_its_parts(setup: Setup, steps: &[Step]) {
+    let _law = law(
+        "6, 8, 10: a merged stream is what its two parts are",
+        format!("{setup:?} {steps:?}"),
+    );
     let mut play = Play::new(setup);
     for step in steps {
         play.step(*step);
@@ -92,7 +100,7 @@ struct Play {
     /// How many frames for the subscriber were published, and how many before each dispatch.
     published: usize,
     dispatched: Vec<usize>,
-    /// How many of those must come: all that there were when the first of both was closed.
+    /// How many of those must come: all that were published before one of the two was closed.
     owed: Option<usize>,
     farewell: bool,
     waits: bool,
@@ -110,10 +118,10 @@ struct Seen {
 
 impl Play {
     fn new(setup: Setup) -> Self {
-        let kind = setup.kind % 5;
+        let kind = KINDS[usize::from(setup.kind) % KINDS.len()];
         let retention = Retention::new()
-            .with_frames(setup.frames)
-            .with_bytes(64 << 20);
+            .with_max_frames(setup.frames)
+            .with_max_bytes(64 << 20);
         let broadcast = if setup.assigned {
             Broadcast::assigning_ids(retention, EPOCH)
         } else {
@@ -168,7 +176,7 @@ impl Play {
                 self.owed.get_or_insert(self.published);
             }
             Step::Abort => {
-                // What was all taken is not dropped by an abort after the end.
+                // After the end an abort drops nothing.
                 let cuts = !self.target.is_drained();
                 self.target.abort();
                 self.seen.is_cut |= cuts;
@@ -183,7 +191,7 @@ impl Play {
                 self.owed.get_or_insert(self.published);
             }
         }
-        // A target that is closed already tells nobody once more.
+        // A target that is closed already wakes no task again.
         if std::mem::take(&mut self.waits) {
             assert!(self.merged.wakes.take() > 0, "a wake is lost");
         }
@@ -265,7 +273,7 @@ impl Play {
             assert!(!ended, "something follows the farewell");
             let data = block.lines().find_map(|line| line.strip_prefix("data: "));
             let Some(data) = data else {
-                // The place behind what was not theirs.
+                // The place after a frame that was not for the subscriber.
                 assert!(block.starts_with("id: "), "{block}");
                 continue;
             };

@@ -1,4 +1,4 @@
-//! What a broadcast is to do, as a plain list of all that was ever published.
+//! The model of a broadcast: a plain list of every frame ever published.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const START: Duration = Duration::from_secs(1_000_000);
 /// A frame that was published.
 #[derive(Clone, Debug)]
 pub struct Published {
-    pub wire: Vec<u8>,
+    pub wire: String,
     pub event_type: Option<&'static str>,
     pub id: Option<String>,
     pub scope: Option<&'static str>,
@@ -81,7 +81,7 @@ impl Model {
 
     pub fn publish(
         &mut self,
-        wire: Vec<u8>,
+        wire: String,
         event_type: Option<&'static str>,
         id: Option<String>,
         scope: Option<&'static str>,
@@ -104,8 +104,8 @@ impl Model {
     pub fn advance(&mut self, seconds: u8) {
         self.now += Duration::from_secs(u64::from(seconds));
         if !self.has_time {
-            // As of a clock that did not begin with this broadcast. What was published before the
-            // first time is of that time.
+            // The clock began before this broadcast. Frames published before the first call are of
+            // the time of that call.
             self.has_time = true;
             self.now += START;
             self.all.iter_mut().for_each(|frame| frame.at = self.now);
@@ -122,8 +122,8 @@ impl Model {
         self.now
     }
 
-    /// What is remembered of the frames that are gone: the numbers, and the last one with a scope that
-    /// is forgotten.
+    /// The numbers of the dropped frames that are remembered, and the number of the last frame with a
+    /// scope that is forgotten.
     fn remembered(&self) -> (Vec<u64>, u64) {
         let worth = |number: &u64| {
             let frame = self.frame(*number);
@@ -138,7 +138,7 @@ impl Model {
         (kept, last.unwrap_or(0))
     }
 
-    /// What is to be said of an id, to one who sees some scopes.
+    /// The answer to an id, for a subscriber that sees some scopes.
     pub fn answer(&self, id: Option<&str>, sees: impl Fn(&str) -> bool) -> Answer {
         let Some(id) = id.filter(|id| !id.is_empty()) else {
             return Answer::Live;
@@ -165,7 +165,7 @@ impl Model {
         }
     }
 
-    /// The number in an assigned id, and whether it stands for the place behind.
+    /// The number in an assigned id, and whether the id stands for the place after the frame.
     pub fn assigned(&self, id: &str) -> Option<(u64, bool)> {
         (0..self.head()).find_map(|number| {
             let text = format!("{EPOCH}-{number}");

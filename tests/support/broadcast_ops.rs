@@ -20,7 +20,7 @@ pub enum Op {
     Subscribe {
         kind: u8,
         id: WhichId,
-        /// Where it can't be resumed, it begins with the oldest, and not with the next.
+        /// If the client cannot be resumed, it begins with the oldest frame, not with the next.
         oldest: bool,
     },
     Poll(u8),
@@ -36,9 +36,9 @@ pub enum Op {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhichId {
     None,
-    /// The last one that the client of that subscriber got.
+    /// The last id that the client of this subscriber got.
     Last(u8),
-    /// The id of a frame, so many back.
+    /// The id of a frame, counted back from the head.
     Back(u8),
     /// A text.
     Made(u8),
@@ -102,10 +102,13 @@ pub(super) fn len(input: &mut Input<'_>) -> u16 {
 
 pub const SCOPES: [Option<&str>; 3] = [None, Some("ann"), Some("bob")];
 pub const TYPES: [Option<&str>; 3] = [None, Some("a"), Some("b")];
+
+/// The kinds of subscribers: 0 has the default options; 1 takes a type; 2 and 7 see a scope of their
+/// own, and 7 gets ids at the default distance; 3 sees all scopes; 4 sees a scope by a predicate and
+/// filters; 5 skips ahead; 6 takes types and skips ahead.
 pub const KINDS: u8 = 8;
 
-/// What the subscribers of a kind see, take, and do when they lag; after how many frames they get an
-/// id.
+/// Returns whether the subscribers of a kind see a scope.
 pub fn sees(kind: u8, scope: &str) -> bool {
     match kind {
         2 | 7 => scope == "ann",
@@ -115,6 +118,7 @@ pub fn sees(kind: u8, scope: &str) -> bool {
     }
 }
 
+/// Returns whether they take a frame that they see.
 pub fn takes(kind: u8, event_type: Option<&str>, len: usize) -> bool {
     match kind {
         1 => event_type == Some("a"),
@@ -124,15 +128,21 @@ pub fn takes(kind: u8, event_type: Option<&str>, len: usize) -> bool {
     }
 }
 
+/// Returns the number of frames that are not for them before they get an id.
 pub fn id_after(kind: u8) -> u64 {
+    own_id_after(kind).map_or(64, u64::from)
+}
+
+fn own_id_after(kind: u8) -> Option<u32> {
     match kind {
-        6 => 1,
-        1 => 2,
-        2 | 7 => 3,
-        _ => 64,
+        1 => Some(2),
+        2 => Some(3),
+        6 => Some(1),
+        _ => None,
     }
 }
 
+/// Returns whether they skip ahead when they lag.
 pub fn skips(kind: u8) -> bool {
     matches!(kind, 5 | 6)
 }
@@ -155,7 +165,10 @@ pub fn options(kind: u8) -> SubscribeOptions {
     if skips(kind) {
         options = options.with_skip_ahead(lost);
     }
-    options.with_id_after(u32::try_from(id_after(kind)).unwrap())
+    match own_id_after(kind) {
+        Some(frames) => options.with_id_after(frames),
+        None => options,
+    }
 }
 
 pub fn lost(frames: u64) -> Event<'static> {

@@ -8,11 +8,12 @@ use sse_proto::client::{Output, Response, State};
 
 use super::client_model::Model;
 use super::client_setup::{Setup, Step};
-use super::client_told::{Answer, OTHER, SECOND, Told, Why, why_closed, why_down};
+use super::client_told::{Answer, SECOND, Told, Why, why};
 use super::laws_decode::{say, say_owned};
 
 /// Where an HTTP client that follows redirects comes to by itself.
 const ARRIVED: &str = "http://one.example/arrived";
+const ARRIVED_ELSEWHERE: &str = "http://two.example/events";
 
 /// A client does at each step what its model does; no request is sent while one is open, nothing follows the end, no
 /// deadline either, delays are within their bounds, and what is sent as id is the last one committed.
@@ -26,12 +27,23 @@ pub fn reconnects_like_its_model(setup: &Setup, steps: &[Step]) {
         in_flight: false,
         ended: false,
         delay: None,
+        played: Vec::new(),
     };
     play.check();
     for step in steps {
+        play.played.push(step);
         play.step(step);
         play.check();
     }
+}
+
+/// Fails with the name of the law and the play so far, as texts.
+macro_rules! holds {
+    ($play:expr, $holds:expr, $($what:tt)+) => {
+        if !$holds {
+            $play.is_broken(&format!($($what)+));
+        }
+    };
 }
 
 struct Play<'a> {
@@ -42,18 +54,32 @@ struct Play<'a> {
     /// The driver has a request under way or a body open.
     in_flight: bool,
     ended: bool,
-    /// What the last `Down` has promised.
+    /// What the last `Lost` has promised.
     delay: Option<Duration>,
+    played: Vec<&'a Step>,
 }
 
 impl Play<'_> {
+    fn is_broken(&self, what: &str) -> ! {
+        let steps: Vec<String> = self
+            .played
+            .iter()
+            .map(|step| format!("  {step:?}"))
+            .collect();
+        panic!(
+            "the law `reconnects_like_its_model` is broken: {what}\nwith {:?}, after\n{}",
+            self.setup,
+            steps.join("\n")
+        );
+    }
+
     fn step(&mut self, step: &Step) {
         let now = self.now();
         // Inputs of a connection that is not there come too: late ones, which must change nothing.
         match step {
             Step::Start => self.source.start(now),
             Step::Answer(answer) => self.source.handle_response(now, response(*answer)),
-            Step::Bytes(bytes) => return self.bytes(bytes),
+            Step::Bytes(text) => return self.bytes(text.as_bytes()),
             Step::End | Step::Error => {
                 if *step == Step::End {
                     self.source.handle_end(now);
@@ -72,7 +98,7 @@ impl Play<'_> {
                         if before >= now {
                             let before_state = self.source.state();
                             self.source.handle_deadline(before);
-                            assert_eq!(self.source.state(), before_state, "too early");
+                            holds!(self, self.source.state() == before_state, "too early");
                         }
                     }
                     self.now = self.now.max(deadline.as_nanos());
@@ -83,7 +109,6 @@ impl Play<'_> {
             Step::NetworkBack => self.source.handle_network_back(now),
             Step::Reconnect => self.source.reconnect(now),
             Step::Close => self.source.close(),
-            Step::Shrink => self.source.shrink_to_fit(),
             Step::Poll => {}
         }
         if self.setup.is_lazy && *step != Step::Poll {
@@ -106,9 +131,11 @@ impl Play<'_> {
             Step::NetworkBack => model.network_back(now, &actual),
             Step::Reconnect => model.reconnect(now),
             Step::Close => model.close_here(),
-            Step::Bytes(_) | Step::Shrink | Step::Poll => Vec::new(),
+            Step::Bytes(_) | Step::Poll => Vec::new(),
         };
-        compare(&actual, &told);
+        let same = actual.len() == told.len()
+            && actual.iter().zip(&told).all(|(one, other)| is(one, other));
+        holds!(self, same, "the client: {actual:?}\nits model: {told:?}");
         self.model.learn(
             self.source
                 .next_deadline()
@@ -120,53 +147,58 @@ impl Play<'_> {
     fn bytes(&mut self, bytes: &[u8]) {
         let now = self.now();
         let mut said = Vec::new();
-        let cut = bytes.len() / 3;
-        for (number, mut piece) in [&bytes[..cut], &bytes[cut..]].into_iter().enumerate() {
-            if number == 0 {
-                while let Some(item) = self.source.handle_bytes_owned(now, &mut piece) {
-                    said.push(say_owned(item.expect("no limits")));
-                }
-            } else {
-                while let Some(item) = self.source.handle_bytes(now, &mut piece) {
-                    said.push(say(&item.expect("no limits")));
-                }
-            }
-            assert!(piece.is_empty(), "all bytes are taken");
+        let (owned, borrowed) = bytes.split_at(bytes.len() / 3);
+        let mut received = self.source.handle_bytes(now, owned);
+        while let Some(item) = received.next_owned().expect("no limits") {
+            said.push(say_owned(item));
         }
+        let mut received = self.source.handle_bytes(now, borrowed);
+        while let Some(item) = received.next().expect("no limits") {
+            said.push(say(&item));
+        }
+        let left = received.remaining().len();
+        holds!(self, left == 0, "{left} bytes are left");
         if self.setup.is_lazy {
             return;
         }
-        assert_eq!(said, self.model.bytes(self.now, bytes));
-        assert!(self.source.poll_output().is_none());
+        let expected = self.model.bytes(self.now, bytes);
+        holds!(
+            self,
+            said == expected,
+            "the client: {said:?}\nits model: {expected:?}"
+        );
+        let output = self.source.poll_output();
+        holds!(self, output.is_none(), "bytes ask for {output:?}");
     }
 
     /// What holds whatever the model says, also where outputs are polled late.
     fn watch(&mut self, outputs: &[Output]) {
         for output in outputs {
-            assert!(!self.ended, "nothing follows the end: {output:?}");
+            holds!(self, !self.ended, "nothing follows the end: {output:?}");
             match output {
                 Output::Request(request) => {
-                    assert!(!self.in_flight, "a request while one is open");
+                    holds!(self, !self.in_flight, "a request while one is open");
                     self.in_flight = true;
                     let id = self.source.last_event_id();
-                    if let Some(sent) = request.last_event_id() {
-                        assert!(sent == id && !sent.is_empty(), "the id that is committed");
-                        assert!(request.left_out().is_none());
-                    } else {
-                        assert!(id.is_empty() || request.left_out().is_some());
-                    }
+                    let sent = request.last_event_id().or(request.unsendable_id());
+                    holds!(
+                        self,
+                        sent.unwrap_or_default() == id,
+                        "{id:?} is committed, and {sent:?} sent"
+                    );
                 }
                 Output::Abort => {
-                    // One that was late to poll may have seen the end in between.
+                    // A driver that polls late may have seen the end in between.
                     let may_be = self.in_flight || self.setup.is_lazy;
-                    assert!(may_be, "there is nothing to abort");
+                    holds!(self, may_be, "there is nothing to abort");
                     self.in_flight = false;
                 }
                 Output::Opened => {}
-                Output::Down(down) => self.delay = down.retry_in,
-                Output::Closed(closed) => {
+                Output::Lost(loss) => self.delay = loss.retry_in,
+                Output::Closed(loss) => {
                     self.ended = true;
-                    assert_eq!(self.source.closed(), Some(closed));
+                    let kept = self.source.closed().map(|loss| loss.reason);
+                    holds!(self, kept == Some(loss.reason), "{kept:?} is kept");
                 }
                 other => unreachable!("{other:?}"),
             }
@@ -175,9 +207,10 @@ impl Play<'_> {
         if let Some(delay) = self.delay.take().filter(|delay| !delay.is_zero()) {
             let delay = delay.as_nanos();
             let longest = plain.longest.max(plain.shortest);
-            assert!(
+            holds!(
+                self,
                 plain.shortest <= delay && delay <= longest,
-                "{delay} is out of bounds"
+                "the delay {delay} is out of bounds"
             );
         }
     }
@@ -187,33 +220,40 @@ impl Play<'_> {
             .source
             .next_deadline()
             .map(|deadline| deadline.as_nanos());
-        if self.source.state() == State::Closed {
-            assert_eq!(deadline, None, "a deadline after the end");
-            assert!(self.source.closed().is_some());
+        let is_closed = self.source.state() == State::Closed;
+        if is_closed {
+            holds!(self, deadline.is_none(), "a deadline after the end");
+            holds!(self, self.source.closed().is_some(), "no reason");
         }
         if self.setup.is_lazy {
             return;
         }
-        assert_eq!(self.model.is_closed(), self.source.state() == State::Closed);
-        assert_eq!(self.model.is_open(), self.source.state() == State::Open);
-        assert_eq!(self.model.id, self.source.last_event_id());
-        match (deadline, self.model.deadline()) {
-            (None, None) => {}
-            (Some(deadline), Some((least, most))) => {
-                assert!(
-                    least <= deadline && deadline <= most,
-                    "{least} {deadline} {most}"
-                );
-            }
-            other => panic!("(deadline, its model's): {other:?}"),
-        }
-        if !self.model.is_open() {
-            let id = self.source.last_event_id().len();
-            assert!(
-                self.source.memory_held() <= 2 * id + 300,
-                "what is kept while nothing is read"
-            );
-        }
+        let state = self.source.state();
+        let model = &self.model;
+        holds!(self, model.is_closed() == is_closed, "it is {state:?}");
+        holds!(
+            self,
+            model.is_open() == (state == State::Open),
+            "it is {state:?}"
+        );
+        let id = self.source.last_event_id();
+        holds!(
+            self,
+            model.id == id,
+            "its last event ID is {id:?}, its model's {:?}",
+            model.id
+        );
+        let expected = model.deadline();
+        let is_right = match (deadline, expected) {
+            (None, None) => true,
+            (Some(deadline), Some((least, most))) => least <= deadline && deadline <= most,
+            _ => false,
+        };
+        holds!(
+            self,
+            is_right,
+            "the deadline {deadline:?}, its model's {expected:?}"
+        );
     }
 
     fn now(&self) -> Duration {
@@ -230,29 +270,26 @@ fn nanos(nanos: u128) -> Duration {
 
 fn response(answer: Answer) -> Response {
     let redirect =
-        |status, location: &str| Response::new(status).with_location(location.as_bytes());
+        |status, location: &str| Response::new(status).with_header("location", location.as_bytes());
     match answer {
         Answer::Stream => {
-            Response::new(200).with_content_type(b"Text/Event-Stream ; charset=utf-8")
+            Response::new(200).with_header("content-type", b"Text/Event-Stream ; charset=utf-8")
         }
-        Answer::Html => Response::new(200).with_content_type(b"text/html"),
-        Answer::Status(status) => Response::new(status).with_content_type(b"text/event-stream"),
+        Answer::Html => Response::new(200).with_header("content-type", b"text/html"),
+        Answer::Status(status) => {
+            Response::new(status).with_header("content-type", b"text/event-stream")
+        }
         Answer::Busy(seconds) => {
-            Response::new(503).with_retry_after(seconds.to_string().as_bytes())
+            Response::new(503).with_header("retry-after", seconds.to_string().as_bytes())
         }
         Answer::RedirectSame(status) => redirect(status, "./here/../moved#fragment"),
         Answer::RedirectOther(status) => redirect(status, "//TWO.example:80/events"),
+        Answer::RedirectScheme(status) => redirect(status, "https://ONE.example:80/events"),
         Answer::RedirectArrived { same } => {
-            redirect(307, "moved").with_url(if same { ARRIVED } else { OTHER })
+            redirect(307, "moved").with_url(if same { ARRIVED } else { ARRIVED_ELSEWHERE })
         }
         Answer::RedirectNowhere => Response::new(302),
     }
-}
-
-fn compare(actual: &[Output], told: &[Told]) {
-    let same =
-        actual.len() == told.len() && actual.iter().zip(told).all(|(one, other)| is(one, other));
-    assert!(same, "the client: {actual:?}\nits model: {told:?}");
 }
 
 fn is(actual: &Output, told: &Told) -> bool {
@@ -266,40 +303,44 @@ fn is(actual: &Output, told: &Told) -> bool {
                 left_out,
                 attempt,
                 credentials,
-                get,
+                method,
             },
         ) => {
             // Redirects name the port and shout the host.
             let asked = request.url().replace(":80", "");
             asked.eq_ignore_ascii_case(url)
                 && request.last_event_id() == id.as_deref()
-                && request.left_out().is_some() == *left_out
+                && request.unsendable_id().is_some() == *left_out
                 && request.attempt() == *attempt
                 && request.may_have_credentials() == *credentials
-                && request.is_get() == *get
+                && request.method() == *method
         }
         (
-            Output::Down(down),
-            Told::Down {
-                why,
+            Output::Lost(loss),
+            Told::Lost {
+                why: expected,
                 interrupted,
                 delay,
                 attempt,
             },
         ) => {
-            let in_bounds = match (down.retry_in.map(|delay| delay.as_nanos()), delay) {
+            let in_bounds = match (loss.retry_in.map(|delay| delay.as_nanos()), delay) {
                 (Some(delay), Some((least, most))) => *least <= delay && delay <= *most,
                 (None, None) => true,
                 _ => false,
             };
-            why_down(&down.reason) == *why
-                && down.is_interrupted == *interrupted
+            why(loss) == *expected
+                && loss.is_interrupted == *interrupted
                 && in_bounds
-                && down.attempt == *attempt
+                && loss.attempt == *attempt
         }
-        (Output::Closed(closed), Told::Closed { why, interrupted }) => {
-            why_closed(&closed.reason) == *why && closed.is_interrupted == *interrupted
-        }
+        (
+            Output::Closed(loss),
+            Told::Closed {
+                why: expected,
+                interrupted,
+            },
+        ) => why(loss) == *expected && loss.is_interrupted == *interrupted,
         _ => false,
     }
 }
@@ -314,8 +355,8 @@ pub fn reasons(setup: &Setup, steps: &[Step]) -> Vec<Why> {
             Step::Start => source.start(now),
             Step::Answer(answer) => source.handle_response(now, response(*answer)),
             Step::Bytes(bytes) => {
-                let mut input = &bytes[..];
-                while source.handle_bytes(now, &mut input).is_some() {}
+                let mut received = source.handle_bytes(now, bytes.as_bytes());
+                while received.next().is_ok_and(|item| item.is_some()) {}
             }
             Step::End => source.handle_end(now),
             Step::Error => source.handle_error(now),
@@ -333,13 +374,11 @@ pub fn reasons(setup: &Setup, steps: &[Step]) -> Vec<Why> {
             Step::NetworkBack => source.handle_network_back(now),
             Step::Reconnect => source.reconnect(now),
             Step::Close => source.close(),
-            Step::Shrink => source.shrink_to_fit(),
             Step::Poll => {}
         }
         while let Some(output) = source.poll_output() {
             match output {
-                Output::Down(down) => reasons.push(why_down(&down.reason)),
-                Output::Closed(closed) => reasons.push(why_closed(&closed.reason)),
+                Output::Lost(loss) | Output::Closed(loss) => reasons.push(why(&loss)),
                 _ => {}
             }
         }

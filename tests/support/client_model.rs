@@ -5,7 +5,7 @@ mod loss;
 
 use sse_proto::client::Output;
 
-use super::client_told::{Answer, FIRST, OTHER, OTHER_MOVED, Plain, SAME, SECOND, Told, Why};
+use super::client_told::{Answer, EVENTS, MOVED, OTHER, OTHER_MOVED, Plain, SECOND, Told, Why};
 use super::oracle::{self, Said, Settings};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,8 @@ pub struct Model {
     bytes: Vec<u8>,
     said: usize,
     /// The redirects of this connection.
-    url: &'static str,
+    scheme: &'static str,
+    place: &'static str,
     hops: u8,
     credentials: bool,
     get: bool,
@@ -61,7 +62,8 @@ impl Model {
             opened_at: 0,
             bytes: Vec::new(),
             said: 0,
-            url: FIRST,
+            scheme: "http",
+            place: EVENTS,
             hops: 0,
             credentials: true,
             get: false,
@@ -125,7 +127,8 @@ impl Model {
 
     fn send(&mut self, now: u128) -> Told {
         self.phase = Phase::Connecting;
-        (self.url, self.hops, self.credentials, self.get) = (FIRST, 0, true, false);
+        (self.scheme, self.place) = ("http", EVENTS);
+        (self.hops, self.credentials, self.get) = (0, true, false);
         self.until = self
             .plain
             .connect
@@ -139,12 +142,12 @@ impl Model {
         self.known_id = self.id.clone();
         let sendable = can_be_header(&self.id);
         Told::Request {
-            url: self.url,
+            url: format!("{}://{}", self.scheme, self.place),
             id: (sendable && !self.id.is_empty()).then(|| self.id.clone()),
             left_out: !sendable,
             attempt: self.failures,
             credentials: self.credentials,
-            get: self.get,
+            method: if self.get { "GET" } else { self.plain.method },
         }
     }
 
@@ -162,21 +165,27 @@ impl Model {
                 self.rearm(now);
                 vec![Told::Opened]
             }
-            Answer::RedirectSame(_) | Answer::RedirectOther(_) | Answer::RedirectArrived { .. }
+            Answer::RedirectSame(_)
+            | Answer::RedirectOther(_)
+            | Answer::RedirectScheme(_)
+            | Answer::RedirectArrived { .. }
                 if self.hops < self.plain.redirects && self.is_over(now) =>
             {
                 self.close(Why::Time, false, true)
             }
-            Answer::RedirectSame(status) | Answer::RedirectOther(status)
+            Answer::RedirectSame(status)
+            | Answer::RedirectOther(status)
+            | Answer::RedirectScheme(status)
                 if self.hops < self.plain.redirects =>
             {
                 self.hops += 1;
                 let same = matches!(answer, Answer::RedirectSame(_));
                 // Relative to where the redirect comes from.
-                self.url = match (same, self.url) {
-                    (true, FIRST | SAME) => SAME,
-                    (true, _) => OTHER_MOVED,
-                    (false, _) => OTHER,
+                (self.scheme, self.place) = match (answer, self.place) {
+                    (Answer::RedirectSame(_), EVENTS | MOVED) => (self.scheme, MOVED),
+                    (Answer::RedirectSame(_), _) => (self.scheme, OTHER_MOVED),
+                    (Answer::RedirectScheme(_), _) => ("https", EVENTS),
+                    _ => (self.scheme, OTHER),
                 };
                 self.credentials &= same;
                 self.get |= matches!(status, 301..=303);
@@ -184,7 +193,8 @@ impl Model {
             }
             Answer::RedirectArrived { same } if self.hops < self.plain.redirects => {
                 self.hops += 1;
-                self.url = if same { SAME } else { OTHER_MOVED };
+                self.scheme = "http";
+                self.place = if same { MOVED } else { OTHER_MOVED };
                 self.credentials &= same;
                 vec![Told::Abort, self.request(now)]
             }
@@ -289,7 +299,7 @@ impl Model {
         let attempt = self.failures;
         vec![
             Told::Abort,
-            Told::Down {
+            Told::Lost {
                 why: Why::NetworkLost,
                 interrupted,
                 delay: None,
@@ -327,13 +337,13 @@ impl Model {
         let told = match self.phase {
             Phase::Open => {
                 let interrupted = self.is_interrupted();
-                let down = Told::Down {
+                let lost = Told::Lost {
                     why: Why::Reconnect,
                     interrupted,
                     delay: Some((0, 0)),
                     attempt: 0,
                 };
-                vec![Told::Abort, down]
+                vec![Told::Abort, lost]
             }
             Phase::Waiting => Vec::new(),
             _ => return Vec::new(),

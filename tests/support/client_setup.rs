@@ -1,8 +1,9 @@
 //! What a play of a reconnecting client is: how the client is made, and the steps, as a seed has them.
 
+use std::fmt;
 use std::time::Duration;
 
-use sse_proto::client::{Options, Repeat};
+use sse_proto::client::Options;
 use sse_proto::{EventId, EventSource};
 
 use super::client_model::Model;
@@ -14,7 +15,7 @@ use super::input::Input;
 pub enum Step {
     Start,
     Answer(Answer),
-    Bytes(Vec<u8>),
+    Bytes(String),
     End,
     Error,
     /// So many seconds pass; whoever is due is told.
@@ -25,18 +26,15 @@ pub enum Step {
     NetworkBack,
     Reconnect,
     Close,
-    /// Gives memory back; changes nothing.
-    Shrink,
     /// Only a lazy driver needs to be told to poll.
     Poll,
 }
 
 /// How the client is made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Setup {
     pub options: Options,
     pub plain: Plain,
-    pub method: &'static str,
     pub id: Option<String>,
     pub retry: Option<u64>,
     pub seed: u8,
@@ -44,11 +42,24 @@ pub struct Setup {
     pub is_lazy: bool,
 }
 
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("options", &self.plain)
+            .field("id", &self.id)
+            .field("retry", &self.retry)
+            .field("seed", &self.seed)
+            .field("is_lazy", &self.is_lazy)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Setup {
     pub fn standard() -> Self {
         Self {
             options: Options::standard(),
             plain: Plain {
+                method: "GET",
                 base: 3 * SECOND,
                 most_backoff: None,
                 shortest: SECOND / 2,
@@ -64,7 +75,6 @@ impl Setup {
                 needs_id: false,
                 comments: false,
             },
-            method: "GET",
             id: None,
             retry: None,
             seed: 0,
@@ -117,12 +127,12 @@ impl Setup {
             b'r' => return *self = Self::resilient(),
             b'P' => {
                 plain.needs_id = true;
-                self.method = "POST";
+                plain.method = "POST";
                 return;
             }
             b'p' => {
                 plain.needs_id = true;
-                options.with_repeat(Repeat::OnceResumable)
+                options.with_repeat(false)
             }
             b'k' => {
                 plain.comments = true;
@@ -187,7 +197,7 @@ impl Setup {
 
     pub fn make(&self) -> (EventSource, Model) {
         let seed = self.seed.into();
-        let mut source = EventSource::for_method(self.method, FIRST, self.options, seed);
+        let mut source = EventSource::for_method(self.plain.method, FIRST, self.options, seed);
         if let Some(id) = &self.id {
             source = source.with_last_event_id(&EventId::new(id.as_str()).expect("checked"));
         }
@@ -201,10 +211,10 @@ impl Setup {
 }
 
 /// The setup, then a letter for each step: `s`tart; `o` a stream, `h` an HTML page, `4` 204, `5` 500, `u` and seconds 503
-/// with Retry-After, `m` and `g` redirects to the same and to another origin, `M` and `G` with 303, `n` one to nowhere,
+/// with Retry-After, `m` and `g` redirects to the same and to another origin, `M` and `G` with 303 and 308, `S` to another scheme on the same port, `n` one to nowhere,
 /// `a` and `A` from where the HTTP client came to by itself, at the same and at another origin;
 /// `d` and a text up to `|` bytes; `e`nd, error `x`; `t` and seconds; `.` to the deadline; `l` network lost, `b` back;
-/// `r`econnect; `c`lose; `z` shrink; all else polls.
+/// `r`econnect; `c`lose; all else polls.
 pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
     let mut input = Input(data);
     let setup = Setup::read(&mut input);
@@ -221,13 +231,13 @@ pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
             b'M' => Step::Answer(Answer::RedirectSame(303)),
             b'g' => Step::Answer(Answer::RedirectOther(301)),
             b'G' => Step::Answer(Answer::RedirectOther(308)),
+            b'S' => Step::Answer(Answer::RedirectScheme(307)),
             b'n' => Step::Answer(Answer::RedirectNowhere),
             b'a' => Step::Answer(Answer::RedirectArrived { same: true }),
             b'A' => Step::Answer(Answer::RedirectArrived { same: false }),
             b'd' => {
                 // A text has no NUL for a person to write: `~` is one.
-                let text = input.text().replace('~', "\0");
-                Step::Bytes(text.into_bytes())
+                Step::Bytes(input.text().replace('~', "\0"))
             }
             b'e' => Step::End,
             b'x' => Step::Error,
@@ -237,7 +247,6 @@ pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
             b'b' => Step::NetworkBack,
             b'r' => Step::Reconnect,
             b'c' => Step::Close,
-            b'z' => Step::Shrink,
             _ => Step::Poll,
         });
     }

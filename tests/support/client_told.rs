@@ -1,19 +1,21 @@
 //! What goes in and out of the model of a client: options, the answers of the fake server, what is told and why, as plain
 //! values.
 
-use sse_proto::client::{ClosedReason, DownReason};
+use sse_proto::client::{Loss, LossReason};
 
 pub const SECOND: u128 = 1_000_000_000;
 
 pub const FIRST: &str = "http://one.example/events";
-/// Where the fake server's redirects lead: the same origin and another one.
-pub const SAME: &str = "http://one.example/moved";
-pub const OTHER: &str = "http://two.example/events";
-pub const OTHER_MOVED: &str = "http://two.example/moved";
+/// Where the fake server's redirects lead, without the scheme: the same host and another one.
+pub const EVENTS: &str = "one.example/events";
+pub const MOVED: &str = "one.example/moved";
+pub const OTHER: &str = "two.example/events";
+pub const OTHER_MOVED: &str = "two.example/moved";
 
 /// The options, as plain numbers; times are nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Plain {
+    pub method: &'static str,
     pub base: u128,
     pub most_backoff: Option<u128>,
     pub shortest: u128,
@@ -40,6 +42,8 @@ pub enum Answer {
     Busy(u8),
     RedirectSame(u16),
     RedirectOther(u16),
+    /// To another scheme on the same host and port.
+    RedirectScheme(u16),
     /// A redirect to `moved` from where the HTTP client came to by itself: the same or another origin.
     RedirectArrived {
         same: bool,
@@ -70,15 +74,15 @@ pub enum Told {
     Opened,
     Abort,
     Request {
-        url: &'static str,
+        url: String,
         id: Option<String>,
         left_out: bool,
         attempt: u32,
         credentials: bool,
-        get: bool,
+        method: &'static str,
     },
     /// The shortest and the longest delay that it may have.
-    Down {
+    Lost {
         why: Why,
         interrupted: bool,
         delay: Option<(u128, u128)>,
@@ -90,27 +94,21 @@ pub enum Told {
     },
 }
 
-pub fn why_down(reason: &DownReason) -> Why {
-    match reason {
-        DownReason::Rejected(_) => Why::Rejected,
-        DownReason::Ended => Why::Ended,
-        DownReason::Interrupted => Why::Interrupted,
-        DownReason::IoError => Why::IoError,
-        DownReason::ConnectTimeout => Why::ConnectTimeout,
-        DownReason::Idle => Why::Idle,
-        DownReason::NetworkLost => Why::NetworkLost,
-        DownReason::Reconnect => Why::Reconnect,
-        other => unreachable!("{other:?}"),
-    }
-}
-
-pub fn why_closed(reason: &ClosedReason) -> Why {
-    match reason {
-        ClosedReason::Here => Why::Here,
-        ClosedReason::Rejected(_) => Why::Rejected,
-        ClosedReason::AttemptsExhausted { .. } => Why::Attempts,
-        ClosedReason::TimeExhausted { .. } => Why::Time,
-        ClosedReason::NotRepeatable(_) => Why::NotRepeatable,
+/// Why a connection is lost or a client closed, in the words of the model.
+pub fn why(loss: &Loss) -> Why {
+    match loss.reason {
+        LossReason::Rejected(_) | LossReason::TooManyRedirects(_) => Why::Rejected,
+        LossReason::EndOfStream if loss.is_interrupted => Why::Interrupted,
+        LossReason::EndOfStream => Why::Ended,
+        LossReason::IoError => Why::IoError,
+        LossReason::ConnectTimeout => Why::ConnectTimeout,
+        LossReason::IdleTimeout => Why::Idle,
+        LossReason::NetworkLost => Why::NetworkLost,
+        LossReason::Reconnect => Why::Reconnect,
+        LossReason::Closed => Why::Here,
+        LossReason::TooManyRetries => Why::Attempts,
+        LossReason::TimeExhausted(_) => Why::Time,
+        LossReason::NotRepeatable => Why::NotRepeatable,
         other => unreachable!("{other:?}"),
     }
 }

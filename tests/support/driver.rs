@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sse_proto::EventSource;
-use sse_proto::client::{Closed, Down, Options, Output, Request, Response};
+use sse_proto::client::{Loss, Options, Output, Request, Response};
 
 use super::laws_decode::say;
 use super::oracle::Said;
@@ -38,26 +38,26 @@ impl Driver {
         }
     }
 
-    pub fn down(&mut self) -> Down {
+    pub fn lost(&mut self) -> Loss {
         match self.source.poll_output() {
-            Some(Output::Down(down)) => down,
-            other => panic!("not down: {other:?}"),
+            Some(Output::Lost(loss)) => loss,
+            other => panic!("not lost: {other:?}"),
         }
     }
 
-    pub fn closed(&mut self) -> Closed {
+    pub fn closed(&mut self) -> Loss {
         match self.source.poll_output() {
-            Some(Output::Closed(closed)) => {
-                assert_eq!(self.source.poll_output(), None, "it is the last");
+            Some(Output::Closed(loss)) => {
+                assert!(self.source.poll_output().is_none(), "it is the last");
                 assert_eq!(self.source.next_deadline(), None);
-                closed
+                loss
             }
             other => panic!("not closed: {other:?}"),
         }
     }
 
     pub fn aborts(&mut self) -> bool {
-        self.source.poll_output() == Some(Output::Abort)
+        matches!(self.source.poll_output(), Some(Output::Abort))
     }
 
     pub fn is_quiet(&mut self) -> bool {
@@ -72,16 +72,16 @@ impl Driver {
     pub fn open(&mut self) -> Request {
         let request = self.request();
         self.respond(stream());
-        assert_eq!(self.source.poll_output(), Some(Output::Opened));
+        assert!(matches!(self.source.poll_output(), Some(Output::Opened)));
         request
     }
 
     /// The items that these bytes complete.
     pub fn feed(&mut self, bytes: impl AsRef<[u8]>) -> Vec<Said> {
-        let mut input = bytes.as_ref();
+        let mut received = self.source.handle_bytes(self.now, bytes.as_ref());
         let mut said = Vec::new();
-        while let Some(item) = self.source.handle_bytes(self.now, &mut input) {
-            said.push(say(&item.expect("within the limits")));
+        while let Some(item) = received.next().expect("within the limits") {
+            said.push(say(&item));
         }
         said
     }
@@ -100,14 +100,14 @@ impl Driver {
     /// The stream breaks, and the client is back.
     pub fn reopen(&mut self) -> Request {
         self.source.handle_error(self.now);
-        self.down();
+        self.lost();
         self.due();
         self.open()
     }
 }
 
 pub fn stream() -> Response {
-    Response::new(200).with_content_type(b"text/event-stream")
+    Response::new(200).with_header("content-type", b"text/event-stream")
 }
 
 /// The data of the events.

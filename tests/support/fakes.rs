@@ -1,5 +1,5 @@
 //! What an adapter depends on, moved by the test: a waker that counts, a clock that stands, a
-//! stream that is fed, a future that resolves on demand. Each of them knows who still holds it.
+//! stream that is fed, a future that resolves on demand. Each of them counts its holders.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -294,6 +294,7 @@ impl Drop for SourceStream {
 pub struct Signal {
     given: Cell<bool>,
     wakers: RefCell<Vec<Waker>>,
+    held: Cell<usize>,
 }
 
 impl Signal {
@@ -302,10 +303,16 @@ impl Signal {
     }
 
     pub fn given(self: &Rc<Self>) -> Given {
+        self.held.set(self.held.get() + 1);
         Given {
             signal: Rc::clone(self),
             resolved: false,
         }
+    }
+
+    /// How many futures there are.
+    pub fn held(&self) -> usize {
+        self.held.get()
     }
 
     pub fn give(&self) {
@@ -334,5 +341,11 @@ impl Future for Given {
         wakers.retain(|waker| !waker.will_wake(cx.waker()));
         wakers.push(cx.waker().clone());
         Poll::Pending
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.signal.held.set(self.signal.held.get() - 1);
     }
 }

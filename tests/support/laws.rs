@@ -126,8 +126,13 @@ pub fn comes_back(event: &Event<'_>, plan: &[usize]) {
     let bytes = event.to_bytes();
     let _law = law("4: what is encoded is decoded", &bytes);
     for way in WAYS {
-        let decoded = run(&bytes, plan, way, &Settings::default(), |_| {});
-        assert_eq!(decoded, normalized(event), "{way:?}, in chunks {plan:?}");
+        let decoded = run(&bytes, plan, way, &Settings::default());
+        let shown = bytes.escape_ascii();
+        assert_eq!(
+            decoded,
+            normalized(event),
+            "comes_back: {way:?}, in chunks {plan:?}, \"{shown}\""
+        );
     }
 }
 

@@ -1,29 +1,34 @@
 //! The laws that the decoder keeps, as functions: property tests, fuzz targets and the replay of the seeds call them.
 
-use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, OwnedItem};
-use sse_proto::{Chunk, Decoder, Item};
+use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, Items, OwnedItem};
+use sse_proto::{Decoder, EventId, Item};
 
 use super::oracle::{self, Said, Settings};
 
 /// What buffers may keep however small the limits are, as the documentation of `DecodeLimits` says.
 const CONSTANT: usize = 128 << 10;
 
-/// How a decoder is fed.
+/// How a caller takes the items of the bytes that it feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    Slice,
-    Chunk,
+    /// All of them, borrowed.
+    Lent,
+    /// All of them, owned.
     Owned,
+    /// One borrowed, one owned, and so on.
+    Mixed,
+    /// One at a time: it feeds again what remains.
+    FedAgain,
 }
 
-pub const WAYS: [Way; 3] = [Way::Slice, Way::Chunk, Way::Owned];
+pub const WAYS: [Way; 4] = [Way::Lent, Way::Owned, Way::Mixed, Way::FedAgain];
 
 fn decoder(settings: &Settings) -> Decoder {
     let limits = match settings.limits {
-        Some((line, event)) => DecodeLimits::default()
-            .with_line(line)
-            .with_id(oracle::id_limit(line))
-            .with_event(event),
+        Some((line, event)) => DecodeLimits::new()
+            .with_max_line_bytes(line)
+            .with_max_id_bytes(oracle::id_limit(line))
+            .with_max_event_bytes(event),
         None => DecodeLimits::unlimited(),
     };
     let after = if settings.end_at_limit {
@@ -31,11 +36,12 @@ fn decoder(settings: &Settings) -> Decoder {
     } else {
         AfterLimit::SkipBlock
     };
+    let last_event_id = EventId::new(&settings.last_event_id).expect("without CR, LF and NUL");
     Decoder::new()
-        .with_limits(limits.with_after(after))
+        .with_limits(limits.with_after_limit(after))
         .with_comments(settings.comments)
         .with_last_event_ids(settings.last_event_ids)
-        .with_last_event_id(&settings.last_event_id)
+        .with_last_event_id(&last_event_id)
 }
 
 /// The pieces of `stream` that `plan` asks for, each at most so long; the last one takes what is left. A plan of none
@@ -79,20 +85,12 @@ pub fn say(item: &Item<'_>) -> Said {
 
 pub fn say_owned(item: OwnedItem) -> Said {
     match item {
-        OwnedItem::Event(event) => {
-            let len = event.data().len() + event.event_type().len() + event.last_event_id().len();
-            assert!(
-                event.capacity() <= 2 * len + 16,
-                "an event of {len} bytes holds {}",
-                event.capacity()
-            );
-            Said::Event {
-                event_type: event.event_type().to_owned(),
-                last_event_id: event.last_event_id().to_owned(),
-                own_id: event.has_own_id(),
-                data: event.into_data(),
-            }
-        }
+        OwnedItem::Event(event) => Said::Event {
+            event_type: event.event_type().to_owned(),
+            last_event_id: event.last_event_id().to_owned(),
+            own_id: event.has_own_id(),
+            data: event.into_data(),
+        },
         OwnedItem::ReconnectionTime(time) => Said::ReconnectionTime(time),
         OwnedItem::Comment(text) => Said::Comment(text),
         OwnedItem::LastEventId(text) => Said::LastEventId(text),
@@ -109,83 +107,73 @@ fn say_error(error: DecodeError) -> Said {
     }
 }
 
-/// All that a decoder makes of a stream in pieces, and the last event ID string it leaves. `look` sees the decoder
-/// after every step.
-pub fn run(
-    stream: &[u8],
-    plan: &[usize],
-    way: Way,
-    settings: &Settings,
-    mut look: impl FnMut(&Decoder),
-) -> (Vec<Said>, String) {
+/// All that a decoder makes of a stream in pieces, and the last event ID string it leaves.
+pub fn run(stream: &[u8], plan: &[usize], way: Way, settings: &Settings) -> (Vec<Said>, String) {
     let mut decoder = decoder(settings);
     let mut said = Vec::new();
     for piece in pieces(stream, plan) {
-        take(&mut decoder, piece, way, &mut said, &mut look);
+        take(&mut decoder, piece, way, &mut said);
     }
     (said, decoder.last_event_id().into_owned())
 }
 
-/// Has a decoder take all of a piece.
-fn take(
-    decoder: &mut Decoder,
-    piece: &[u8],
-    way: Way,
-    said: &mut Vec<Said>,
-    look: &mut impl FnMut(&Decoder),
-) {
-    let mut chunk = Chunk::new(piece);
-    let mut input = piece;
+/// Has a decoder decode all of a piece.
+fn take(decoder: &mut Decoder, piece: &[u8], way: Way, said: &mut Vec<Said>) {
+    let mut rest = piece;
     loop {
-        let before = if way == Way::Chunk {
-            chunk.remaining()
-        } else {
-            input
-        };
-        let step = match way {
-            Way::Slice => decoder
-                .decode(&mut input)
-                .map(|item| item.as_ref().map(say)),
-            Way::Chunk => decoder
-                .decode_chunk(&mut chunk)
-                .map(|item| item.as_ref().map(say)),
-            Way::Owned => decoder
-                .decode_owned(&mut input)
-                .map(|item| item.map(say_owned)),
-        };
-        let after = if way == Way::Chunk {
-            chunk.remaining()
-        } else {
-            input
-        };
-        assert!(before.ends_with(after), "a step takes from the front");
-        match step {
-            Ok(Some(one)) => {
-                assert!(
-                    after.len() < before.len(),
-                    "a step with an item takes bytes"
-                );
-                said.push(one);
-            }
-            Ok(None) => {
-                assert!(after.is_empty(), "`None` means that all is taken");
-                look(decoder);
+        let mut items = decoder.feed(rest);
+        loop {
+            let before = items.remaining();
+            let is_lent = match way {
+                Way::Lent | Way::FedAgain => true,
+                Way::Owned => false,
+                Way::Mixed => said.len() % 2 == 0,
+            };
+            let one = next(&mut items, is_lent);
+            let after = items.remaining();
+            assert!(
+                before.ends_with(after),
+                "an item takes bytes from the front"
+            );
+            let Some(one) = one else {
+                assert!(after.is_empty(), "`None` means that all is decoded");
                 return;
+            };
+            let is_error = matches!(
+                one,
+                Said::LineTooLong | Said::IdTooLong | Said::EventTooLong
+            );
+            assert!(
+                is_error || after.len() < before.len(),
+                "an item takes bytes"
+            );
+            said.push(one);
+            if way == Way::FedAgain {
+                rest = after;
+                break;
             }
-            Err(error) => said.push(say_error(error)),
         }
-        look(decoder);
     }
+}
+
+fn next(items: &mut Items<'_, '_>, is_lent: bool) -> Option<Said> {
+    let one = if is_lent {
+        items.next().map(|item| item.as_ref().map(say))
+    } else {
+        items.next_owned().map(|item| item.map(say_owned))
+    };
+    one.unwrap_or_else(|error| Some(say_error(error)))
 }
 
 /// Law 2: any chunking of a byte stream decodes to what the whole decodes to.
 pub fn any_chunking_is_the_whole(stream: &[u8], plan: &[usize], settings: &Settings) {
-    let whole = run(stream, &[], Way::Slice, settings, |_| {});
+    let whole = run(stream, &[], Way::Lent, settings);
     for way in WAYS {
+        let chunked = run(stream, plan, way, settings);
+        let shown = stream.escape_ascii();
         assert_eq!(
-            run(stream, plan, way, settings, |_| {}),
-            whole,
-            "{way:?}, in chunks {plan:?}"
+            chunked, whole,
+            "any_chunking_is_the_whole: {way:?}, in chunks {plan:?}, \"{shown}\""
         );
     }
 }
@@ -194,15 +182,16 @@ pub fn any_chunking_is_the_whole(stream: &[u8], plan: &[usize], settings: &Setti
 pub fn decoder_is_the_oracle(stream: &[u8], plan: &[usize], settings: &Settings) {
     let expected = oracle::decode(stream, settings);
     for way in WAYS {
+        let decoded = run(stream, plan, way, settings);
+        let shown = stream.escape_ascii();
         assert_eq!(
-            run(stream, plan, way, settings, |_| {}),
-            expected,
-            "{way:?}, in chunks {plan:?}"
+            decoded, expected,
+            "decoder_is_the_oracle: {way:?}, in chunks {plan:?}, \"{shown}\""
         );
     }
 }
 
-/// Laws 2 and 3 as time goes: whichever way takes each piece, behind it all is told that the oracle makes of what has come
+/// Laws 2 and 3 as time goes: whichever way takes each piece, after it all is told that the oracle makes of what has come
 /// so far, and the last event ID is the one there.
 pub fn each_piece_tells_what_it_completes(
     stream: &[u8],
@@ -212,55 +201,149 @@ pub fn each_piece_tells_what_it_completes(
     let mut decoder = decoder(settings);
     let (mut said, mut came) = (Vec::new(), 0);
     let lens: Vec<usize> = plan.iter().map(|&(len, _)| len).collect();
-    let ways = plan.iter().map(|&(_, way)| way).chain([Way::Slice]);
+    let ways = plan.iter().map(|&(_, way)| way).chain([Way::Lent]);
     for (piece, way) in pieces(stream, &lens).into_iter().zip(ways) {
-        take(&mut decoder, piece, way, &mut said, &mut |_| {});
+        take(&mut decoder, piece, way, &mut said);
         came += piece.len();
-        let (expected, last_event_id) = oracle::decode(&stream[..came], settings);
-        assert_eq!(said, expected, "behind {came} bytes, {plan:?}");
+        let expected = oracle::decode(&stream[..came], settings);
+        let shown = stream.escape_ascii();
         assert_eq!(
-            decoder.last_event_id(),
-            last_event_id,
-            "behind {came} bytes, {plan:?}"
+            (&said, &*decoder.last_event_id()),
+            (&expected.0, &*expected.1),
+            "each_piece_tells_what_it_completes: after {came} bytes, {plan:?}, \"{shown}\""
         );
     }
 }
 
+/// The decoder's reader of lines splits a text where the naive splitter does, in one piece and in two.
+pub fn reads_the_same_lines(text: &str, cut: usize) {
+    let lines = oracle::lines(text);
+    let (mut comments, mut data, mut rest) = (Vec::new(), Vec::new(), text);
+    for (number, line) in lines.iter().enumerate() {
+        let after = &rest[line.len()..];
+        let end = if after.starts_with("\r\n") { 2 } else { 1 };
+        // What follows the last end-of-line is a line of the text, and not yet one of the stream.
+        let end = if number + 1 == lines.len() {
+            "\n"
+        } else {
+            &after[..end]
+        };
+        comments.extend_from_slice(format!(": {line}{end}").as_bytes());
+        data.extend_from_slice(format!("data: {line}{end}").as_bytes());
+        rest = after.strip_prefix(end).unwrap_or_default();
+    }
+    data.push(b'\n');
+    let said: Vec<Said> = lines.iter().cloned().map(Said::Comment).collect();
+    let event = Said::Event {
+        event_type: "message".to_owned(),
+        data: lines.join("\n"),
+        last_event_id: String::new(),
+        own_id: false,
+    };
+    for (stream, said) in [(comments, said), (data, vec![event])] {
+        for plan in [
+            vec![],
+            vec![cut],
+            vec![cut.max(1); stream.len() / cut.max(1)],
+        ] {
+            let read = run(&stream, &plan, Way::Lent, &Settings::default()).0;
+            let shown = stream.escape_ascii();
+            assert_eq!(
+                read, said,
+                "reads_the_same_lines: in chunks {plan:?}, \"{shown}\""
+            );
+        }
+    }
+}
+
 /// Law 7, the receiving side: memory held never passes the event limit, the last event ID, the line limit where comments
-/// are handed out, and a constant; small events later it is the last event ID and the constant.
-pub fn memory_stays_within_the_limits(stream: &[u8], plan: &[usize], line: usize, event: usize) {
+/// are returned, and a constant; small events later it is the last event ID and the constant. An owned event holds no
+/// more than about its length.
+///
+/// `measure` returns how many bytes more are allocated after the function than before.
+pub fn memory_stays_within_the_limits(
+    stream: &[u8],
+    plan: &[usize],
+    line: usize,
+    event: usize,
+    measure: &dyn Fn(&mut dyn FnMut()) -> i64,
+) {
+    let len = |len: usize| i64::try_from(len).expect("no test is that large");
     for (way, comments) in WAYS.into_iter().flat_map(|way| [(way, false), (way, true)]) {
         let settings = Settings {
             limits: Some((line, event)),
             comments,
             ..Settings::default()
         };
-        run(stream, plan, way, &settings, |decoder| {
-            let most = event
-                + if comments { line } else { 0 }
-                + decoder.last_event_id_bytes().len()
-                + CONSTANT;
-            let held = decoder.memory_held();
-            assert!(held <= most, "{held} bytes held, {most} allowed");
-        });
-        let mut decoder = decoder(&settings);
-        for piece in pieces(stream, plan)
-            .into_iter()
-            .chain([&b"\n\n\ndata\n\n:\n\n"[..]])
-        {
-            let mut input = piece;
-            while !matches!(decoder.decode(&mut input), Ok(None)) {}
+        let context = || {
+            let shown = stream[..stream.len().min(200)].escape_ascii();
+            format!("{way:?}, comments: {comments}, in chunks {plan:?}, \"{shown}\"")
+        };
+        let mut decoder = None;
+        let mut held = measure(&mut || decoder = Some(self::decoder(&settings)));
+        let decoder = decoder.as_mut().expect("just made");
+        for piece in pieces(stream, plan) {
+            let mut rest = piece;
+            loop {
+                let (mut item, mut is_all) = (None, false);
+                held += measure(&mut || {
+                    let mut items = decoder.feed(rest);
+                    if way == Way::Owned {
+                        let next = items.next_owned();
+                        is_all = matches!(next, Ok(None));
+                        item = next.ok().flatten();
+                    } else {
+                        is_all = matches!(items.next(), Ok(None));
+                    }
+                    rest = items.remaining();
+                });
+                let text = item.as_ref().map_or(0, owned_len);
+                let owned = -measure(&mut || drop(item.take()));
+                held -= owned;
+                assert!(
+                    owned <= len(2 * text + 16),
+                    "memory_stays_within_the_limits: an item of {text} bytes holds {owned}, {}",
+                    context()
+                );
+                let id = decoder.last_event_id().len();
+                let most = len(event + if comments { line } else { 0 } + id + CONSTANT);
+                assert!(
+                    held <= most,
+                    "memory_stays_within_the_limits: {held} bytes held, {most} allowed, {}",
+                    context()
+                );
+                if is_all {
+                    break;
+                }
+            }
         }
-        let held = decoder.memory_held();
-        let most = decoder.last_event_id_bytes().len() + CONSTANT;
-        assert!(held <= most, "{held} bytes held after small events");
+        held += measure(&mut || {
+            let mut items = decoder.feed(b"\n\n\ndata\n\n:\n\n");
+            while !matches!(items.next(), Ok(None)) {}
+        });
+        let most = len(decoder.last_event_id().len() + CONSTANT);
+        assert!(
+            held <= most,
+            "memory_stays_within_the_limits: {held} bytes held after small events, {}",
+            context()
+        );
     }
 }
 
-/// The longest stream that is looked at behind each piece.
+fn owned_len(item: &OwnedItem) -> usize {
+    match item {
+        OwnedItem::Event(event) => {
+            event.data().len() + event.event_type().len() + event.last_event_id().len()
+        }
+        OwnedItem::Comment(text) | OwnedItem::LastEventId(text) => text.len(),
+        _ => 0,
+    }
+}
+
+/// The longest stream that is looked at after each piece.
 const SHORT: usize = 128;
 
-/// All laws on one stream, as fuzz targets and seeds ask for it.
+/// Laws 2 and 3 on one stream, as fuzz targets and seeds ask for them.
 pub fn all(stream: &[u8], plan: &[usize], line: usize, event: usize) {
     for settings in [
         Settings::default(),
@@ -289,7 +372,6 @@ pub fn all(stream: &[u8], plan: &[usize], line: usize, event: usize) {
             each_piece_tells_what_it_completes(stream, &plan, &settings);
         }
     }
-    memory_stays_within_the_limits(stream, plan, line, event);
 }
 
 /// Takes the input of the fuzz target apart: plan, line limit, event limit, stream.

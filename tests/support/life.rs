@@ -1,6 +1,7 @@
 //! The life of a stream in a stack of adapters, poll by poll, held against its model and against
-//! what holds without one. The stream is one that the test feeds, or that of a target.
+//! laws that need no model. The stream is one that the test feeds, or that of a target.
 
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,14 +9,14 @@ use std::task::{Context, Poll};
 use sse_proto::target::{CloseReason, Dispatched};
 
 use super::fakes::{Clock, Signal, Source, Wakes};
+use super::law;
 use super::life_model::{BYE, COMMENT, HELLO, Model, Polled, Within, ends_a_block};
 use super::life_stack::{self, Stack};
 use super::life_target::{self as target, Command, Outcome};
-use super::model::Model as TargetModel;
 use super::play::{Message, Rules, comment};
 
-/// An adapter of the stack; times are seconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// An adapter of the stack; times are in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adapter {
     KeepAlive { interval: u8 },
     Preamble,
@@ -27,7 +28,7 @@ pub enum Adapter {
 /// Where the stream in the stack comes from.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin {
-    /// From the test, chunk by chunk, of whatever bytes.
+    /// From the test, chunk by chunk, with any bytes.
     Fed,
     Shared(Rules),
     Local(Rules),
@@ -36,40 +37,72 @@ pub enum Origin {
 /// What happens next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// A chunk; to a target, a message of as many bytes.
-    Feed(Vec<u8>),
+    /// A chunk; for a target, a message of as many bytes.
+    Feed(Chunk),
     End,
     Advance(u8),
-    /// What `until` waits for.
+    /// What each `until` waits for.
     Signal,
     Poll,
     /// From the next poll on, another task polls.
     Move,
     /// The client goes away.
     Drop,
-    /// To a target.
+    /// For a target.
     Ask(Command),
 }
 
-/// What is polled gives at each poll what its model gives; whoever polled is woken when there is
-/// something for it, and never by a poll; all that a target tells is what its model tells; and in the
-/// end the laws hold that need no model.
-pub fn lives_like_its_model(origin: Origin, adapters: &[Adapter], steps: &[Step]) {
-    if adapters.is_empty() && matches!(origin, Origin::Fed) {
-        return;
+/// Bytes that are shown as text.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Chunk(pub Vec<u8>);
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", law::text(&self.0))
     }
+}
+
+/// Law: each poll of a stack gives what its model gives; a task is woken when there is something
+/// for it, and never by its own poll; a target tells what its model tells. At the end, the bytes
+/// that came out are those that went in, with whole blocks of the adapters between blocks.
+pub fn lives_like_its_model(origin: Origin, adapters: &[Adapter], steps: &[Step]) {
     let mut life = Life::new(origin, adapters);
     for step in steps {
         life.step(step);
     }
-    // To the end, so that what is held comes out.
     life.step(&Step::End);
-    for _ in 0..8 {
-        while !matches!(life.poll(), Polled::Pending | Polled::End) {}
-        life.step(&Step::Advance(16));
-    }
-    assert_eq!(life.poll(), Polled::End);
+    life.finish();
     life.check_the_end();
+}
+
+/// Law: wherever `until` stands in a stack, the same bytes come out and the target records the same
+/// reason.
+pub fn until_means_the_same_anywhere(origin: Origin, adapters: &[Adapter], steps: &[Step]) {
+    let others: Vec<Adapter> = adapters.iter().copied().filter(|a| !is_until(*a)).collect();
+    let mut first = None;
+    for place in 0..=others.len() {
+        let mut adapters = others.clone();
+        adapters.insert(place, Adapter::Until { farewell: true });
+        let mut life = Life::new(origin, &adapters);
+        for step in steps.iter().filter(|step| **step != Step::Signal) {
+            life.step(step);
+        }
+        life.step(&Step::Signal);
+        life.finish();
+        let seen = (Chunk(life.out.clone()), life.model.world.within.reason());
+        let first = first.get_or_insert_with(|| seen.clone());
+        assert_eq!(
+            seen,
+            *first,
+            "{}",
+            life.case("`until` means the same anywhere")
+        );
+    }
+}
+
+/// Of several `until` that wait for the same, the outer one sends its farewell.
+fn is_until(adapter: Adapter) -> bool {
+    matches!(adapter, Adapter::Until { .. })
 }
 
 struct Life {
@@ -80,21 +113,22 @@ struct Life {
     clock: Rc<Clock>,
     signal: Rc<Signal>,
     wakes: Arc<Wakes>,
-    /// Some adapter drops what is within it at the signal, and with it what others hold.
-    cuts: bool,
     /// Another task is to poll.
     moved: bool,
     last: Option<Polled>,
     woken: bool,
-    /// How often the target woke who polls since the last poll.
-    told: usize,
+    /// How often the target woke the task since the last poll.
+    target_wakes: usize,
     fed: Vec<u8>,
-    /// What each who waits is to send.
+    /// What the task in each slot is to send.
     sends: [Option<Message>; target::SLOTS],
     out: Vec<u8>,
     chunks: usize,
     /// After so many chunks, at least and at most so many more were promised.
     hints: Vec<(usize, usize, Option<usize>)>,
+    /// What a failure shows.
+    opened: (Origin, Vec<Adapter>),
+    played: Vec<Step>,
 }
 
 enum Inner {
@@ -105,27 +139,24 @@ enum Inner {
 impl Life {
     fn new(origin: Origin, adapters: &[Adapter]) -> Self {
         let (clock, signal) = (Clock::new(), Signal::new());
-        let mut left = adapters;
         let (inner, mut stack, within): (Inner, Stack, Within) = match origin {
             Origin::Fed => {
                 let source = Source::new();
-                let stream = source.stream();
-                (Inner::Source(source), Box::pin(stream), Within::fed())
+                let stack = life_stack::fed(source.stream());
+                (Inner::Source(source), stack, Within::fed())
             }
             Origin::Shared(rules) => {
                 let (target, stream) = target::shared(rules);
-                let stack = life_stack::begin(stream, &mut left, &signal);
-                let within = Within::Target(TargetModel::new(rules));
-                (Inner::Target(Box::new(target)), stack, within)
+                let inner = Inner::Target(Box::new(target));
+                (inner, Box::pin(stream), Within::target(rules))
             }
             Origin::Local(rules) => {
                 let (target, stream) = target::local(rules);
-                let stack = life_stack::begin(stream, &mut left, &signal);
-                let within = Within::Target(TargetModel::new(rules));
-                (Inner::Target(Box::new(target)), stack, within)
+                let inner = Inner::Target(Box::new(target));
+                (inner, Box::pin(stream), Within::target(rules))
             }
         };
-        for adapter in left {
+        for adapter in adapters {
             stack = life_stack::put_around(stack, *adapter, &clock, &signal);
         }
         Self {
@@ -135,22 +166,34 @@ impl Life {
             clock,
             signal,
             wakes: Wakes::new(),
-            cuts: left.iter().any(|a| matches!(a, Adapter::Until { .. })),
             moved: false,
             last: None,
             woken: false,
-            told: 0,
+            target_wakes: 0,
             fed: Vec::new(),
             sends: [None; target::SLOTS],
             out: Vec::new(),
             chunks: 0,
             hints: Vec::new(),
+            opened: (origin, adapters.to_vec()),
+            played: Vec::new(),
         }
     }
 
+    /// What a failure shows: the law, and the life so far.
+    fn case(&self, law: &str) -> String {
+        let (origin, adapters) = &self.opened;
+        format!(
+            "law: {law}\nstream: {origin:?}\nadapters: {adapters:?}\nsteps: {:?}\nout: {:?}",
+            self.played,
+            Chunk(self.out.clone())
+        )
+    }
+
     fn step(&mut self, step: &Step) {
+        self.played.push(step.clone());
         match step {
-            Step::Feed(chunk) => self.feed(chunk),
+            Step::Feed(chunk) => self.feed(&chunk.0),
             Step::End => self.end(),
             Step::Advance(seconds) => {
                 self.clock.advance(u64::from(*seconds));
@@ -166,22 +209,32 @@ impl Life {
             Step::Ask(command) => {
                 self.ask(command);
                 let wakes = self.wakes.take();
-                self.told += wakes;
-                assert!(self.told <= 1, "woken again without a poll");
+                self.target_wakes += wakes;
+                let once = self.target_wakes <= 1;
+                assert!(once, "{}", self.case("a task is woken once between polls"));
                 self.woken |= wakes > 0;
             }
         }
         self.woken |= self.wakes.take() > 0;
         if self.last == Some(Polled::Pending) && !self.woken && self.stack.is_some() {
             let now = self.model.clone().poll();
-            assert_eq!(now, Polled::Pending, "nobody was woken for it");
+            assert_eq!(now, Polled::Pending, "{}", self.case("no wake is lost"));
         }
         self.see();
     }
 
+    /// Polls until the stream has ended, so that what is held comes out.
+    fn finish(&mut self) {
+        for _ in 0..8 {
+            while !matches!(self.poll(), Polled::Pending | Polled::End) {}
+            self.step(&Step::Advance(16));
+        }
+        assert_eq!(self.poll(), Polled::End, "{}", self.case("a stream ends"));
+    }
+
     fn feed(&mut self, chunk: &[u8]) {
         match (&self.inner, &mut self.model.world.within) {
-            (Inner::Source(source), Within::Fed { chunks, ended }) => {
+            (Inner::Source(source), Within::Fed { chunks, ended, .. }) => {
                 if !*ended {
                     self.fed.extend_from_slice(chunk);
                     source.feed(chunk.to_vec());
@@ -205,22 +258,19 @@ impl Life {
             *ended = true;
             return;
         }
-        // Where no handle is left, somebody holds a permit.
+        // Without a handle, a permit may keep the target open.
         self.ask(&Command::End(CloseReason::Closed));
-        (0..target::SLOTS).for_each(|who| self.ask(&Command::GiveUp(who)));
+        (0..target::SLOTS).for_each(|slot| self.ask(&Command::GiveUp(slot)));
     }
 
     fn ask(&mut self, command: &Command) {
-        let (Inner::Target(target), Within::Target(model)) =
-            (&mut self.inner, &mut self.model.world.within)
-        else {
+        let Inner::Target(target) = &mut self.inner else {
             return;
         };
         let outcome = target.obey(command);
-        assert_eq!(outcome, model.obey(command), "{command:?}");
-        model.log.clear();
-        if let Command::Send(who, message) = command {
-            self.sends[*who] = Some(*message);
+        let expected = self.model.world.within.obey(command);
+        if let Command::Send(slot, message) = command {
+            self.sends[*slot] = Some(*message);
         }
         let sent = Ok(Dispatched::Sent);
         if outcome == Outcome::Sent(sent) || outcome == Outcome::Sends(Poll::Ready(sent)) {
@@ -231,17 +281,19 @@ impl Life {
                 | Command::Use(_, message)
                 | Command::UseForFrame(_, message) => message.wire(),
                 Command::Comment(len) => comment(*len),
-                Command::Again(who) => self.sends[*who].expect("it is sent").wire(),
-                _ => unreachable!("sends nothing"),
+                Command::Again(slot) => self.sends[*slot].expect("it is sent").wire(),
+                _ => unreachable!("it sends nothing"),
             });
         }
+        let law = "a target does what its model does";
+        assert_eq!(outcome, expected, "{}\n{command:?}", self.case(law));
     }
 
     fn see(&mut self) {
-        if let (Inner::Target(target), Within::Target(model)) =
-            (&mut self.inner, &self.model.world.within)
-        {
-            assert_eq!(target.see(), model.see());
+        if let Inner::Target(target) = &mut self.inner {
+            let (seen, expected) = (target.see(), self.model.world.within.see());
+            let law = "a target tells what its model tells";
+            assert_eq!(Some(seen), expected, "{}", self.case(law));
         }
     }
 
@@ -249,7 +301,7 @@ impl Life {
         let Some(stack) = &mut self.stack else {
             return Polled::End;
         };
-        (self.woken, self.told) = (false, 0);
+        (self.woken, self.target_wakes) = (false, 0);
         if std::mem::take(&mut self.moved) {
             self.wakes = Wakes::new();
         }
@@ -257,28 +309,32 @@ impl Life {
         let (least, most) = stack.size_hint();
         self.hints.push((self.chunks, least, most));
 
-        let was_closed = self.model.world.within.is_closed();
+        let was_closed = self.model.world.within.reason().is_some();
         let task = self.wakes.waker();
         let polled = match stack.as_mut().poll_next(&mut Context::from_waker(&task)) {
-            Poll::Ready(Some(chunk)) => Polled::Chunk(chunk.to_vec()),
+            Poll::Ready(Some(chunk)) => Polled::Chunk(Chunk(chunk.to_vec())),
             Poll::Ready(None) => Polled::End,
             Poll::Pending => Polled::Pending,
         };
-        assert_eq!(polled, self.model.poll());
-        // A poll in which `until` ends the target wakes whoever waited for it, also itself.
-        let ended_it = self.model.world.within.is_closed() && !was_closed;
+        let expected = self.model.poll();
+        let law = "a poll gives what the model gives";
+        assert_eq!(polled, expected, "{}", self.case(law));
+        // A poll in which `until` closes the target wakes all who wait for that, also itself.
+        let closed_it = self.model.world.within.reason().is_some() && !was_closed;
         let wakes = self.wakes.take();
-        assert!(wakes <= usize::from(ended_it), "a poll wakes nobody");
+        let law = "a poll does not wake its own task";
+        assert!(wakes <= usize::from(closed_it), "{}", self.case(law));
         match &polled {
             Polled::Chunk(chunk) => {
                 self.chunks += 1;
-                self.out.extend_from_slice(chunk);
+                self.out.extend_from_slice(&chunk.0);
             }
             Polled::End => self.check_that_all_is_dropped(),
             Polled::Pending => {}
         }
         if terminated || self.last == Some(Polled::End) {
-            assert_eq!(polled, Polled::End, "an ended stream stays ended");
+            let law = "an ended stream stays ended";
+            assert_eq!(polled, Polled::End, "{}", self.case(law));
         }
         self.last = Some(polled.clone());
         self.see();
@@ -289,49 +345,56 @@ impl Life {
         if self.stack.take().is_some() {
             self.model.world.within.end(CloseReason::ClientGone);
         }
-        assert_eq!((self.clock.timers(), self.clock.sleeps()), (0, 0));
+        let held = (self.clock.timers(), self.clock.sleeps(), self.signal.held());
+        let law = "a stack that is dropped drops all that it holds";
+        assert_eq!(held, (0, 0, 0), "{}", self.case(law));
     }
 
     fn check_that_all_is_dropped(&self) {
         let stack = self.stack.as_ref().expect("it was polled");
-        assert!(stack.is_terminated());
+        let law = "an ended stack drops timers, futures and the stream of the test";
+        assert!(stack.is_terminated(), "{}", self.case(law));
         if let Inner::Source(source) = &self.inner {
-            assert!(source.is_dropped());
-            assert_eq!(stack.size_hint(), (0, Some(0)));
+            assert!(source.is_dropped(), "{}", self.case(law));
         }
-        assert_eq!((self.clock.timers(), self.clock.sleeps()), (0, 0));
+        assert_eq!(stack.size_hint(), (0, Some(0)), "{}", self.case(law));
+        let held = (self.clock.timers(), self.clock.sleeps(), self.signal.held());
+        assert_eq!(held, (0, 0, 0), "{}", self.case(law));
     }
 
-    /// What holds of any stack, whatever its model says.
+    /// What holds for any stack, whatever its model says.
     fn check_the_end(&self) {
-        let mut all = !(self.cuts && self.model.world.signal);
-        if let Within::Target(model) = &self.model.world.within {
-            if model.counts().2 > 0 {
-                // What is missing only the model knows.
-                return;
+        // A stack that was dropped had what it held dropped.
+        let mut all = self.stack.is_some();
+        match &self.model.world.within {
+            // It is dropped at the signal, with the chunks that come later.
+            Within::Fed { shut_down, .. } => all &= !shut_down,
+            Within::Target(target) => {
+                if target.counts().2 > 0 {
+                    // Only the model knows what is missing.
+                    return;
+                }
+                all &= target.is_drained();
             }
-            all &= model.is_drained();
         }
-        if self.stack.is_none() {
-            // What is held in the stack went with it.
-            all = false;
-        } else {
+        if self.stack.is_some() {
             for &(chunks, least, most) in &self.hints {
                 let came = self.chunks - chunks;
-                assert!(least <= came && most.is_none_or(|most| came <= most));
+                let holds = least <= came && most.is_none_or(|most| came <= most);
+                assert!(holds, "{}", self.case("a size hint holds"));
             }
         }
         assert!(
             is_fed_with_blocks_between(&self.out, &self.fed, all),
-            "{:?} is no {:?} with blocks in between",
-            String::from_utf8_lossy(&self.out),
-            String::from_utf8_lossy(&self.fed)
+            "{}\nfed: {:?}",
+            self.case("bytes pass in order, and whole blocks come between blocks"),
+            Chunk(self.fed.clone())
         );
     }
 }
 
-/// Whether `out` is `fed` (all of it, or its beginning), and in between, only where a block ends,
-/// whole blocks of the adapters.
+/// Whether `out` is `fed` (all of it, or its beginning) and whole blocks of the adapters, which
+/// stand only where a block of `fed` has ended.
 fn is_fed_with_blocks_between(out: &[u8], fed: &[u8], all: bool) -> bool {
     // How much of `fed` may have come after so many bytes out: what is fed may look like a block.
     let mut came: Vec<Vec<usize>> = vec![Vec::new(); out.len() + 1];

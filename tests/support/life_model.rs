@@ -1,13 +1,16 @@
 //! What adapters do, without pins, wakers and cleverness: each keeps all that it was given, and asks
-//! the one within.
+//! the one within. A target in the stack is the plain [model of a target](super::model), and the
+//! number of its handles.
 
 use std::collections::VecDeque;
 
 use sse_proto::target::CloseReason;
 
-use super::life::Adapter;
-use super::model::Model as TargetModel;
+use super::life::{Adapter, Chunk};
+use super::life_target::{Command, Outcome, Seen};
+use super::model;
 use super::oracle;
+use super::play::Rules;
 
 pub const COMMENT: &str = ": keep-alive comment\n\n";
 pub const HELLO: &str = ": hello\nretry: 1000\n\n";
@@ -16,7 +19,7 @@ pub const BYE: &str = "data: bye\n\n";
 /// What a poll gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Polled {
-    Chunk(Vec<u8>),
+    Chunk(Chunk),
     End,
     Pending,
 }
@@ -41,9 +44,13 @@ pub struct World {
 pub enum Within {
     Fed {
         chunks: VecDeque<Vec<u8>>,
+        /// The test ended it.
         ended: bool,
+        /// An `until` ends it at the first poll that finds nothing.
+        shut_down: bool,
+        over: bool,
     },
-    Target(TargetModel),
+    Target(model::Model),
 }
 
 impl Within {
@@ -51,36 +58,88 @@ impl Within {
         Self::Fed {
             chunks: VecDeque::new(),
             ended: false,
+            shut_down: false,
+            over: false,
         }
     }
 
-    /// Whether it is the stream of a target that is closed.
-    pub fn is_closed(&self) -> bool {
+    pub fn target(rules: Rules) -> Self {
+        Self::Target(model::Model::new(rules))
+    }
+
+    /// Why the target was closed.
+    pub fn reason(&self) -> Option<CloseReason> {
         match self {
-            Self::Fed { .. } => false,
-            Self::Target(target) => target.reason().is_some(),
+            Self::Fed { .. } => None,
+            Self::Target(target) => target.reason(),
+        }
+    }
+
+    /// What ends the target.
+    pub fn end(&mut self, reason: CloseReason) {
+        if let Self::Target(target) = self {
+            target.end_quietly(reason);
+        }
+    }
+
+    /// What `until` does to the stream; returns whether that ends it.
+    fn shut_down(&mut self) -> bool {
+        match self {
+            Self::Fed {
+                shut_down, over, ..
+            } => {
+                let runs = !*over && !*shut_down;
+                *shut_down = true;
+                runs
+            }
+            Self::Target(target) => {
+                let runs = target.reason().is_none();
+                self.end(CloseReason::Shutdown);
+                runs
+            }
         }
     }
 
     fn poll(&mut self) -> Polled {
-        let (chunk, ended) = match self {
-            Self::Fed { chunks, ended } => (chunks.pop_front(), *ended),
+        let (chunk, has_ended) = match self {
+            Self::Fed {
+                chunks,
+                ended,
+                shut_down,
+                over,
+            } => {
+                let chunk = chunks.pop_front().filter(|_| !*over);
+                *over |= chunk.is_none() && (*ended || *shut_down);
+                (chunk, *over)
+            }
             Self::Target(target) => {
                 let chunk = target.poll_chunk();
                 (chunk, target.is_ended())
             }
         };
         match chunk {
-            Some(chunk) => Polled::Chunk(chunk),
-            None if ended => Polled::End,
+            Some(chunk) => Polled::Chunk(Chunk(chunk)),
+            None if has_ended => Polled::End,
             None => Polled::Pending,
         }
     }
 
-    /// What ends with the stream.
-    pub fn end(&mut self, reason: CloseReason) {
-        if let Self::Target(target) = self {
-            target.end_quietly(reason);
+    /// Asks the target.
+    pub fn obey(&mut self, command: &Command) -> Outcome {
+        let Self::Target(target) = self else {
+            return Outcome::Nothing;
+        };
+        let outcome = target.obey(command);
+        // No listener of a life is heard.
+        target.log.clear();
+        outcome
+    }
+
+    /// All that can be seen of the target but its bytes.
+    pub fn see(&self) -> Option<Seen> {
+        match self {
+            Self::Fed { .. } => None,
+            Self::Target(target) => Some(target.see()),
         }
     }
 }
@@ -137,7 +196,7 @@ fn poll(stack: &mut [Layer], world: &mut World) -> Polled {
         Adapter::KeepAlive { interval } => outer.keep_alive(u64::from(interval), within, world),
         Adapter::Preamble if !outer.said_hello => {
             outer.said_hello = true;
-            Polled::Chunk(HELLO.into())
+            Polled::Chunk(Chunk(HELLO.into()))
         }
         Adapter::Preamble => poll(within, world),
         Adapter::Until { farewell } => outer.until(farewell, within, world),
@@ -154,12 +213,12 @@ impl Layer {
     fn keep_alive(&mut self, interval: u64, within: &mut [Layer], world: &mut World) -> Polled {
         let polled = self.pass(within, world);
         match &polled {
-            Polled::Chunk(chunk) if !chunk.is_empty() => self.due = None,
+            Polled::Chunk(chunk) if !chunk.0.is_empty() => self.due = None,
             Polled::Pending if interval > 0 && ends_a_block(&self.passed) => {
                 let due = *self.due.get_or_insert(world.now + interval);
                 if world.now >= due {
                     self.due = None;
-                    return Polled::Chunk(COMMENT.into());
+                    return Polled::Chunk(Chunk(COMMENT.into()));
                 }
             }
             _ => {}
@@ -169,23 +228,15 @@ impl Layer {
 
     fn until(&mut self, farewell: bool, within: &mut [Layer], world: &mut World) -> Polled {
         if world.signal && self.signaled.is_none() {
-            // Around the stream of a target, this ends the target; behind another end there is no
-            // farewell.
-            let innermost = within.is_empty();
-            self.signaled = Some(!(innermost && world.within.is_closed()));
-            if innermost {
-                world.within.end(CloseReason::Shutdown);
-            }
+            self.signaled = Some(world.within.shut_down());
         }
         let polled = self.pass(within, world);
-        if self.signaled.is_none() || matches!(polled, Polled::Chunk(_)) {
+        if polled != Polled::End {
             return polled;
         }
         self.over = true;
-        // With all that is within, the stream goes.
-        world.within.end(CloseReason::ClientGone);
         if farewell && self.signaled == Some(true) && ends_a_block(&self.passed) {
-            Polled::Chunk(BYE.into())
+            Polled::Chunk(Chunk(BYE.into()))
         } else {
             Polled::End
         }
@@ -204,11 +255,11 @@ impl Layer {
                 break;
             }
             match poll(within, world) {
-                Polled::Chunk(chunk) if chunk.is_empty() => {}
-                Polled::Chunk(chunk) if held > 0 && held + chunk.len() > max => {
+                Polled::Chunk(Chunk(chunk)) if chunk.is_empty() => {}
+                Polled::Chunk(Chunk(chunk)) if held > 0 && held + chunk.len() > max => {
                     self.next = Some(chunk);
                 }
-                Polled::Chunk(chunk) => self.held.push(chunk),
+                Polled::Chunk(Chunk(chunk)) => self.held.push(chunk),
                 Polled::End => break,
                 Polled::Pending if held == 0 => return Polled::Pending,
                 Polled::Pending => {
@@ -226,20 +277,20 @@ impl Layer {
         if chunk.is_empty() {
             Polled::End
         } else {
-            Polled::Chunk(chunk)
+            Polled::Chunk(Chunk(chunk))
         }
     }
 
     fn pass(&mut self, within: &mut [Layer], world: &mut World) -> Polled {
         let polled = poll(within, world);
         if let Polled::Chunk(chunk) = &polled {
-            self.passed.extend_from_slice(chunk);
+            self.passed.extend_from_slice(&chunk.0);
         }
         polled
     }
 }
 
-/// Whether the last line of what was sent is blank, and nothing stands behind it.
+/// Whether the last line of what was sent is blank, and nothing comes after it.
 pub fn ends_a_block(sent: &[u8]) -> bool {
     // Two blank lines are in the last few bytes.
     let last = &sent[sent.len().saturating_sub(16)..];

@@ -3,7 +3,7 @@
 use sse_proto::target::{CloseReason, Overflow};
 
 use super::input::Input;
-use super::life::{Adapter, Origin, Step};
+use super::life::{Adapter, Chunk, Origin, Step};
 use super::life_target::{Command, NEVER, SLOTS};
 use super::play::{Message, Rules};
 
@@ -85,7 +85,7 @@ fn origin(input: &mut Input<'_>) -> Origin {
 fn step(input: &mut Input<'_>, letter: u8) -> Step {
     let ask = |command| Step::Ask(command);
     match input.byte() {
-        b'd' => Step::Feed(input.text().into_bytes()),
+        b'd' => Step::Feed(Chunk(input.text().into_bytes())),
         b'e' => Step::End,
         b't' => Step::Advance(number(input)),
         b'!' => Step::Signal,

@@ -4,33 +4,18 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sse_proto::adapt::Preamble;
+use sse_proto::adapt::{Preamble, ShutDown, from_stream};
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::deps::futures_core::stream::FusedStream;
-use sse_proto::target::Sharing;
-use sse_proto::{Event, EventStream, EventStreamExt, Frame};
+use sse_proto::{Event, EventStreamExt, Frame};
 
-use super::fakes::{Clock, Signal};
+use super::fakes::{Clock, Signal, SourceStream};
 use super::life::Adapter;
 
-pub type Stack = Pin<Box<dyn FusedStream<Item = Bytes>>>;
+pub type Stack = Pin<Box<dyn ShutDown<Item = Bytes>>>;
 
-/// The stream of a target and what stands right around it: its own `until` is a method of its own.
-pub fn begin<S: Sharing>(
-    stream: EventStream<S>,
-    adapters: &mut &[Adapter],
-    signal: &Rc<Signal>,
-) -> Stack {
-    let Some((&Adapter::Until { farewell }, others)) = adapters.split_first() else {
-        return Box::pin(stream);
-    };
-    *adapters = others;
-    let stream = stream.until(signal.given());
-    if farewell {
-        Box::pin(stream.with_farewell(bye()))
-    } else {
-        Box::pin(stream)
-    }
+/// A stream that the test feeds.
+pub fn fed(stream: SourceStream) -> Stack {
+    Box::pin(from_stream(stream))
 }
 
 pub fn put_around(stack: Stack, adapter: Adapter, clock: &Rc<Clock>, signal: &Rc<Signal>) -> Stack {
@@ -48,7 +33,8 @@ pub fn put_around(stack: Stack, adapter: Adapter, clock: &Rc<Clock>, signal: &Rc
         ),
         Adapter::Until { farewell: false } => Box::pin(stack.until(signal.given())),
         Adapter::Until { farewell: true } => {
-            Box::pin(stack.until(signal.given()).with_farewell(bye()))
+            let bye = Frame::new(&Event::message("bye"));
+            Box::pin(stack.until(signal.given()).with_farewell(bye))
         }
         Adapter::Coalesce { max } => Box::pin(stack.coalesce(usize::from(max))),
         Adapter::Linger { max, duration } => Box::pin(
@@ -57,8 +43,4 @@ pub fn put_around(stack: Stack, adapter: Adapter, clock: &Rc<Clock>, signal: &Rc
                 .linger(seconds(duration), clock.timer()),
         ),
     }
-}
-
-fn bye() -> Frame {
-    Frame::new(&Event::message("bye"))
 }

@@ -20,6 +20,7 @@ pub fn lines(data: &[u8]) {
     let cut = usize::from(input.byte());
     splits_the_same(&String::from_utf8_lossy(input.0), cut);
     takes_text_only(input.0, cut);
+    laws_decode::reads_the_same_lines(&String::from_utf8_lossy(input.0), cut);
 }
 
 /// `type|id|nanoseconds|comment|data`.
@@ -40,6 +41,7 @@ pub fn target(data: &[u8]) {
 pub fn life(data: &[u8]) {
     let (origin, adapters, steps) = life_seed::read(data);
     life::lives_like_its_model(origin, &adapters, &steps);
+    life::until_means_the_same_anywhere(origin, &adapters, &steps);
 }
 
 /// The setup, `|`, then steps; [`client_setup::read`] has the letters.

@@ -127,8 +127,9 @@ impl Client {
             return self.take(&rest, delays);
         }
         let now = now();
-        while let Some(mut data) = self.chunked.next(&mut bytes) {
-            while let Some(item) = self.decoder.decode(&mut data).expect("within limits") {
+        while let Some(data) = self.chunked.next(&mut bytes) {
+            let mut items = self.decoder.feed(data);
+            while let Some(item) = items.next().expect("within limits") {
                 let Item::Event(event) = item else { continue };
                 let data = event.data_bytes();
                 let at = number_behind(data, b"{\"at\":");

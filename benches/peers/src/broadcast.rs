@@ -83,11 +83,11 @@ fn exchange<'a, S: Stream<Item = Bytes> + Unpin + 'a>(
     }
 }
 
-/// Returns everybody who brings bursts of this work to so many clients.
+/// Returns the candidates that deliver bursts of this work to this many clients.
 ///
 /// # Panics
 ///
-/// When somebody does not bring everything to everybody: it is checked each time.
+/// If a candidate does not deliver everything to every client, which is checked each time.
 pub fn broadcasts(work: &'static Work, clients: usize, burst: usize) -> Vec<Candidate<'static>> {
     let len = work.wire.len();
     let ready_made = Bytes::from(work.wire.clone());

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use futures_util::Stream;
 use sse_proto::decode::{DecodeLimits, DecodeStream, OwnedItem};
-use sse_proto::{Chunk, Decoder, Item};
+use sse_proto::{Decoder, Item};
 
 use crate::harness::Role;
 
@@ -38,23 +38,11 @@ fn drain<S: Stream>(stream: S, mut each: impl FnMut(S::Item)) {
     }
 }
 
-fn ours_chunk(chunks: &[Bytes], visit: Visit<'_>) {
+fn ours_lent(chunks: &[Bytes], visit: Visit<'_>) {
     let mut decoder = Decoder::new().with_limits(DecodeLimits::unlimited());
     for bytes in chunks {
-        let mut chunk = Chunk::new(bytes);
-        while let Some(item) = decoder.decode_chunk(&mut chunk).unwrap() {
-            if let Item::Event(event) = item {
-                visit(&event.event_type(), &event.last_event_id(), &event.data());
-            }
-        }
-    }
-}
-
-fn ours_slice(chunks: &[Bytes], visit: Visit<'_>) {
-    let mut decoder = Decoder::new().with_limits(DecodeLimits::unlimited());
-    for bytes in chunks {
-        let mut input = &bytes[..];
-        while let Some(item) = decoder.decode(&mut input).unwrap() {
+        let mut items = decoder.feed(bytes);
+        while let Some(item) = items.next().unwrap() {
             if let Item::Event(event) = item {
                 visit(&event.event_type(), &event.last_event_id(), &event.data());
             }
@@ -65,8 +53,8 @@ fn ours_slice(chunks: &[Bytes], visit: Visit<'_>) {
 fn ours_owned(chunks: &[Bytes], visit: Visit<'_>) {
     let mut decoder = Decoder::new().with_limits(DecodeLimits::unlimited());
     for bytes in chunks {
-        let mut input = &bytes[..];
-        while let Some(item) = decoder.decode_owned(&mut input).unwrap() {
+        let mut items = decoder.feed(bytes);
+        while let Some(item) = items.next_owned().unwrap() {
             if let OwnedItem::Event(event) = item {
                 visit(event.event_type(), event.last_event_id(), event.data());
             }
@@ -165,10 +153,9 @@ const fn reader(role: Role, name: &'static str, decode: fn(&[Bytes], Visit<'_>))
     }
 }
 
-pub(crate) const READERS: [Reader; 9] = [
-    reader(Role::Ours, "sse-proto, decode_chunk", ours_chunk),
-    reader(Role::Ours, "sse-proto, decode", ours_slice),
-    reader(Role::Ours, "sse-proto, owned", ours_owned),
+pub(crate) const READERS: [Reader; 8] = [
+    reader(Role::Ours, "sse-proto, next", ours_lent),
+    reader(Role::Ours, "sse-proto, next_owned", ours_owned),
     reader(Role::Ours, "sse-proto, DecodeStream", ours_stream),
     reader(Role::Peer, "sse-core, SseDecoder", sse_core),
     reader(Role::Peer, "sse-core, SseStream", sse_core_stream),

@@ -11,7 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use sse_proto::client::{Closed, Output, Update};
+use sse_proto::client::{Loss, Output, Update};
 use sse_proto::{EventSource, client};
 
 /// What a connection can fail with.
@@ -27,7 +27,7 @@ pub async fn follow(
     mut source: EventSource,
     authorization: Option<HeaderValue>,
     mut see: impl FnMut(Update<Error>),
-) -> Closed {
+) -> Loss {
     // Follows no redirects, has no timeouts: those are the machine's.
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
     let started = Instant::now();
@@ -45,8 +45,8 @@ pub async fn follow(
                 // What is dropped is closed.
                 Output::Abort => (opening, body) = (None, None),
                 Output::Opened => see(Update::Opened),
-                Output::Down(down) => see(Update::Down(down)),
-                Output::Closed(closed) => return closed,
+                Output::Lost(loss) => see(Update::Lost(loss)),
+                Output::Closed(loss) => return loss,
                 // Of a later version: nothing that has to be done.
                 _ => {}
             }
@@ -70,8 +70,8 @@ pub async fn follow(
                 Some(Ok(frame)) => {
                     // Trailers are nothing to an event stream.
                     let chunk = frame.into_data().unwrap_or_default();
-                    let mut input = &chunk[..];
-                    while let Some(step) = source.handle_bytes_owned(now(), &mut input) {
+                    let mut received = source.handle_bytes(now(), &chunk);
+                    while let Some(step) = received.next_owned().transpose() {
                         see(step.map_or_else(Update::TooLarge, Update::Item));
                     }
                 }
@@ -97,8 +97,8 @@ async fn open(
     request: client::Request,
     authorization: Option<HeaderValue>,
 ) -> Result<(client::Response, Incoming), Error> {
-    if let Some(reason) = request.left_out() {
-        eprintln!("the server can't resume: {reason}");
+    if let Some(id) = request.unsendable_id() {
+        eprintln!("the server can't resume after {id:?}");
     }
     let mut builder = Request::get(request.url());
     for (name, value) in request.headers() {
@@ -108,9 +108,7 @@ async fn open(
         builder = builder.header(AUTHORIZATION, authorization);
     }
     let response = http.request(builder.body(Empty::new())?).await?;
-    let head = client::Response::from_headers(response.status().as_u16(), |name| {
-        response.headers().get(name).map(HeaderValue::as_bytes)
-    });
+    let head = client::Response::from_headers(response.status().as_u16(), response.headers());
     Ok((head, response.into_body()))
 }
 

@@ -21,9 +21,9 @@ async fn main() -> ExitCode {
         Update::Item(item) => println!("{item:?}"),
         Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
         Update::Error(error) => eprintln!("{error}"),
-        Update::Down(down) => eprintln!("down: {}, again in {:?}", down.reason, down.retry_in),
+        Update::Lost(loss) => eprintln!("lost: {loss}, again in {:?}", loss.retry_in),
         _ => {}
     });
-    eprintln!("closed: {}", closed.await.reason);
+    eprintln!("closed: {}", closed.await);
     ExitCode::FAILURE
 }

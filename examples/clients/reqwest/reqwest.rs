@@ -41,8 +41,8 @@ async fn open(
     Response,
     impl Stream<Item = reqwest::Result<impl AsRef<[u8]>>>,
 )> {
-    if let Some(reason) = request.left_out() {
-        eprintln!("the server can't resume: {reason}");
+    if let Some(id) = request.unsendable_id() {
+        eprintln!("the server can't resume after {id:?}");
     }
     let mut builder = http.get(request.url());
     for (name, value) in request.headers() {
@@ -52,8 +52,6 @@ async fn open(
         builder = builder.header(AUTHORIZATION, authorization);
     }
     let response = builder.send().await?;
-    let head = Response::from_headers(response.status().as_u16(), |name| {
-        response.headers().get(name).map(HeaderValue::as_bytes)
-    });
+    let head = Response::from_headers(response.status().as_u16(), response.headers());
     Ok((head, response.bytes_stream()))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::support::{Answer, Case, DRIVERS, OPTIONS, event_stream, in_chunks, redirect, status};
 use sse_proto::client::Options;
 
-const ENDED: &str = "down 1, 3ms: the event stream ended";
+const ENDED: &str = "lost 1, 3ms: the event stream ended";
 const HALTED: &str = "closed: the server answered 204";
 
 /// Plays the answers, and then one that halts the client.
@@ -71,9 +71,9 @@ fn errors_that_close_and_errors_that_are_retried() {
     for code in [400, 401, 403, 404, 405, 410, 501] {
         let is_retried = code >= 500;
         let closed = format!("closed: the server answered {code}");
-        let down = format!("down 1, 3ms: the server answered {code}");
+        let lost = format!("lost 1, 3ms: the server answered {code}");
         let updates: &[&str] = if is_retried {
-            &[&down, HALTED]
+            &[&lost, HALTED]
         } else {
             &[&closed]
         };
@@ -86,11 +86,11 @@ fn errors_that_close_and_errors_that_are_retried() {
         );
     }
     for code in [408, 425, 429, 502, 503, 504] {
-        let down = format!("down 1, 3ms: the server answered {code}");
+        let lost = format!("lost 1, 3ms: the server answered {code}");
         check(
             "status that is retried",
             vec![status(&format!("{code} Status"), "")],
-            &[&down, HALTED],
+            &[&lost, HALTED],
             &["/ secret", "/ secret"],
         );
     }
@@ -144,10 +144,10 @@ fn reconnection_time_is_the_servers_and_survives_reconnects() {
         &[
             "open",
             "retry 15ms",
-            "down 1, 15ms: the event stream ended",
+            "lost 1, 15ms: the event stream ended",
             "open",
             "message : a",
-            "down 1, 15ms: the event stream ended",
+            "lost 1, 15ms: the event stream ended",
             HALTED,
         ],
         &["/ secret", "/ secret", "/ secret"],
@@ -165,7 +165,7 @@ fn discards_partial_messages_on_retry() {
         &[
             "open",
             "message #abc: Hello",
-            "down 1, cut, 3ms: the event stream ended within a block",
+            "lost 1, cut, 3ms: the event stream ended within a block",
             "open",
             "message abc: We meet again",
             ENDED,

@@ -49,13 +49,13 @@ fn ends() -> Vec<Case> {
         Case::new("200, then a hang-up for ever", vec![event_stream(""); 5])
             .gives(&[
                 "open",
-                "down 1, 3ms: the event stream ended",
+                "lost 1, 3ms: the event stream ended",
                 "open",
-                "down 2, 6ms: the event stream ended",
+                "lost 2, 6ms: the event stream ended",
                 "open",
-                "down 3, 10ms: the event stream ended",
+                "lost 3, 10ms: the event stream ended",
                 "open",
-                "down 4, 10ms: the event stream ended",
+                "lost 4, 10ms: the event stream ended",
                 "open",
                 "closed: gave up after 5 failures in a row: the event stream ended",
             ])
@@ -68,22 +68,22 @@ fn ends() -> Vec<Case> {
         .gives(&[
             "open",
             "message : a",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "open",
             "message : a",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "open",
             "message : a",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "open",
             "message : a",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "open",
             "message : a",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "open",
             "message : a",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "closed: the server answered 204",
         ])
         .asks(&[
@@ -101,7 +101,7 @@ fn ends() -> Vec<Case> {
             "open",
             "message : whole",
             "error",
-            "down 1, cut, 3ms: the connection failed",
+            "lost 1, cut, 3ms: the connection failed",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -112,7 +112,7 @@ fn ends() -> Vec<Case> {
         .gives(&[
             "open",
             "message : whole",
-            "down 1, cut, 3ms: the event stream ended within a block",
+            "lost 1, cut, 3ms: the event stream ended within a block",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -124,7 +124,7 @@ fn ends() -> Vec<Case> {
             "open",
             "message : whole",
             "error",
-            "down 1, cut, 3ms: the connection failed",
+            "lost 1, cut, 3ms: the connection failed",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -134,7 +134,7 @@ fn ends() -> Vec<Case> {
         )
         .gives(&[
             "error",
-            "down 1, 3ms: the connection failed",
+            "lost 1, 3ms: the connection failed",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -150,7 +150,7 @@ fn statuses() -> Vec<Case> {
             status("500 Internal Server Error", ""), status("500 Internal Server Error", ""), no_more(),
         ])
             .gives(&[
-                "down 1, 3ms: the server answered 500", "down 2, 6ms: the server answered 500",
+                "lost 1, 3ms: the server answered 500", "lost 2, 6ms: the server answered 500",
                 "closed: the server answered 204",
             ])
             .asks(&["/ secret", "/ secret", "/ secret"]),
@@ -160,8 +160,8 @@ fn statuses() -> Vec<Case> {
             status("500 Internal Server Error", ""), no_more(),
         ])
             .gives(&[
-                &format!("down 1, {LONGEST:?}: the server answered 500"),
-                "down 2, 6ms: the server answered 500", "closed: the server answered 204",
+                &format!("lost 1, {LONGEST:?}: the server answered 500"),
+                "lost 2, 6ms: the server answered 500", "closed: the server answered 204",
             ])
             .asks(&["/ secret", "/ secret", "/ secret"]),
         Case::new("500 for the standard", vec![status("500 Internal Server Error", "")])
@@ -190,7 +190,7 @@ fn redirects() -> Vec<Case> {
         .gives(&[
             "open",
             "message #7: a",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret #7"]),
@@ -212,7 +212,7 @@ fn redirects() -> Vec<Case> {
         .gives(&[
             "open",
             "id 7",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret #7", "/moved?by=302 secret #7"]),
@@ -239,7 +239,7 @@ fn fields() -> Vec<Case> {
             "open",
             "retry 0ns",
             "message : a",
-            &format!("down 1, {SHORTEST:?}: the event stream ended"),
+            &format!("lost 1, {SHORTEST:?}: the event stream ended"),
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -250,7 +250,7 @@ fn fields() -> Vec<Case> {
         .gives(&[
             "open",
             "retry 3000000s",
-            &format!("down 1, {LONGEST:?}: the event stream ended"),
+            &format!("lost 1, {LONGEST:?}: the event stream ended"),
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -265,11 +265,11 @@ fn fields() -> Vec<Case> {
         .gives(&[
             "open",
             "message #4\u{1}2: a",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "open",
             "message 4\u{1}2: b",
             "id 4é2",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret", "/ secret #4é2"]),
@@ -293,7 +293,7 @@ fn silences() -> Vec<Case> {
         .gives(&[
             "open",
             "message #1: a",
-            "down 1, cut, 3ms: the event stream was silent for too long",
+            "lost 1, cut, 3ms: the event stream was silent for too long",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret #1"]),
@@ -303,7 +303,7 @@ fn silences() -> Vec<Case> {
         )
         .with_options(OPTIONS.with_connect_timeout(Some(Duration::from_secs(1))))
         .gives(&[
-            "down 1, 3ms: no response came in time",
+            "lost 1, 3ms: no response came in time",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -327,7 +327,7 @@ fn silences() -> Vec<Case> {
             "open",
             "message : a",
             "message : b",
-            "down 1, 3ms: the event stream ended",
+            "lost 1, 3ms: the event stream ended",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),

@@ -18,8 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             Update::Item(item) => println!("{item:?}"),
             Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
             Update::Error(error) => eprintln!("{error}"),
-            Update::Down(down) => eprintln!("down: {}, again in {:?}", down.reason, down.retry_in),
-            Update::Closed(closed) => return Err(closed.reason.into()),
+            Update::Lost(loss) => eprintln!("lost: {loss}, again in {:?}", loss.retry_in),
+            Update::Closed(loss) => return Err(loss.into()),
             _ => {}
         }
     }

@@ -1,6 +1,7 @@
 //! An event stream that comes back, over ureq: blocking, on a thread of its own.
 
 use std::io::Read;
+use std::iter;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -68,10 +69,10 @@ fn follow(
                     continue;
                 }
                 Output::Opened => Update::Opened,
-                Output::Down(down) => Update::Down(down),
-                Output::Closed(closed) => {
+                Output::Lost(loss) => Update::Lost(loss),
+                Output::Closed(loss) => {
                     // Nobody may be there to see it.
-                    let _ = updates.send(Update::Closed(closed));
+                    let _ = updates.send(Update::Closed(loss));
                     return;
                 }
                 // What is dropped is closed.
@@ -90,10 +91,14 @@ fn follow(
                 source.handle_end(now());
             }
             Some(Ok(len)) => {
-                let mut input = &buffer[..len];
-                while let Some(step) = source.handle_bytes_owned(now(), &mut input) {
+                let mut received = source.handle_bytes(now(), &buffer[..len]);
+                let mut steps = iter::from_fn(|| received.next_owned().transpose());
+                let is_heard = steps.all(|step| {
                     let update = step.map_or_else(Update::TooLarge, Update::Item);
-                    tell(&mut source, update, updates);
+                    updates.send(update).is_ok()
+                });
+                if !is_heard {
+                    source.close();
                 }
             }
             Some(Err(error)) => {
@@ -131,8 +136,8 @@ fn open(
     authorization: Option<&HeaderValue>,
     patience: Option<Duration>,
 ) -> Result<(client::Response, BodyReader<'static>), Error> {
-    if let Some(reason) = request.left_out() {
-        eprintln!("the server can't resume: {reason}");
+    if let Some(id) = request.unsendable_id() {
+        eprintln!("the server can't resume after {id:?}");
     }
     let mut builder = agent.get(request.url());
     for (name, value) in request.headers() {
@@ -143,8 +148,6 @@ fn open(
     }
     let config = builder.config().timeout_connect(patience);
     let response = config.timeout_recv_response(patience).build().call()?;
-    let head = client::Response::from_headers(response.status().as_u16(), |name| {
-        response.headers().get(name).map(HeaderValue::as_bytes)
-    });
+    let head = client::Response::from_headers(response.status().as_u16(), response.headers());
     Ok((head, response.into_body().into_reader()))
 }

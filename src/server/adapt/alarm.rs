@@ -10,9 +10,9 @@ use pin_project_lite::pin_project;
 use crate::timer::Timer;
 
 pin_project! {
-    /// Rings once a duration is over, each time that it is set anew.
+    /// Rings when a duration is over. Each poll after that sets it again.
     pub(super) struct Alarm<T: Timer> {
-        // None where there is nothing to wait for, and after the end.
+        // None if the alarm is off, and after the end.
         timer: Option<T>,
         duration: Duration,
         #[pin]
@@ -21,16 +21,25 @@ pin_project! {
 }
 
 impl<T: Timer> Alarm<T> {
-    /// An alarm without a duration is off for good.
+    /// Returns an alarm that is not set. A duration of zero turns it off for good.
     pub(super) fn new(duration: Duration, timer: T) -> Self {
         Self {
             timer: (!duration.is_zero()).then_some(timer),
             duration,
+            ..Self::off()
+        }
+    }
+
+    /// Returns an alarm that is off for good.
+    pub(super) fn off() -> Self {
+        Self {
+            timer: None,
+            duration: Duration::ZERO,
             sleep: None,
         }
     }
 
-    /// Sets it unless it is set; ready once it rings, when it is no longer set.
+    /// Sets the alarm if it is not set. Ready when it rings; then it is no longer set.
     pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if let (true, Some(timer)) = (this.sleep.is_none(), this.timer) {
@@ -44,7 +53,7 @@ impl<T: Timer> Alarm<T> {
         Poll::Ready(())
     }
 
-    /// Sets it no longer.
+    /// Drops the sleep: the alarm is no longer set.
     #[inline]
     pub(super) fn disarm(self: Pin<&mut Self>) {
         if self.sleep.is_some() {
@@ -52,13 +61,14 @@ impl<T: Timer> Alarm<T> {
         }
     }
 
-    /// Turns it off for good.
+    /// Drops the timer: the alarm is off for good.
     pub(super) fn end(self: Pin<&mut Self>) {
         let mut this = self.project();
         this.sleep.set(None);
         *this.timer = None;
     }
 
+    #[inline]
     pub(super) fn is_off(&self) -> bool {
         self.timer.is_none()
     }

@@ -1,103 +1,261 @@
 //! Few large chunks for many small ones.
 
 use core::fmt;
+use core::future::Pending;
+use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::batch::Batch;
-use super::fuse::Fuse;
-use super::linger::Linger;
+use super::alarm::Alarm;
+use super::inner::{MAX_EMPTY, Sealed, ShutDown, StreamItem, is_empty, poll_filled, poll_now};
 use crate::timer::Timer;
 
 pin_project! {
-    /// Joins chunks that are ready into one. Made by
-    /// [`coalesce`](super::EventStreamExt::coalesce).
+    /// Joins chunks that are ready into one. Made by [`coalesce`](crate::EventStreamExt::coalesce).
+    ///
+    /// The timer `T` is that of [`linger`](Coalesce::linger); without it there is none.
     #[must_use = "streams do nothing unless polled"]
-    pub struct Coalesce<S> {
+    pub struct Coalesce<S: ShutDown, T: Timer = fn(Duration) -> Pending<()>> {
         #[pin]
-        inner: Fuse<S>,
-        batch: Batch,
+        inner: S,
+        // Holds chunks between two polls only while the alarm is set.
+        batch: Batch<S::Item>,
+        #[pin]
+        alarm: Alarm<T>,
     }
 }
 
-impl<S: Stream<Item = Bytes>> Coalesce<S> {
-    pub(super) fn new(stream: S, max_bytes: usize) -> Self {
+impl<S: ShutDown> Coalesce<S> {
+    pub(super) fn new(inner: S, max_bytes: usize) -> Self {
         Self {
-            inner: Fuse::new(stream),
+            inner,
             batch: Batch::new(max_bytes),
+            alarm: Alarm::off(),
         }
     }
 
-    /// Waits so long for more, from the first chunk on that is ready, unless the maximum of bytes
-    /// or the end comes before: a little latency for far fewer writes.
+    /// Waits for more chunks once the first one is there: until `duration` is over, the maximum of
+    /// bytes is reached, or an error or the end comes.
     ///
-    /// A duration of zero waits for nothing. The timer is asked only when chunks are there and no
-    /// more are ready.
+    /// This costs a little latency and saves writes. With a duration of zero nothing waits. The
+    /// timer runs only while chunks are held.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use std::{future::ready, time::Duration};
-    /// # use futures::{StreamExt, executor::block_on, stream};
-    /// # use sse_proto::deps::bytes::Bytes;
-    /// # use sse_proto::EventStreamExt;
+    /// use std::{future::ready, time::Duration};
+    /// use futures::{StreamExt, executor::block_on, stream};
+    /// use sse_proto::adapt::from_stream;
+    /// use sse_proto::EventStreamExt;
+    /// use sse_proto::deps::bytes::Bytes;
+    ///
     /// // `tokio::time::sleep`, for example.
     /// let timer = |_: Duration| ready(());
     ///
-    /// let blocks = ["data: 1\n\n", "data: 2\n\n"].map(|block| Bytes::from(block));
-    /// let stream = stream::iter(blocks).coalesce(16 * 1024).linger(Duration::from_millis(5), timer);
+    /// let blocks = from_stream(stream::iter(["data: 1\n\n", "data: 2\n\n"].map(Bytes::from)));
+    /// let stream = blocks.coalesce(16 * 1024).linger(Duration::from_millis(5), timer);
     /// assert_eq!(block_on(stream.collect::<Vec<_>>()), ["data: 1\n\ndata: 2\n\n"]);
     /// ```
-    pub fn linger<T: Timer>(self, duration: Duration, timer: T) -> Linger<S, T> {
-        Linger::new(self.inner, self.batch, duration, timer)
+    pub fn linger<T: Timer>(self, duration: Duration, timer: T) -> Coalesce<S, T> {
+        Coalesce {
+            inner: self.inner,
+            batch: self.batch,
+            alarm: Alarm::new(duration, timer),
+        }
     }
 }
 
-impl<S: Stream<Item = Bytes>> Stream for Coalesce<S> {
-    type Item = Bytes;
+impl<S: ShutDown, T: Timer> Coalesce<S, T> {
+    /// Polls with a batch that waits for more.
+    #[inline(never)]
+    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut this = self.project();
+        if this.alarm.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(this.batch.take_with_ready(this.inner)));
+        }
+        while !this.batch.is_full() {
+            match poll_filled(this.inner.as_mut(), cx) {
+                Poll::Ready(Some(item)) => this.batch.push(item),
+                Poll::Ready(None) => {
+                    this.alarm.as_mut().end();
+                    break;
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        this.alarm.disarm();
+        Poll::Ready(Some(this.batch.take()))
+    }
+}
+
+impl<S: ShutDown, T: Timer> Stream for Coalesce<S, T> {
+    type Item = S::Item;
 
     #[inline]
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let mut this = self.project();
-        if !this.batch.is_empty() {
-            this.batch.fill(this.inner);
-            return Poll::Ready(Some(this.batch.take()));
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut this = self.as_mut().project();
+        if this.batch.is_empty() {
+            let first = match this.batch.after.take() {
+                Some(first) => first,
+                None => match poll_filled(this.inner.as_mut(), cx) {
+                    Poll::Ready(Some(first)) => first,
+                    Poll::Ready(None) => {
+                        this.alarm.end();
+                        return Poll::Ready(None);
+                    }
+                    Poll::Pending => return Poll::Pending,
+                },
+            };
+            if !this.batch.has_room_after(&first) {
+                return Poll::Ready(Some(first));
+            }
+            if this.alarm.is_off() {
+                return Poll::Ready(Some(match poll_now(this.inner.as_mut()) {
+                    None => first,
+                    Some(second) => {
+                        this.batch.push(first);
+                        this.batch.push(second);
+                        this.batch.take_with_ready(this.inner)
+                    }
+                }));
+            }
+            // Before the timer is polled, whose panic would lose it.
+            this.batch.push(first);
         }
-        let first = match this.inner.as_mut().poll_bytes(cx) {
-            Poll::Ready(Some(first)) => first,
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending => return Poll::Pending,
-        };
-        if this.batch.would_be_full(&first) {
-            return Poll::Ready(Some(first));
-        }
-        match this.inner.as_mut().poll_now() {
-            None => Poll::Ready(Some(first)),
-            Some(second) => Poll::Ready(Some(this.batch.join_ready(first, second, this.inner))),
-        }
+        self.wait(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.batch.size_hint(self.inner.size_hint())
+        // Chunks of the inner stream may be joined with what is held, or be empty.
+        let held = usize::from(!self.batch.is_empty()) + usize::from(self.batch.after.is_some());
+        let (_, most) = self.inner.size_hint();
+        (held, most.and_then(|most| most.checked_add(held)))
     }
 }
 
-impl<S: Stream<Item = Bytes>> FusedStream for Coalesce<S> {
+impl<S: ShutDown, T: Timer> FusedStream for Coalesce<S, T> {
     fn is_terminated(&self) -> bool {
-        self.inner.has_ended() && self.batch.is_empty()
+        self.batch.is_empty() && self.batch.after.is_none() && self.inner.is_terminated()
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Coalesce<S> {
+#[doc(hidden)]
+impl<S: ShutDown, T: Timer> ShutDown for Coalesce<S, T> {
+    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+        self.project().inner.shut_down(sealed)
+    }
+}
+
+impl<S: ShutDown + fmt::Debug, T: Timer> fmt::Debug for Coalesce<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Coalesce")
             .field("inner", &self.inner)
-            .field("batch", &self.batch)
-            .finish()
+            .field("max_bytes", &self.batch.max_bytes)
+            .field("held_bytes", &self.batch.len())
+            .field("linger", &self.alarm.duration())
+            .field("waits", &self.alarm.is_set())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Chunks that are joined into one, and the item that comes after them.
+struct Batch<I> {
+    max_bytes: usize,
+    /// The first chunk, while it is the only one: it is passed on without a copy.
+    one: Bytes,
+    /// All chunks, if there are several.
+    joined: BytesMut,
+    /// A chunk that does not fit, or an error.
+    after: Option<I>,
+}
+
+impl<I: StreamItem> Batch<I> {
+    /// A buffer is kept for the next batch if this one has at most so many bytes: 4 KiB.
+    const MAX_KEPT: usize = 4 * 1024;
+
+    fn new(max_bytes: usize) -> Self {
+        Self {
+            // With zero, an empty batch would be full.
+            max_bytes: max_bytes.max(1),
+            one: Bytes::new(),
+            joined: BytesMut::new(),
+            after: None,
+        }
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.one.is_empty() && self.joined.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.one.len() + self.joined.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.len() >= self.max_bytes || self.after.is_some()
+    }
+
+    /// Whether `first` is a chunk, and is not a full batch by itself.
+    #[inline]
+    fn has_room_after(&self, first: &I) -> bool {
+        let chunk = first.bytes(Sealed);
+        chunk.is_some_and(|chunk| chunk.len() < self.max_bytes)
+    }
+
+    /// Adds an item. The batch must not be full.
+    #[inline]
+    fn push(&mut self, item: I) {
+        match item.into_result(Sealed) {
+            Ok(chunk) if self.is_empty() => self.one = chunk,
+            result => self.join(result),
+        }
+    }
+
+    #[inline(never)]
+    fn join(&mut self, result: Result<Bytes, I::Error>) {
+        let len = self.len();
+        match result {
+            Ok(chunk) if chunk.is_empty() => {}
+            Ok(chunk) if chunk.len() <= self.max_bytes - len => {
+                if self.joined.is_empty() {
+                    self.joined.reserve(len + chunk.len());
+                    self.joined.extend_from_slice(&mem::take(&mut self.one));
+                }
+                self.joined.extend_from_slice(&chunk);
+            }
+            result => self.after = Some(I::from_result(result, Sealed)),
+        }
+    }
+
+    /// Adds all items that are ready, and takes the batch.
+    #[inline(never)]
+    fn take_with_ready(&mut self, mut stream: Pin<&mut impl Stream<Item = I>>) -> I {
+        let mut empty = 0;
+        while !self.is_full() && empty < MAX_EMPTY {
+            let Some(next) = poll_now(stream.as_mut()) else {
+                break;
+            };
+            empty += usize::from(is_empty(&next));
+            self.push(next);
+        }
+        self.take()
+    }
+
+    fn take(&mut self) -> I {
+        let chunk = if self.joined.is_empty() {
+            mem::take(&mut self.one)
+        } else if self.joined.len() > Self::MAX_KEPT {
+            mem::take(&mut self.joined).freeze()
+        } else {
+            // The rest of the buffer is used again once the consumer has dropped this part.
+            self.joined.split().freeze()
+        };
+        I::from_result(Ok(chunk), Sealed)
     }
 }

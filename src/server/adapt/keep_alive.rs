@@ -10,25 +10,25 @@ use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use super::alarm::Alarm;
-use super::fuse::Fuse;
+use super::inner::{Sealed, ShutDown, StreamItem, is_empty, pass};
 use crate::timer::Timer;
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 use crate::wire::line::Tail;
 
-/// How long to wait before a comment, unless there is a reason for another time: 30 s.
+/// The interval to use unless there is a reason for another: 30 s.
 ///
-/// Common proxies cut a connection that was silent for 60 s.
+/// Common proxies cut a connection after 60 s of silence.
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The comment of a stream that was given no other: `keep-alive comment`, shared by all of them.
+/// The default comment, `keep-alive comment`, shared by all streams.
 const COMMENT: Bytes = Bytes::from_static(b": keep-alive comment\n\n");
 
 pin_project! {
-    /// Sends a comment whenever nothing was sent for a while. Made by
-    /// [`keep_alive`](super::EventStreamExt::keep_alive).
+    /// Sends a comment when nothing was sent for a while. Made by
+    /// [`keep_alive`](crate::EventStreamExt::keep_alive).
     ///
-    /// Its type is named, in a return type or in a field, with the timer as a function pointer:
+    /// A return type or a field names it with the timer as a function pointer:
     ///
     /// ```
     /// # #[cfg(feature = "std")] {
@@ -53,8 +53,8 @@ pin_project! {
     #[must_use = "streams do nothing unless polled"]
     pub struct KeepAlive<S, T: Timer> {
         #[pin]
-        inner: Fuse<S>,
-        // Set from the first poll that finds nothing to send to the next byte.
+        inner: S,
+        // Set from the first poll that finds nothing to send until the next byte.
         #[pin]
         alarm: Alarm<T>,
         comment: Bytes,
@@ -62,77 +62,76 @@ pin_project! {
     }
 }
 
-impl<S: Stream<Item = Bytes>, T: Timer> KeepAlive<S, T> {
-    pub(super) fn new(stream: S, interval: Duration, timer: T) -> Self {
+impl<S: ShutDown, T: Timer> KeepAlive<S, T> {
+    pub(super) fn new(inner: S, interval: Duration, timer: T) -> Self {
         Self {
-            inner: Fuse::new(stream),
+            inner,
             alarm: Alarm::new(interval, timer),
             comment: COMMENT,
             tail: Tail::new(),
         }
     }
 
-    /// Sets the text of the comment. Every line of it travels as a comment of its own.
+    /// Sets the text of the comment. Each line of it is sent as a comment of its own.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use std::{future::ready, pin::pin, task::{Context, Poll, Waker}, time::Duration};
-    /// # use futures::{Stream, stream};
-    /// # use sse_proto::deps::bytes::Bytes;
-    /// # use sse_proto::EventStreamExt;
-    /// # let at_once = |_: Duration| ready(());
-    /// let mut stream = pin!(
-    ///     stream::pending::<Bytes>()
-    ///         .keep_alive(Duration::from_secs(15), at_once)
-    ///         .with_comment("still\nhere")
-    /// );
-    /// let mut cx = Context::from_waker(Waker::noop());
-    /// assert_eq!(
-    ///     stream.as_mut().poll_next(&mut cx),
-    ///     Poll::Ready(Some(Bytes::from(": still\n: here\n\n")))
-    /// );
+    /// use std::future::ready;
+    /// use std::time::Duration;
+    /// use futures::{FutureExt, StreamExt};
+    /// use sse_proto::EventStreamExt;
+    ///
+    /// # let (_target, stream) = sse_proto::local_channel();
+    /// // A timer that fires at once.
+    /// let timer = |_: Duration| ready(());
+    /// let mut stream = stream
+    ///     .keep_alive(Duration::from_secs(15), timer)
+    ///     .with_comment("still\nhere");
+    /// let first = stream.next().now_or_never().flatten();
+    /// assert_eq!(first.unwrap(), ": still\n: here\n\n");
     /// ```
     pub fn with_comment(mut self, text: &str) -> Self {
         self.comment = Event::block().with_comment(text).to_bytes();
         self
     }
 
-    /// Sends a frame in the place of the comment, which any number of streams may share.
+    /// Sends a frame instead of the comment. Any number of streams can share the frame.
     ///
-    /// Scripts in a browser do not see comments; an event is for those that watch for silence. It
-    /// should have no id: the client would come back with it.
+    /// Scripts in a browser do not see comments, so a page that watches for silence needs an event.
+    /// The event should have no id: a client that reconnects would send that id.
     pub fn with_frame(mut self, frame: Frame) -> Self {
         self.comment = frame.into_bytes();
         self
     }
 
     #[inline(never)]
-    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
-        // Within a block nothing can be put in, and what moves that on are bytes.
+        // Within a block only the bytes that end it can be sent next.
         if this.tail.is_block_end() && this.alarm.poll(cx).is_ready() {
-            Poll::Ready(Some(this.comment.clone()))
+            let comment = this.comment.clone();
+            Poll::Ready(Some(S::Item::from_result(Ok(comment), Sealed)))
         } else {
             Poll::Pending
         }
     }
 }
 
-impl<S: Stream<Item = Bytes>, T: Timer> Stream for KeepAlive<S, T> {
-    type Item = Bytes;
+impl<S: ShutDown, T: Timer> Stream for KeepAlive<S, T> {
+    type Item = S::Item;
 
     #[inline]
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.as_mut().project();
         match this.inner.poll_next(cx) {
-            Poll::Ready(Some(chunk)) => {
-                // A chunk without a byte keeps nothing alive.
-                if !chunk.is_empty() {
-                    this.tail.pass(&chunk);
+            Poll::Ready(Some(item)) => {
+                // An empty chunk sends no byte, so the silence goes on.
+                if !is_empty(&item) {
+                    pass(this.tail, &item);
                     this.alarm.disarm();
                 }
-                Poll::Ready(Some(chunk))
+                Poll::Ready(Some(item))
             }
             Poll::Ready(None) => {
                 this.alarm.end();
@@ -143,15 +142,22 @@ impl<S: Stream<Item = Bytes>, T: Timer> Stream for KeepAlive<S, T> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // Comments have no number; but none follows the end, which is the next thing that is polled.
+        // Any number of comments may come, unless the next poll finds the end.
         let (least, most) = self.inner.size_hint();
         (least, most.filter(|&most| most == 0))
     }
 }
 
-impl<S: Stream<Item = Bytes>, T: Timer> FusedStream for KeepAlive<S, T> {
+impl<S: ShutDown, T: Timer> FusedStream for KeepAlive<S, T> {
     fn is_terminated(&self) -> bool {
-        self.inner.has_ended()
+        self.inner.is_terminated()
+    }
+}
+
+#[doc(hidden)]
+impl<S: ShutDown, T: Timer> ShutDown for KeepAlive<S, T> {
+    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+        self.project().inner.shut_down(sealed)
     }
 }
 

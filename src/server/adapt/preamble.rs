@@ -1,9 +1,8 @@
 //! The first bytes of a stream.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
-use core::iter;
 use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -13,14 +12,14 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::fuse::Fuse;
+use super::inner::{Sealed, ShutDown, StreamItem};
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 
-/// What a stream says before its first event: one block, which dispatches nothing at the client.
+/// The first block of a stream, which dispatches no event at the client.
 ///
-/// Sent at once, it makes the connection open for the client and for every proxy on the way, which
-/// otherwise may wait for a first byte.
+/// It goes out at once, so that the client and the proxies on the way see an open connection. Some
+/// of them wait for a first byte.
 ///
 /// # Examples
 ///
@@ -33,7 +32,7 @@ use crate::wire::field::EventId;
 ///     .with_reconnection_time(Duration::from_secs(2));
 /// assert_eq!(preamble.to_bytes(), ": welcome\nretry: 2000\n\n");
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub struct Preamble<'a> {
     id: Option<EventId<'a>>,
     reconnection_time: Option<Duration>,
@@ -43,7 +42,7 @@ pub struct Preamble<'a> {
 }
 
 impl<'a> Preamble<'a> {
-    /// Makes a preamble without anything in it, which is no bytes.
+    /// Makes an empty preamble, which sends no bytes.
     pub const fn new() -> Self {
         Self {
             id: None,
@@ -54,12 +53,11 @@ impl<'a> Preamble<'a> {
         }
     }
 
-    /// Sets the last event ID, or leaves it as the client has it: where it resumes if it is cut before
-    /// its first event.
+    /// Sets the last event ID; with `None`, the client keeps the one that it has.
     ///
-    /// Without one it would come back as a new client then, and what was published meanwhile would be
-    /// lost in silence. For a subscription to a broadcast, it is the id that `Subscription::last_event_id`
-    /// gives.
+    /// A client that is cut before its first event resumes after this id. Without an id it would
+    /// reconnect as a new client and silently miss the events published in between. For a
+    /// subscription, use `Subscription::last_event_id`.
     ///
     /// # Examples
     ///
@@ -79,16 +77,17 @@ impl<'a> Preamble<'a> {
     }
 
     /// Sets how long the client waits before it reconnects.
+    #[doc(alias = "retry")]
     pub const fn with_reconnection_time(mut self, time: Duration) -> Self {
         self.reconnection_time = Some(time);
         self
     }
 
-    /// Makes the reconnection time longer, by a part of `most`: none of it for the smallest
-    /// `random` number, nearly all for the largest.
+    /// Adds a part of `most` to the reconnection time: nothing for a `random` number of zero, nearly
+    /// all for `u32::MAX`.
     ///
-    /// Drawn for each stream anew, it keeps the clients of a server that restarts from coming back
-    /// in the same instant. Without effect where there is no reconnection time.
+    /// With a new number for each stream, the clients of a server that restarts do not all reconnect
+    /// at the same instant. Without a reconnection time it has no effect.
     ///
     /// # Examples
     ///
@@ -114,20 +113,22 @@ impl<'a> Preamble<'a> {
         self
     }
 
-    /// Sets the comment. Every line of it travels as a comment of its own.
+    /// Sets the comment. Each line of it is sent as a comment of its own.
     pub fn with_comment(mut self, text: impl Into<Cow<'a, str>>) -> Self {
         self.comment = Some(text.into());
         self
     }
 
-    /// Adds a comment of so many spaces, for proxies and old browsers that hold a response back
-    /// until they have some kilobytes of it: 2048 is what the known ones need.
+    /// Adds a comment of so many spaces.
+    ///
+    /// Some proxies and old browsers hold a response back until it has some kilobytes. For those
+    /// that are known, 2048 is enough.
     pub const fn with_padding(mut self, spaces: u16) -> Self {
         self.padding = spaces;
         self
     }
 
-    /// Encodes it.
+    /// Encodes the block.
     pub fn to_bytes(&self) -> Bytes {
         let mut block = Event::block();
         if let Some(id) = &self.id {
@@ -136,30 +137,20 @@ impl<'a> Preamble<'a> {
         if let Some(time) = self.reconnection_time {
             block = block.with_reconnection_time(time.saturating_add(self.jitter));
         }
-        if let Some(comment) = self.whole_comment() {
-            block = block.with_comment(comment);
+        let spaces = " ".repeat(usize::from(self.padding));
+        let padding = (self.padding > 0).then_some(&*spaces);
+        let comments: Vec<&str> = self.comment.as_deref().into_iter().chain(padding).collect();
+        if !comments.is_empty() {
+            block = block.with_comment(comments.join("\n"));
         }
         if block == Event::block() {
             return Bytes::new();
         }
         block.to_bytes()
     }
-
-    /// The comment and the padding.
-    fn whole_comment(&self) -> Option<Cow<'_, str>> {
-        let comment = self.comment.as_deref();
-        if self.padding == 0 {
-            return comment.map(Cow::Borrowed);
-        }
-        let mut text = String::new();
-        text.extend(comment);
-        text.extend(comment.map(|_| '\n'));
-        text.extend(iter::repeat_n(' ', usize::from(self.padding)));
-        Some(Cow::Owned(text))
-    }
 }
 
-/// Shows of the comment only its length, as an [`Event`] does.
+/// Shows the length of the comment, not its text.
 impl fmt::Debug for Preamble<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Preamble")
@@ -173,37 +164,36 @@ impl fmt::Debug for Preamble<'_> {
 }
 
 pin_project! {
-    /// Sends some bytes before those of a stream. Made by
-    /// [`preamble`](super::EventStreamExt::preamble).
+    /// Sends a [`Preamble`] before a stream. Made by [`preamble`](crate::EventStreamExt::preamble).
     #[must_use = "streams do nothing unless polled"]
     pub struct WithPreamble<S> {
         #[pin]
-        inner: Fuse<S>,
-        // Empty once it is sent.
+        inner: S,
+        // Empty after it was sent.
         preamble: Bytes,
     }
 }
 
-impl<S: Stream<Item = Bytes>> WithPreamble<S> {
-    pub(super) fn new(stream: S, preamble: &Preamble<'_>) -> Self {
+impl<S: ShutDown> WithPreamble<S> {
+    pub(super) fn new(inner: S, preamble: &Preamble<'_>) -> Self {
         Self {
-            inner: Fuse::new(stream),
+            inner,
             preamble: preamble.to_bytes(),
         }
     }
 }
 
-impl<S: Stream<Item = Bytes>> Stream for WithPreamble<S> {
-    type Item = Bytes;
+impl<S: ShutDown> Stream for WithPreamble<S> {
+    type Item = S::Item;
 
     #[inline]
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
         if this.preamble.is_empty() {
-            this.inner.poll_next(cx)
-        } else {
-            Poll::Ready(Some(mem::take(this.preamble)))
+            return this.inner.poll_next(cx);
         }
+        let preamble = mem::take(this.preamble);
+        Poll::Ready(Some(S::Item::from_result(Ok(preamble), Sealed)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -216,9 +206,16 @@ impl<S: Stream<Item = Bytes>> Stream for WithPreamble<S> {
     }
 }
 
-impl<S: Stream<Item = Bytes>> FusedStream for WithPreamble<S> {
+impl<S: ShutDown> FusedStream for WithPreamble<S> {
     fn is_terminated(&self) -> bool {
-        self.preamble.is_empty() && self.inner.has_ended()
+        self.preamble.is_empty() && self.inner.is_terminated()
+    }
+}
+
+#[doc(hidden)]
+impl<S: ShutDown> ShutDown for WithPreamble<S> {
+    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+        self.project().inner.shut_down(sealed)
     }
 }
 

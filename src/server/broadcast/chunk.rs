@@ -1,47 +1,180 @@
-//! Frames that are read together.
+//! Frames that are read together, and what of them goes to one subscriber.
 
 use alloc::sync::Arc;
+use core::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
-use super::place::Place;
-use super::scope::Scope;
+use super::ids::AssignedId;
+use super::options::{Metadata, Scope};
+use crate::wire::event::Event;
+use crate::wire::field::EventId;
 
-/// How many bytes a chunk has at most, unless one frame is larger.
+/// The largest size of a chunk in bytes, unless it is one larger frame.
 pub(super) const BUDGET: usize = 64 * 1024;
 
-/// What is known of a frame in a chunk.
-pub(super) struct Known {
+/// Some frames of the log, joined. The default is no chunk, since no frame has the number 0.
+#[derive(Clone, Default)]
+pub(super) struct Joined {
+    /// The number of the first frame.
+    pub(super) from: u64,
+    /// The number of the frame after the last.
+    pub(super) next: u64,
+    pub(super) bytes: Bytes,
+    /// Noted for the first subscriber that asks.
+    pub(super) frames: Option<Arc<[JoinedFrame]>>,
+    /// What a subscriber gets that sees no scope and takes everything else, and the number of the
+    /// frame after that. Made for the first subscriber that asks.
+    pub(super) public: Option<(u64, Bytes)>,
+}
+
+/// What a filter needs to know of one frame.
+pub(super) struct JoinedFrame {
     /// Where it ends in the chunk.
     pub(super) end: usize,
-    pub(super) event_type: Place,
-    pub(super) id: Place,
+    pub(super) event_type: FieldRange,
+    pub(super) id: FieldRange,
     pub(super) scope: Option<Scope>,
 }
 
-/// Some frames, joined.
-#[derive(Clone)]
-pub(super) struct Chunk {
-    /// The number of the first.
-    pub(super) from: u64,
-    /// The number of the frame behind the last.
-    pub(super) next: u64,
-    pub(super) bytes: Bytes,
-    /// If somebody asked.
-    pub(super) frames: Option<Arc<[Known]>>,
-    /// What of it goes to who sees no scope and takes all else, and the number of the frame behind
-    /// the last of that. If somebody asked.
-    pub(super) everybodys: Option<(u64, Bytes)>,
-}
-
-impl Chunk {
-    pub(super) fn empty(cursor: u64) -> Self {
-        Self {
-            from: cursor,
-            next: cursor,
-            bytes: Bytes::new(),
-            frames: None,
-            everybodys: None,
+impl JoinedFrame {
+    pub(super) fn metadata<'a>(&'a self, bytes: &'a [u8]) -> Metadata<'a> {
+        Metadata {
+            event_type: self.event_type.text(bytes),
+            id: self.id.text(bytes),
+            scope: self.scope.as_ref(),
+            len: bytes.len(),
         }
     }
+}
+
+/// The range of a field's value in its frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct FieldRange {
+    pub(super) start: u32,
+    pub(super) len: u32,
+}
+
+impl FieldRange {
+    /// The frame has no such field.
+    const NONE: Self = Self {
+        start: u32::MAX,
+        len: 0,
+    };
+
+    pub(super) fn of(range: Option<&Range<usize>>) -> Self {
+        let Some(range) = range else {
+            return Self::NONE;
+        };
+        // Frames are below 4 GiB: see `Retention::with_max_bytes`.
+        let short = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            start: short(range.start),
+            len: short(range.len()),
+        }
+    }
+
+    pub(super) fn text(self, frame: &[u8]) -> Option<&str> {
+        if self == Self::NONE {
+            return None;
+        }
+        let start = self.start as usize;
+        let text = frame.get(start..start + self.len as usize)?;
+        core::str::from_utf8(text).ok()
+    }
+}
+
+/// The part of a chunk that is selected so far: its beginning, shared, until a frame is left out.
+///
+/// An id that replaces a frame may be longer than the frame was. If it would pass the budget it
+/// does not fit, nothing has changed, and the rest of the chunk is for the next poll.
+pub(super) struct Selection<'a> {
+    chunk: &'a Bytes,
+    whole: usize,
+    copied: Option<BytesMut>,
+    /// Where an id stands that no frame follows yet: the next id replaces it.
+    last_id: Option<usize>,
+}
+
+impl<'a> Selection<'a> {
+    pub(super) fn new(chunk: &'a Bytes) -> Self {
+        Self {
+            chunk,
+            whole: 0,
+            copied: None,
+            last_id: None,
+        }
+    }
+
+    /// Adds a frame of the chunk. Returns whether it fits.
+    #[must_use]
+    pub(super) fn put(&mut self, start: usize, end: usize) -> bool {
+        if !fits(self.len(), end - start) {
+            return false;
+        }
+        match &mut self.copied {
+            None => self.whole = end,
+            // The ends of the chunk's frames were noted when it was joined, in order.
+            Some(copied) => copied.extend_from_slice(&self.chunk[start..end]),
+        }
+        self.last_id = None;
+        true
+    }
+
+    /// Leaves a frame out. Returns true: this always fits.
+    pub(super) fn skip(&mut self) -> bool {
+        self.copied();
+        true
+    }
+
+    /// Leaves a frame out that has an assigned id, and puts the id in its place if one is due.
+    /// Returns whether that fits.
+    #[must_use]
+    pub(super) fn skip_assigned(&mut self, id: AssignedId, id_after: u32) -> bool {
+        if id.number % u64::from(id_after) == 0 {
+            return self.put_id(id.text().as_str());
+        }
+        self.skip()
+    }
+
+    /// Puts an id in the place of a frame. Returns whether it fits.
+    #[must_use]
+    pub(super) fn put_id(&mut self, id: &str) -> bool {
+        let Ok(id) = EventId::new(id) else {
+            return self.skip();
+        };
+        let block = Event::block().with_id(id);
+        let at = self.last_id.unwrap_or(self.len());
+        if !fits(at, block.encoded_len()) {
+            return false;
+        }
+        let copied = self.copied();
+        copied.truncate(at);
+        block.encode(copied);
+        self.last_id = Some(at);
+        true
+    }
+
+    pub(super) fn finish(self) -> Bytes {
+        match self.copied {
+            None => self.chunk.slice(..self.whole),
+            Some(copied) => copied.freeze(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.copied.as_ref().map_or(self.whole, BytesMut::len)
+    }
+
+    /// The selection as a copy. An empty copy allocates nothing.
+    fn copied(&mut self) -> &mut BytesMut {
+        let whole = self.whole;
+        self.copied
+            .get_or_insert_with(|| BytesMut::from(&self.chunk[..whole]))
+    }
+}
+
+/// Whether `len` bytes fit after `at` others. The first always fit: they may be one large frame.
+fn fits(at: usize, len: usize) -> bool {
+    at == 0 || at + len <= BUDGET
 }

@@ -1,29 +1,26 @@
-//! What of a chunk goes to a subscriber that does not take all.
-//!
-//! Where ids are assigned, ids of what is left out go out at fixed places, those whose number divides
-//! by the distance that the subscriber chose: so nothing need be noted between two polls, and all who
-//! see the same are given the same bytes.
+//! What of a chunk goes to a subscriber that does not take everything.
 
 use alloc::string::String;
 use alloc::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chunk::{Chunk, Known};
-use super::options::{Metadata, SkippedFn, SubscribeOptions};
-use super::picked::Picked;
+use super::chunk::{Joined, Selection};
+use super::ids::AssignedId;
+use super::options::{SkippedFn, SubscribeOptions};
 
-/// What a subscriber that is not plain holds beside its place.
+/// What a subscriber holds whose options are not the default.
 pub(super) struct Filter {
     pub(super) options: SubscribeOptions,
     passed: Passed,
 }
 
-/// What went by since the client last got an id, where ids are the user's.
+/// What was left out since the client last got an id, where ids are the user's. Assigned ids are
+/// sent at fixed numbers instead, so that subscribers that see the same get the same bytes.
 #[derive(Default)]
 struct Passed {
     frames: u32,
-    /// The last id that went by and is the client's to come back with; empty if there was none.
+    /// The last id left out that the client may come back with; empty if there is none.
     id: String,
 }
 
@@ -35,98 +32,65 @@ impl Filter {
         }
     }
 
-    /// Skips ahead, if that is what it does: returns what makes the event that tells.
+    /// Returns what makes the event after a skip; `None` if the subscriber does not skip ahead.
     pub(super) fn skip(&mut self) -> Option<Arc<SkippedFn>> {
-        let skipped = self.options.skipped()?;
-        self.passed.clear();
+        let skipped = self.options.skipped.clone()?;
+        self.passed = Passed::default();
         Some(skipped)
     }
 
-    /// Returns what of a chunk is for this subscriber, and the number of the frame behind that. Runs
-    /// the user's predicates; if one panics, nothing has changed.
-    pub(super) fn pick(&mut self, chunk: &Chunk, epoch: Option<u64>) -> (u64, Bytes) {
+    /// Returns the part of a chunk that is for this subscriber, and the number of the frame after
+    /// it. Runs the user's predicates; if one panics, nothing has changed.
+    pub(super) fn select(&mut self, chunk: &Joined, epoch: Option<u64>) -> (u64, Bytes) {
         let Some(frames) = &chunk.frames else {
             return (chunk.next, chunk.bytes.clone());
         };
-        let mut passing = Passing {
-            frames: self.passed.frames,
-            id: None,
-        };
-        let mut picked = Picked::new(&chunk.bytes);
+        let id_after = self.options.id_after;
+        // As in `Passed`; no id stands for the one that was noted before this chunk.
+        let (mut passed, mut passed_id) = (self.passed.frames, None);
+        let mut selection = Selection::new(&chunk.bytes);
         let mut start = 0;
         let mut next = chunk.from;
         for frame in frames.iter() {
             let bytes = chunk.bytes.get(start..frame.end).unwrap_or_default();
             let metadata = frame.metadata(bytes);
             let sees = self.options.sees(metadata.scope);
-            let mut then = passing;
+            let (mut count, mut id) = (passed, passed_id);
             let fits = if sees && self.options.takes(&metadata) {
                 if metadata.id.is_some() {
-                    then = Passing::NOTHING;
+                    (count, id) = (0, Some(""));
                 }
-                picked.put(start, frame.end)
+                selection.put(start, frame.end)
             } else if let Some(epoch) = epoch {
-                picked.leave_out(next, !sees, epoch, self.options.id_after())
+                // The client must not learn the id of a frame that it may not see.
+                let id = AssignedId {
+                    is_place: !sees,
+                    ..AssignedId::frame(epoch, next)
+                };
+                selection.skip_assigned(id, id_after)
             } else {
-                then.frame(metadata.id.filter(|_| sees));
-                let id = then.id.unwrap_or(&self.passed.id);
-                if then.frames >= self.options.id_after() && !id.is_empty() {
-                    then = Passing::NOTHING;
-                    picked.put_id(id)
+                count = count.saturating_add(1);
+                id = metadata.id.filter(|id| sees && !id.is_empty()).or(id);
+                let last_id = id.unwrap_or(&self.passed.id);
+                if count >= id_after && !last_id.is_empty() {
+                    (count, id) = (0, Some(""));
+                    selection.put_id(last_id)
                 } else {
-                    picked.skip()
+                    selection.skip()
                 }
             };
             if !fits {
                 break;
             }
-            passing = then;
+            (passed, passed_id) = (count, id);
             start = frame.end;
             next += 1;
         }
-        self.passed.frames = passing.frames;
-        if let Some(id) = passing.id {
+        self.passed.frames = passed;
+        if let Some(id) = passed_id {
             self.passed.id.clear();
             self.passed.id.push_str(id);
         }
-        (next, picked.finish())
-    }
-}
-
-impl Known {
-    fn metadata<'a>(&'a self, bytes: &'a [u8]) -> Metadata<'a> {
-        Metadata {
-            event_type: self.event_type.text(bytes),
-            id: self.id.text(bytes),
-            scope: self.scope.as_ref(),
-            len: bytes.len(),
-        }
-    }
-}
-
-impl Passed {
-    fn clear(&mut self) {
-        self.frames = 0;
-        self.id.clear();
-    }
-}
-
-/// As [`Passed`], while a chunk is looked at.
-#[derive(Clone, Copy)]
-struct Passing<'a> {
-    frames: u32,
-    /// `None` if it is the one that was noted before.
-    id: Option<&'a str>,
-}
-
-impl<'a> Passing<'a> {
-    const NOTHING: Self = Self {
-        frames: 0,
-        id: Some(""),
-    };
-
-    fn frame(&mut self, id: Option<&'a str>) {
-        self.frames = self.frames.saturating_add(1);
-        self.id = id.filter(|id| !id.is_empty()).or(self.id);
+        (next, selection.finish())
     }
 }

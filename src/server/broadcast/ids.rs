@@ -1,27 +1,44 @@
-//! Ids: those that the broadcast assigns, and what the log keeps of the user's. Where one stands is found
-//! in `index.rs`.
-//!
-//! Ids have a hash of their own, since one is hashed with each publication, under the lock: in a
-//! loop of nothing else it takes 4 ns for ids of 7, 15 and 32 bytes, where std's keyed one takes 13, 14
-//! and 16.
+//! Ids: those that the broadcast assigns, and what is remembered of dropped frames.
 
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use core::hash::BuildHasher;
 use std::hash::RandomState;
 
-use super::scope::Scope;
+use super::options::Scope;
 use crate::wire::decimal::Decimal;
+use crate::wire::field::EventId;
 
-/// An id that is assigned: the epoch and the number of the frame, in decimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Assigned {
+/// An id that is assigned: the epoch, `-`, and the number of the frame.
+#[derive(Clone, Copy)]
+pub(super) struct AssignedId {
     pub(super) epoch: u64,
     pub(super) number: u64,
-    /// It names the place behind that frame, and not the frame, which may be another's.
+    /// It stands for the place after the frame, which may be of another scope. Written as `~`.
     pub(super) is_place: bool,
 }
 
-impl Assigned {
+impl AssignedId {
+    pub(super) const fn frame(epoch: u64, number: u64) -> Self {
+        Self {
+            epoch,
+            number,
+            is_place: false,
+        }
+    }
+
+    pub(super) const fn place(epoch: u64, number: u64) -> Self {
+        let frame = Self::frame(epoch, number);
+        Self {
+            is_place: true,
+            ..frame
+        }
+    }
+
+    pub(super) fn to_event_id(self) -> Option<EventId<'static>> {
+        EventId::new(String::from(self.text().as_str())).ok()
+    }
+
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (epoch, number) = text.split_once('-')?;
         let (number, is_place) = match number.strip_suffix('~') {
@@ -34,43 +51,11 @@ impl Assigned {
             is_place,
         })
     }
-}
 
-/// The most bytes an assigned id has: two numbers of 20 digits, `-` and `~`.
-const MOST_LEN: usize = 42;
-
-/// The text of an assigned id.
-pub(super) struct Text {
-    bytes: [u8; MOST_LEN],
-    len: usize,
-}
-
-impl Text {
+    /// Does without the formatting of `core`, which takes as long as the rest of a publication.
     #[inline]
-    pub(super) fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
-    }
-
-    #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        if let Some(room) = self.bytes.get_mut(self.len..end) {
-            room.copy_from_slice(bytes);
-            self.len = end;
-        }
-    }
-}
-
-impl Assigned {
-    /// Without the formatting of `core`, which costs as much as all else of a publication.
-    #[inline]
-    pub(super) fn text(self) -> Text {
-        let mut text = Text {
+    pub(super) fn text(self) -> IdText {
+        let mut text = IdText {
             bytes: [0; MOST_LEN],
             len: 0,
         };
@@ -84,35 +69,63 @@ impl Assigned {
     }
 }
 
-/// Only as they are written: no sign, no zero in front.
+/// Parses digits only as they are written: no sign, no leading zero.
 fn digits(text: &str) -> Option<u64> {
     let canonical = text == "0" || text.starts_with(|c: char| matches!(c, '1'..='9'));
     canonical.then(|| text.parse().ok())?
 }
 
-/// How ids are hashed, and those that are remembered though their frames are gone.
-pub(super) struct Remembered {
+/// The text of an assigned id.
+pub(super) struct IdText {
+    bytes: [u8; MOST_LEN],
+    len: usize,
+}
+
+/// Two numbers of 20 digits, `-` and `~`.
+const MOST_LEN: usize = 42;
+
+impl IdText {
+    #[inline]
+    pub(super) fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.copy_from_slice(bytes);
+            self.len = end;
+        }
+    }
+}
+
+/// The hashes and scopes of frames that were dropped, and the key of the hashes.
+///
+/// The hash is keyed per process. The ids in the table are the server's, so a client that makes up
+/// texts of equal hashes finds a kept id by its text alone, and a dropped id only by chance.
+pub(super) struct RememberedIds {
     key: u64,
-    gone: VecDeque<Gone>,
+    dropped: VecDeque<DroppedFrame>,
     most: usize,
-    /// The number of the last frame of somebody's that is not remembered any more; 0 if all are.
+    /// The number of the last frame with a scope that is forgotten; 0 if there is none.
     forgotten_scope: u64,
 }
 
-struct Gone {
+struct DroppedFrame {
     hash: u64,
     number: u64,
     scope: Option<Scope>,
 }
 
-/// Stands for no id.
+/// The hash of a frame without an id.
 pub(super) const NO_ID: u64 = 0;
 
-impl Remembered {
+impl RememberedIds {
     pub(super) fn new(most: usize) -> Self {
         Self {
             key: RandomState::new().hash_one(0),
-            gone: VecDeque::new(),
+            dropped: VecDeque::new(),
             most,
             forgotten_scope: 0,
         }
@@ -124,37 +137,36 @@ impl Remembered {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.gone.len()
+        self.dropped.len()
     }
 
-    /// The number of the first frame that is remembered.
+    /// Returns the number of the first frame that is remembered.
     pub(super) fn first(&self) -> Option<u64> {
-        self.gone.front().map(|gone| gone.number)
+        self.dropped.front().map(|frame| frame.number)
     }
 
-    /// The numbers and the hashes of what is remembered, from a number on.
-    pub(super) fn from(&self, number: u64) -> impl Iterator<Item = (u64, u64)> {
-        let first = self.gone.partition_point(|gone| gone.number < number);
-        let behind = self.gone.range(first..);
-        behind.map(|gone| (gone.number, gone.hash))
+    /// Returns the numbers and the hashes of what is remembered, starting at a number.
+    pub(super) fn starting_at(&self, number: u64) -> impl Iterator<Item = (u64, u64)> {
+        let first = self.dropped.partition_point(|frame| frame.number < number);
+        let rest = self.dropped.range(first..);
+        rest.map(|frame| (frame.number, frame.hash))
     }
 
-    /// Takes what is to be remembered of a frame that is gone.
     pub(super) fn remember(&mut self, hash: u64, number: u64, scope: Option<Scope>) {
         if hash == NO_ID && scope.is_none() {
             return;
         }
-        // As in the log: what there is to drop is put in behind.
-        self.gone.push_back(Gone {
+        // The scope is set in place: a value with a destructor would be built first, then copied.
+        self.dropped.push_back(DroppedFrame {
             hash,
             number,
             scope: None,
         });
-        if let (Some(_), Some(last)) = (&scope, self.gone.back_mut()) {
+        if let (Some(_), Some(last)) = (&scope, self.dropped.back_mut()) {
             last.scope = scope;
         }
-        while self.gone.len() > self.most {
-            if let Some(first) = self.gone.pop_front() {
+        while self.dropped.len() > self.most {
+            if let Some(first) = self.dropped.pop_front() {
                 if first.scope.is_some() {
                     self.forgotten_scope = first.number;
                 }
@@ -162,23 +174,22 @@ impl Remembered {
         }
     }
 
-    /// Returns whose a frame was that is gone: `Err` if that is forgotten.
-    pub(super) fn scope_of_gone(&self, number: u64) -> Result<Option<&Scope>, ()> {
-        let at = self.gone.partition_point(|one| one.number < number);
-        match self.gone.get(at).filter(|one| one.number == number) {
-            Some(gone) => Ok(gone.scope.as_ref()),
+    /// Returns the scope of a frame that was dropped: `Err` if that is forgotten.
+    pub(super) fn scope(&self, number: u64) -> Result<Option<&Scope>, ()> {
+        let at = self.dropped.partition_point(|one| one.number < number);
+        match self.dropped.get(at).filter(|one| one.number == number) {
+            Some(frame) => Ok(frame.scope.as_ref()),
             None if number <= self.forgotten_scope => Err(()),
-            // Behind that all that were somebody's are remembered, so it was everybody's.
+            // Every later frame with a scope is remembered, so this one had none.
             None => Ok(None),
         }
     }
 }
 
-/// A hash of short texts: eight bytes at a time, the two halves of a product folded. Its key is
-/// another one in each process.
+/// Hashes a short text: eight bytes at a time, the two halves of a product folded.
 ///
-/// The ids in the table are the server's. A client who made up texts of equal hashes would find an id
-/// that is retained by its text alone, and one that is gone no sooner than any other text.
+/// An id is hashed with each publication, under the lock. This takes 4 ns for ids of 7 to 32 bytes,
+/// where the keyed hash of `std` takes 13 to 16.
 #[inline]
 fn hash(key: u64, text: &[u8]) -> u64 {
     let fold = |a: u64, b: u64| {
@@ -189,16 +200,16 @@ fn hash(key: u64, text: &[u8]) -> u64 {
     };
     let mut hash = key ^ text.len() as u64;
     let mut rest = text;
-    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
-        hash = fold(hash ^ u64::from_le_bytes(*word), ODD);
-        rest = behind;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        hash = fold(hash ^ u64::from_le_bytes(*word), GOLDEN_RATIO);
+        rest = after;
     }
     let last = rest
         .iter()
         .fold(0, |last, &byte| last << 8 | u64::from(byte));
-    hash = fold(hash ^ last, ODD);
+    hash = fold(hash ^ last, GOLDEN_RATIO);
     fold(hash, key | 1)
 }
 
 /// 2^64 divided by the golden ratio.
-const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;

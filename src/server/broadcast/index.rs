@@ -1,65 +1,63 @@
-//! Where an id of the user's stands in the log, for those who ask.
+//! The index of the user's ids: where each of them is in the log.
 //!
-//! Ids are entered only when somebody asks for one, with all that came since the last time: most that is
-//! published is gone before, and to enter it and take it out again is a quarter of the time of a small
-//! publication. For the first who asks, a million take a tenth of a second. So the index has a lock of
-//! its own, and only those who ask wait for that: the log is locked for some thousands of ids at a time,
-//! while they are copied.
+//! An id is entered only when a client asks for one, since most frames are dropped before that. A
+//! million ids take a tenth of a second, so the index has a lock of its own that only subscribers
+//! with an id wait for. The log is locked for some thousands of ids at a time, while they are
+//! copied.
 
 use alloc::vec::Vec;
-use core::hash::{BuildHasher, Hasher};
+use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 
 use super::ids::NO_ID;
 use super::log::Log;
 
-/// Numbers of frames by the hashes of their ids: of all that are in the log or remembered, once it is
-/// brought up to date, and of some that are forgotten.
-pub(super) struct Index {
-    places: HashMap<u64, u64, AsItIs>,
+/// The numbers of frames by the hashes of their ids. Some of the frames may be forgotten.
+pub(super) struct IdIndex {
+    numbers: HashMap<u64, u64, BuildHasherDefault<NoHash>>,
     /// The number of the first frame that is not entered.
     next: u64,
 }
 
-/// What is not entered yet.
-pub(super) struct New {
+/// Ids that are not entered yet.
+pub(super) struct NewIds {
     /// Numbers and hashes, in order.
     ids: Vec<(u64, u64)>,
-    /// How many frames are in the log or remembered, and the number of the first of them.
+    /// The number of frames that are in the log or remembered, and the number of the first one.
     kept: usize,
     first: u64,
 }
 
-/// So many are copied with one lock of the log.
+/// The largest number of ids that are copied under one lock of the log.
 const MOST: usize = 4096;
 
-impl Index {
+impl IdIndex {
     pub(super) fn new() -> Self {
         Self {
-            places: HashMap::default(),
+            numbers: HashMap::default(),
             next: 1,
         }
     }
 
-    /// The number of the first frame that is not entered.
+    /// Returns the number of the first frame that is not entered.
     pub(super) fn next(&self) -> u64 {
         self.next
     }
 
-    /// Finds the last frame that had an id of this hash, which may be forgotten by now.
+    /// Returns the number of the last frame that had an id of this hash. It may be forgotten.
     pub(super) fn find(&self, hash: u64) -> Option<u64> {
-        self.places.get(&hash).copied()
+        self.numbers.get(&hash).copied()
     }
 
-    /// An id that recurs stands for its last frame.
-    pub(super) fn enter(&mut self, new: &New) {
-        // What is forgotten is at most an eighth, so each id that is entered is looked at some times at most.
-        if self.places.len() + new.ids.len() > new.kept + new.kept / 8 {
-            self.places.retain(|_, number| *number >= new.first);
+    /// Enters ids. An id that recurs stands for its last frame.
+    pub(super) fn enter(&mut self, new: &NewIds) {
+        // Swept once an eighth is forgotten, so each id is looked at a few times at most.
+        if self.numbers.len() + new.ids.len() > new.kept + new.kept / 8 {
+            self.numbers.retain(|_, number| *number >= new.first);
         }
         for &(number, hash) in &new.ids {
             if hash != NO_ID {
-                self.places.insert(hash, number);
+                self.numbers.insert(hash, number);
             }
             self.next = number + 1;
         }
@@ -67,35 +65,27 @@ impl Index {
 
     #[cfg(test)]
     pub(super) fn insert(&mut self, hash: u64, number: u64) {
-        self.places.insert(hash, number);
+        self.numbers.insert(hash, number);
     }
 }
 
-impl New {
-    /// Copies the next of them, from a number on; `None` if there are none.
-    pub(super) fn of(log: &Log, next: u64) -> Option<Self> {
-        let ids: Vec<_> = log.ids_from(next).take(MOST).collect();
+impl NewIds {
+    /// Copies the next ids, starting at the frame `next`; `None` if there are none.
+    pub(super) fn copy(log: &Log, next: u64) -> Option<Self> {
+        let ids: Vec<_> = log.ids_starting_at(next).take(MOST).collect();
         (!ids.is_empty()).then(|| Self {
             ids,
-            kept: log.frames() + log.remembered.len(),
-            first: log.remembered.first().unwrap_or(log.oldest()),
+            kept: log.frames() + log.remembered().len(),
+            first: log.remembered().first().unwrap_or(log.oldest()),
         })
     }
 }
 
 /// The keys are hashes already.
-#[derive(Clone, Copy, Default)]
-struct AsItIs(u64);
+#[derive(Default)]
+struct NoHash(u64);
 
-impl BuildHasher for AsItIs {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        *self
-    }
-}
-
-impl Hasher for AsItIs {
+impl Hasher for NoHash {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -123,25 +113,23 @@ mod tests {
     #[test]
     fn the_log_is_locked_for_some_ids_at_a_time() {
         let all = 2 * MOST as u64 + 1;
-        let broadcast = Broadcast::new(
-            Retention::new()
-                .with_frames(1)
-                .with_remembered_ids(3 * MOST),
-        );
+        let retention = Retention::new().with_max_frames(1);
+        let broadcast = Broadcast::new(retention.with_remembered_ids(3 * MOST));
         publish(&broadcast, 0..all);
-        let first = New::of(&broadcast.core.lock().log, 1);
+        let first = NewIds::copy(&broadcast.shared().lock().log, 1);
         assert_eq!(first.map(|new| new.ids.len()), Some(MOST));
-        let index = broadcast.core.index();
-        assert_eq!((index.places.len() as u64, index.next), (all, all + 1));
+        let index = broadcast.shared().index();
+        assert_eq!((index.numbers.len() as u64, index.next), (all, all + 1));
     }
 
     #[test]
-    fn what_is_forgotten_does_not_pile_up() {
-        let broadcast = Broadcast::new(Retention::new().with_frames(50).with_remembered_ids(30));
+    fn forgotten_ids_do_not_pile_up() {
+        let retention = Retention::new().with_max_frames(50);
+        let broadcast = Broadcast::new(retention.with_remembered_ids(30));
         for round in 0..200 {
             publish(&broadcast, round * 7..(round + 1) * 7);
-            let index = broadcast.core.index();
-            assert!(index.places.len() <= 80 + 10);
+            let index = broadcast.shared().index();
+            assert!(index.numbers.len() <= 80 + 10);
         }
     }
 }

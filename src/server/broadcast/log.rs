@@ -1,55 +1,66 @@
-//! The log: frames in order, how far each was read, and what goes.
+//! The log: frames in order, how far each was read, and the last chunk that was joined.
 //!
-//! How many subscribers stand at a frame is counted at the frame, so a subscriber needs no entry in
-//! any list, and who falls off the tail is known at once.
+//! The number of subscribers at a frame is counted at the frame. So a subscriber needs no entry in
+//! a list, and the subscribers that lag are known as soon as their frame is dropped.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
+use core::ops::Range;
 use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::chunk::Chunk;
-use super::ids::{NO_ID, Remembered};
-use super::place::Place;
-use super::retention::Retention;
-use super::scope::Scope;
+use super::chunk::{BUDGET, FieldRange, Joined, JoinedFrame, Selection};
+use super::ids::{AssignedId, NO_ID, RememberedIds};
+use super::options::{ID_AFTER, Retention, Scope};
 use super::segments::Segments;
 use crate::wire::encode::FieldRanges;
 
-/// Frames are numbered from 1; a cursor is the number of the next frame to read.
+/// Frames are numbered from 1. A cursor is the number of the next frame to read.
 pub(super) struct Log {
     retention: Retention,
-    pub(super) entries: VecDeque<Entry>,
+    entries: VecDeque<LogEntry>,
     /// The number of the first entry.
-    pub(super) oldest: u64,
-    /// Where the first entry begins.
-    pub(super) start: u64,
-    pub(super) segments: Segments,
-    pub(super) remembered: Remembered,
-    /// The last join of several frames, for the next at the same place.
-    pub(super) join: Option<Chunk>,
-    /// How many have read all.
-    pub(super) at_head: u32,
-    /// How many stand in front of the oldest frame, and do not know yet.
-    pub(super) fallen: usize,
-    /// Since which frame which time was the last one given.
+    oldest: u64,
+    /// The offset of the first entry.
+    start: u64,
+    segments: Segments,
+    remembered: RememberedIds,
+    /// The last chunk that was joined, for other subscribers at the same cursor.
+    joined: Joined,
+    /// The number of subscribers that have read everything.
+    at_head: u32,
+    /// The number of subscribers before the oldest frame that are not told so far.
+    fallen: usize,
+    /// Numbers of frames, and the time that was the current one from each of them on.
     times: VecDeque<(u64, Duration)>,
-    /// The last one given.
     now: Option<Duration>,
-    /// The number of the last frame that has a scope; 0 if there was none.
+    /// The number of the last frame with a scope; 0 if there is none.
     last_scoped: u64,
 }
 
-pub(super) struct Entry {
-    pub(super) end: u64,
+struct LogEntry {
+    end: u64,
     hash: u64,
-    pub(super) scope: Option<Scope>,
+    scope: Option<Scope>,
+    /// The number of subscribers whose next frame this is.
     readers: u32,
-    pub(super) event_type: Place,
-    pub(super) id: Place,
+    event_type: FieldRange,
+    id: FieldRange,
 }
+
+/// What is noted of a frame beside its bytes.
+pub(super) struct NewFrame<'a> {
+    pub(super) places: &'a FieldRanges,
+    /// Whether a client can come back with its id by text. An assigned id is found by its number.
+    pub(super) is_indexed: bool,
+    pub(super) scope: Option<Scope>,
+}
+
+/// The largest number of frames of a chunk that are looked at for one subscriber, under the lock.
+const MOST_LOOKED_AT: u64 = 256;
 
 impl Log {
     pub(super) fn new(retention: Retention) -> Self {
@@ -58,9 +69,9 @@ impl Log {
             entries: VecDeque::new(),
             oldest: 1,
             start: 0,
-            segments: Segments::new(retention.bytes()),
-            remembered: Remembered::new(retention.remembered_ids()),
-            join: None,
+            segments: Segments::new(retention.max_bytes),
+            remembered: RememberedIds::new(retention.remembered_ids),
+            joined: Joined::default(),
             at_head: 0,
             fallen: 0,
             times: VecDeque::new(),
@@ -69,11 +80,12 @@ impl Log {
         }
     }
 
+    /// Returns the number of the oldest frame kept, or of the next one.
     pub(super) fn oldest(&self) -> u64 {
         self.oldest
     }
 
-    /// The number that the next frame gets.
+    /// Returns the number that the next frame gets.
     pub(super) fn head(&self) -> u64 {
         self.oldest + self.entries.len() as u64
     }
@@ -86,96 +98,103 @@ impl Log {
         self.segments.end() - self.start
     }
 
+    /// Returns the number of subscribers that lag and are not told so far.
+    pub(super) fn fallen(&self) -> usize {
+        self.fallen
+    }
+
+    /// Returns the smallest cursor that is in the log.
+    pub(super) fn slowest(&self) -> Option<u64> {
+        let at = self.entries.iter().position(|entry| entry.readers > 0);
+        let at_head = (self.at_head > 0).then_some(self.entries.len());
+        at.or(at_head).map(|at| self.oldest + at as u64)
+    }
+
+    pub(super) fn remembered(&self) -> &RememberedIds {
+        &self.remembered
+    }
+
     pub(super) fn is_large(&self, len: usize) -> bool {
         self.segments.is_large(len)
     }
 
-    /// Whether a frame from this one on may have a scope.
-    pub(super) fn has_scopes_from(&self, number: u64) -> bool {
-        self.last_scoped >= number
-    }
-
-    /// Makes room for a frame that is within the limits and not large, and has it written.
+    /// Appends a frame of `len` bytes that is within the limits and not large.
     #[inline]
     pub(super) fn append(
         &mut self,
         len: usize,
         write: impl FnOnce(&mut Vec<u8>),
-        about: About<'_>,
+        frame: NewFrame<'_>,
     ) {
         self.make_room(len);
         self.segments.append(len, write);
-        self.enter(about);
+        self.enter(frame);
     }
 
-    /// As `append`, for bytes that are large.
-    pub(super) fn append_own(&mut self, bytes: Bytes, about: About<'_>) {
+    /// Appends a frame that is within the limits and large.
+    pub(super) fn append_large(&mut self, bytes: Bytes, frame: NewFrame<'_>) {
         self.make_room(bytes.len());
-        self.segments.append_own(bytes);
-        self.enter(about);
+        self.segments.append_segment(bytes);
+        self.enter(frame);
     }
 
     fn make_room(&mut self, len: usize) {
-        while self.entries.len() >= self.retention.frames() {
+        while self.entries.len() >= self.retention.max_frames {
             self.drop_oldest();
         }
-        while self.bytes() + len as u64 > self.retention.bytes() as u64 && !self.entries.is_empty()
-        {
+        let max_bytes = self.retention.max_bytes as u64;
+        while self.bytes() + len as u64 > max_bytes && !self.entries.is_empty() {
             self.drop_oldest();
         }
     }
 
     #[inline]
-    fn enter(&mut self, about: About<'_>) {
+    fn enter(&mut self, frame: NewFrame<'_>) {
         let number = self.head();
-        let (id, end) = (Place::of(about.places.id.as_ref()), self.segments.end());
+        let id = FieldRange::of(frame.places.id.as_ref());
         let mut hash = NO_ID;
-        if about.finds_id && id.len > 0 {
+        if frame.is_indexed && id.len > 0 {
             let start = self.entries.back().map_or(self.start, |last| last.end);
             let start = start + u64::from(id.start);
             let text = self.segments.within_frame(start, start + u64::from(id.len));
             hash = self.remembered.hash(text);
         }
         let now = self.now.unwrap_or_default();
-        if self.retention.age().is_some() && self.times.back().is_none_or(|&(_, time)| time < now) {
+        let is_timed = self.retention.max_age.is_some();
+        if is_timed && self.times.back().is_none_or(|&(_, time)| time < now) {
             self.times.push_back((number, now));
         }
-        self.entries.push_back(Entry {
-            end,
+        self.entries.push_back(LogEntry {
+            end: self.segments.end(),
             hash,
-            // Put in behind: with something to drop, the entry would be made first and copied then.
+            // Set in place: a value with a destructor would be built first, then copied.
             scope: None,
             readers: mem::take(&mut self.at_head),
-            event_type: Place::of(about.places.event_type.as_ref()),
+            event_type: FieldRange::of(frame.places.event_type.as_ref()),
             id,
         });
-        if about.scope.is_some() {
+        if frame.scope.is_some() {
             self.last_scoped = number;
             if let Some(entry) = self.entries.back_mut() {
-                entry.scope = about.scope;
+                entry.scope = frame.scope;
             }
         }
     }
 
     fn drop_oldest(&mut self) {
-        let Some(gone) = self.entries.pop_front() else {
+        let Some(dropped) = self.entries.pop_front() else {
             return;
         };
-        self.fallen += gone.readers as usize;
-        if self
-            .join
-            .as_ref()
-            .is_some_and(|join| join.from == self.oldest)
-        {
-            self.join = None;
-        }
-        self.remembered.remember(gone.hash, self.oldest, gone.scope);
+        self.fallen += dropped.readers as usize;
+        self.forget_joined(self.oldest);
+        self.remembered
+            .remember(dropped.hash, self.oldest, dropped.scope);
         self.oldest += 1;
-        self.start = gone.end;
-        self.segments.release(gone.end);
+        self.start = dropped.end;
+        self.segments.release(dropped.end);
     }
 
-    /// Takes the time; frames that are older than their age go.
+    /// Sets the time, and drops the frames that are too old.
     pub(super) fn advance(&mut self, now: Duration) {
         if self.now.is_none() {
             // The clock may have begun long ago: what is here is of this time.
@@ -183,12 +202,12 @@ impl Log {
         }
         let now = self.now.map_or(now, |last| last.max(now));
         self.now = Some(now);
-        let Some(age) = self.retention.age() else {
+        let Some(max_age) = self.retention.max_age else {
             return;
         };
         while let Some(&(_, time)) = self.times.front() {
             let until = self.times.get(1).map_or(self.head(), |&(number, _)| number);
-            if now.saturating_sub(time) <= age && until > self.oldest {
+            if now.saturating_sub(time) <= max_age && until > self.oldest {
                 break;
             }
             while self.oldest < until {
@@ -203,7 +222,7 @@ impl Log {
         }
     }
 
-    /// Counts one more who stands at `cursor`.
+    /// Counts one more subscriber at `cursor`.
     #[inline]
     pub(super) fn arrive(&mut self, cursor: u64) {
         match self.readers(cursor) {
@@ -212,9 +231,23 @@ impl Log {
         }
     }
 
-    /// Counts one less who stands at `cursor`; returns whether it was the last.
+    /// Counts one subscriber less at `cursor`. After the last one, the chunk there is not kept.
     #[inline]
-    pub(super) fn leave(&mut self, cursor: u64) -> bool {
+    pub(super) fn leave(&mut self, cursor: u64) {
+        if self.is_last_to_leave(cursor) {
+            self.forget_joined(cursor);
+        }
+    }
+
+    /// Moves a subscriber to another cursor.
+    #[inline]
+    pub(super) fn pass(&mut self, cursor: u64, next: u64) {
+        self.leave(cursor);
+        self.arrive(next);
+    }
+
+    #[inline]
+    fn is_last_to_leave(&mut self, cursor: u64) -> bool {
         if let Some(readers) = self.readers(cursor) {
             *readers -= 1;
             return *readers == 0;
@@ -223,86 +256,203 @@ impl Log {
         false
     }
 
-    /// How many stand at `cursor`; `None` in front of the oldest frame.
+    /// Returns the number of subscribers at `cursor`; `None` before the oldest frame.
     #[inline]
     fn readers(&mut self, cursor: u64) -> Option<&mut u32> {
-        let at = usize::try_from(cursor.checked_sub(self.oldest)?).ok()?;
-        match self.entries.get_mut(at) {
+        if cursor < self.oldest {
+            return None;
+        }
+        let index = self.index(cursor);
+        match self.entries.get_mut(index) {
             Some(entry) => Some(&mut entry.readers),
             None => Some(&mut self.at_head),
         }
     }
 
-    /// Where the one stands who is farthest behind, of those who still are in the log.
-    pub(super) fn slowest(&self) -> Option<u64> {
-        let at = self.entries.iter().position(|entry| entry.readers > 0);
-        match at {
-            Some(at) => Some(self.oldest + at as u64),
-            None => (self.at_head > 0).then(|| self.head()),
+    /// Moves a subscriber over the next chunk. Returns the chunk and the new cursor. There must be
+    /// a frame at `cursor`.
+    #[inline]
+    pub(super) fn take(&mut self, cursor: u64) -> (u64, Bytes) {
+        let next = self.join(cursor).next;
+        let bytes = if self.is_last_to_leave(cursor) {
+            mem::take(&mut self.joined).bytes
+        } else {
+            self.joined.bytes.clone()
+        };
+        self.arrive(next);
+        (next, bytes)
+    }
+
+    /// As [`take`](Self::take), without the frames that have a scope; that may leave nothing.
+    ///
+    /// `None`, and nothing has changed, if the chunk has frames of the scope `own`, or too many
+    /// frames to look for them.
+    pub(super) fn take_public(
+        &mut self,
+        cursor: u64,
+        own: Option<&Scope>,
+        epoch: Option<u64>,
+    ) -> Option<(u64, Bytes)> {
+        let next = self.join(cursor).next;
+        if let Some(own) = own {
+            let mut entries = self.entries.range(self.range(cursor, next));
+            let mut has_own = || entries.any(|entry| entry.scope.as_ref() == Some(own));
+            if next - cursor > MOST_LOOKED_AT || has_own() {
+                return None;
+            }
+        }
+        if self.joined.public.is_none() {
+            self.joined.public = Some(self.select_public(epoch));
+        }
+        let (next, bytes) = self.joined.public.clone()?;
+        self.pass(cursor, next);
+        Some((next, bytes))
+    }
+
+    /// Returns the public part of the joined chunk, and the number of the frame after it.
+    fn select_public(&self, epoch: Option<u64>) -> (u64, Bytes) {
+        let joined = &self.joined;
+        let (start, mut from) = (self.offset(joined.from), 0);
+        let mut selection = Selection::new(&joined.bytes);
+        let entries = self.entries.range(self.range(joined.from, joined.next));
+        for (entry, number) in entries.zip(joined.from..) {
+            let to = usize::try_from(entry.end - start).unwrap_or(usize::MAX);
+            let fits = match (&entry.scope, epoch) {
+                (None, _) => selection.put(from, to),
+                (Some(_), None) => selection.skip(),
+                (Some(_), Some(epoch)) => {
+                    selection.skip_assigned(AssignedId::place(epoch, number), ID_AFTER)
+                }
+            };
+            if !fits {
+                return (number, selection.finish());
+            }
+            from = to;
+        }
+        (joined.next, selection.finish())
+    }
+
+    /// Returns the next chunk and what a filter needs to know of its frames. There must be a frame
+    /// at `cursor`.
+    pub(super) fn look(&mut self, cursor: u64) -> Joined {
+        let next = self.join(cursor).next;
+        if self.joined.frames.is_none() {
+            self.joined.frames = Some(self.frames_between(cursor, next));
+        }
+        self.joined.clone()
+    }
+
+    fn frames_between(&self, from: u64, next: u64) -> Arc<[JoinedFrame]> {
+        let start = self.offset(from);
+        let entries = self.entries.range(self.range(from, next));
+        let frames = entries.map(|entry| JoinedFrame {
+            end: usize::try_from(entry.end - start).unwrap_or(usize::MAX),
+            event_type: entry.event_type,
+            id: entry.id,
+            scope: entry.scope.clone(),
+        });
+        frames.collect()
+    }
+
+    /// Joins the frames at `cursor`, unless the last chunk begins there and is most of them.
+    #[inline]
+    fn join(&mut self, cursor: u64) -> &Joined {
+        let (head, last) = (self.head(), &self.joined);
+        // While events keep coming, a chunk is made anew only once as much again has come.
+        let waiting = || (self.segments.end() - self.offset(cursor)).min(BUDGET as u64);
+        let fits =
+            last.from == cursor && (last.next == head || 2 * last.bytes.len() as u64 >= waiting());
+        if !fits {
+            self.joined = self.make_joined(cursor);
+        }
+        &self.joined
+    }
+
+    #[cold]
+    fn make_joined(&self, cursor: u64) -> Joined {
+        let start = self.offset(cursor);
+        let end = self.segments.chunk_end(start, BUDGET as u64);
+        let next = if end == self.segments.end() {
+            self.head()
+        } else {
+            let before = self.entries.partition_point(|entry| entry.end <= end);
+            self.oldest + before as u64
+        };
+        Joined {
+            from: cursor,
+            next,
+            bytes: self.segments.bytes(start, end),
+            frames: None,
+            public: None,
         }
     }
 
-    /// Where a frame begins.
-    #[inline]
-    pub(super) fn offset(&self, number: u64) -> u64 {
-        let before = self.place(number).checked_sub(1);
-        before
-            .and_then(|at| self.entries.get(at))
-            .map_or(self.start, |entry| entry.end)
+    fn forget_joined(&mut self, cursor: u64) {
+        if self.joined.from == cursor {
+            self.joined = Joined::default();
+        }
     }
 
-    #[inline]
-    pub(super) fn place(&self, number: u64) -> usize {
-        usize::try_from(number.saturating_sub(self.oldest)).unwrap_or(usize::MAX)
+    /// Returns whether a frame from this number on may have a scope.
+    pub(super) fn has_scopes_from(&self, number: u64) -> bool {
+        self.last_scoped >= number
     }
 
-    /// Returns the id of a frame that is here.
+    /// Returns the id of a frame that is kept.
     pub(super) fn id(&self, number: u64) -> Option<&str> {
-        let at = usize::try_from(number.checked_sub(self.oldest)?).ok()?;
-        let entry = self.entries.get(at)?;
-        let start = self.offset(number);
-        let frame = self.segments.within_frame(start, entry.end);
+        let entry = self.entry(number)?;
+        let frame = self.segments.within_frame(self.offset(number), entry.end);
         entry.id.text(frame)
     }
 
-    /// The numbers and the hashes of the ids of what is remembered and of what is here, from a number on.
-    pub(super) fn ids_from(&self, number: u64) -> impl Iterator<Item = (u64, u64)> {
+    /// Returns the numbers of the frames that are kept or remembered, and the hashes of their ids,
+    /// starting at a number.
+    pub(super) fn ids_starting_at(&self, number: u64) -> impl Iterator<Item = (u64, u64)> {
         let first = number.max(self.oldest);
-        let here = self
-            .entries
-            .range(self.place(first).min(self.entries.len())..);
-        let here = (first..).zip(here.map(|entry| entry.hash));
-        self.remembered.from(number).chain(here)
+        let kept = self.index(first).min(self.entries.len())..;
+        let kept = self.entries.range(kept);
+        let kept = (first..).zip(kept.map(|entry| entry.hash));
+        self.remembered.starting_at(number).chain(kept)
     }
 
-    /// Whether a frame had this id; of one that is gone, the hash is all there is of it.
+    /// Returns whether a frame had this id. Of a dropped frame only the hash is known.
     pub(super) fn has_id(&self, number: u64, id: &str) -> bool {
         if number >= self.oldest {
             return self.id(number) == Some(id);
         }
         let hash = self.remembered.hash(id.as_bytes());
-        self.remembered.from(number).next() == Some((number, hash))
+        self.remembered.starting_at(number).next() == Some((number, hash))
     }
 
-    /// Returns whose a frame is, also one that is gone: `Err` if that is forgotten.
+    /// Returns the scope of a frame, also of a dropped one: `Err` if that is forgotten.
     pub(super) fn scope(&self, number: u64) -> Result<Option<&Scope>, ()> {
-        let at = number.checked_sub(self.oldest);
-        match at.and_then(|at| self.entries.get(usize::try_from(at).ok()?)) {
+        match self.entry(number) {
             Some(entry) => Ok(entry.scope.as_ref()),
-            None => self.remembered.scope_of_gone(number),
+            None => self.remembered.scope(number),
         }
     }
 
-    /// Returns the numbers of the frames that are here.
-    pub(super) fn numbers(&self) -> core::ops::Range<u64> {
-        self.oldest..self.head()
+    fn entry(&self, number: u64) -> Option<&LogEntry> {
+        let at = number.checked_sub(self.oldest)?;
+        self.entries.get(usize::try_from(at).ok()?)
     }
-}
 
-/// What is noted of a frame beside its bytes.
-pub(super) struct About<'a> {
-    pub(super) places: &'a FieldRanges,
-    /// Whether its id is to be noted; those that are assigned need not be.
-    pub(super) finds_id: bool,
-    pub(super) scope: Option<Scope>,
+    /// Returns the offset of a frame.
+    #[inline]
+    fn offset(&self, number: u64) -> u64 {
+        let before = self.index(number).checked_sub(1);
+        before
+            .and_then(|at| self.entries.get(at))
+            .map_or(self.start, |entry| entry.end)
+    }
+
+    /// Returns the indexes of the entries with these numbers.
+    fn range(&self, from: u64, next: u64) -> Range<usize> {
+        self.index(from)..self.index(next)
+    }
+
+    #[inline]
+    fn index(&self, number: u64) -> usize {
+        usize::try_from(number.saturating_sub(self.oldest)).unwrap_or(usize::MAX)
+    }
 }

@@ -1,87 +1,64 @@
-//! One log of frames, encoded once, and many who read it.
+//! One log of frames, encoded once, and many subscribers that read it.
 //!
-//! # How it is held
-//!
-//! A plain mutex around the log and the wakers, and one atomic beside it that says whether anything
-//! has changed. The lock is held to encode an event of at most 16 KiB, to copy at most 64 KiB, or to
-//! look at what is noted of the frames in a chunk of that; mostly to clone a `Bytes`. What is larger is
-//! encoded before, also where ids are assigned. And it is held for no code of the user's: wakers are
-//! cloned before, woken and dropped after; predicates run in between two locks. Where the ids of the
-//! user's stand has a lock of its own, which only those who come back with one take: see `index.rs`.
-//!
-//! It is the simplest that is fast enough: with 10 000 subscribers (`benches/broadcast.rs`) a delivery
-//! takes 23 ns one at a time and 3 in bursts of 8, of which a clone of `Bytes` and its drop are 8 and
-//! 1, the clone of a waker and its wake about as much. An event of one of them costs each of the others
-//! 31 to 38. With a publisher on a thread of its own a
-//! publication takes 130 ns with 1 as with 10 000 subscribers that are always behind.
+//! A mutex guards the log and the wakers; an atomic beside it says whether anything has changed.
+//! The lock is held to encode an event of at most 16 KiB or to copy at most 64 KiB, mostly to clone
+//! a `Bytes`, and never for code of the user: wakers and predicates run without it.
 
 mod chunk;
-mod core;
-mod end;
 mod filter;
 mod ids;
 mod index;
-mod join;
 mod log;
-mod merge;
 mod options;
-mod picked;
-mod place;
 mod publish;
-mod reader;
-mod retention;
-mod scope;
 mod segments;
-mod statistics;
+mod shared;
 mod subscribe;
+mod subscriber;
 mod subscription;
-mod waiting;
 
 use ::core::fmt;
 use ::core::time::Duration;
+
 use alloc::sync::Arc;
 
-use self::core::Core;
-pub use self::end::SubscriptionEnd;
-use self::log::Log;
-pub use self::merge::Merged;
-pub use self::options::{Metadata, SubscribeOptions};
+pub use self::options::{Metadata, Retention, Scope, SubscribeOptions};
 pub use self::publish::PublishError;
-pub use self::retention::Retention;
-pub use self::scope::Scope;
-pub use self::statistics::BroadcastStatistics;
+pub use self::shared::Statistics;
+use self::shared::{BroadcastHandle, BroadcastShared};
 pub use self::subscribe::{Restart, Subscribed};
-pub use self::subscription::Subscription;
-use crate::sync::Ordering;
+pub use self::subscription::{Merged, Subscription};
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 use crate::wire::frame::Frame;
 
-/// One source of events for many clients, each of whom can come back and miss nothing.
+/// One source of events for many clients, each of which can come back and miss nothing.
 ///
 /// An event is encoded once, into a log. A [`Subscription`] is a place in that log: the body of one
-/// response, for any number of which the bytes are shared. Publishing never waits for a subscriber.
-/// How much of the past is kept says [`Retention`].
+/// response. Subscriptions share the bytes. Publishing never waits for a subscriber. [`Retention`]
+/// sets how much history is kept.
 ///
-/// Every clone is the same broadcast. When the last one is dropped, the subscribers end after what
-/// they had.
+/// Every clone is a handle of the same broadcast. When the last handle is dropped, the
+/// subscriptions end after the events that were published.
 ///
 /// # Ids
 ///
-/// A client resumes strictly behind the id that it comes back with, and a replay goes over into what
-/// is live without a duplicate and without a hole. The ids are either the user's, any text
-/// ([`new`](Self::new)): a number, the id of a Redis stream entry. Give each event an id of its own;
-/// one that recurs stands for its last event (so let none recur in another [`Scope`]: who has it from
-/// the first is told that it is unknown), and behind an event without an id a client can't resume. Or
-/// they are assigned ([`assigning_ids`](Self::assigning_ids)).
+/// A client resumes right after its last event ID: no duplicates, no gaps. The ids are the user's
+/// ([`new`](Self::new)), or they are assigned ([`assigning_ids`](Self::assigning_ids)).
 ///
-/// A client that is cut before its first event knows no id: see
-/// [`Subscription::last_event_id`] for what to send first.
+/// The user's ids may be any text, such as a number or the id of a Redis stream entry. Give each
+/// event an id of its own: an id that recurs stands for its last event. A client cannot resume
+/// after an event without an id.
 ///
-/// # Which part for what
+/// A client that is cut before its first event has no id: see [`Subscription::last_event_id`] for
+/// what to send first.
 ///
-/// - Events for one user or tenant, which are to be replayed to them alone: [`publish_for`](Self::publish_for).
-/// - Only some event types, a filter, another rule for laggards: [`subscribe_with`](Self::subscribe_with).
+/// # Which part to use
+///
+/// - Events for one user or tenant, which are replayed to that one alone:
+///   [`publish_for`](Self::publish_for).
+/// - Some event types only, a filter, another rule for subscribers that lag:
+///   [`subscribe_with`](Self::subscribe_with).
 /// - Answers to one connection, which need no replay: [`Subscription::merge`].
 /// - Keep-alive comments, first bytes, larger chunks: [`adapt`](crate::adapt).
 ///
@@ -127,7 +104,7 @@ use crate::wire::frame::Frame;
 /// for (id, data) in [(1_u32, "one"), (2, "two"), (3, "three")] {
 ///     broadcast.publish(&Event::message(data).with_id(id))?;
 /// }
-/// // What waits comes as one chunk, which all who are at the same place share.
+/// // Events that wait come as one chunk, which all subscribers at the same place share.
 /// assert_eq!(
 ///     ann.next().now_or_never().flatten().unwrap(),
 ///     "id: 1\ndata: one\n\nid: 2\ndata: two\n\nid: 3\ndata: three\n\n"
@@ -142,24 +119,29 @@ use crate::wire::frame::Frame;
 /// assert_eq!(chunks, ["id: 2\ndata: two\n\nid: 3\ndata: three\n\n"]);
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
+#[doc(alias = "channel")]
+#[doc(alias = "topic")]
+#[doc(alias = "room")]
+#[derive(Clone)]
 pub struct Broadcast {
-    core: Arc<Core>,
+    handle: BroadcastHandle,
 }
 
 impl Broadcast {
     /// Makes a broadcast whose ids are those of the events that are published.
     pub fn new(retention: Retention) -> Self {
-        Self::with(retention, None)
+        Self {
+            handle: BroadcastHandle::new(retention, None),
+        }
     }
 
-    /// Makes a broadcast that gives each event an id: `epoch`, `-`, and a number that counts from 1.
+    /// Makes a broadcast that gives each event an id: `epoch`, `-`, and a number that starts at 1.
     ///
-    /// Give each start of a server another epoch (the time in milliseconds, a count of the starts):
-    /// an id of the process before is then unknown, and not taken for one of this. Such an id is
-    /// found by arithmetic, in no time and no memory.
+    /// Use another epoch for each start of the server, such as the time in milliseconds. An id of
+    /// an earlier start is then unknown, and not taken for an id of this one.
     ///
-    /// A subscriber for whom some frames were not is also sent ids that end in `~`, which stand for
-    /// the place behind a frame.
+    /// A subscriber that was not sent some of the frames may also get ids that end in `~`. Such an
+    /// id stands for the place after a frame.
     ///
     /// # Examples
     ///
@@ -180,99 +162,88 @@ impl Broadcast {
     /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
     pub fn assigning_ids(retention: Retention, epoch: u64) -> Self {
-        Self::with(retention, Some(epoch))
-    }
-
-    fn with(retention: Retention, epoch: Option<u64>) -> Self {
-        let core = Core::new(Log::new(retention), epoch, retention.bytes());
         Self {
-            core: Arc::new(core),
+            handle: BroadcastHandle::new(retention, Some(epoch)),
         }
     }
 
-    /// Publishes an event to all. Encodes it, and wakes who waits.
+    /// Publishes an event to all: encodes it, and wakes the subscribers that wait.
     ///
     /// Returns the number of the frame, which counts from 1.
     ///
     /// # Errors
     ///
-    /// When the broadcast is closed, when the event takes more bytes than are
-    /// [retained](Retention::with_bytes), or when it has an id though ids are assigned.
+    /// If the broadcast is closed, if the event takes more bytes than are
+    /// [kept](Retention::with_max_bytes), or if it has an id and the broadcast assigns ids.
+    #[doc(alias = "emit")]
+    #[doc(alias = "fire")]
+    #[doc(alias = "push")]
     #[inline]
     pub fn publish(&self, event: &Event<'_>) -> Result<u64, PublishError> {
-        publish::event(&self.core, event, None)
+        publish::event(self.shared(), event, None)
     }
 
-    /// Publishes an event of somebody's: only subscribers who may see that
-    /// [scope](SubscribeOptions::with_scope) get it, live or in a replay.
+    /// Publishes an event to the subscribers that may see a
+    /// [scope](SubscribeOptions::with_scope), live or in a replay.
     ///
-    /// Everybody who waits is woken for it, and all but those pass over it: what a delivery costs for
-    /// each. For events that are one connection's alone and need no replay,
-    /// [`merge`](Subscription::merge) its own target: that wakes nobody else.
+    /// It wakes every subscriber that waits; the others skip the frame. For an event to one
+    /// connection that needs no replay, [`merge`](Subscription::merge) a target of its own, which
+    /// wakes no other.
     ///
     /// # Errors
     ///
-    /// As [`publish`](Self::publish), and when the text of the scope is longer than
-    /// [`Scope::MAX_LEN`].
+    /// As [`publish`](Self::publish), and if the name of the scope takes more than 256 bytes.
     pub fn publish_for(&self, scope: &Scope, event: &Event<'_>) -> Result<u64, PublishError> {
-        publish::event(&self.core, event, Some(scope))
+        publish::event(self.shared(), event, Some(scope))
     }
 
-    /// Publishes a frame to all, without encoding it again.
+    /// Publishes a frame to all, or to those that may see a scope, without encoding it again.
     ///
     /// # Errors
     ///
-    /// As [`publish`](Self::publish), and wherever ids are assigned: a frame can't be given one.
-    pub fn publish_frame(&self, frame: &Frame) -> Result<u64, PublishError> {
-        publish::frame(&self.core, frame, None)
+    /// As [`publish`](Self::publish) and [`publish_for`](Self::publish_for), and if the broadcast
+    /// assigns ids: a frame cannot be given one.
+    pub fn publish_frame(&self, frame: &Frame, scope: Option<&Scope>) -> Result<u64, PublishError> {
+        publish::frame(self.shared(), frame, scope)
     }
 
-    /// Publishes a frame of somebody's, without encoding it again.
-    ///
-    /// # Errors
-    ///
-    /// As [`publish_frame`](Self::publish_frame) and [`publish_for`](Self::publish_for).
-    pub fn publish_frame_for(&self, scope: &Scope, frame: &Frame) -> Result<u64, PublishError> {
-        publish::frame(&self.core, frame, Some(scope))
-    }
-
-    /// Subscribes to all frames without a scope, from behind the client's last event ID on.
+    /// Subscribes to all frames without a scope, right after the client's last event ID.
     ///
     /// The id is what [`last_event_id`](crate::http::last_event_id) reads from the request. See
-    /// [`Subscribed`] for what to do where the client can't be resumed.
+    /// [`Subscribed`] for what to do if the client cannot be resumed.
     ///
     /// # Complexity
     ///
-    /// The time does not depend on how much is retained, on average: the first who comes with an id of
-    /// the user's pays some nanoseconds for each id that was published since the last who did.
+    /// Constant time on average, whatever is kept. The first call with an id of the user's also
+    /// takes some nanoseconds for each id published since the last such call.
     pub fn subscribe(&self, last_event_id: Option<&EventId<'_>>) -> Subscribed {
         self.subscribe_with(last_event_id, &SubscribeOptions::new())
     }
 
-    /// Subscribes with [options](SubscribeOptions): to some types only, for a scope, or to skip ahead
-    /// rather than end.
+    /// Subscribes with [options](SubscribeOptions): to some event types, for a scope, or to skip
+    /// ahead after a lag.
     pub fn subscribe_with(
         &self,
         last_event_id: Option<&EventId<'_>>,
         options: &SubscribeOptions,
     ) -> Subscribed {
-        subscribe::subscribe(&self.core, last_event_id, options)
+        subscribe::subscribe(self.shared(), last_event_id, options)
     }
 
-    /// Takes the time, counted from any moment that stays the same: frames that are older than
-    /// [their age](Retention::with_age) go, and what is published from now on is of this time.
+    /// Sets the time, as counted from any fixed moment, and drops frames above their
+    /// [age](Retention::with_max_age). Frames published from now on are of this time.
     ///
-    /// Call it now and then, from a timer or before publishing. What was published before the first
-    /// call is of the time that this gives. A time before the last one given changes nothing.
+    /// Call it from a timer or before publishing. Frames published before the first call are of its
+    /// time. A time before that of the last call changes nothing.
     pub fn advance(&self, now: Duration) {
-        self.core.lock().log.advance(now);
+        self.shared().lock().log.advance(now);
     }
 
-    /// Ends all subscribers after what was published, and after a last frame if there is one; those
-    /// too who subscribe later. Without effect on a broadcast that is closed.
+    /// Ends all subscriptions after the events that were published, and then a last frame if there
+    /// is one. Later subscriptions end the same way. Without effect if the broadcast is closed.
     ///
-    /// A client comes back by itself, so a farewell is the place for a reconnection time. Give it no
-    /// id.
+    /// A client reconnects by itself, so a farewell is the place for a reconnection time. It must
+    /// have no id.
     ///
     /// # Examples
     ///
@@ -294,39 +265,26 @@ impl Broadcast {
     /// # Ok::<(), PublishError>(())
     /// ```
     pub fn close(&self, farewell: Option<Frame>) {
-        self.core.close(farewell.map(Frame::into_bytes));
+        self.shared().close(farewell.map(Frame::into_bytes));
     }
 
-    /// Returns whether it is closed.
+    /// Returns whether the broadcast is closed.
     pub fn is_closed(&self) -> bool {
-        self.core.lock().end.is_some()
+        self.shared().is_closed()
     }
 
-    /// Returns what it holds, and what was lost.
+    /// Returns what the broadcast holds, and what was lost.
     ///
     /// # Complexity
     ///
-    /// Looks at each frame retained until it finds a reader.
-    pub fn statistics(&self) -> BroadcastStatistics {
-        statistics::of(&self.core.lock())
+    /// Looks at each frame kept until it finds one that a subscriber has not read.
+    pub fn statistics(&self) -> Statistics {
+        self.shared().statistics()
     }
-}
 
-impl Clone for Broadcast {
-    fn clone(&self) -> Self {
-        self.core.handles.fetch_add(1, Ordering::Relaxed);
-        Self {
-            core: Arc::clone(&self.core),
-        }
-    }
-}
-
-impl Drop for Broadcast {
-    fn drop(&mut self) {
-        // Release and acquire: what other handles did happens before the end.
-        if self.core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.core.close(None);
-        }
+    #[inline]
+    fn shared(&self) -> &Arc<BroadcastShared> {
+        &self.handle.0
     }
 }
 

@@ -1,30 +1,151 @@
-//! What a subscriber takes, what it may see, and what happens when it lags.
+//! What a broadcast keeps, and how a subscriber is served.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
+use core::time::Duration;
 
-use super::scope::Scope;
 use crate::wire::event::Event;
 use crate::wire::field::EventType;
 
-/// After how many frames that were not for it a subscriber gets an id, if nobody says.
+/// What the log of a [`Broadcast`](crate::Broadcast) keeps for clients that come back or lag.
+///
+/// The oldest frames are dropped as soon as one of the limits is passed. A subscriber that had not
+/// read them [lags](SubscribeOptions::with_skip_ahead).
+///
+/// # Memory
+///
+/// A broadcast holds less than 9/8 of `max_bytes`, plus 256 KiB, plus 192 bytes for each frame kept
+/// and 128 bytes for each id remembered. A frame or id that has a [`Scope`] of its own (not a clone
+/// of another frame's) also holds the name and 24 bytes: at most 280. See
+/// [`Subscription`](crate::Subscription) for what a subscriber costs.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use sse_proto::broadcast::Retention;
+/// use sse_proto::{Broadcast, Event};
+///
+/// let minute = Duration::from_secs(60);
+/// let broadcast = Broadcast::new(Retention::new().with_max_frames(2).with_max_age(minute));
+/// broadcast.advance(Duration::ZERO);
+/// for data in ["1", "2", "3"] {
+///     broadcast.publish(&Event::message(data))?;
+/// }
+/// assert_eq!(broadcast.statistics().retained_frames, 2);
+/// broadcast.advance(Duration::from_secs(61));
+/// assert_eq!(broadcast.statistics().retained_frames, 0);
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    pub(super) max_frames: usize,
+    pub(super) max_bytes: usize,
+    pub(super) max_age: Option<Duration>,
+    pub(super) remembered_ids: usize,
+}
+
+/// Ranges within a frame are held in 32 bits.
+const MOST: usize = u32::MAX as usize;
+
+impl Retention {
+    /// Keeps 1024 frames and 1 MiB of any age, and remembers 4096 ids.
+    pub const fn new() -> Self {
+        Self {
+            max_frames: 1024,
+            max_bytes: 1024 * 1024,
+            max_age: None,
+            remembered_ids: 4096,
+        }
+    }
+
+    /// Sets the largest number of frames kept; 0 counts as 1.
+    pub const fn with_max_frames(mut self, frames: usize) -> Self {
+        self.max_frames = if frames == 0 { 1 } else { frames };
+        self
+    }
+
+    /// Sets the largest number of bytes kept, as they are on the wire: at most 4 GiB less one byte.
+    /// A larger event is refused as [too large](crate::broadcast::PublishError::TooLarge).
+    pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = if bytes > MOST { MOST } else { bytes };
+        self
+    }
+
+    /// Sets the age above which frames are dropped. Needs calls of
+    /// [`Broadcast::advance`](crate::Broadcast::advance), which is the only clock.
+    pub const fn with_max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Sets how many ids are remembered after their frames are dropped. A client that comes back
+    /// with a remembered id is told of a gap; otherwise its id is unknown.
+    ///
+    /// Where ids are assigned, only the ids of frames with a scope are remembered. Every other id
+    /// stays known until a later frame with a scope is forgotten, for ever if there are no scopes.
+    pub const fn with_remembered_ids(mut self, ids: usize) -> Self {
+        self.remembered_ids = ids;
+        self
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The owner of a frame: a user, a tenant, a session. A clone shares the name.
+///
+/// # Examples
+///
+/// ```
+/// let scope = sse_proto::broadcast::Scope::new("tenant-7");
+/// assert_eq!(scope.as_str(), "tenant-7");
+/// ```
+#[doc(alias = "topic")]
+#[doc(alias = "room")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope(Arc<str>);
+
+impl Scope {
+    /// The log keeps the name with each frame, so it has a bound.
+    pub(super) const MAX_BYTES: usize = 256;
+
+    /// Makes a scope of any name, which never goes out to a client. Publishing for a name above 256
+    /// bytes is [refused](crate::broadcast::PublishError::ScopeTooLong).
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The default number of frames that are not for a subscriber before it gets an id.
 pub(super) const ID_AFTER: u32 = 64;
 
-/// How a subscriber is served. A clone shares what it holds: make one for all alike.
+/// How a subscriber is served. A clone shares the predicates and names.
 ///
 /// # What it may see
 ///
-/// A frame may have a [`Scope`]. A subscriber sees the frames without one, and those of the scopes
-/// that it was [given](Self::with_scope): live and in a replay by the same rule. The id of a frame
-/// that it may not see is for it an id that never was.
+/// A frame may have a [`Scope`]. A subscriber sees the frames without a scope and the frames of the
+/// scopes that it was [given](Self::with_scope), live and in a replay. The id of any other frame is
+/// unknown to it.
 ///
 /// # What it takes
 ///
-/// Of what it may see, all, or some [event types](Self::with_event_types), or what a
-/// [predicate](Self::with_filter) says. So that the place moves on at which a client resumes, it
-/// gets after some frames that were not for it a block with nothing but the id of the last one
-/// (where ids are assigned, and that was another's, an id that stands for the place behind it).
+/// Of the frames that it may see, a subscriber takes all, or some
+/// [event types](Self::with_event_types), or those that a [predicate](Self::with_filter) selects.
+///
+/// A client resumes after the last id that it received. So that this id stays recent, a subscriber
+/// [also gets](Self::with_id_after) ids of frames that were not for it, each as a block with an id
+/// alone. The id of a frame that it may not see is never sent: where ids are assigned, an id that
+/// stands for the place after that frame is sent instead.
 ///
 /// # Examples
 ///
@@ -52,100 +173,101 @@ pub(super) const ID_AFTER: u32 = 64;
 /// ```
 #[derive(Clone)]
 pub struct SubscribeOptions {
-    sees: Sees,
-    takes: Takes,
-    skipped: Option<Arc<SkippedFn>>,
-    id_after: u32,
+    scopes: Scopes,
+    wanted: Wanted,
+    /// Makes the event after a skip; `None` if a subscriber that lags is disconnected.
+    pub(super) skipped: Option<Arc<SkippedFn>>,
+    pub(super) id_after: u32,
 }
 
-type SeesFn = dyn Fn(&Scope) -> bool + Send + Sync;
-type TakesFn = dyn Fn(&Metadata<'_>) -> bool + Send + Sync;
 pub(super) type SkippedFn = dyn Fn(u64) -> Event<'static> + Send + Sync;
 
 #[derive(Clone)]
-enum Sees {
-    NoScope,
+enum Scopes {
+    None,
     One(Scope),
-    If(Arc<SeesFn>),
+    If(Arc<dyn Fn(&Scope) -> bool + Send + Sync>),
 }
 
 #[derive(Clone)]
-enum Takes {
+enum Wanted {
     All,
     Types(Arc<[Box<str>]>),
-    If(Arc<TakesFn>),
+    If(Arc<dyn Fn(&Metadata<'_>) -> bool + Send + Sync>),
 }
 
-/// What of the frames a subscriber is given without asking anybody.
-pub(super) enum Share<'a> {
-    /// Chunks where nothing has a scope.
-    Unscoped,
-    /// Those, and what is left of others, as long as nothing is of this scope.
-    Everybodys(Option<&'a Scope>),
+/// Which chunks a subscriber takes as they are joined, without a look at each frame.
+pub(super) enum Unfiltered<'a> {
+    /// None.
     Nothing,
+    /// Those without a frame that has a scope.
+    Unscoped,
+    /// Those, and the public part of others as long as no frame has this scope.
+    Public(Option<&'a Scope>),
 }
 
 impl SubscribeOptions {
-    /// Takes all frames without a scope, and is disconnected when it lags.
+    /// Takes all frames without a scope. A subscriber that lags is disconnected.
     pub const fn new() -> Self {
         Self {
-            sees: Sees::NoScope,
-            takes: Takes::All,
+            scopes: Scopes::None,
+            wanted: Wanted::All,
             skipped: None,
             id_after: ID_AFTER,
         }
     }
 
-    /// Lets the subscriber see the frames of a scope, beside those without one.
+    /// Lets the subscriber also see the frames of one scope.
     pub fn with_scope(mut self, scope: Scope) -> Self {
-        self.sees = Sees::One(scope);
+        self.scopes = Scopes::One(scope);
         self
     }
 
-    /// Lets the subscriber see the frames of the scopes for which a predicate holds, beside those
-    /// without one.
+    /// Lets the subscriber also see the frames of the scopes for which a predicate returns true.
     ///
-    /// It runs without a lock, for each frame with a scope, and for the frame of the id that the client
-    /// comes back with; it should always say the same. If it panics, the panic goes on to who polls
-    /// or subscribes, and nothing is lost: the next poll asks again.
+    /// The predicate runs without a lock: for each frame with a scope, and for the frame of the
+    /// client's last event ID. It must always return the same for a scope. If it panics, the panic
+    /// reaches the caller that polls or subscribes; no frame is lost, and the next poll asks again.
     pub fn with_scopes(mut self, sees: impl Fn(&Scope) -> bool + Send + Sync + 'static) -> Self {
-        self.sees = Sees::If(Arc::new(sees));
+        self.scopes = Scopes::If(Arc::new(sees));
         self
     }
 
-    /// Takes only events of some types. `message` is the type of the events without one.
+    /// Takes only events of some types. `message` is the type of events without one.
     pub fn with_event_types<'a>(
         mut self,
         event_types: impl IntoIterator<Item = EventType<'a>>,
     ) -> Self {
         let types = event_types.into_iter().map(|one| one.as_str().into());
-        self.takes = Takes::Types(types.collect());
+        self.wanted = Wanted::Types(types.collect());
         self
     }
 
-    /// Takes only events for which a predicate holds. It is called as that of
-    /// [`with_scopes`](Self::with_scopes), and only for what the subscriber may see.
+    /// Takes only events for which a predicate returns true. It is called like the predicate of
+    /// [`with_scopes`](Self::with_scopes), and only for frames that the subscriber may see.
     pub fn with_filter(
         mut self,
         takes: impl Fn(&Metadata<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.takes = Takes::If(Arc::new(takes));
+        self.wanted = Wanted::If(Arc::new(takes));
         self
     }
 
-    /// Sets after how many frames that were not for it a subscriber gets an id, at the latest; 64
-    /// without a call, 0 counts as 1. Less than the frames retained, or a client that is away for a
-    /// moment finds its id gone.
+    /// Sets the number of frames that are not for the subscriber before it gets an id: 64 by
+    /// default; 0 counts as 1. Choose less than the number of frames kept, otherwise a client that
+    /// is away for a moment finds its id dropped.
     ///
-    /// Where ids are assigned, that is at each frame whose number divides by it.
+    /// Where ids are assigned, the id is sent at each number that is a multiple of this one.
     pub const fn with_id_after(mut self, frames: u32) -> Self {
         self.id_after = if frames == 0 { 1 } else { frames };
         self
     }
 
-    /// Lets a subscriber that lags skip ahead to the oldest frame there is, instead of ending. It is
-    /// told by the event that `skipped` makes of the number of frames it lost (all frames, also those
-    /// that were not for it). Give that event no id: it would overwrite the place to resume at.
+    /// Lets a subscriber that lags skip ahead to the oldest frame kept, instead of ending.
+    ///
+    /// It is told by the event that `skipped` makes of the number of frames it lost. That number
+    /// counts all frames, also those that were not for the subscriber. Give that event no id: the
+    /// client would come back with it.
     ///
     /// # Examples
     ///
@@ -157,7 +279,7 @@ impl SubscribeOptions {
     /// let options = SubscribeOptions::new().with_skip_ahead(|frames| {
     ///     Event::new(EventType::from_static("lost"), frames.to_string())
     /// });
-    /// let broadcast = Broadcast::new(Retention::new().with_frames(1));
+    /// let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
     /// let mut slow = broadcast.subscribe_with(None, &options).or_live();
     /// for data in ["1", "2", "3"] {
     ///     broadcast.publish(&Event::message(data))?;
@@ -175,52 +297,45 @@ impl SubscribeOptions {
         self
     }
 
-    /// Whether they are the default, which needs no memory.
-    pub(super) fn is_plain(&self) -> bool {
-        matches!(self.share(), Share::Everybodys(None)) && self.skipped.is_none()
+    /// Returns whether these are the default, which needs no memory.
+    pub(super) fn is_default(&self) -> bool {
+        matches!(self.unfiltered(), Unfiltered::Public(None)) && self.skipped.is_none()
     }
 
-    /// What of the frames it is given without asking anybody.
-    pub(super) fn share(&self) -> Share<'_> {
-        match (&self.sees, &self.takes) {
-            (Sees::NoScope, Takes::All) if self.id_after == ID_AFTER => Share::Everybodys(None),
-            (Sees::One(scope), Takes::All) if self.id_after == ID_AFTER => {
-                Share::Everybodys(Some(scope))
+    pub(super) fn unfiltered(&self) -> Unfiltered<'_> {
+        match (&self.scopes, &self.wanted) {
+            (_, Wanted::Types(_) | Wanted::If(_)) => Unfiltered::Nothing,
+            // What is shared has its ids at the default distance.
+            (Scopes::None, Wanted::All) if self.id_after == ID_AFTER => Unfiltered::Public(None),
+            (Scopes::One(scope), Wanted::All) if self.id_after == ID_AFTER => {
+                Unfiltered::Public(Some(scope))
             }
-            (_, Takes::All) => Share::Unscoped,
-            (_, Takes::Types(_) | Takes::If(_)) => Share::Nothing,
+            (_, Wanted::All) => Unfiltered::Unscoped,
         }
     }
 
+    /// Returns whether the subscriber may see a frame.
     pub(super) fn sees(&self, scope: Option<&Scope>) -> bool {
         let Some(scope) = scope else {
             return true;
         };
-        match &self.sees {
-            Sees::NoScope => false,
-            Sees::One(one) => one == scope,
-            Sees::If(sees) => sees(scope),
+        match &self.scopes {
+            Scopes::None => false,
+            Scopes::One(one) => one == scope,
+            Scopes::If(sees) => sees(scope),
         }
     }
 
+    /// Returns whether the subscriber wants a frame that it may see.
     pub(super) fn takes(&self, frame: &Metadata<'_>) -> bool {
-        match &self.takes {
-            Takes::All => true,
-            Takes::Types(types) => {
+        match &self.wanted {
+            Wanted::All => true,
+            Wanted::Types(types) => {
                 let event_type = frame.event_type().unwrap_or("message");
                 types.iter().any(|one| **one == *event_type)
             }
-            Takes::If(takes) => takes(frame),
+            Wanted::If(takes) => takes(frame),
         }
-    }
-
-    /// What tells a subscriber that it skipped ahead; `None` if it is disconnected.
-    pub(super) fn skipped(&self) -> Option<Arc<SkippedFn>> {
-        self.skipped.clone()
-    }
-
-    pub(super) fn id_after(&self) -> u32 {
-        self.id_after
     }
 }
 
@@ -232,27 +347,27 @@ impl Default for SubscribeOptions {
 
 impl fmt::Debug for SubscribeOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sees = match &self.sees {
-            Sees::NoScope => "no scope",
-            Sees::One(scope) => scope.as_str(),
-            Sees::If(_) => "by a predicate",
+        let scopes = match &self.scopes {
+            Scopes::None => "none",
+            Scopes::One(scope) => scope.as_str(),
+            Scopes::If(_) => "by a predicate",
         };
-        let takes: &dyn fmt::Debug = match &self.takes {
-            Takes::All => &"all",
-            Takes::Types(types) => types,
-            Takes::If(_) => &"by a predicate",
+        let wanted: &dyn fmt::Debug = match &self.wanted {
+            Wanted::All => &"all",
+            Wanted::Types(types) => types,
+            Wanted::If(_) => &"by a predicate",
         };
         f.debug_struct("SubscribeOptions")
-            .field("sees", &sees)
-            .field("takes", takes)
+            .field("scopes", &scopes)
+            .field("wanted", wanted)
             .field("skips_ahead", &self.skipped.is_some())
             .field("id_after", &self.id_after)
             .finish()
     }
 }
 
-/// What a filter is told of a frame.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What a [filter](SubscribeOptions::with_filter) is told of a frame.
+#[derive(Debug)]
 pub struct Metadata<'a> {
     pub(super) event_type: Option<&'a str>,
     pub(super) id: Option<&'a str>,
@@ -271,7 +386,7 @@ impl<'a> Metadata<'a> {
         self.id
     }
 
-    /// Returns whose it is.
+    /// Returns the scope.
     pub fn scope(&self) -> Option<&'a Scope> {
         self.scope
     }
@@ -280,16 +395,5 @@ impl<'a> Metadata<'a> {
     #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
     pub fn len(&self) -> usize {
         self.len
-    }
-}
-
-impl fmt::Debug for Metadata<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metadata")
-            .field("event_type", &self.event_type)
-            .field("id", &self.id)
-            .field("scope", &self.scope)
-            .field("len", &self.len)
-            .finish()
     }
 }

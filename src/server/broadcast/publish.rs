@@ -1,4 +1,4 @@
-//! What goes into the log, and what is refused.
+//! Publishing: what is refused, and how a frame gets into the log.
 
 use ::core::error::Error;
 use ::core::fmt;
@@ -7,36 +7,37 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::core::{Core, State};
-use super::ids::{Assigned, Text};
-use super::log::About;
-use super::scope::Scope;
+use super::ids::AssignedId;
+use super::log::NewFrame;
+use super::options::Scope;
+use super::shared::{BroadcastShared, BroadcastState};
 use crate::sync::MutexGuard;
 use crate::wire::encode::{FieldRanges, Fields};
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
 /// Why an event was not published. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PublishError {
     /// The broadcast is closed.
     Closed,
-    /// The event takes more bytes than are retained.
+    /// The event takes more bytes than the log
+    /// [keeps](crate::broadcast::Retention::with_max_bytes).
     TooLarge {
-        /// The bytes that it takes on the wire.
+        /// The number of bytes that the event takes on the wire.
         len: usize,
-        /// The bytes that are retained.
+        /// The largest number of bytes kept.
         limit: usize,
     },
-    /// The text of the scope takes more bytes than [`Scope::MAX_LEN`].
+    /// The name of the scope takes more than 256 bytes.
     ScopeTooLong {
-        /// The bytes that it takes.
+        /// The number of bytes that it takes.
         len: usize,
     },
-    /// The event has an id, and ids are assigned.
+    /// The event has an id, and the broadcast assigns ids.
     HasId,
-    /// A frame can't be given an id, and ids are assigned: publish the event.
+    /// A frame cannot be given an id, and the broadcast assigns ids: publish the event instead.
     IsFrame,
 }
 
@@ -48,7 +49,7 @@ impl fmt::Display for PublishError {
                 write!(f, "the event takes {len} bytes and the log retains {limit}")
             }
             Self::ScopeTooLong { len } => {
-                let most = Scope::MAX_LEN;
+                let most = Scope::MAX_BYTES;
                 write!(f, "the scope takes {len} bytes and may take {most}")
             }
             Self::HasId => f.write_str("the event has an id, and the broadcast assigns ids"),
@@ -61,187 +62,185 @@ impl fmt::Display for PublishError {
 
 impl Error for PublishError {}
 
+/// Publishes an event. Returns the number of its frame.
 #[inline]
 pub(super) fn event(
-    core: &Core,
+    shared: &BroadcastShared,
     event: &Event<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     let parts = event.fields();
-    match core.epoch {
-        None => with_own_id(core, &parts, scope),
+    match shared.epoch {
+        None => with_own_id(shared, &parts, scope),
         Some(_) if event.id().is_some() => Err(PublishError::HasId),
-        Some(epoch) => with_assigned_id(core, epoch, &parts, scope),
+        Some(epoch) => with_assigned_id(shared, epoch, &parts, scope),
     }
+}
+
+/// Publishes a frame. Returns its number.
+pub(super) fn frame(
+    shared: &BroadcastShared,
+    frame: &Frame,
+    scope: Option<&Scope>,
+) -> Result<u64, PublishError> {
+    if shared.epoch.is_some() {
+        return Err(PublishError::IsFrame);
+    }
+    let about = NewFrame {
+        places: frame.ranges(),
+        is_indexed: true,
+        scope: checked_scope(scope)?,
+    };
+    let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
+    append(shared, frame.len(), about, write, || frame.bytes().clone())
 }
 
 #[inline(never)]
 fn with_own_id(
-    core: &Core,
+    shared: &BroadcastShared,
     parts: &Fields<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     let measured = parts.measure();
-    check(core, measured.len)?;
-    let about = About {
+    let about = NewFrame {
         places: &FieldRanges::of(parts),
-        finds_id: true,
-        scope: check_scope(scope)?,
+        is_indexed: true,
+        scope: checked_scope(scope)?,
     };
-    let mut state = core.lock();
-    check_open(&state)?;
-    if state.log.is_large(measured.len) {
-        drop(state);
-        // What takes long is done without the lock.
-        let bytes = parts.write_to_bytes(measured);
-        state = core.lock();
-        check_open(&state)?;
-        state.log.append_own(bytes, about);
-    } else {
-        let write = |out: &mut Vec<u8>| parts.write(measured.shape, out);
-        state.log.append(measured.len, write, about);
-    }
-    Ok(done(core, state))
+    let write = |out: &mut Vec<u8>| parts.write(measured.shape, out);
+    let to_bytes = || parts.write_to_bytes(measured);
+    append(shared, measured.len, about, write, to_bytes)
 }
 
-/// What takes long for a large event is done without the lock, with the id that it gets unless others
-/// publish meanwhile. Mostly the other one is as long, and then only its digits are put in.
+/// Appends a frame of `len` bytes. A large one is encoded without the lock, by `to_bytes`.
+#[inline]
+fn append(
+    shared: &BroadcastShared,
+    len: usize,
+    about: NewFrame<'_>,
+    write: impl FnOnce(&mut Vec<u8>),
+    to_bytes: impl FnOnce() -> Bytes,
+) -> Result<u64, PublishError> {
+    check_len(shared, len)?;
+    let mut state = lock_open(shared)?;
+    if state.log.is_large(len) {
+        drop(state);
+        let bytes = to_bytes();
+        state = lock_open(shared)?;
+        state.log.append_large(bytes, about);
+    } else {
+        state.log.append(len, write, about);
+    }
+    Ok(finish(shared, state))
+}
+
+/// Measures the event without the lock, with the id that it gets unless another thread publishes
+/// meanwhile. The id that it gets then has other digits, and mostly as many.
 #[inline(never)]
 fn with_assigned_id(
-    core: &Core,
+    shared: &BroadcastShared,
     epoch: u64,
     parts: &Fields<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
-    let scope = check_scope(scope)?;
-    let number = core.next_number();
-    let mut text = id(epoch, number);
+    let scope = checked_scope(scope)?;
+    let number = shared.next_number();
+    let mut text = AssignedId::frame(epoch, number).text();
     let guessed = parts.with_id(text.as_str());
     let mut measured = guessed.measure();
     let mut places = FieldRanges::of(&guessed);
 
-    let mut state = core.lock();
-    check_open(&state)?;
+    let mut state = lock_open(shared)?;
     if state.log.is_large(measured.len) {
         drop(state);
-        return large_with_assigned_id(core, epoch, parts, scope);
+        return large_with_assigned_id(shared, epoch, parts, scope);
     }
     let head = state.log.head();
     if head != number {
-        let before = text.len();
-        text = id(epoch, head);
-        measured.len = measured.len - before + text.len();
-        places.id = places.id.map(|place| place.start..place.start + text.len());
+        let before = text.as_str().len();
+        text = AssignedId::frame(epoch, head).text();
+        let len = text.as_str().len();
+        measured.len = measured.len - before + len;
+        places.id = places.id.map(|place| place.start..place.start + len);
     }
-    check(core, measured.len)?;
-    let about = About {
+    check_len(shared, measured.len)?;
+    let about = NewFrame {
         places: &places,
-        finds_id: false,
+        is_indexed: false,
         scope,
     };
     let parts = parts.with_id(text.as_str());
     let write = |out: &mut Vec<u8>| parts.write(measured.shape, out);
     state.log.append(measured.len, write, about);
-    Ok(done(core, state))
+    Ok(finish(shared, state))
 }
 
+/// Encodes the event without the lock, and puts the digits of its id in under the lock.
 #[cold]
 fn large_with_assigned_id(
-    core: &Core,
+    shared: &BroadcastShared,
     epoch: u64,
     parts: &Fields<'_>,
     scope: Option<Scope>,
 ) -> Result<u64, PublishError> {
     loop {
-        let guess = id(epoch, core.next_number());
+        let guess = AssignedId::frame(epoch, shared.next_number()).text();
         let guessed = parts.with_id(guess.as_str());
         let measured = guessed.measure();
-        check(core, measured.len)?;
+        check_len(shared, measured.len)?;
         let places = FieldRanges::of(&guessed);
         let mut bytes = Vec::with_capacity(measured.len);
         guessed.write(measured.shape, &mut bytes);
 
-        let mut state = core.lock();
-        check_open(&state)?;
-        let id = id(epoch, state.log.head());
+        let mut state = lock_open(shared)?;
+        let id = AssignedId::frame(epoch, state.log.head()).text();
+        let id = id.as_str().as_bytes();
         let digits = places.id.clone().and_then(|place| bytes.get_mut(place));
         let Some(digits) = digits.filter(|digits| digits.len() == id.len()) else {
-            // A digit more than a moment ago, which happens 19 times.
+            // The number has one digit more than a moment ago, which happens 19 times.
             continue;
         };
-        digits.copy_from_slice(id.as_str().as_bytes());
-        let about = About {
+        digits.copy_from_slice(id);
+        let about = NewFrame {
             places: &places,
-            finds_id: false,
+            is_indexed: false,
             scope,
         };
-        state.log.append_own(Bytes::from(bytes), about);
-        return Ok(done(core, state));
+        state.log.append_large(Bytes::from(bytes), about);
+        return Ok(finish(shared, state));
     }
 }
 
-fn id(epoch: u64, number: u64) -> Text {
-    let id = Assigned {
-        epoch,
-        number,
-        is_place: false,
-    };
-    id.text()
-}
-
-pub(super) fn frame(
-    core: &Core,
-    frame: &Frame,
-    scope: Option<&Scope>,
-) -> Result<u64, PublishError> {
-    if core.epoch.is_some() {
-        return Err(PublishError::IsFrame);
-    }
-    check(core, frame.len())?;
-    let about = About {
-        places: frame.ranges(),
-        finds_id: true,
-        scope: check_scope(scope)?,
-    };
-    let mut state = core.lock();
-    check_open(&state)?;
-    if state.log.is_large(frame.len()) {
-        state.log.append_own(frame.bytes().clone(), about);
-    } else {
-        let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
-        state.log.append(frame.len(), write, about);
-    }
-    Ok(done(core, state))
-}
-
-fn check(core: &Core, len: usize) -> Result<(), PublishError> {
-    let limit = core.limit;
+fn check_len(shared: &BroadcastShared, len: usize) -> Result<(), PublishError> {
+    let limit = shared.max_frame_bytes;
     if len > limit {
         return Err(PublishError::TooLarge { len, limit });
     }
     Ok(())
 }
 
-/// Texts of scopes are kept with the frames, and counted in what the retention promises.
-fn check_scope(scope: Option<&Scope>) -> Result<Option<Scope>, PublishError> {
+/// The names of scopes are kept with the frames, and count in the memory that `Retention` promises.
+fn checked_scope(scope: Option<&Scope>) -> Result<Option<Scope>, PublishError> {
     let len = scope.map_or(0, |scope| scope.as_str().len());
-    if len > Scope::MAX_LEN {
+    if len > Scope::MAX_BYTES {
         return Err(PublishError::ScopeTooLong { len });
     }
     Ok(scope.cloned())
 }
 
-fn check_open(state: &State) -> Result<(), PublishError> {
-    match state.end {
-        None => Ok(()),
-        Some(_) => Err(PublishError::Closed),
+#[inline]
+fn lock_open(shared: &BroadcastShared) -> Result<MutexGuard<'_, BroadcastState>, PublishError> {
+    let state = shared.lock();
+    if state.is_closed {
+        return Err(PublishError::Closed);
     }
+    Ok(state)
 }
 
-/// Returns the number of the frame that was entered, and wakes who waits.
+/// Wakes the subscribers that wait. Returns the number of the frame that was appended.
 #[inline]
-fn done(core: &Core, state: MutexGuard<'_, State>) -> u64 {
+fn finish(shared: &BroadcastShared, state: MutexGuard<'_, BroadcastState>) -> u64 {
     let number = state.log.head() - 1;
-    core.tell(state);
+    shared.wake_all(state);
     number
 }

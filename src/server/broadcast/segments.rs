@@ -1,32 +1,33 @@
-//! The bytes of the log, addressed by how many bytes were ever put in before them.
+//! The bytes of the log. An offset is the number of bytes ever appended before it.
 //!
-//! Frames stand one behind the other in segments, so that a reader far behind is handed a slice of
-//! a full segment: no copy, and nothing is done for each frame. Events are encoded straight into
-//! the last segment, which is still open; what is read of it is copied, once for all readers (see
-//! `log.rs`). Frames that are large become segments of their own, and are never copied.
+//! Events are encoded straight into the last segment, which is open; what is read of it is copied,
+//! once for all subscribers at the same place. A subscriber far behind gets a slice of a full
+//! segment, without a copy and without work for each frame. A large frame is a segment of its own
+//! and is never copied.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem;
+use core::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-/// The size of a segment, unless the log is small.
+/// The largest size of a segment of several frames.
 const MOST: usize = 64 * 1024;
 
-/// The smallest size of a segment: below, more goes for what is around the bytes.
+/// The smallest size of a segment, so that the cost of each segment stays small beside its bytes.
 const LEAST: usize = 4 * 1024;
 
-/// An emptied log keeps so much of its buffer.
+/// The largest buffer that an empty log keeps.
 const IDLE: usize = 4 * 1024;
 
 pub(super) struct Segments {
-    /// Full ones, oldest first, without gaps.
+    /// The full segments, oldest first, without gaps.
     sealed: VecDeque<Segment>,
     open: Vec<u8>,
     /// Where `open` begins.
     open_start: u64,
-    /// No segment of several frames is larger.
+    /// The size of a full segment.
     most: usize,
 }
 
@@ -42,37 +43,37 @@ impl Segment {
 }
 
 impl Segments {
-    /// Segments of an eighth of `retained`, so that what goes with a whole one only is little.
-    pub(super) fn new(retained: usize) -> Self {
+    /// Makes segments of an eighth of `max_bytes`: bytes are freed by whole segments.
+    pub(super) fn new(max_bytes: usize) -> Self {
         Self {
             sealed: VecDeque::new(),
             open: Vec::new(),
             open_start: 0,
-            most: (retained / 8).clamp(LEAST, MOST),
+            most: (max_bytes / 8).clamp(LEAST, MOST),
         }
     }
 
-    /// Where the next byte goes.
+    /// Returns the offset of the next byte.
     pub(super) fn end(&self) -> u64 {
         self.open_start + self.open.len() as u64
     }
 
-    /// Whether a frame should be a segment of its own.
+    /// Returns whether a frame should be a segment of its own.
     pub(super) fn is_large(&self, len: usize) -> bool {
         len > self.most / 4
     }
 
-    /// Appends `len` bytes that are not large.
+    /// Appends a frame of `len` bytes that is not large.
     #[inline]
     pub(super) fn append(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
         if self.open.capacity() - self.open.len() < len || self.open.len() + len > self.most {
-            self.make_room(len);
+            self.grow(len);
         }
         write(&mut self.open);
     }
 
-    /// Appends a segment of its own.
-    pub(super) fn append_own(&mut self, bytes: Bytes) {
+    /// Appends a frame as a segment of its own.
+    pub(super) fn append_segment(&mut self, bytes: Bytes) {
         self.seal();
         let start = self.open_start;
         self.open_start += bytes.len() as u64;
@@ -80,11 +81,11 @@ impl Segments {
     }
 
     #[cold]
-    fn make_room(&mut self, len: usize) {
+    fn grow(&mut self, len: usize) {
         if self.open.len() + len > self.most {
             self.seal();
         }
-        // A log of several segments fills this one too.
+        // A log of several segments will fill this one, too.
         let wanted = if self.sealed.is_empty() {
             (2 * self.open.capacity()).clamp(512, self.most)
         } else {
@@ -108,7 +109,7 @@ impl Segments {
         self.sealed.push_back(Segment { start, bytes });
     }
 
-    /// Lets go of the segments that are wholly in front of `offset`.
+    /// Frees the segments that end at or before `offset`.
     #[inline]
     pub(super) fn release(&mut self, offset: u64) {
         while self
@@ -131,8 +132,8 @@ impl Segments {
         }
     }
 
-    /// Where a chunk ends that begins at `from`: at the end of all if `budget` allows. Otherwise at
-    /// the end of a segment, so that the next chunks are whole segments.
+    /// Returns the end of a chunk that begins at `from`: the end of the log if that is within
+    /// `budget`, otherwise the end of a segment, so that the next chunks are whole segments.
     pub(super) fn chunk_end(&self, from: u64, budget: u64) -> u64 {
         let end = self.end();
         if end - from <= budget {
@@ -140,15 +141,15 @@ impl Segments {
         }
         let first = self.segment_of(from);
         let mut ends = self.sealed.range(first..).map(Segment::end);
-        // What is open alone is within any budget, so there is a first.
+        // The open segment alone is within any budget, so there is a full one.
         let first = ends.next().unwrap_or(end);
         ends.take_while(|end| end - from <= budget)
             .last()
             .unwrap_or(first)
     }
 
-    /// Returns the bytes from `from` up to `to`: shared if they are one piece of a full segment,
-    /// and not so small a piece that it would keep much else in memory; otherwise copied.
+    /// Returns the bytes in a range: a slice if they are one large piece of a full segment,
+    /// otherwise a copy. A slice of a small piece would keep the whole segment in memory.
     pub(super) fn bytes(&self, from: u64, to: u64) -> Bytes {
         if from >= self.open_start {
             return Bytes::copy_from_slice(self.in_open(from, to));
@@ -177,7 +178,7 @@ impl Segments {
         joined.freeze()
     }
 
-    /// Returns the bytes of a part of one frame, which is never in two segments.
+    /// Returns the bytes of a part of one frame. A frame is never in two segments.
     pub(super) fn within_frame(&self, from: u64, to: u64) -> &[u8] {
         if from >= self.open_start {
             return self.in_open(from, to);
@@ -190,15 +191,15 @@ impl Segments {
         &self.open[span(from, to, self.open_start)]
     }
 
-    /// The index of the sealed segment that has the byte at `offset`.
+    /// Returns the index of the sealed segment that has the byte at `offset`.
     fn segment_of(&self, offset: u64) -> usize {
         let after = self.sealed.partition_point(|one| one.start <= offset);
         after.saturating_sub(1)
     }
 }
 
-fn span(from: u64, to: u64, start: u64) -> core::ops::Range<usize> {
+fn span(from: u64, to: u64, start: u64) -> Range<usize> {
     // Within one piece of memory, so it fits.
-    let place = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
-    place(from)..place(to)
+    let index = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
+    index(from)..index(to)
 }

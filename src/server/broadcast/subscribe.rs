@@ -1,32 +1,33 @@
-//! Where a subscriber begins: what the client's last event ID says.
+//! Where a subscriber begins, given the client's last event ID.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::fmt;
 
-use super::core::{Core, State};
 use super::filter::Filter;
-use super::ids::Assigned;
-use super::options::SubscribeOptions;
-use super::scope::Scope;
+use super::ids::AssignedId;
+use super::log::Log;
+use super::options::{Scope, SubscribeOptions};
+use super::shared::BroadcastShared;
+use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use crate::wire::field::EventId;
 
 /// Where a subscriber begins. Returned by [`Broadcast::subscribe`](crate::Broadcast::subscribe).
 ///
+/// `match` it to tell a client that it missed events; [`or_live`](Self::or_live) and
+/// [`or_oldest`](Self::or_oldest) are for clients that need not be told.
+///
 /// # Examples
 ///
-/// What to do where the past is not there is the caller's. To begin with what is published from now
-/// on, and let the client know that it missed something:
+/// A client that cannot be resumed begins with the next event, and is told:
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt, stream};
 /// use sse_proto::broadcast::{Retention, Subscribed};
 /// use sse_proto::{Broadcast, Event, EventId, EventType, Frame};
 ///
-/// let broadcast = Broadcast::new(Retention::new().with_frames(1));
+/// let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
 /// for id in 1_u32..=3 {
 ///     broadcast.publish(&Event::message("x").with_id(id))?;
 /// }
@@ -35,9 +36,9 @@ use crate::wire::field::EventId;
 ///     Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
 ///         subscription.left_stream()
 ///     }
-///     Subscribed::Gap(start) | Subscribed::Unknown(start) => {
+///     Subscribed::Gap(restart) | Subscribed::Unknown(restart) => {
 ///         let first = stream::iter([reset.into_bytes()]);
-///         first.chain(start.live()).right_stream()
+///         first.chain(restart.live()).right_stream()
 ///     }
 /// };
 /// broadcast.publish(&Event::message("live").with_id(4_u32))?;
@@ -47,31 +48,33 @@ use crate::wire::field::EventId;
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 ///
-/// To begin with the oldest that there is:
+/// It begins with the oldest event kept, and is not told:
 ///
 /// ```
-/// # use futures::{FutureExt, StreamExt};
-/// # use sse_proto::broadcast::Retention;
-/// # use sse_proto::{Broadcast, Event, EventId};
-/// # let broadcast = Broadcast::new(Retention::new().with_frames(1));
-/// # for id in 1_u32..=3 {
-/// #     broadcast.publish(&Event::message("x").with_id(id))?;
-/// # }
+/// use futures::{FutureExt, StreamExt};
+/// use sse_proto::broadcast::Retention;
+/// use sse_proto::{Broadcast, Event, EventId};
+///
+/// let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
+/// for id in 1_u32..=3 {
+///     broadcast.publish(&Event::message("x").with_id(id))?;
+/// }
 /// let mut body = broadcast.subscribe(Some(&EventId::from(1_u32))).or_oldest();
 /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 3\ndata: x\n\n");
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 ///
-/// To refuse: with 204 an `EventSource` does not come back; 409 tells a client of one's own to load
-/// the state anew, which an `EventSource` takes for a failure for good.
+/// It is refused. After a 204 an `EventSource` does not come back. A 409 tells a client of your own
+/// to load the state anew; an `EventSource` takes it for a permanent failure.
 ///
 /// ```
-/// # use sse_proto::broadcast::{Retention, Subscribed};
-/// # use sse_proto::{Broadcast, Event, EventId};
-/// # let broadcast = Broadcast::new(Retention::new().with_frames(1));
-/// # for id in 1_u32..=3 {
-/// #     broadcast.publish(&Event::message("x").with_id(id))?;
-/// # }
+/// use sse_proto::broadcast::{Retention, Subscribed};
+/// use sse_proto::{Broadcast, Event, EventId};
+///
+/// let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
+/// for id in 1_u32..=3 {
+///     broadcast.publish(&Event::message("x").with_id(id))?;
+/// }
 /// let status = |id: &str| match broadcast.subscribe(EventId::new(id).ok().as_ref()) {
 ///     Subscribed::Live(_) | Subscribed::Resumed { .. } => 200,
 ///     Subscribed::Gap(_) => 409,
@@ -83,24 +86,24 @@ use crate::wire::field::EventId;
 #[derive(Debug)]
 #[must_use = "a subscription that is dropped ends"]
 pub enum Subscribed {
-    /// There was no id, or an empty one: it begins with the next frame.
+    /// There was no id, or an empty one: the subscriber begins with the next frame.
     Live(Subscription),
-    /// It begins with the first frame behind the id.
+    /// The subscriber begins with the first frame after the id.
     Resumed {
         /// The stream.
         subscription: Subscription,
-        /// How many frames are replayed; where the subscriber does not take all, or there are scopes,
-        /// how many were published, also those that it may not see. Don't show it to a client then.
+        /// The number of frames published after the id. It also counts frames that the subscriber
+        /// does not take or may not see, so do not show it to a client if there are scopes.
         missed: u64,
     },
-    /// The id was here once, and frames behind it are gone.
+    /// The id was published here, and frames after it were dropped.
     Gap(Restart),
-    /// The id was never here, or is forgotten, or is another's.
+    /// The id was never published here, or is forgotten, or is one that the client may not see.
     Unknown(Restart),
 }
 
 impl Subscribed {
-    /// Begins with the next frame where the client can't be resumed: it misses some.
+    /// Begins with the next frame if the client cannot be resumed. It misses events.
     pub fn or_live(self) -> Subscription {
         match self {
             Self::Live(subscription) | Self::Resumed { subscription, .. } => subscription,
@@ -108,8 +111,8 @@ impl Subscribed {
         }
     }
 
-    /// Begins with the oldest frame there is where the client can't be resumed: it misses some at a
-    /// gap, and has some twice if its id is unknown but was this broadcast's.
+    /// Begins with the oldest frame kept if the client cannot be resumed. After a gap it misses
+    /// events. If this broadcast issued the id and forgot it, some events arrive twice.
     pub fn or_oldest(self) -> Subscription {
         match self {
             Self::Live(subscription) | Self::Resumed { subscription, .. } => subscription,
@@ -118,17 +121,18 @@ impl Subscribed {
     }
 }
 
-/// A subscriber that can't begin where its client stopped.
+/// A subscriber whose client cannot be resumed.
+#[derive(Debug)]
 #[must_use = "a subscription that is dropped ends"]
 pub struct Restart {
     subscription: Subscription,
-    oldest: Option<EventId<'static>>,
+    oldest_id: Option<EventId<'static>>,
 }
 
 impl Restart {
-    /// Returns the id of the oldest frame there was, if that had one and the subscriber may see it.
+    /// Returns the id of the oldest frame kept, if it has one and the subscriber may see it.
     pub fn oldest_id(&self) -> Option<&EventId<'static>> {
-        self.oldest.as_ref()
+        self.oldest_id.as_ref()
     }
 
     /// Begins with the first frame that was published after the call of `subscribe`.
@@ -136,69 +140,57 @@ impl Restart {
         self.subscription
     }
 
-    /// Begins with the oldest frame there is.
+    /// Begins with the oldest frame kept.
     pub fn oldest(mut self) -> Subscription {
-        self.subscription.rewind();
+        self.subscription.subscriber.rewind();
         self.subscription
     }
 }
 
-impl fmt::Debug for Restart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Restart")
-            .field("oldest_id", &self.oldest)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Where the frame of an id is, or was.
-struct Found {
-    number: u64,
-    scope: Option<Scope>,
-}
-
 pub(super) fn subscribe(
-    core: &Arc<Core>,
+    shared: &Arc<BroadcastShared>,
     last_event_id: Option<&EventId<'_>>,
     options: &SubscribeOptions,
 ) -> Subscribed {
     let text = last_event_id.map(EventId::to_str);
     let text = text.as_deref().filter(|text| !text.is_empty());
-    // Before there is a lock: it is a clone of what the user gave.
-    let filter = (!options.is_plain()).then(|| Box::new(Filter::new(options.clone())));
+    // Made before the lock, since it clones values of the user.
+    let filter = (!options.is_default()).then(|| Box::new(Filter::new(options.clone())));
     let Some(text) = text else {
-        let mut state = core.lock();
+        let mut state = shared.lock();
         let head = state.log.head();
-        return Subscribed::Live(Subscription::new(core, &mut state, head, filter));
+        let subscriber = Subscriber::new(shared, &mut state, head, filter);
+        return Subscribed::Live(Subscription { subscriber });
     };
-    let found = match core.epoch {
-        None => find(core, text),
-        Some(epoch) => find_assigned(&core.lock(), epoch, text),
+    let found = match shared.epoch {
+        None => find(shared, text),
+        Some(epoch) => find_assigned(&shared.lock().log, epoch, text),
     };
-    // The predicate runs without the lock. What it says of a frame stays true, whatever goes
-    // meanwhile.
-    let found = found.filter(|found| options.sees(found.scope.as_ref()));
+    // The predicate runs without the lock. Its answer stays right if the frame is dropped then.
+    let found = found.filter(|(_, scope)| options.sees(scope.as_ref()));
 
-    let mut state = core.lock();
+    let mut state = shared.lock();
     let (head, oldest) = (state.log.head(), state.log.oldest());
-    if let Some(found) = &found {
-        // Nothing is lost if what is gone is in front of the id, or the frame of the id itself.
-        let cursor = found.number + 1;
-        if cursor >= oldest {
-            return Subscribed::Resumed {
-                subscription: Subscription::new(core, &mut state, cursor, filter),
-                missed: head - cursor,
-            };
-        }
+    // Nothing is lost if only frames up to that of the id were dropped.
+    let resumed = found.as_ref().map(|(number, _)| number + 1);
+    let resumed = resumed.filter(|cursor| *cursor >= oldest);
+    let cursor = resumed.unwrap_or(head);
+    let subscriber = Subscriber::new(shared, &mut state, cursor, filter);
+    let subscription = Subscription { subscriber };
+    if resumed.is_some() {
+        let missed = head - cursor;
+        return Subscribed::Resumed {
+            subscription,
+            missed,
+        };
     }
-    let subscription = Subscription::new(core, &mut state, head, filter);
     let scope = state.log.scope(oldest).ok().flatten().cloned();
-    let id = id_of(&state, core.epoch, oldest);
+    let id = id_of(&state.log, shared.epoch, oldest);
     drop(state);
-    let oldest = id.filter(|_| options.sees(scope.as_ref()));
+    let oldest_id = id.filter(|_| options.sees(scope.as_ref()));
     let restart = Restart {
         subscription,
-        oldest,
+        oldest_id,
     };
     match found {
         Some(_) => Subscribed::Gap(restart),
@@ -206,48 +198,37 @@ pub(super) fn subscribe(
     }
 }
 
-/// Finds an id of the user's.
-fn find(core: &Core, text: &str) -> Option<Found> {
-    let index = core.index();
-    let state = core.lock();
+/// Finds the frame of an id of the user's, which may be dropped, and its scope.
+fn find(shared: &BroadcastShared, text: &str) -> Option<(u64, Option<Scope>)> {
+    let index = shared.index();
+    let state = shared.lock();
     let log = &state.log;
-    let number = index.find(log.remembered.hash(text.as_bytes()))?;
+    let number = index.find(log.remembered().hash(text.as_bytes()))?;
     let scope = log.scope(number).ok()?.cloned();
-    log.has_id(number, text).then_some(Found { number, scope })
+    log.has_id(number, text).then_some((number, scope))
 }
 
-fn find_assigned(state: &State, epoch: u64, text: &str) -> Option<Found> {
-    let log = &state.log;
-    let id = Assigned::parse(text).filter(|id| id.epoch == epoch && id.number < log.head())?;
-    // A place is nobody's. The place in front of the first frame has no frame.
+/// Finds the frame of an assigned id, which may be dropped, and its scope.
+fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<(u64, Option<Scope>)> {
+    let id = AssignedId::parse(text).filter(|id| id.epoch == epoch && id.number < log.head())?;
+    // A place has no scope. The place before the first frame has no frame, either.
     let scope = match id.number {
         0 if !id.is_place => return None,
         _ if id.is_place => None,
         number => log.scope(number).ok()?.cloned(),
     };
-    Some(Found {
-        number: id.number,
-        scope,
-    })
+    Some((id.number, scope))
 }
 
-fn id_of(state: &State, epoch: Option<u64>, number: u64) -> Option<EventId<'static>> {
-    if !state.log.numbers().contains(&number) {
+/// Returns the id of a frame that is kept.
+fn id_of(log: &Log, epoch: Option<u64>, number: u64) -> Option<EventId<'static>> {
+    if number >= log.head() {
         return None;
     }
-    let text = match epoch {
-        None => Cow::Borrowed(state.log.id(number)?),
-        Some(epoch) => {
-            let id = Assigned {
-                epoch,
-                number,
-                is_place: false,
-            };
-            Cow::Owned(String::from(id.text().as_str()))
-        }
-    };
-    // It was an id before.
-    EventId::new(text.into_owned()).ok()
+    match epoch {
+        None => EventId::new(String::from(log.id(number)?)).ok(),
+        Some(epoch) => AssignedId::frame(epoch, number).to_event_id(),
+    }
 }
 
 #[cfg(test)]
@@ -262,8 +243,8 @@ mod tests {
         let broadcast = Broadcast::new(Retention::new());
         let published = broadcast.publish(&Event::message("x").with_id(1_u32));
         assert_eq!(published, Ok(1));
-        let hash = broadcast.core.lock().log.remembered.hash(b"other");
-        broadcast.core.index().insert(hash, 1);
+        let hash = broadcast.shared().lock().log.remembered().hash(b"other");
+        broadcast.shared().index().insert(hash, 1);
         let ask = |id| broadcast.subscribe(Some(&EventId::from_static(id)));
         assert!(matches!(ask("other"), Subscribed::Unknown(_)));
         assert!(matches!(ask("1"), Subscribed::Resumed { .. }));

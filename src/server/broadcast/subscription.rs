@@ -1,7 +1,5 @@
-//! The stream of one subscriber.
+//! The streams: one of a subscriber, and one that merges it with a connection's own events.
 
-use alloc::boxed::Box;
-use alloc::sync::Arc;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -9,70 +7,56 @@ use core::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
-use super::core::{Core, State};
-use super::end::SubscriptionEnd;
-use super::filter::Filter;
-use super::ids::Assigned;
-use super::reader::{Phase, Reader};
+use super::ids::AssignedId;
+use super::subscriber::Subscriber;
+use crate::server::sharing::{Shared, Sharing};
+use crate::server::state::CloseReason;
+use crate::server::stream::EventStream;
 use crate::wire::field::EventId;
 
-/// The frames of a [`Broadcast`](crate::Broadcast), for the body of one response.
+/// The frames of a [`Broadcast`](crate::Broadcast), as the body of one response.
 ///
-/// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`] that is shared with the other
-/// subscribers at the same place. (A frame above that is a chunk of its own. Where more waits than
-/// fits, a chunk may be shorter, so that it need not be copied; and while events keep coming, what
-/// was joined for another a moment ago is taken if it is at least half of what waits.)
+/// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`] that other subscribers at
+/// the same place share. A larger frame is a chunk of its own. A chunk may be shorter than 64 KiB if
+/// that saves a copy. While events keep coming, it may be the chunk that another subscriber got a
+/// moment ago, if that is at least half of what waits.
 ///
 /// # Memory
 ///
-/// A subscriber is a place in the log and a waker: no queue. Idle it costs 96 bytes at most, this
-/// type included. One that lags costs nothing more; options other than the default cost a box. A
-/// chunk that was handed out is its holder's: it keeps up to 64 KiB of the log in memory, or one
-/// larger frame, which all who hold chunks of the same frames share.
+/// A subscriber is a place in the log and a waker. It costs at most 96 bytes while it is idle, this
+/// type included, and no more while it lags; options other than the default cost a box. A chunk
+/// keeps up to 64 KiB of the log in memory, or one larger frame, as long as someone holds it.
 ///
-/// # Its end
+/// # End
 ///
-/// It ends when the broadcast is closed, after all that was published; and when it lags, so that its
-/// next frame is not retained any more, unless it
-/// [skips ahead](crate::broadcast::SubscribeOptions::with_skip_ahead). An `EventSource` comes back by itself and is
-/// resumed or told. An ended stream stays ended.
+/// The stream ends after all frames when the broadcast is closed. It also ends when the subscriber
+/// lags, which means that its next frame is no longer kept, unless it [skips
+/// ahead](crate::broadcast::SubscribeOptions::with_skip_ahead). An `EventSource` reconnects, and is
+/// resumed or told of the gap.
+#[doc(alias = "subscriber")]
+#[must_use = "a subscription that is dropped ends"]
 pub struct Subscription {
-    core: Arc<Core>,
-    reader: Reader,
+    pub(super) subscriber: Subscriber,
 }
 
 impl Subscription {
-    /// Stands where the number is that of the next frame.
-    pub(super) fn new(
-        core: &Arc<Core>,
-        state: &mut State,
-        cursor: u64,
-        filter: Option<Box<Filter>>,
-    ) -> Self {
-        state.subscribers += 1;
-        state.log.arrive(cursor);
-        Self {
-            core: Arc::clone(core),
-            reader: Reader::new(cursor, filter),
-        }
+    /// Returns why the stream has ended: [`Closed`](CloseReason::Closed) with the broadcast,
+    /// [`Overflow`](CloseReason::Overflow) because the subscriber lagged,
+    /// [`Shutdown`](CloseReason::Shutdown) by [`until`](crate::EventStreamExt::until).
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.subscriber.close_reason()
     }
 
-    /// Returns why it has ended.
-    pub fn end(&self) -> Option<SubscriptionEnd> {
-        match self.reader.phase {
-            Phase::Reads => None,
-            Phase::Ended(end) => Some(end),
-        }
-    }
-
-    /// Returns an id that stands for its place: a client that comes back with it gets what is
-    /// published behind. `None` where ids are the user's.
+    /// Returns an id that stands for the place of the subscriber: a client that comes back with it
+    /// gets what is published after this place. `None` unless the broadcast assigns ids.
     ///
-    /// A client knows no id before the first event that it got. If it is cut by then, what it missed
-    /// is lost in silence: so send this first, as a block with nothing but an id, taken before the
-    /// stream is polled. Where ids are the user's, send the id of the last event that the state which the page
-    /// shows includes; or publish one at the start, and let those without an id begin with the
-    /// [oldest](crate::broadcast::Restart::oldest) event.
+    /// A client has no id before its first event. If it is cut before that, it misses events
+    /// without notice. So send this id first, as a block with an id alone, and take it before the
+    /// stream is polled.
+    ///
+    /// Where ids are the user's, send the id of the last event that the state on the page includes.
+    /// Or publish an event at the start, and let clients without an id begin with the
+    /// [oldest](crate::broadcast::Restart::oldest) one.
     ///
     /// # Examples
     ///
@@ -88,59 +72,84 @@ impl Subscription {
     /// let mut body = subscription.preamble(&start);
     /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 7-0~\n\n");
     ///
-    /// // The connection is cut. The client comes back, and missed nothing.
+    /// // The connection is cut. The client comes back, and has missed nothing.
     /// drop(body);
     /// broadcast.publish(&Event::message("meanwhile"))?;
     /// let subscribed = broadcast.subscribe(Some(&EventId::from_static("7-0~")));
     /// assert!(matches!(subscribed, Subscribed::Resumed { missed: 1, .. }));
     /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
+    #[doc(alias = "cursor")]
+    #[doc(alias = "offset")]
     pub fn last_event_id(&self) -> Option<EventId<'static>> {
-        let place = Assigned {
-            epoch: self.core.epoch?,
-            number: self.reader.cursor - 1,
-            is_place: true,
-        };
-        // Digits are an id.
-        EventId::new(place.text().as_str())
-            .ok()
-            .map(EventId::into_owned)
+        let epoch = self.subscriber.shared().epoch?;
+        AssignedId::place(epoch, self.subscriber.cursor() - 1).to_event_id()
     }
 
-    /// Returns how many frames wait, not all of which may be for this subscriber.
+    /// Returns the number of frames that wait. Some of them may not be for this subscriber.
     pub fn lag(&self) -> u64 {
-        match self.reader.phase {
-            Phase::Reads => self.core.lock().log.head() - self.reader.cursor,
-            Phase::Ended(_) => 0,
+        match self.close_reason() {
+            None => self.subscriber.shared().lock().log.head() - self.subscriber.cursor(),
+            Some(_) => 0,
         }
     }
 
-    /// The number of the next frame it reads.
-    pub(super) fn cursor(&self) -> u64 {
-        self.reader.cursor
-    }
-
-    /// The number that the next frame gets.
-    pub(super) fn head(&self) -> u64 {
-        self.core.next_number()
-    }
-
-    /// Whether the broadcast is closed.
-    pub(super) fn is_closed(&self) -> bool {
-        self.core.version() % 2 == 1
-    }
-
-    /// Goes back to the oldest frame there is.
-    pub(super) fn rewind(&mut self) {
-        if self.reader.phase == Phase::Reads {
-            let mut state = self.core.lock();
-            let old = self.reader.unregister(&mut state);
-            let oldest = state.log.oldest();
-            state.log.pass(self.reader.cursor, oldest);
-            self.reader.cursor = oldest;
-            drop(state);
-            drop(old);
+    /// Merges the events of the connection's own target, made by [`channel`](crate::channel), into
+    /// the frames of the broadcast.
+    ///
+    /// Each personal event comes after all frames that were published before its dispatch. It must
+    /// have no id, since the broadcast could not resume a client that comes back with it. From this
+    /// call on, the target refuses an event or a gap marker with an id:
+    /// [`DispatchError::HasId`](crate::target::DispatchError::HasId). Events that are queued
+    /// before, and a gap marker that is set before, go out as they are, so merge before the first
+    /// dispatch.
+    ///
+    /// The end of one is the end of both:
+    ///
+    /// - The target is closed: its queue and the frames published before are delivered.
+    /// - The target is aborted: the stream ends at once.
+    /// - The broadcast is closed: the target is closed, its queue is delivered, then the farewell
+    ///   of the broadcast. So it is if both are closed before the stream is polled.
+    /// - The subscriber lags: the target ends with the reason [`CloseReason::Overflow`], and
+    ///   nothing more is delivered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use sse_proto::broadcast::Retention;
+    /// use sse_proto::target::DispatchError;
+    /// use sse_proto::{Broadcast, Event, channel};
+    ///
+    /// let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
+    /// let (target, stream) = channel();
+    /// let mut body = broadcast.subscribe(None).or_live().merge(stream);
+    ///
+    /// broadcast.publish(&Event::message("to all"))?;
+    /// target.dispatch_message("to you")?;
+    /// let mut next = || body.next().now_or_never().flatten().unwrap();
+    /// assert_eq!(next(), "id: 1-1\ndata: to all\n\n");
+    /// assert_eq!(next(), "data: to you\n\n");
+    ///
+    /// let with_id = Event::message("to you").with_id(7_u32);
+    /// assert_eq!(target.dispatch(&with_id), Err(DispatchError::HasId));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn merge<S: Sharing>(self, own: EventStream<S>) -> Merged<S> {
+        own.refuse_ids();
+        Merged {
+            subscription: Some(self),
+            own: Some(own),
+            held: None,
+            end: 0,
+            farewell: None,
         }
+    }
+
+    /// Ends the stream after all frames that were published so far, without the farewell of the
+    /// broadcast. Returns whether this call ends it.
+    pub(crate) fn shut_down(&mut self) -> bool {
+        self.subscriber.shut_down()
     }
 }
 
@@ -149,40 +158,266 @@ impl Stream for Subscription {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Self { core, reader } = self.get_mut();
-        if reader.phase != Phase::Reads {
-            return Poll::Ready(None);
-        }
-        if reader.waits_as(core, cx.waker()) {
-            return Poll::Pending;
-        }
-        reader.poll(core, cx)
+        self.get_mut().subscriber.poll(cx)
     }
 }
 
 impl FusedStream for Subscription {
     fn is_terminated(&self) -> bool {
-        self.reader.phase != Phase::Reads
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        if self.reader.phase == Phase::Reads {
-            let mut state = self.core.lock();
-            let old = self.reader.unregister(&mut state);
-            self.reader.finish(&mut state, SubscriptionEnd::Closed);
-            drop(state);
-            drop(old);
-        }
+        self.close_reason().is_some()
     }
 }
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("end", &self.end())
+            .field("close_reason", &self.close_reason())
             .field("lag", &self.lag())
             .finish_non_exhaustive()
+    }
+}
+
+/// A subscription and a connection's own events in one stream. Made by [`Subscription::merge`].
+// A chunk of the target is taken first. It is held until all frames are out that were published by
+// then: each of its events was dispatched before, so it comes after all frames published before its
+// dispatch. That number stays the same while the chunk is held, so it goes out however fast frames
+// come.
+pub struct Merged<S: Sharing = Shared> {
+    /// `None` once the stream has ended.
+    subscription: Option<Subscription>,
+    /// `None` once the target has ended.
+    own: Option<EventStream<S>>,
+    /// A chunk of the target, and the number of the first frame that may come after it.
+    held: Option<(Bytes, u64)>,
+    /// The number of the first frame that is not delivered, once the target has ended.
+    end: u64,
+    farewell: Option<Bytes>,
+}
+
+impl<S: Sharing> Merged<S> {
+    /// Ends the target for the reason [`CloseReason::Shutdown`], and with it the stream: after all
+    /// that was published and dispatched so far. Returns whether this call ends it.
+    pub(crate) fn shut_down(&self) -> bool {
+        let own = self.own.as_ref();
+        own.is_some_and(EventStream::shut_down)
+    }
+
+    /// Takes a chunk of the target. Returns whether the target has ended.
+    fn poll_own(&mut self, cx: &mut Context<'_>) -> bool {
+        let (Some(own), None) = (&mut self.own, &self.held) else {
+            return false;
+        };
+        match Pin::new(own).poll_next(cx) {
+            Poll::Ready(Some(chunk)) => {
+                // Read after the chunk was taken.
+                let subscription = self.subscription.as_ref();
+                let head = subscription.map_or(0, |one| one.subscriber.shared().next_number());
+                self.held = Some((chunk, head));
+                false
+            }
+            Poll::Ready(None) => true,
+            Poll::Pending => false,
+        }
+    }
+
+    /// Drops the chunk that is held if the target's queue was dropped: it is a part of that.
+    fn drop_held_if_cut(&mut self) {
+        if self.held.is_some() && self.own.as_ref().is_some_and(EventStream::is_cut) {
+            self.held = None;
+        }
+    }
+
+    /// Notes which frames of the broadcast are still delivered after the end of the target.
+    fn own_ended(&mut self) {
+        let own = self.own.take();
+        self.end = match (&self.subscription, &own) {
+            (Some(subscription), Some(own)) if !own.is_cut() => {
+                let shared = subscription.subscriber.shared();
+                // After a shutdown, its farewell comes, not that of the broadcast.
+                let is_shutdown = own.close_reason() == Some(CloseReason::Shutdown);
+                if shared.is_closed() && !is_shutdown {
+                    u64::MAX
+                } else {
+                    shared.next_number()
+                }
+            }
+            _ => {
+                self.farewell = None;
+                0
+            }
+        };
+        // Its drop may run code of the user, so it comes last.
+        drop(own);
+    }
+
+    /// Returns the number of the next frame; larger than all if no frame comes any more.
+    fn cursor(&self) -> u64 {
+        let subscription = self.subscription.as_ref();
+        let open = subscription.filter(|one| one.close_reason().is_none());
+        open.map_or(u64::MAX, |one| one.subscriber.cursor())
+    }
+
+    /// Returns the chunk that is held, if no frame is to come before it.
+    fn release(&mut self) -> Option<Bytes> {
+        let cursor = self.cursor();
+        let (chunk, _) = self.held.take_if(|(_, first)| *first <= cursor)?;
+        Some(chunk)
+    }
+
+    /// Ends the target along with the subscription.
+    fn end_own(&mut self, reason: CloseReason) {
+        if reason == CloseReason::Overflow {
+            // Also if the target was closed before: frames that come before this chunk are lost.
+            self.held = None;
+        }
+        if let Some(own) = &self.own {
+            own.close(reason);
+        }
+    }
+}
+
+impl<S: Sharing> Stream for Merged<S> {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let this = self.get_mut();
+        loop {
+            this.drop_held_if_cut();
+            if this.poll_own(cx) {
+                this.own_ended();
+            }
+            if let Some(chunk) = this.release() {
+                return Poll::Ready(Some(chunk));
+            }
+            if this.own.is_none() && this.cursor() >= this.end {
+                this.subscription = None;
+                return Poll::Ready(this.farewell.take());
+            }
+            let Some(subscription) = &mut this.subscription else {
+                return Poll::Pending;
+            };
+            if subscription.is_terminated() {
+                // Only the rest of the target's events is to come.
+                return Poll::Pending;
+            }
+            match Pin::new(&mut *subscription).poll_next(cx) {
+                Poll::Ready(chunk) => match subscription.close_reason() {
+                    None => return Poll::Ready(chunk),
+                    Some(reason) => {
+                        this.farewell = chunk;
+                        this.end_own(reason);
+                    }
+                },
+                Poll::Pending => {
+                    if let Some(chunk) = this.release() {
+                        return Poll::Ready(Some(chunk));
+                    }
+                    if this.own.is_some() || this.cursor() < this.end {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: Sharing> FusedStream for Merged<S> {
+    fn is_terminated(&self) -> bool {
+        self.subscription.is_none()
+    }
+}
+
+impl<S: Sharing> fmt::Debug for Merged<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merged")
+            .field("subscription", &self.subscription)
+            .field("own", &self.own)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::task::Waker;
+
+    use futures::StreamExt;
+
+    use super::*;
+    use crate::server::broadcast::{Broadcast, Retention, Scope, SubscribeOptions};
+    use crate::wire::event::Event;
+    use crate::wire::frame::Frame;
+
+    fn publish(broadcast: &Broadcast, data: &str) {
+        assert!(broadcast.publish(&Event::message(data)).is_ok());
+    }
+
+    fn poll(subscription: &mut Subscription) -> Poll<Option<Bytes>> {
+        subscription.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn chunk(text: &'static str) -> Poll<Option<Bytes>> {
+        Poll::Ready(Some(Bytes::from(text)))
+    }
+
+    #[test]
+    fn a_shutdown_delivers_what_was_published_by_then() {
+        let broadcast = Broadcast::new(Retention::new());
+        let mut reads = broadcast.subscribe(None).or_live();
+        let mut waits = broadcast.subscribe(None).or_live();
+        publish(&broadcast, "1");
+        assert_eq!(poll(&mut waits), chunk("data: 1\n\n"));
+        assert!(poll(&mut waits).is_pending());
+        assert!(reads.shut_down() && waits.shut_down());
+        assert!(!reads.shut_down(), "it ends already");
+        // The farewell of the broadcast is not for them.
+        broadcast.close(Some(Frame::new(&Event::message("bye"))));
+        assert_eq!(poll(&mut reads), chunk("data: 1\n\n"));
+        for mut ended in [reads, waits] {
+            assert_eq!(poll(&mut ended), Poll::Ready(None));
+            assert_eq!(ended.close_reason(), Some(CloseReason::Shutdown));
+            assert!(!ended.shut_down());
+        }
+        assert_eq!(broadcast.statistics().subscribers, 0);
+    }
+
+    #[test]
+    fn a_shutdown_ends_a_subscription_after_frames_of_others_and_more_that_come() {
+        let broadcast = Broadcast::new(
+            Retention::new()
+                .with_max_frames(10_000)
+                .with_max_bytes(64 << 20),
+        );
+        let types = [crate::EventType::from_static("a")];
+        let options = SubscribeOptions::new().with_event_types(types);
+        for options in [SubscribeOptions::new(), options] {
+            let mut subscription = broadcast.subscribe_with(None, &options).or_live();
+            let data = Event::message("x".repeat(992));
+            for _ in 0..2_000 {
+                assert!(broadcast.publish_for(&Scope::new("bob"), &data).is_ok());
+            }
+            let last = Event::new(crate::EventType::from_static("a"), "last");
+            assert!(broadcast.publish(&last).is_ok());
+            assert!(subscription.shut_down());
+            for _ in 0..100 {
+                publish(&broadcast, &"y".repeat(1_000));
+            }
+            let wire = loop {
+                if let Poll::Ready(chunk) = poll(&mut subscription) {
+                    break chunk.unwrap_or_default();
+                }
+            };
+            assert!(wire.starts_with(b"event: a\ndata: last\n\n"));
+            assert_eq!(poll(&mut subscription), Poll::Ready(None));
+        }
+    }
+
+    #[test]
+    fn a_broadcast_that_is_closed_ends_its_subscriptions_itself() {
+        let broadcast = Broadcast::new(Retention::new());
+        let mut subscription = broadcast.subscribe(None).or_live();
+        broadcast.close(Some(Frame::new(&Event::message("bye"))));
+        assert!(!subscription.shut_down());
+        assert_eq!(poll(&mut subscription), chunk("data: bye\n\n"));
+        assert_eq!(subscription.close_reason(), Some(CloseReason::Closed));
     }
 }

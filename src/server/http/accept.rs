@@ -1,17 +1,17 @@
-//! Whether a client takes an event stream: the `Accept` header of a request.
+//! Whether a client accepts an event stream: the `Accept` header of a request.
 
-/// Returns whether the lines of a request's `Accept` header let it be answered with
-/// `text/event-stream` ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
+/// Returns whether the lines of a request's `Accept` header allow the answer `text/event-stream`
+/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
 ///
-/// Of the ranges that match, the most precise one decides: `text/event-stream` before `text/*`
-/// before `*/*`. It says no with the quality 0. Where none matches, the answer is no, and yes where
-/// there is no range at all. Several lines count as one list.
+/// The most precise range that matches decides: `text/event-stream` before `text/*` before `*/*`.
+/// With a quality of 0 it refuses. If no range matches, the answer is no, unless there is no range
+/// at all. Several lines count as one list.
 ///
-/// The parameter `charset=utf-8` matches, since an event stream is always UTF-8; a range with any
-/// other parameter is of another type. What can't be read as a range matches nothing.
+/// An event stream is always UTF-8, so `charset=utf-8` matches. A range with any other parameter is
+/// for another type. A range that can't be read matches nothing.
 ///
-/// Answer 406 where this is false. A client that follows the standard always sends
-/// `text/event-stream`; this is for the others, such as a browser that opens the address as a page.
+/// If this is false, answer 406. A client that follows the standard always sends
+/// `text/event-stream`; others are browsers that open the address as a page, for example.
 ///
 /// # Examples
 ///
@@ -31,16 +31,17 @@ pub fn accepts_event_stream<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) 
     let mut best = None;
     for line in lines {
         for range in split_unquoted(line.as_ref(), b',').map(<[u8]>::trim_ascii) {
-            // An empty element of a list says nothing (RFC 9110, section 5.6.1.2).
+            // "A recipient MUST parse and ignore a reasonable number of empty list elements"
+            // (RFC 9110, section 5.6.1.2).
             asked |= !range.is_empty();
-            // Among ranges of one precision, one that says yes is enough.
+            // Of several ranges with the same precision, one that accepts is enough.
             best = best.max(read(range));
         }
     }
     best.map_or(!asked, |(_, accepted)| accepted)
 }
 
-/// How precisely a range says what it matches; a later one counts more.
+/// How precise a range is; a later one counts more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Precision {
     Everything,
@@ -48,13 +49,13 @@ enum Precision {
     EventStream,
 }
 
-/// Reads a range that matches an event stream, and whether it says yes.
+/// Reads a range; returns its precision and whether it accepts, if it matches an event stream.
 fn read(range: &[u8]) -> Option<(Precision, bool)> {
     let mut parts = split_unquoted(range, b';').map(<[u8]>::trim_ascii);
     let precision = match parts.next()? {
         name if name.eq_ignore_ascii_case(b"text/event-stream") => Precision::EventStream,
         name if name.eq_ignore_ascii_case(b"text/*") => Precision::Text,
-        // A lone star is what an old client of Java's sends.
+        // An old HTTP client of Java sends a lone star.
         b"*/*" | b"*" => Precision::Everything,
         _ => return None,
     };
@@ -62,7 +63,7 @@ fn read(range: &[u8]) -> Option<(Precision, bool)> {
         let equals = part.iter().position(|&byte| byte == b'=')?;
         let (name, value) = (part[..equals].trim_ascii(), part[equals + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"q") {
-            // What follows the weight is no parameter of the type.
+            // Parameters after the weight are not the type's.
             return Some((precision, !is_zero(value)));
         }
         if !(name.eq_ignore_ascii_case(b"charset") && is_utf8(value)) {
@@ -72,7 +73,7 @@ fn read(range: &[u8]) -> Option<(Precision, bool)> {
     Some((precision, true))
 }
 
-/// Whether a quality says "not acceptable": `0`, with up to three zeros behind a point.
+/// "A value of 0 means \"not acceptable\"" (RFC 9110, section 12.4.2): `0`, or `0.` and zeros.
 fn is_zero(quality: &[u8]) -> bool {
     quality.contains(&b'0') && quality.iter().all(|byte| b"0.".contains(byte))
 }
@@ -84,7 +85,7 @@ fn is_utf8(charset: &[u8]) -> bool {
     unquoted.unwrap_or(charset).eq_ignore_ascii_case(b"utf-8")
 }
 
-/// Splits at a separator, but not within a quoted string (RFC 9110, section 5.6.4).
+/// Splits at a separator that is not within a quoted string (RFC 9110, section 5.6.4).
 fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |&byte| {

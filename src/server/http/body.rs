@@ -1,34 +1,75 @@
 //! An event stream as the body of a response.
 
-use core::convert::Infallible;
 use core::fmt;
 use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
+use ::http::{Response, Version};
 use bytes::Bytes;
 use futures_core::stream::Stream;
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::server::adapt::fuse::Fuse;
+use super::headers::insert_headers;
+use crate::server::adapt::StreamItem;
+use crate::server::adapt::inner::{Sealed, poll_filled};
+
+/// Makes the response that carries an event stream: status 200, the headers of
+/// [`insert_headers`], and the stream as [`Body`].
+///
+/// `version` is that of the request; it only decides about the `connection` header.
+///
+/// # Examples
+///
+/// A handler for any server that builds on the crate `http`:
+///
+/// ```
+/// use sse_proto::deps::http::{Request, Response};
+/// use sse_proto::http::{Body, read_request, response};
+/// use sse_proto::{EventStream, channel};
+///
+/// fn events<B>(request: &Request<B>) -> Response<Body<EventStream>> {
+///     match read_request(request.headers()) {
+///         Ok(last_event_id) => {
+///             let (target, stream) = channel();
+///             # let _ = last_event_id;
+///             // Give the target and the last event ID to the source of the events.
+///             # drop(target);
+///             response(request.version(), stream)
+///         }
+///         Err(error) => error.into_response(),
+///     }
+/// }
+///
+/// let request = Request::get("/events").body(())?;
+/// assert_eq!(events(&request).headers()["content-type"], "text/event-stream");
+///
+/// let request = Request::get("/events").header("accept", "image/png").body(())?;
+/// assert_eq!(events(&request).status(), 406);
+/// # Ok::<(), sse_proto::deps::http::Error>(())
+/// ```
+pub fn response<S: Stream<Item: StreamItem>>(version: Version, stream: S) -> Response<Body<S>> {
+    let mut response = Response::new(Body::new(stream));
+    insert_headers(version, response.headers_mut());
+    response
+}
 
 pin_project! {
-    /// A stream of bytes as an [`http_body::Body`]: what axum, hyper, tower and all others that build
-    /// on the crate `http` send as it is.
+    /// A stream of bytes as an [`http_body::Body`], for axum, hyper, tower and all other crates that
+    /// build on the crate `http`.
     ///
-    /// Each chunk of the stream is one frame of data, unchanged; a chunk without a byte is left out,
-    /// and there are no trailers. It never fails, allocates nothing, and is [`Send`], [`Sync`] and
-    /// [`Unpin`] if the stream is. The stream is dropped at its end, or with the body: so an
-    /// [`EventStream`](crate::EventStream) within knows when the client is gone.
+    /// Each chunk of the stream is one frame of data, unchanged. Empty chunks are left out, and there
+    /// are no trailers. The body fails only if the stream does, allocates nothing, and is [`Send`],
+    /// [`Sync`] and [`Unpin`] if the stream is. It drops the stream at the end, or when it is dropped
+    /// itself: so the target of an [`EventStream`](crate::EventStream) knows when the client is gone.
     ///
-    /// `is_end_stream` is true once the stream has ended, and before, if the stream's own size hint
-    /// says that no chunk follows, as those of this crate do: a server then ends the response along
-    /// with the last chunk. The size hint is exact at the end only, since nobody knows how long an
-    /// event stream will be; so it gets no `content-length`.
+    /// `is_end_stream` is true once the stream has ended, and earlier if the stream's size hint says
+    /// that no chunk follows, as those of this crate do. So a server ends the response together with
+    /// the last chunk. The size hint is exact only at the end, so there is no `content-length`.
     ///
-    /// Made [`From`] bytes, it has these alone, and their length: for the answers around the stream
-    /// that are of the same type. The default has none, which layers like a timeout answer with.
+    /// A body made [`From`] bytes has these bytes and their length, for answers of the same type that
+    /// carry no stream. The default body is empty; layers such as a timeout answer with it.
     ///
     /// # Examples
     ///
@@ -51,19 +92,20 @@ pin_project! {
     /// # }).unwrap();
     /// ```
     pub struct Body<S> {
-        // All there is, or nothing.
+        // All bytes of a body that has no stream.
         first: Bytes,
+        // Dropped at its end.
         #[pin]
-        stream: Fuse<S>,
+        stream: Option<S>,
     }
 }
 
-impl<S: Stream<Item = Bytes>> Body<S> {
+impl<S: Stream<Item: StreamItem>> Body<S> {
     /// Makes a body of a stream.
     pub fn new(stream: S) -> Self {
         Self {
             first: Bytes::new(),
-            stream: Fuse::new(stream),
+            stream: Some(stream),
         }
     }
 }
@@ -72,7 +114,7 @@ impl<S> From<Bytes> for Body<S> {
     fn from(bytes: Bytes) -> Self {
         Self {
             first: bytes,
-            stream: Fuse::ended(),
+            stream: None,
         }
     }
 }
@@ -83,37 +125,44 @@ impl<S> Default for Body<S> {
     }
 }
 
-impl<S: Stream<Item = Bytes>> http_body::Body for Body<S> {
+impl<S: Stream<Item: StreamItem>> http_body::Body for Body<S> {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = <S::Item as StreamItem>::Error;
 
     #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let this = self.project();
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let mut this = self.project();
         if !this.first.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(mem::take(this.first)))));
         }
-        // Without a byte there is no frame: HTTP/1 would read one as the end of the body, and a peer
-        // may count them as an attack under HTTP/2.
-        match this.stream.poll_bytes(cx) {
-            Poll::Ready(Some(chunk)) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
-            Poll::Ready(None) => Poll::Ready(None),
+        let Some(stream) = this.stream.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        // An empty frame would end the body in HTTP/1, and a peer may count such frames as an attack
+        // in HTTP/2.
+        match poll_filled(stream, cx) {
+            Poll::Ready(Some(item)) => Poll::Ready(Some(item.into_result(Sealed).map(Frame::data))),
+            Poll::Ready(None) => {
+                this.stream.set(None);
+                Poll::Ready(None)
+            }
             Poll::Pending => Poll::Pending,
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_empty() && self.stream.size_hint().1 == Some(0)
+        self.size_hint().exact() == Some(0)
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.stream.size_hint().1 == Some(0) {
+        let stream = self.stream.as_ref();
+        if stream.is_none_or(|stream| stream.size_hint().1 == Some(0)) {
             SizeHint::with_exact(self.first.len() as u64)
         } else {
-            // Bytes that come first are never followed by a stream.
+            // No body has both bytes and a stream.
             SizeHint::new()
         }
     }
@@ -121,11 +170,9 @@ impl<S: Stream<Item = Bytes>> http_body::Body for Body<S> {
 
 impl<S> fmt::Debug for Body<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let has_ended = self.first.is_empty() && self.stream.is_none();
         f.debug_struct("Body")
-            .field(
-                "has_ended",
-                &(self.first.is_empty() && self.stream.has_ended()),
-            )
+            .field("has_ended", &has_ended)
             .finish_non_exhaustive()
     }
 }

@@ -1,40 +1,40 @@
-//! The headers of a response: the policy as plain data, and as a header map.
+//! The headers of a response.
 
 #[cfg(feature = "http")]
 use ::http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 /// The headers of a response that carries an event stream, for any version of HTTP.
 ///
-/// - `content-type: text/event-stream`: what a client asks for and insists on.
-/// - `cache-control: no-cache, no-transform`: each connection gets a stream of its own, and nothing
-///   on the way compresses it, which would hold events back.
-/// - `x-accel-buffering: no`: nginx and those that learned from it pass each event on at once.
+/// - `content-type: text/event-stream`: clients accept no other type.
+/// - `cache-control: no-cache, no-transform`: no cache answers for the server, and no proxy
+///   compresses the stream, which would hold events back.
+/// - `x-accel-buffering: no`: nginx and the proxies that follow it pass each event on at once.
 ///
 /// # Examples
 ///
 /// ```
 /// assert!(sse_proto::http::HEADERS.contains(&("content-type", "text/event-stream")));
 /// ```
-pub const HEADERS: [(&str, &str); 3] = [CONTENT_TYPE, CACHE_CONTROL, BUFFERING];
+pub const HEADERS: [(&str, &str); 3] = [
+    ("content-type", "text/event-stream"),
+    ("cache-control", "no-cache, no-transform"),
+    ("x-accel-buffering", "no"),
+];
 
-/// The same for HTTP/1 alone: HTTP/2 forbids the `connection` header.
+/// [`HEADERS`] and `connection: keep-alive`, for HTTP/1.1 alone: HTTP/2 forbids that header.
 pub const HEADERS_HTTP1: [(&str, &str); 4] = [
-    CONTENT_TYPE,
-    CACHE_CONTROL,
-    BUFFERING,
+    HEADERS[0],
+    HEADERS[1],
+    HEADERS[2],
     ("connection", "keep-alive"),
 ];
 
-const CONTENT_TYPE: (&str, &str) = ("content-type", "text/event-stream");
-const CACHE_CONTROL: (&str, &str) = ("cache-control", "no-cache, no-transform");
-const BUFFERING: (&str, &str) = ("x-accel-buffering", "no");
-
-/// Puts the headers of a response that carries an event stream into a map, for the version of HTTP
-/// that the request came by: [`HEADERS_HTTP1`] under HTTP/1.1, [`HEADERS`] under all others.
+/// Inserts the headers of a response that carries an event stream: [`HEADERS_HTTP1`] for HTTP/1.1,
+/// [`HEADERS`] for other versions.
 ///
-/// HTTP/2 and HTTP/3 forbid what belongs to one connection, and under HTTP/1.0 the stream ends with
-/// the connection, which is not to be kept alive then. What the map has under these names is
-/// replaced; all else stays. [`response`](crate::http::response) does this for you.
+/// `version` is that of the request. HTTP/2 and HTTP/3 forbid headers of one connection; with
+/// HTTP/1.0 the stream ends with its connection, so that one is not kept alive. Values that the map
+/// has for these names are replaced. [`response`](crate::http::response) calls this function.
 ///
 /// # Examples
 ///
@@ -42,16 +42,15 @@ const BUFFERING: (&str, &str) = ("x-accel-buffering", "no");
 /// use sse_proto::deps::http::{HeaderMap, Version};
 ///
 /// let mut headers = HeaderMap::new();
-/// sse_proto::http::insert_headers(&mut headers, Version::HTTP_2);
+/// sse_proto::http::insert_headers(Version::HTTP_2, &mut headers);
 /// assert_eq!(headers["content-type"], "text/event-stream");
 /// assert!(!headers.contains_key("connection"));
 /// ```
 #[cfg(feature = "http")]
-pub fn insert_headers(headers: &mut HeaderMap, version: Version) {
-    let policy: &[_] = if version == Version::HTTP_11 {
-        &HEADERS_HTTP1
-    } else {
-        &HEADERS
+pub fn insert_headers(version: Version, headers: &mut HeaderMap) {
+    let policy = match version {
+        Version::HTTP_11 => HEADERS_HTTP1.as_slice(),
+        _ => HEADERS.as_slice(),
     };
     for &(name, value) in policy {
         headers.insert(

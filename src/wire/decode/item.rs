@@ -1,23 +1,26 @@
-//! What a decoder hands out, borrowed.
+//! What a decoder returns: items that borrow, and the same items as owned values.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-use super::owned::{MESSAGE, OwnedItem, OwnedMessageEvent};
-use crate::wire::utf8;
+use super::text::Text;
+
+/// The event type of an event that names none.
+const MESSAGE: &str = "message";
 
 /// One thing that an event stream said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Item<'a> {
     /// A block with data was complete: the standard's "dispatch the event".
     Event(MessageEvent<'a>),
-    /// A `retry` field set the reconnection time. Comes at its own line, whatever becomes of its block. A number too
-    /// large for 64 bits of milliseconds saturates.
+    /// A `retry` field set the reconnection time. Returned at the end of its line, whatever becomes of its block. A
+    /// number that is too large for 64 bits of milliseconds saturates.
     ReconnectionTime(Duration),
-    /// A comment, without its colon and one leading space. Only with [`Decoder::with_comments`](super::Decoder::with_comments).
+    /// A comment, without its colon and one leading space. Only with
+    /// [`Decoder::with_comments`](super::Decoder::with_comments).
     Comment(Text<'a>),
     /// A block without data set the last event ID. Only with
     /// [`Decoder::with_last_event_ids`](super::Decoder::with_last_event_ids).
@@ -31,7 +34,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the event, if this is one.
-    pub const fn event(self) -> Option<MessageEvent<'a>> {
+    pub const fn into_event(self) -> Option<MessageEvent<'a>> {
         match self {
             Self::Event(event) => Some(event),
             _ => None,
@@ -39,9 +42,9 @@ impl<'a> Item<'a> {
     }
 
     /// Copies the item, with U+FFFD for what is not UTF-8.
-    pub fn to_owned(self) -> OwnedItem {
+    pub fn into_owned(self) -> OwnedItem {
         match self {
-            Self::Event(event) => OwnedItem::Event(event.to_owned()),
+            Self::Event(event) => OwnedItem::Event(event.into_owned()),
             Self::ReconnectionTime(time) => OwnedItem::ReconnectionTime(time),
             Self::Comment(text) => OwnedItem::Comment(text.to_str().into_owned()),
             Self::LastEventId(text) => OwnedItem::LastEventId(text.to_str().into_owned()),
@@ -49,10 +52,10 @@ impl<'a> Item<'a> {
     }
 }
 
-/// A received event, borrowed from the input where it lies whole in it and else from the decoder.
+/// A received event, borrowed from the bytes that were fed if it lies whole in them, and otherwise from the decoder.
 ///
-/// As with the standard's `MessageEvent`, the type is `message` when the stream named none. Text is read on demand:
-/// borrowed where it is UTF-8, else with U+FFFD for each maximal subpart that is not.
+/// As with the standard's `MessageEvent`, the type is `message` when the stream named none. Text is borrowed if it is
+/// UTF-8, and otherwise copied, with U+FFFD for each maximal subpart that is not.
 ///
 /// # Examples
 ///
@@ -60,8 +63,8 @@ impl<'a> Item<'a> {
 /// use sse_proto::{Decoder, Item};
 ///
 /// let mut decoder = Decoder::new();
-/// let mut input: &[u8] = b"event: add\nid: 7\ndata: a\xffb\n\n";
-/// let Some(Item::Event(event)) = decoder.decode(&mut input)? else { panic!() };
+/// let mut items = decoder.feed(b"event: add\nid: 7\ndata: a\xffb\n\n");
+/// let Some(Item::Event(event)) = items.next()? else { panic!() };
 /// assert_eq!(event.event_type(), "add");
 /// assert_eq!(event.data(), "a\u{FFFD}b");
 /// assert_eq!(event.data_bytes(), b"a\xffb");
@@ -70,7 +73,7 @@ impl<'a> Item<'a> {
 /// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 ///
-/// Two events are equal when all that they tell is: an explicit type `message` is no type.
+/// Two events are equal if all that they tell is equal: an explicit type `message` is no type.
 #[derive(Clone, Copy)]
 pub struct MessageEvent<'a> {
     /// Empty for `message`.
@@ -116,7 +119,7 @@ impl<'a> MessageEvent<'a> {
         self.data.as_bytes()
     }
 
-    /// Returns the last event ID at the dispatch: this event's own, or the one that an earlier block or connection set.
+    /// Returns the last event ID at the dispatch: the event's own, or the one that an earlier block or connection set.
     #[inline]
     pub fn last_event_id(&self) -> Cow<'a, str> {
         self.last_event_id.to_str()
@@ -135,7 +138,7 @@ impl<'a> MessageEvent<'a> {
     }
 
     /// Copies the event in one allocation, with U+FFFD for what is not UTF-8.
-    pub fn to_owned(&self) -> OwnedMessageEvent {
+    pub fn into_owned(self) -> OwnedMessageEvent {
         OwnedMessageEvent::new(
             &self.data(),
             &self.event_type.to_str(),
@@ -144,11 +147,11 @@ impl<'a> MessageEvent<'a> {
         )
     }
 
-    /// Deserializes the data as JSON. Its UTF-8 is checked once in all.
+    /// Deserializes the data as JSON. Its UTF-8 is checked at most once.
     ///
     /// # Errors
     ///
-    /// What `serde_json` finds wrong, invalid UTF-8 included.
+    /// The error of `serde_json`, also for malformed UTF-8.
     ///
     /// # Examples
     ///
@@ -156,16 +159,16 @@ impl<'a> MessageEvent<'a> {
     /// use sse_proto::{Decoder, Item};
     ///
     /// let mut decoder = Decoder::new();
-    /// let mut input: &[u8] = b"data: [1,\ndata: 2]\n\n";
-    /// let Some(Item::Event(event)) = decoder.decode(&mut input).unwrap() else { panic!() };
+    /// let mut items = decoder.feed(b"data: [1,\ndata: 2]\n\n");
+    /// let Some(Item::Event(event)) = items.next().unwrap() else { panic!() };
     /// assert_eq!(event.json::<Vec<u8>>()?, [1, 2]);
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     #[cfg(feature = "json")]
     pub fn json<T: serde::Deserialize<'a>>(&self) -> Result<T, serde_json::Error> {
-        match self.data.0 {
-            Repr::Checked(text) => serde_json::from_str(text),
-            Repr::Raw(bytes) => serde_json::from_slice(bytes),
+        match self.data.as_checked() {
+            Some(text) => serde_json::from_str(text),
+            None => serde_json::from_slice(self.data.as_bytes()),
         }
     }
 }
@@ -179,8 +182,6 @@ impl PartialEq for MessageEvent<'_> {
     }
 }
 
-impl Eq for MessageEvent<'_> {}
-
 impl fmt::Debug for MessageEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MessageEvent")
@@ -192,79 +193,152 @@ impl fmt::Debug for MessageEvent<'_> {
     }
 }
 
-/// Bytes that are read as UTF-8 text. Two of them are equal when their bytes are.
-#[derive(Clone, Copy)]
-pub struct Text<'a>(Repr<'a>);
-
-#[derive(Clone, Copy)]
-enum Repr<'a> {
-    Checked(&'a str),
-    Raw(&'a [u8]),
+/// An [`Item`] that borrows nothing.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum OwnedItem {
+    /// A block with data was complete.
+    Event(OwnedMessageEvent),
+    /// A `retry` field set the reconnection time.
+    ReconnectionTime(Duration),
+    /// A comment. Only with [`Decoder::with_comments`](super::Decoder::with_comments).
+    Comment(String),
+    /// A block without data set the last event ID. Only with
+    /// [`Decoder::with_last_event_ids`](super::Decoder::with_last_event_ids).
+    LastEventId(String),
 }
 
-impl<'a> Text<'a> {
-    #[inline]
-    pub(super) const fn checked(text: &'a str) -> Self {
-        Self(Repr::Checked(text))
-    }
-
-    #[inline]
-    pub(super) const fn raw(bytes: &'a [u8]) -> Self {
-        Self(Repr::Raw(bytes))
-    }
-
-    /// Returns the text: borrowed where it is UTF-8, else a copy with U+FFFD for each maximal subpart that is not.
-    #[inline]
-    pub fn to_str(&self) -> Cow<'a, str> {
-        match self.0 {
-            Repr::Checked(text) => Cow::Borrowed(text),
-            // The check alone is several times faster than the search for what to replace.
-            Repr::Raw(bytes) => match utf8::check(bytes) {
-                Ok(text) => Cow::Borrowed(text),
-                Err(_) => replace_malformed(bytes),
-            },
-        }
-    }
-
-    /// Returns the bytes as they came.
-    #[inline]
-    pub const fn as_bytes(&self) -> &'a [u8] {
-        match self.0 {
-            Repr::Checked(text) => text.as_bytes(),
-            Repr::Raw(bytes) => bytes,
-        }
-    }
-
-    #[inline]
-    pub(super) fn without_last_line_feed(self) -> Self {
-        match self.0 {
-            Repr::Checked(text) => Self::checked(text.strip_suffix('\n').unwrap_or(text)),
-            Repr::Raw(bytes) => Self::raw(bytes.strip_suffix(b"\n").unwrap_or(bytes)),
+impl OwnedItem {
+    /// Returns the event, if this is one.
+    pub fn into_event(self) -> Option<OwnedMessageEvent> {
+        match self {
+            Self::Event(event) => Some(event),
+            _ => None,
         }
     }
 }
 
-#[cold]
-fn replace_malformed(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+/// A received event that borrows nothing: data, type and last event ID in one allocation.
+///
+/// Its capacity is at most a small multiple of their length. Bytes that were not UTF-8 are U+FFFD here.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::decode::OwnedItem;
+/// use sse_proto::Decoder;
+///
+/// let mut decoder = Decoder::new();
+/// let mut items = decoder.feed(b"id: 1\ndata: hello\n\n");
+/// let Some(OwnedItem::Event(event)) = items.next_owned()? else { panic!() };
+/// assert_eq!((event.event_type(), event.data(), event.last_event_id()), ("message", "hello", "1"));
+/// assert_eq!(event.into_data(), "hello");
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
+/// ```
+///
+/// Two events are equal if all that they tell is equal: an explicit type `message` is no type.
+#[derive(Clone)]
+pub struct OwnedMessageEvent {
+    /// Data, then event type, then last event ID: data comes first so that a decoder's buffer becomes the event.
+    text: String,
+    data_len: usize,
+    event_type_len: usize,
+    own_id: bool,
 }
 
-impl PartialEq for Text<'_> {
+impl OwnedMessageEvent {
+    /// Copies the parts; an empty event type stands for `message`.
+    #[inline]
+    pub(super) fn new(data: &str, event_type: &str, last_event_id: &str, own_id: bool) -> Self {
+        let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
+        text.push_str(data);
+        Self::from_data(text, event_type, last_event_id, own_id)
+    }
+
+    /// Goes on with the allocation of the data.
+    #[inline]
+    pub(super) fn from_data(
+        mut text: String,
+        event_type: &str,
+        last_event_id: &str,
+        own_id: bool,
+    ) -> Self {
+        let data_len = text.len();
+        let event_type_len = event_type.len();
+        if event_type_len + last_event_id.len() > 0 {
+            text.reserve_exact(event_type_len + last_event_id.len());
+            text.push_str(event_type);
+            text.push_str(last_event_id);
+        }
+        Self {
+            text,
+            data_len,
+            event_type_len,
+            own_id,
+        }
+    }
+
+    /// Returns the event type: `message` if the block named none or an empty one.
+    pub fn event_type(&self) -> &str {
+        if self.event_type_len == 0 {
+            MESSAGE
+        } else {
+            &self.text[self.data_len..self.data_len + self.event_type_len]
+        }
+    }
+
+    /// Returns the data, its lines joined by LF.
+    pub fn data(&self) -> &str {
+        &self.text[..self.data_len]
+    }
+
+    /// Returns the last event ID at the dispatch.
+    pub fn last_event_id(&self) -> &str {
+        &self.text[self.data_len + self.event_type_len..]
+    }
+
+    /// Returns whether the block had an id of its own.
+    pub const fn has_own_id(&self) -> bool {
+        self.own_id
+    }
+
+    /// Returns the data, without a copy unless most of the event was something else.
+    pub fn into_data(mut self) -> String {
+        let rest = self.text.len() - self.data_len;
+        self.text.truncate(self.data_len);
+        if rest > self.data_len {
+            self.text.shrink_to_fit();
+        }
+        self.text
+    }
+
+    /// Deserializes the data as JSON. Malformed UTF-8 is U+FFFD here; [`MessageEvent::json`] refuses it.
+    ///
+    /// # Errors
+    ///
+    /// The error of `serde_json`.
+    #[cfg(feature = "json")]
+    pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.data())
+    }
+}
+
+impl PartialEq for OwnedMessageEvent {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.event_type() == other.event_type()
+            && self.data() == other.data()
+            && self.last_event_id() == other.last_event_id()
+            && self.own_id == other.own_id
     }
 }
 
-impl Eq for Text<'_> {}
-
-impl fmt::Debug for Text<'_> {
+impl fmt::Debug for OwnedMessageEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.to_str(), f)
-    }
-}
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.to_str(), f)
+        f.debug_struct("OwnedMessageEvent")
+            .field("event_type", &self.event_type())
+            .field("data_len", &self.data_len)
+            .field("last_event_id", &self.last_event_id())
+            .field("has_own_id", &self.own_id)
+            .finish_non_exhaustive()
     }
 }

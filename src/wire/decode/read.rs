@@ -7,14 +7,14 @@ use std::vec;
 
 use super::{Decoder, OwnedItem, ReceiveError};
 
-/// How much is asked of the reader at a time.
+/// How many bytes are read at a time.
 const READ: usize = 16 << 10;
 
-/// Decodes what a reader brings: `Iterator<Item = Result<OwnedItem, ReceiveError<std::io::Error>>>`.
+/// Decodes the bytes of a reader: `Iterator<Item = Result<OwnedItem, ReceiveError<std::io::Error>>>`.
 ///
-/// An event comes as soon as its blank line is read. An event that was complete before the reader failed comes before
-/// that error. Ends at the reader's end or its first error, but for three: [`Interrupted`] is tried again,
-/// [`WouldBlock`] and [`TimedOut`] are handed out and the next call reads on.
+/// An event is returned as soon as its blank line is read. An event that was complete before the reader failed comes
+/// before that error. The iterator ends at the reader's end or at its first error, apart from three: after
+/// [`Interrupted`] it reads again, and it returns [`WouldBlock`] and [`TimedOut`] and reads again at the next call.
 ///
 /// [`Interrupted`]: io::ErrorKind::Interrupted
 /// [`WouldBlock`]: io::ErrorKind::WouldBlock
@@ -46,7 +46,7 @@ pub struct DecodeRead<R> {
 }
 
 impl<R: Read> DecodeRead<R> {
-    /// Decodes what `reader` brings with `decoder`. Reads 16 KiB at a time, so the reader needs no buffer of its own.
+    /// Decodes the bytes of `reader` with `decoder`. Reads 16 KiB at a time, so the reader needs no buffer.
     pub fn new(reader: R, decoder: Decoder) -> Self {
         Self {
             reader: Some(reader),
@@ -57,7 +57,7 @@ impl<R: Read> DecodeRead<R> {
         }
     }
 
-    /// Returns the decoder, to look at its last event ID.
+    /// Returns the decoder, such as for its last event ID.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
     }
@@ -73,10 +73,10 @@ impl<R: Read> Iterator for DecodeRead<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let mut input = &self.buffer[self.start..self.end];
-            let step = self.decoder.decode_owned(&mut input);
-            self.start = self.end - input.len();
-            match step {
+            let mut items = self.decoder.feed(&self.buffer[self.start..self.end]);
+            let item = items.next_owned();
+            self.start = self.end - items.remaining().len();
+            match item {
                 Ok(Some(item)) => return Some(Ok(item)),
                 Ok(None) => {}
                 Err(error) => return Some(Err(ReceiveError::Decode(error))),
@@ -86,12 +86,12 @@ impl<R: Read> Iterator for DecodeRead<R> {
             }
             match self.reader.as_mut()?.read(&mut self.buffer) {
                 Ok(0) => self.reader = None,
-                // A reader that claims more than it was given room for is no reason to panic.
+                // A reader that claims more bytes than fit is no reason to panic.
                 Ok(read) => (self.start, self.end) = (0, read.min(READ)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let comes_back = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
-                    if !comes_back.contains(&error.kind()) {
+                    let may_go_on = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+                    if !may_go_on.contains(&error.kind()) {
                         self.reader = None;
                     }
                     return Some(Err(ReceiveError::Transport(error)));

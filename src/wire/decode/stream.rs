@@ -9,8 +9,8 @@ use pin_project_lite::pin_project;
 
 use super::{DecodeError, Decoder, OwnedItem};
 
-/// How many chunks one poll takes where none completes an item, before it lets others run: chunks of comments, or empty
-/// ones, that are always there must not hold their thread for ever.
+/// How many chunks one poll decodes if none completes an item. A body that is always ready with comments or empty chunks
+/// must not keep its thread from other tasks.
 const MAX_CHUNKS: u32 = 32;
 
 pin_project! {
@@ -18,8 +18,10 @@ pin_project! {
     /// `Stream<Item = Result<B, E>>` whose chunks are bytes.
     ///
     /// An event that was complete before the transport failed comes before that error. The stream is fused, and ends at
-    /// the first transport error; after a [`DecodeError`] it goes on as the decoder's
-    /// [`AfterLimit`](super::AfterLimit) says. It holds one chunk at a time.
+    /// the first transport error. After a [`DecodeError`] it goes on as the decoder's [`AfterLimit`](super::AfterLimit)
+    /// says. It holds one chunk at a time.
+    ///
+    /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that other tasks can run.
     ///
     /// # Examples
     ///
@@ -55,7 +57,7 @@ pin_project! {
 }
 
 impl<S, B> DecodeStream<S, B> {
-    /// Decodes `chunks` with `decoder`, which brings its settings and the last event ID of the connection before.
+    /// Decodes `chunks` with `decoder`, its settings, and its last event ID of an earlier connection.
     pub fn new<E>(chunks: S, decoder: Decoder) -> Self
     where
         S: Stream<Item = Result<B, E>>,
@@ -69,7 +71,7 @@ impl<S, B> DecodeStream<S, B> {
         }
     }
 
-    /// Returns the decoder, to look at its last event ID.
+    /// Returns the decoder, such as for its last event ID.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
     }
@@ -115,16 +117,16 @@ where
                 }
             };
             let bytes = chunk.as_ref();
-            // A chunk that changes its length between two looks is no reason to panic.
-            let mut input = bytes.get(*this.at..).unwrap_or_default();
-            let step = this.decoder.decode_owned(&mut input);
-            if !matches!(step, Ok(None)) {
-                // Only a chunk with something left in it is put back.
-                if !input.is_empty() {
-                    *this.at = bytes.len() - input.len();
+            // A chunk that changes its length between two calls is no reason to panic.
+            let mut items = this.decoder.feed(bytes.get(*this.at..).unwrap_or_default());
+            let item = items.next_owned();
+            if !matches!(item, Ok(None)) {
+                let left = items.remaining().len();
+                if left > 0 {
+                    *this.at = bytes.len() - left;
                     *this.chunk = Some(chunk);
                 }
-                return Poll::Ready(step.map_err(ReceiveError::Decode).transpose());
+                return Poll::Ready(item.map_err(ReceiveError::Decode).transpose());
             }
         }
         context.waker().wake_by_ref();
@@ -151,10 +153,10 @@ impl<S, B> fmt::Debug for DecodeStream<S, B> {
 }
 
 /// Why an item could not be received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ReceiveError<E> {
-    /// The bytes stopped coming.
+    /// The transport failed.
     Transport(E),
     /// An event passed a limit.
     Decode(DecodeError),
@@ -163,7 +165,7 @@ pub enum ReceiveError<E> {
 impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // What failed in it is the source, which those who print a chain of causes print too.
+            // The error of the transport is the source, which reports of an error chain print too.
             Self::Transport(_) => f.write_str("the transport failed"),
             Self::Decode(error) => fmt::Display::fmt(error, f),
         }

@@ -54,7 +54,7 @@ pub(crate) fn has_nul(text: &[u8]) -> bool {
 }
 
 /// How many bytes one mask tells about.
-pub(crate) const WINDOW: usize = 64;
+const WINDOW: usize = 64;
 
 /// Returns which of the first 64 bytes are CR or LF: bit 0 for the first.
 #[inline]
@@ -66,7 +66,7 @@ pub(crate) fn ends_of_front(text: &[u8]) -> u64 {
 }
 
 #[inline]
-pub(crate) fn ends_of_window(window: &[u8; WINDOW]) -> u64 {
+fn ends_of_window(window: &[u8; WINDOW]) -> u64 {
     let sixteen = |at: usize| window[at..].first_chunk().map_or(0, ends_of_16) << at;
     sixteen(0) | sixteen(16) | sixteen(32) | sixteen(48)
 }
@@ -78,68 +78,15 @@ fn ends_of_short(text: &[u8]) -> u64 {
         let bit = |(at, &byte): (usize, &u8)| u64::from(byte == CR || byte == LF) << at;
         return text.iter().enumerate().map(bit).sum();
     };
-    let sixteen = |at: usize| text.get(at..).and_then(<[u8]>::first_chunk);
-    ends_of_16(first)
-        | sixteen(16).map_or(0, ends_of_16) << 16
-        | sixteen(32).map_or(0, ends_of_16) << 32
-        | ends_of_16(last) << (text.len() - 16)
-}
-
-/// Returns where each of `bytes`, none of which is 0, is in a text of fewer than 64: bit 0 for the first byte of the text.
-#[inline]
-pub(crate) fn masks_of_short<const N: usize>(text: &[u8], bytes: [u8; N]) -> [u64; N] {
-    let masks = |block: u8x16| {
-        bytes.map(|byte| u64::from(block.cmp_eq(u8x16::splat(byte)).move_mask().unsigned_abs()))
-    };
-    let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else {
-        return masks(load_short(text));
-    };
-    let mut all = masks(u8x16::new(*first));
+    let mut ends = ends_of_16(first);
     if text.len() > 16 {
-        let mut add = |block: &[u8; 16], at: usize| {
-            for (mask, more) in all.iter_mut().zip(masks(u8x16::new(*block))) {
-                *mask |= more << at;
-            }
-        };
-        // The last 16 bytes may overlap those before.
-        add(last, text.len() - 16);
+        ends |= ends_of_16(last) << (text.len() - 16);
         for at in [16, 32] {
-            if let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
-                add(block, at);
-            }
+            let block = text.get(at..).and_then(<[u8]>::first_chunk);
+            ends |= block.map_or(0, ends_of_16) << at;
         }
     }
-    all
-}
-
-/// Fewer than 16 bytes, with zeros behind them, put together in registers.
-#[inline]
-fn load_short(text: &[u8]) -> u8x16 {
-    let bytes = if let (Some(head), Some(tail)) = (text.first_chunk(), text.last_chunk()) {
-        let tail = u128::from(u64::from_le_bytes(*tail)) << 64;
-        u128::from(u64::from_le_bytes(*head)) | tail >> (8 * (16 - text.len())) & TAIL
-    } else {
-        u128::from(load_word(text))
-    };
-    u8x16::new(bytes.to_le_bytes())
-}
-
-/// The bytes behind the first eight.
-const TAIL: u128 = u128::MAX << 64;
-
-/// Fewer than eight bytes, the first one lowest.
-#[inline]
-fn load_word(text: &[u8]) -> u64 {
-    if let (Some(head), Some(tail)) = (text.first_chunk(), text.last_chunk()) {
-        let tail = u64::from(u32::from_le_bytes(*tail)) << (8 * (text.len() - 4));
-        return u64::from(u32::from_le_bytes(*head)) | tail;
-    }
-    match *text {
-        [first] => u64::from(first),
-        [first, second] => u64::from(u16::from_le_bytes([first, second])),
-        [first, second, third] => u64::from(u32::from_le_bytes([first, second, third, 0])),
-        _ => 0,
-    }
+    ends
 }
 
 #[inline]
@@ -148,6 +95,118 @@ fn ends_of_16(bytes: &[u8; 16]) -> u64 {
     let ends = bytes.cmp_eq(u8x16::splat(CR)) | bytes.cmp_eq(u8x16::splat(LF));
     // A mask of 16 lanes is in the low 16 bits.
     u64::from(ends.move_mask().unsigned_abs())
+}
+
+/// The line ends in one window of a slice, found in one go and returned one by one. All calls must be for the same slice.
+///
+/// Most lines are short: 64 bytes are searched as four vectors of 16, and the mask of the line ends among them serves
+/// all lines there. A line that is longer than three such windows is left to memchr, whose vectors are wider.
+#[derive(Clone, Copy)]
+pub(crate) struct LineEnds {
+    start: usize,
+    /// Bit `n` stands for byte `start + n`. No bit is set past the end of the slice.
+    mask: u64,
+    /// No line ends from here on, apart from those in the window.
+    none_from: usize,
+}
+
+impl LineEnds {
+    /// Searches a slice that is shorter than a window at once, and any other when it is asked.
+    #[inline]
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        if bytes.len() < WINDOW {
+            #[cfg(test)]
+            crate::wire::decode::count_work(bytes.len());
+            return Self {
+                start: 0,
+                mask: ends_of_short(bytes),
+                none_from: 0,
+            };
+        }
+        Self {
+            // So far past the end of any slice that no position is within the window.
+            start: usize::MAX - WINDOW,
+            mask: 0,
+            none_from: usize::MAX,
+        }
+    }
+
+    /// Whether the whole slice is known to have none.
+    #[inline]
+    pub(crate) const fn is_none(&self) -> bool {
+        self.mask == 0 && self.none_from == 0
+    }
+
+    /// Returns the position of the first byte at or after `from` that ends a line.
+    #[inline]
+    pub(crate) fn find(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+        let offset = from.wrapping_sub(self.start);
+        if offset < WINDOW {
+            let ends = self.mask >> offset;
+            if ends != 0 {
+                return Some(from + ends.trailing_zeros() as usize);
+            }
+        }
+        if from >= self.none_from {
+            return None;
+        }
+        self.search(bytes, from)
+    }
+
+    #[inline(never)]
+    fn search(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+        let at = if from.wrapping_sub(self.start) < WINDOW {
+            self.start + WINDOW
+        } else {
+            from
+        };
+        let found = self.search_from(bytes, at);
+        if found.is_none() {
+            self.none_from = from;
+        }
+        found
+    }
+
+    #[inline]
+    fn search_from(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+        for at in [from, from + WINDOW, from + 2 * WINDOW] {
+            #[cfg(test)]
+            crate::wire::decode::count_work(WINDOW.min(bytes.len().saturating_sub(at)));
+            let Some(window) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
+                return self.search_last_window(bytes, at);
+            };
+            let mask = ends_of_window(window);
+            if mask != 0 {
+                (self.start, self.mask) = (at, mask);
+                return Some(at + mask.trailing_zeros() as usize);
+            }
+        }
+        Self::find_in_long_line(bytes, from + 3 * WINDOW)
+    }
+
+    fn search_last_window(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let rest = bytes.get(at..)?;
+        let mask = match bytes.last_chunk() {
+            // What is left is the end of the last 64 bytes.
+            Some(last) if !rest.is_empty() => ends_of_window(last) >> (WINDOW - rest.len()),
+            _ => ends_of_front(rest),
+        };
+        if mask == 0 {
+            return None;
+        }
+        (self.start, self.mask) = (at, mask);
+        Some(at + mask.trailing_zeros() as usize)
+    }
+
+    /// Does what [`find`](Self::find) does, for a line that is known to be long.
+    #[inline(never)]
+    pub(crate) fn find_in_long_line(bytes: &[u8], from: usize) -> Option<usize> {
+        let rest = bytes.get(from..)?;
+        let found = find_end(rest);
+        #[cfg(test)]
+        crate::wire::decode::count_work(found.unwrap_or(rest.len()));
+        Some(from + found?)
+    }
 }
 
 /// A lane of 8 bits counts up to 255 rows.

@@ -5,7 +5,7 @@ mod client;
 
 use std::time::Instant;
 
-use client::{ALL, Year, bytes_for_each};
+use client::{ALL, Year, bytes_after_a_limit, bytes_for_each};
 
 const CLIENTS: u32 = 10_000;
 
@@ -18,6 +18,8 @@ fn main() {
             bytes_for_each(doing, CLIENTS)
         );
     }
+
+    println!("    closed by a limit  {:>6}", bytes_after_a_limit());
 
     println!("a year of reconnects on a fake clock, bytes grown in each month:");
     let started = Instant::now();

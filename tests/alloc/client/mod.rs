@@ -9,6 +9,7 @@ use std::time::Duration;
 use allocation_counter::measure;
 use sse_proto::EventSource;
 use sse_proto::client::{Options, Output, Response};
+use sse_proto::decode::{AfterLimit, DecodeLimits};
 
 /// What a client is doing while it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,19 +22,16 @@ pub enum Doing {
     Silent,
     /// The same, but they came cut.
     SilentAfterCuts,
-    /// The same, and asked to give back what it does not need.
-    Shrunk,
     /// Waiting for the retry, after events that came cut and a large one.
     Waiting,
     Closed,
 }
 
-pub const ALL: [Doing; 7] = [
+pub const ALL: [Doing; 6] = [
     Doing::Idle,
     Doing::Connecting,
     Doing::Silent,
     Doing::SilentAfterCuts,
-    Doing::Shrunk,
     Doing::Waiting,
     Doing::Closed,
 ];
@@ -46,6 +44,33 @@ pub fn bytes_for_each(doing: Doing, clients: u32) -> i64 {
     });
     drop(made);
     held.bytes_current / i64::from(clients)
+}
+
+/// The bytes that a client holds which a limit has closed in the middle of a chunk, while it read
+/// an event of 1 MiB in pieces.
+pub fn bytes_after_a_limit() -> i64 {
+    let limits = DecodeLimits::new()
+        .with_max_event_bytes(1 << 20)
+        .with_after_limit(AfterLimit::End);
+    let options = Options::resilient().with_decode_limits(limits);
+    let now = Duration::ZERO;
+    let mut made = Vec::with_capacity(1);
+    let held = measure(|| {
+        let mut source = EventSource::new("http://localhost/", options, 0);
+        source.start(now);
+        while source.poll_output().is_some() {}
+        open(&mut source, now);
+        feed(&mut source, now, b"data: ");
+        let chunk = vec![b'x'; 60_000];
+        // The driver drops the rest of its chunk, as it may.
+        let is_past = |source: &mut EventSource| source.handle_bytes(now, &chunk).next().is_err();
+        assert!((0..20).any(|_| is_past(&mut source)));
+        while source.poll_output().is_some() {}
+        assert!(source.closed().is_some());
+        made.push(source);
+    });
+    drop(made);
+    held.bytes_current
 }
 
 fn client(doing: Doing, seed: u64) -> EventSource {
@@ -72,10 +97,6 @@ fn client(doing: Doing, seed: u64) -> EventSource {
         feed(&mut source, now, byte);
     }
     if doing == Doing::SilentAfterCuts {
-        return source;
-    }
-    if doing == Doing::Shrunk {
-        source.shrink_to_fit();
         return source;
     }
     let large = format!("data: {}\n\n", "x".repeat(30_000));
@@ -133,9 +154,10 @@ impl Year {
         if is_asked {
             self.requests += 1;
             match self.requests % 5 {
-                0 => self
-                    .source
-                    .handle_response(self.now, Response::new(503).with_retry_after(b"60")),
+                0 => self.source.handle_response(
+                    self.now,
+                    Response::new(503).with_header("retry-after", b"60"),
+                ),
                 1 => self.source.handle_error(self.now),
                 // Silence, until the idle timeout.
                 2 => open(&mut self.source, self.now),
@@ -163,15 +185,16 @@ impl Year {
 fn open(source: &mut EventSource, now: Duration) {
     source.handle_response(
         now,
-        Response::new(200).with_content_type(b"text/event-stream"),
+        Response::new(200).with_header("content-type", b"text/event-stream"),
     );
     while source.poll_output().is_some() {}
 }
 
-fn feed(source: &mut EventSource, now: Duration, mut bytes: &[u8]) -> u64 {
+fn feed(source: &mut EventSource, now: Duration, bytes: &[u8]) -> u64 {
     let mut events = 0;
-    while let Some(item) = source.handle_bytes(now, &mut bytes) {
-        events += u64::from(item.is_ok_and(|item| item.is_event()));
+    let mut received = source.handle_bytes(now, bytes);
+    while let Some(item) = received.next().expect("within the limits") {
+        events += u64::from(item.is_event());
     }
     events
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use allocation_counter::measure;
 use bytes::Bytes;
 use futures::Stream;
-use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble, from_stream};
 use sse_proto::{Event, EventStream, EventStreamExt, EventType, Frame, Target, channel};
 
 const EVENTS: usize = 10_000;
@@ -86,7 +86,7 @@ fn a_comment_allocates_nothing() {
 #[test]
 fn small_batches_are_joined_in_the_same_buffer_once_the_consumer_dropped_the_last() {
     let blocks = futures::stream::iter((0..2 * EVENTS).map(|_| Bytes::from_static(b"data: 1\n\n")));
-    let mut stream = Box::pin(blocks.coalesce(20));
+    let mut stream = Box::pin(from_stream(blocks).coalesce(20));
     let waker = waker();
     let mut round = || match poll(&mut stream, &waker) {
         Poll::Ready(Some(chunk)) => assert_eq!(chunk.len(), 18),
@@ -102,7 +102,7 @@ fn a_batch_holds_its_maximum_and_one_chunk() {
     const MAX: usize = 1 << 20;
     const CHUNK: usize = 10_000;
     let chunks = futures::stream::repeat_with(|| Bytes::from(vec![b'\n'; CHUNK]));
-    let mut stream = Box::pin(chunks.coalesce(MAX));
+    let mut stream = Box::pin(from_stream(chunks).coalesce(MAX));
     let waker = waker();
     let made = measure(|| drop(poll(&mut stream, &waker)));
     // A buffer that grows is there twice for a moment, and may be twice what it holds.

@@ -3,7 +3,7 @@
 #[path = "../client/mod.rs"]
 mod client;
 
-use client::{ALL, Doing, Year, bytes_for_each};
+use client::{ALL, Doing, Year, bytes_after_a_limit, bytes_for_each};
 
 #[test]
 fn clients_that_read_nothing_take_less_than_1_kib_each() {
@@ -35,4 +35,10 @@ fn a_year_of_reconnects_grows_nothing() {
         "{grown} bytes after {} requests",
         year.requests
     );
+}
+
+#[test]
+fn a_client_that_a_limit_has_closed_keeps_no_buffer() {
+    let bytes = bytes_after_a_limit();
+    assert!(bytes < 1024, "{bytes} bytes");
 }

@@ -1,8 +1,22 @@
-//! No allocation per borrowed event in the steady state; memory within the limits, whatever the peer does.
+//! No allocation for each borrowed event in the steady state, and memory within the limits, whatever the peer does.
 
 use allocation_counter::measure;
+use proptest::prelude::*;
+use sse_proto::Decoder;
 use sse_proto::decode::{DecodeLimits, OwnedItem};
-use sse_proto::{Chunk, Decoder};
+
+#[path = "../../support/laws_decode.rs"]
+#[expect(dead_code, unreachable_pub, reason = "laws 2 and 3 are held elsewhere")]
+mod laws_decode;
+#[path = "../../support/oracle.rs"]
+#[expect(dead_code, unreachable_pub, reason = "laws 2 and 3 are held elsewhere")]
+mod oracle;
+
+/// Law 7, counted by this package's allocator.
+fn memory_stays_within_the_limits(stream: &[u8], plan: &[usize], line: usize, event: usize) {
+    let measure = |work: &mut dyn FnMut()| measure(work).bytes_current;
+    laws_decode::memory_stays_within_the_limits(stream, plan, line, event, &measure);
+}
 
 const KINDS: [&str; 5] = [
     "event: delta\ndata: {\"text\":\"0123456789012345678901234567890123456789\"}\n\n",
@@ -14,22 +28,21 @@ const KINDS: [&str; 5] = [
 
 fn decode(decoder: &mut Decoder, stream: &[u8], size: usize) -> usize {
     let mut read = 0;
-    for piece in stream.chunks(size) {
-        let mut chunk = Chunk::new(piece);
-        while let Some(item) = decoder.decode_chunk(&mut chunk).unwrap() {
+    for chunk in stream.chunks(size) {
+        let mut items = decoder.feed(chunk);
+        while let Some(item) = items.next().unwrap() {
             read += item
-                .event()
+                .into_event()
                 .map_or(0, |event| event.data().len() + event.event_type().len());
         }
     }
-    for mut slice in stream.chunks(size) {
-        while let Some(item) = decoder.decode(&mut slice).unwrap() {
-            read += item
-                .event()
-                .map_or(0, |event| event.data().len() + event.last_event_id().len());
-        }
-    }
     read
+}
+
+/// Takes all items that the bytes complete; errors too.
+fn drain(decoder: &mut Decoder, bytes: &[u8]) {
+    let mut items = decoder.feed(bytes);
+    while !matches!(items.next(), Ok(None)) {}
 }
 
 #[test]
@@ -51,15 +64,27 @@ fn borrowed_events_allocate_nothing_in_the_steady_state() {
 fn an_owned_event_is_one_allocation() {
     let stream = KINDS[0].repeat(100);
     let mut decoder = Decoder::new();
-    let mut input = stream.as_bytes();
-    decoder.decode_owned(&mut input).unwrap();
+    let mut items = decoder.feed(stream.as_bytes());
+    items.next_owned().unwrap();
     let mut events = 0;
     let counted = measure(|| {
-        while let Some(item) = decoder.decode_owned(&mut input).unwrap() {
+        while let Some(item) = items.next_owned().unwrap() {
             events += usize::from(matches!(item, OwnedItem::Event(_)));
         }
     });
     assert_eq!((events, counted.count_total), (99, 99));
+}
+
+#[test]
+fn lines_that_mean_nothing_hold_no_memory() {
+    let stream = [
+        &b":".repeat(1000)[..],
+        &b"\nunknown: ".repeat(100),
+        b"\ndata: x\n\n",
+    ]
+    .concat();
+    let counted = measure(|| drain(&mut Decoder::new(), &stream));
+    assert_eq!(counted.count_total, 0);
 }
 
 #[test]
@@ -68,11 +93,12 @@ fn a_large_event_is_handed_over_without_a_copy() {
     let mut stream = b"data: ".to_vec();
     stream.resize(len, b'x');
     stream.extend(b"\n\n");
+    let mut event = None;
     let counted = measure(|| {
         let mut decoder = Decoder::new();
         for piece in stream.chunks(1460) {
-            let item = decoder.decode_owned(&mut &piece[..]).unwrap();
-            assert!(item.is_none() || decoder.memory_held() < len / 8);
+            let mut items = decoder.feed(piece);
+            event = event.take().or(items.next_owned().unwrap());
         }
     });
     // A buffer that doubles, while it is moved: three times at most, never four.
@@ -81,6 +107,71 @@ fn a_large_event_is_handed_over_without_a_copy() {
         "{} bytes at most",
         counted.bytes_max
     );
+    assert!(event.is_some());
+}
+
+#[test]
+fn buffers_grow_by_doubling_so_that_moving_is_linear() {
+    // All that was ever allocated bounds what was moved.
+    let allocated = |len: usize| {
+        let stream = [b"data: ".to_vec(), vec![b'x'; len], b"\n\n".to_vec()].concat();
+        measure(|| {
+            let mut decoder = Decoder::new();
+            for piece in stream.chunks(1460) {
+                drain(&mut decoder, piece);
+            }
+        })
+        .bytes_total
+    };
+    let (once, twice) = (allocated(1 << 20), allocated(2 << 20));
+    assert!(once <= 6 << 20, "{once}");
+    assert!(twice <= 2 * once + (1 << 16), "{once}, then {twice}");
+}
+
+/// Peers that make the buffers of one block take room from each other, over and over: by values of one length, and by
+/// values that are half of what is left.
+#[test]
+fn buffers_that_take_room_from_each_other_are_moved_a_few_times() {
+    let line = |field: &str, len: usize| [field.as_bytes(), b":", &vec![b'x'; len], b"\n"].concat();
+    for limit in [1 << 20, 4 << 20, 16 << 20] {
+        for share in [0, 2, 3, 4] {
+            // Enough that data has reserved all that there is.
+            let mut input = line("data", limit / 5 * 4);
+            loop {
+                let left = limit - input.len();
+                let len = left.checked_div(share).unwrap_or(60_000);
+                let round = [
+                    line("data", 10),
+                    line("event", len),
+                    line("event", 1),
+                    line("data", 10),
+                    line("id", len),
+                    line("id", 1),
+                ]
+                .concat();
+                if len < 30_000 || round.len() > left {
+                    break;
+                }
+                input.extend_from_slice(&round);
+            }
+            input.extend_from_slice(b"\n");
+            let limits = DecodeLimits::new()
+                .with_max_event_bytes(limit)
+                .with_max_id_bytes(limit);
+            let counted = measure(|| {
+                let mut decoder = Decoder::new().with_limits(limits);
+                for piece in input.chunks(1460) {
+                    drain(&mut decoder, piece);
+                }
+            });
+            assert!(
+                counted.bytes_total <= 10 * input.len() as u64,
+                "{} bytes, values of 1/{share} of what is left: {} allocated",
+                input.len(),
+                counted.bytes_total
+            );
+        }
+    }
 }
 
 /// What `DecodeLimits` promises beside the limits.
@@ -143,30 +234,16 @@ fn greedy() -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn memory_stays_within_the_limits_whatever_the_peer_sends() {
-    let limits = DecodeLimits::default().with_event(LIMIT).with_line(LIMIT);
+    let limits = DecodeLimits::new()
+        .with_max_event_bytes(LIMIT)
+        .with_max_line_bytes(LIMIT);
     for (name, stream) in greedy() {
         for size in [1, 1460, 1 << 16] {
             let counted = measure(|| {
                 let mut decoder = Decoder::new().with_limits(limits);
                 for piece in stream.chunks(size) {
-                    let mut input = piece;
-                    while !matches!(decoder.decode(&mut input), Ok(None)) {}
-                    let most = LIMIT + decoder.last_event_id_bytes().len() + CONSTANT;
-                    let held = decoder.memory_held();
-                    assert!(
-                        held <= most,
-                        "{name} in chunks of {size}: {held} held, {most} allowed"
-                    );
+                    drain(&mut decoder, piece);
                 }
-                // Small events give all back but the last event ID.
-                let mut input = &b"\n\ndata: x\n\ndata: y\n\n"[..];
-                while !matches!(decoder.decode(&mut input), Ok(None)) {}
-                let most = decoder.last_event_id_bytes().len() + CONSTANT;
-                let held = decoder.memory_held();
-                assert!(
-                    held <= most,
-                    "{name} in chunks of {size}: {held} held at the end"
-                );
             });
             // While a buffer moves, its old memory stands beside the new, with the last event ID beside both.
             let most = 3 * LIMIT + CONSTANT;
@@ -176,25 +253,63 @@ fn memory_stays_within_the_limits_whatever_the_peer_sends() {
                 counted.bytes_max
             );
         }
+        for size in [1460, 1 << 16] {
+            let plan = vec![size; stream.len() / size];
+            memory_stays_within_the_limits(&stream, &plan, LIMIT, LIMIT);
+        }
     }
 }
 
-/// What the decoder says it holds is what it has allocated.
+/// Law 7 where it hurts: each buffer in turn made as large as the limits allow.
 #[test]
-fn memory_held_is_what_is_allocated() {
-    for (name, stream) in greedy() {
-        let mut decoder = Decoder::new();
-        let counted = measure(|| {
-            for piece in stream.chunks(1460) {
-                let mut input = piece;
-                while !matches!(decoder.decode(&mut input), Ok(None)) {}
-            }
-        });
-        assert_eq!(
-            usize::try_from(counted.bytes_current),
-            Ok(decoder.memory_held()),
-            "{name}"
-        );
+fn memory_of_large_values_stays_within_the_limits() {
+    const LIMIT: usize = 1 << 20;
+    let line = |field: &str, len: usize| format!("{field}: {}\n", "x".repeat(len));
+    let streams = [
+        line("data", LIMIT - 10) + "\n",
+        line("data", 2 * LIMIT),
+        line("id", LIMIT - 10) + "\n" + &line("id", LIMIT - 10) + "\n",
+        line("data", LIMIT / 2) + &line("event", LIMIT / 4) + &line("id", LIMIT / 5) + "\n",
+        line("event", LIMIT / 2) + &line("id", LIMIT / 4) + &line("data", LIMIT / 5) + "\n",
+        line("id", LIMIT / 2) + &line("id", LIMIT / 3) + "data\n\n" + &line("", LIMIT - 10),
+        line("data", 10).repeat(LIMIT / 10),
+        line("unknown", 4 * LIMIT) + &line("data", 4 * LIMIT),
+        // Data reserves ahead, then the others need what it has reserved, and so on.
+        (0..16)
+            .map(|n| line("data", 1000) + &line("event", 30_000 + n) + &line("id", 20_000 + n))
+            .collect(),
+        line("data", LIMIT * 5 / 8) + &line("event", LIMIT / 4) + &line("data", LIMIT / 16) + "\n",
+        line("data", LIMIT / 2) + &line("", LIMIT - 10) + &line("id", LIMIT / 3) + "\n",
+        (line("data", 300_000) + "\n").repeat(5),
+    ];
+    for stream in streams {
+        for size in [1460, LIMIT / 3] {
+            let plan = vec![size; stream.len() / size];
+            memory_stays_within_the_limits(stream.as_bytes(), &plan, LIMIT, LIMIT);
+        }
+    }
+}
+
+/// Lines of all kinds, with values of all lengths, some of them malformed.
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let name = prop::sample::select(vec!["data: ", "event: ", "id: ", ": ", "x: ", "retry: "]);
+    let byte = prop::sample::select(vec![b'x', 0xE2, 0xFF, b'7']);
+    let line = (name, byte, 0..60_000_usize, any::<bool>()).prop_map(|(name, byte, len, ends)| {
+        let end = if ends { &b"\n\n"[..] } else { b"\n" };
+        [name.as_bytes(), &vec![byte; len], end].concat()
+    });
+    prop::collection::vec(line, 0..12).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn memory_stays_within_any_limits(
+        stream in stream(), size in 1..40_000_usize, line in 0..100_000_usize, event in 0..200_000_usize,
+    ) {
+        let plan = vec![size; stream.len() / size];
+        memory_stays_within_the_limits(&stream, &plan, line, event);
     }
 }
 
@@ -202,7 +317,7 @@ const LARGE: usize = 4 << 20;
 
 /// What follows a large item in its stream, a step each: until then a connection may be idle for hours.
 const NEXT: [(&str, &[&str]); 6] = [
-    // Who reads calls until there is no more.
+    // The caller takes items until there is no more.
     ("silence", &[""]),
     ("keep-alives", &[": keep-alive\n\n", ": keep-alive\n\n"]),
     ("keep-alives without a blank line", &[":\n", ":\n"]),
@@ -211,19 +326,19 @@ const NEXT: [(&str, &[&str]); 6] = [
     ("unknown fields", &["x: y\n"]),
 ];
 
-/// Decodes all of it, and returns how much is allocated behind it.
+/// Decodes all of it, and returns how much is allocated after it.
 fn held_after(mut decoder: Decoder, stream: &[&[u8]]) -> usize {
     let counted = measure(|| {
-        for mut piece in stream
-            .iter()
-            .flat_map(|part| part.chunks(1460).chain(part.is_empty().then_some(&b""[..])))
-        {
-            while decoder.decode(&mut piece).unwrap().is_some() {}
+        for part in stream {
+            for piece in part.chunks(1460) {
+                drain(&mut decoder, piece);
+            }
+            if part.is_empty() {
+                drain(&mut decoder, b"");
+            }
         }
     });
-    let held = decoder.memory_held();
-    assert_eq!(usize::try_from(counted.bytes_current), Ok(held));
-    held
+    usize::try_from(counted.bytes_current).expect("nothing was there before")
 }
 
 #[test]
@@ -269,7 +384,7 @@ fn a_large_comment_is_given_back_while_its_block_is_open() {
 #[test]
 fn ids_alone_leave_no_more_than_the_last_one() {
     for told in [false, true] {
-        let limits = DecodeLimits::default().with_id(LARGE);
+        let limits = DecodeLimits::new().with_max_id_bytes(LARGE);
         let id = |len: usize| [b"id: ", &vec![b'7'; len][..], b"\n\n"].concat();
         let ids: Vec<_> = [10, 100_000, 1_000_000, 10, 50_000, 10].map(id).into();
         for count in 1..=ids.len() {

@@ -4,8 +4,8 @@
 use futures::{Stream, StreamExt};
 use shuttle::future::block_on;
 use shuttle::thread;
-use sse_proto::broadcast::{Retention, SubscribeOptions, Subscribed};
 use sse_proto::deps::bytes::Bytes;
+use sse_proto::broadcast::{Retention, SubscribeOptions, Subscribed};
 use sse_proto::{Broadcast, Event, EventId, Frame, channel};
 
 /// Tries some thousand orders at random, and some with few switches at chosen places.
@@ -127,7 +127,7 @@ fn filtered_subscribers_lose_nothing_either() {
 #[test]
 fn who_lags_is_told_and_goes_on_at_the_oldest() {
     check(|| {
-        let broadcast = Broadcast::assigning_ids(Retention::new().with_frames(1), 1);
+        let broadcast = Broadcast::assigning_ids(Retention::new().with_max_frames(1), 1);
         let options = SubscribeOptions::new()
             .with_skip_ahead(|frames| Event::message(format!("{frames} lost")));
         let subscription = broadcast.subscribe_with(None, &options).or_live();
@@ -204,7 +204,7 @@ fn a_personal_event_stands_behind_what_its_thread_published_before() {
 fn large_events_get_their_ids_in_order_though_they_are_encoded_before() {
     check(|| {
         // Large is above a kilobyte here. The ids grow by a digit on the way.
-        let broadcast = Broadcast::assigning_ids(Retention::new().with_bytes(8 * 1024), 1);
+        let broadcast = Broadcast::assigning_ids(Retention::new().with_max_bytes(8 * 1024), 1);
         let mut reader = broadcast.subscribe(None).or_live();
         for _ in 0..8 {
             publish(&broadcast);

@@ -2,15 +2,15 @@
 
 use std::task::Poll;
 
-use sse_proto::broadcast::SubscriptionEnd;
 use sse_proto::deps::futures_core::stream::FusedStream;
+use sse_proto::target::CloseReason;
 
-use super::{BYE, Play, Reader};
+use super::{BYE, Play, Reader, as_text};
 use crate::support::broadcast_model::EPOCH;
 use crate::support::broadcast_ops::{id_after, lost, sees, skips};
 
 impl Play {
-    pub(super) fn check_poll(&mut self, reader: &mut Reader, polled: Poll<Option<Vec<u8>>>) {
+    pub(super) fn check_poll(&mut self, reader: &mut Reader, polled: Poll<Option<String>>) {
         let (head, oldest) = (self.model.head(), self.model.oldest);
         if reader.end.is_some() {
             assert_eq!(polled, Poll::Ready(None), "an ended stream stays ended");
@@ -19,14 +19,14 @@ impl Play {
         if reader.cursor < oldest {
             self.lagged += 1;
             if skips(reader.kind) {
-                let marker = lost(oldest - reader.cursor).to_bytes().to_vec();
+                let marker = as_text(&lost(oldest - reader.cursor).to_bytes());
                 assert_eq!(polled, Poll::Ready(Some(marker)));
                 reader.cursor = oldest;
-                // What is lost did not go by.
+                // Frames that are lost do not count.
                 reader.last_id_at = oldest - 1;
             } else {
                 assert_eq!(polled, Poll::Ready(None));
-                reader.end = Some(SubscriptionEnd::Lagged);
+                reader.end = Some(CloseReason::Overflow);
             }
             return;
         }
@@ -35,7 +35,7 @@ impl Play {
         let chunk = match polled {
             Poll::Ready(Some(chunk)) if !has_ended => chunk,
             polled => {
-                // Nothing of theirs was left.
+                // No frame for this subscriber was left.
                 let nothing = (first..head).all(|number| !self.is_theirs(reader.kind, number));
                 assert!(nothing, "{polled:?} with frames to read");
                 reader.cursor = head;
@@ -43,8 +43,8 @@ impl Play {
                     Poll::Pending => assert!(!self.model.closed, "it has not ended"),
                     Poll::Ready(last) => {
                         assert!(self.model.closed, "it ended, or gave something of nothing");
-                        assert_eq!(last, self.farewell.then(|| BYE.to_vec()));
-                        reader.end = Some(SubscriptionEnd::Closed);
+                        assert_eq!(last, self.farewell.then(|| BYE.to_owned()));
+                        reader.end = Some(CloseReason::Closed);
                     }
                 }
                 self.check_id_is_near(reader);
@@ -69,8 +69,9 @@ impl Play {
         }
     }
 
-    /// A chunk is whole frames of theirs, in order, none left out; in between, ids of what was not.
-    fn check_chunk(&self, reader: &mut Reader, chunk: &[u8]) {
+    /// A chunk is whole frames for this subscriber, in order, none left out. Ids of other frames may
+    /// stand in between.
+    fn check_chunk(&self, reader: &mut Reader, chunk: &str) {
         let head = self.model.head();
         let mut rest = chunk;
         let mut from = reader.cursor;
@@ -87,15 +88,15 @@ impl Play {
                 from = number + 1;
                 continue;
             }
-            // Of one that recurs, the first: it may have gone out for that.
+            // The first of those with this id: it may have been sent for that frame.
             let mut between = reader.last_id_at + 1..next.unwrap_or(head);
             let found = between.find_map(|number| {
                 let (id, block) = self.id_block(reader.kind, number)?;
-                rest.starts_with(block.as_bytes())
+                rest.starts_with(&block)
                     .then_some((number, id, block.len()))
             });
             let Some((number, id, len)) = found else {
-                panic!("{:?} for {}", String::from_utf8_lossy(rest), reader.kind);
+                panic!("{:?} for {}", rest, reader.kind);
             };
             rest = &rest[len..];
             reader.last_id = Some(id);
@@ -104,7 +105,7 @@ impl Play {
         }
     }
 
-    /// The id that one of this kind may be told of a frame that is not theirs.
+    /// The id that may be sent for a frame that is not for this kind.
     fn id_block(&self, kind: u8, number: u64) -> Option<(String, String)> {
         let frame = self.model.frame(number);
         let is_visible = frame.scope.is_none_or(|scope| sees(kind, scope));
@@ -117,7 +118,7 @@ impl Play {
         Some((id, block))
     }
 
-    /// So many frames that were not theirs have not gone by since the last id.
+    /// Fewer frames than the distance of ids were left out since the last id.
     fn check_id_is_near(&self, reader: &Reader) {
         if self.config.assigned && reader.cursor == self.model.head() {
             let passed = reader.cursor - 1 - reader.last_id_at;

@@ -24,7 +24,10 @@ impl Model {
     ) -> Vec<Told> {
         let interrupted = self.is_interrupted();
         if !self.may_repeat() {
-            return self.close(Why::NotRepeatable, interrupted, abort);
+            // An answer that came whole is no failure.
+            let is_whole = why == Why::Ended;
+            let why = if is_whole { why } else { Why::NotRepeatable };
+            return self.close(why, interrupted, abort);
         }
         self.begin_loss(now);
         self.failures += 1;
@@ -41,7 +44,7 @@ impl Model {
         }
         self.phase = Phase::Waiting;
         self.until = Some((now + least, now + most));
-        let down = Told::Down {
+        let lost = Told::Lost {
             why,
             interrupted,
             delay: self.online.then_some((least, most)),
@@ -50,7 +53,7 @@ impl Model {
         abort
             .then_some(Told::Abort)
             .into_iter()
-            .chain([down])
+            .chain([lost])
             .collect()
     }
 

@@ -26,10 +26,10 @@ fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
     let source = EventSource::new(url, options.with_idle_timeout(Some(idle_timeout)), 0);
     let credentials = CREDENTIALS.try_into().expect("a header");
     let mut told = Vec::new();
-    let closed = run(client_hyper::follow(source, Some(credentials), |update| {
+    let loss = run(client_hyper::follow(source, Some(credentials), |update| {
         told.push(tell(&update));
     }));
-    told.push(tell(&Update::<String>::Closed(closed)));
+    told.push(tell(&Update::<String>::Closed(loss)));
     told
 }
 
@@ -77,12 +77,12 @@ fn tell<E>(update: &Update<E>) -> String {
         Update::Item(OwnedItem::ReconnectionTime(time)) => format!("retry {time:?}"),
         // Its text is the HTTP client's.
         Update::Error(_) => "error".into(),
-        Update::Down(down) => {
-            let cut = if down.is_interrupted { ", cut" } else { "" };
-            let wait = down.retry_in.expect("there is a network");
-            format!("down {}{cut}, {wait:?}: {}", down.attempt, down.reason)
+        Update::Lost(loss) => {
+            let cut = if loss.is_interrupted { ", cut" } else { "" };
+            let wait = loss.retry_in.expect("there is a network");
+            format!("lost {}{cut}, {wait:?}: {loss}", loss.attempt)
         }
-        Update::Closed(closed) => format!("closed: {}", closed.reason),
+        Update::Closed(loss) => format!("closed: {loss}"),
         _ => panic!("nothing else is expected"),
     }
 }

@@ -8,7 +8,7 @@ use sse_proto::deps::http::{HeaderValue, Method, Request, Response, StatusCode, 
 use sse_proto::http::{Body, read_request, response};
 use sse_proto::{Event, EventId, EventType};
 
-use crate::events::Events;
+use crate::events::{Events, Watched};
 use crate::run::App;
 
 /// The bytes that an echo may have.
@@ -19,7 +19,7 @@ const ECHO: EventType = EventType::from_static("echo");
 impl App {
     /// Opens the event stream of a client.
     pub fn events(&self, last_event_id: Option<&EventId<'_>>) -> Events {
-        Events::new(&self.broadcast, last_event_id, &self.ends)
+        Watched::events(&self.broadcast, last_event_id, &self.ends)
     }
 
     /// Publishes text to all.

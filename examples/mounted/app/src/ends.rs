@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sse_proto::broadcast::SubscriptionEnd;
+use sse_proto::target::CloseReason;
 
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub enum End {
     ClientGone,
 }
 
-impl From<Option<SubscriptionEnd>> for End {
+impl From<Option<CloseReason>> for End {
     /// A stream that is dropped before its end has lost its client.
-    fn from(end: Option<SubscriptionEnd>) -> Self {
-        match end {
+    fn from(reason: Option<CloseReason>) -> Self {
+        match reason {
             None => Self::ClientGone,
-            Some(SubscriptionEnd::Lagged) => Self::Lagged,
+            Some(CloseReason::Overflow) => Self::Lagged,
             Some(_) => Self::Shutdown,
         }
     }

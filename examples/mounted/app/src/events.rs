@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use sse_proto::adapt::Preamble;
+use sse_proto::adapt::{FromStream, Preamble, from_stream};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::broadcast::Subscribed;
 use sse_proto::{Broadcast, Event, EventId, EventType, Subscription};
@@ -19,21 +19,24 @@ const RECONNECTION_TIME: Duration = Duration::from_millis(200);
 /// What the client missed can't be had any more: it has to load the state anew.
 const RESET: EventType = EventType::from_static("reset");
 
-/// The bytes of one client's event stream. Remembers why it ended.
+/// The bytes of one client's event stream, for adapters.
+pub type Events = FromStream<Watched>;
+
+/// A client's event stream that remembers why it ended.
 #[derive(Debug)]
-pub struct Events {
+pub struct Watched {
     /// What goes out at once, so that a client knows that it is connected while nothing happens.
     first: Option<Bytes>,
     subscription: Subscription,
     ends: Arc<Ends>,
 }
 
-impl Events {
-    pub(crate) fn new(
+impl Watched {
+    pub(crate) fn events(
         broadcast: &Broadcast,
         last_event_id: Option<&EventId<'_>>,
         ends: &Arc<Ends>,
-    ) -> Self {
+    ) -> Events {
         let (subscription, misses) = match broadcast.subscribe(last_event_id) {
             Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
                 (subscription, false)
@@ -52,15 +55,15 @@ impl Events {
             }
             start => hello.with_id(start).to_bytes(),
         };
-        Self {
+        from_stream(Self {
             first: Some(first),
             subscription,
             ends: Arc::clone(ends),
-        }
+        })
     }
 }
 
-impl Stream for Events {
+impl Stream for Watched {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -71,8 +74,8 @@ impl Stream for Events {
     }
 }
 
-impl Drop for Events {
+impl Drop for Watched {
     fn drop(&mut self) {
-        self.ends.add(End::from(self.subscription.end()));
+        self.ends.add(End::from(self.subscription.close_reason()));
     }
 }

@@ -147,7 +147,7 @@ impl<'a> Client<'a> {
                         Err(_) => self.source.handle_error(self.now()),
                     },
                     Output::Abort => body = None,
-                    Output::Down(_) => (body, self.losses) = (None, self.losses + 1),
+                    Output::Lost(_) => (body, self.losses) = (None, self.losses + 1),
                     Output::Closed(closed) => panic!("{closed:?}"),
                     _ => {}
                 }
@@ -205,14 +205,14 @@ impl<'a> Client<'a> {
                 Some(_) => {}
             }
         }
-        let response = Response::new(status).with_content_type(&content_type);
+        let response = Response::new(status).with_header("content-type", &content_type);
         Ok((response, reader))
     }
 
-    fn take(&mut self, mut bytes: &[u8]) {
-        let now = self.now();
-        while let Some(item) = self.source.handle_bytes_owned(now, &mut bytes) {
-            let Ok(OwnedItem::Event(event)) = item else {
+    fn take(&mut self, bytes: &[u8]) {
+        let mut items = self.source.handle_bytes(self.started.elapsed(), bytes);
+        while let Some(item) = items.next_owned().expect("within the limits") {
+            let OwnedItem::Event(event) = item else {
                 continue;
             };
             if event.has_own_id() && !mem::replace(&mut self.is_ready, true) {

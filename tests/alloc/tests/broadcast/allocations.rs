@@ -1,4 +1,4 @@
-//! What a broadcast allocates, and that it leaves nothing behind.
+//! What a broadcast allocates, and that it frees all of it.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -67,7 +67,7 @@ fn a_private_event_allocates_nothing_at_those_whose_it_is_not() {
             let waker = Waker::from(Arc::new(Task));
             let mut round = |rounds: usize| {
                 for number in 0..rounds {
-                    // One in ten is everybody's.
+                    // One in ten is for all.
                     publish(&broadcast, number % 10 != 0);
                     for subscription in &mut subscriptions {
                         while poll(subscription, &waker).is_ready() {}

@@ -1,4 +1,4 @@
-//! What a broadcast allocates, how much memory it and its subscribers hold, and that it leaves nothing behind.
+//! What a broadcast allocates, how much memory it and its subscribers hold, and that it frees all of it.
 
 mod allocations;
 mod memory;
@@ -35,7 +35,7 @@ fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
     subscriptions
 }
 
-/// Publishes to all, or an event of somebody's who has not subscribed.
+/// Publishes an event to all, or to a scope that no subscriber sees.
 fn publish(broadcast: &Broadcast, is_private: bool) {
     let event = Event::message("x");
     let published = if is_private {

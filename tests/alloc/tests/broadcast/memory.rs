@@ -12,11 +12,32 @@ use crate::{KIB, Task, held, poll, publish, subscribe};
 
 const MIB: usize = 1024 * KIB;
 
-fn most(retention: Retention) -> usize {
-    retention.bytes() / 8 * 9
-        + 256 * KIB
-        + 192 * retention.frames()
-        + 128 * retention.remembered_ids()
+/// What is retained.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    frames: usize,
+    bytes: usize,
+    ids: usize,
+}
+
+impl Kept {
+    const DEFAULT: Self = Self {
+        frames: 1024,
+        bytes: MIB,
+        ids: 4096,
+    };
+
+    fn retention(self) -> Retention {
+        Retention::new()
+            .with_max_frames(self.frames)
+            .with_max_bytes(self.bytes)
+            .with_remembered_ids(self.ids)
+    }
+
+    /// The memory that the documentation of `Retention` promises not to pass.
+    fn most(self) -> usize {
+        self.bytes / 8 * 9 + 256 * KIB + 192 * self.frames + 128 * self.ids
+    }
 }
 
 #[test]
@@ -62,11 +83,11 @@ fn idle_subscribers(is_private: bool, epoch: Option<u64>) {
 #[test]
 fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_promised() {
     const MANY: usize = 10_000;
-    let retention = Retention::new();
+    let kept = Kept::DEFAULT;
     let waker = Waker::from(Arc::new(Task));
-    let mut kept = None;
+    let mut held_by = None;
     let made = measure(|| {
-        let broadcast = Broadcast::new(retention);
+        let broadcast = Broadcast::new(Retention::new());
         let mut subscriptions = subscribe(&broadcast, MANY);
         for subscription in &mut subscriptions {
             assert!(poll(subscription, &waker).is_pending());
@@ -76,10 +97,10 @@ fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_pr
             broadcast.publish(&event).expect("it is open");
         }
         assert_eq!(broadcast.statistics().lagging, MANY);
-        kept = Some((broadcast, subscriptions));
+        held_by = Some((broadcast, subscriptions));
     });
-    assert!(held(made) <= most(retention) + 96 * MANY, "{}", held(made));
-    let (broadcast, mut subscriptions) = kept.expect("made above");
+    assert!(held(made) <= kept.most() + 96 * MANY, "{}", held(made));
+    let (broadcast, mut subscriptions) = held_by.expect("made above");
     for subscription in &mut subscriptions {
         assert_eq!(poll(subscription, &waker), Poll::Ready(None));
     }
@@ -88,14 +109,29 @@ fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_pr
 
 #[test]
 fn one_that_never_reads_keeps_no_more_than_is_retained() {
+    let default = Kept::DEFAULT;
     let all = [
-        Retention::new(),
-        Retention::new().with_frames(100_000).with_bytes(4 * MIB),
-        Retention::new().with_frames(10).with_bytes(16 * MIB),
-        Retention::new().with_bytes(40 * KIB).with_remembered_ids(0),
-        Retention::new()
-            .with_frames(5_000)
-            .with_remembered_ids(50_000),
+        default,
+        Kept {
+            frames: 100_000,
+            bytes: 4 * MIB,
+            ..default
+        },
+        Kept {
+            frames: 10,
+            bytes: 16 * MIB,
+            ..default
+        },
+        Kept {
+            bytes: 40 * KIB,
+            ids: 0,
+            ..default
+        },
+        Kept {
+            frames: 5_000,
+            ids: 50_000,
+            ..default
+        },
     ];
     let lens: [&[usize]; 4] = [
         &[0, 20, 150],
@@ -104,21 +140,21 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
         &[100_000, 30],
     ];
     let text = "x".repeat(100_000);
-    for retention in all {
+    for kept in all {
         for lens in lens {
             for scoped in [false, true] {
-                let mut kept = None;
+                let mut held_by = None;
                 let made = measure(|| {
-                    let broadcast = Broadcast::new(retention);
+                    let broadcast = Broadcast::new(kept.retention());
                     let subscription = broadcast.subscribe(None).or_live();
                     let scope = Scope::new("somebody");
                     let unknown = EventId::from_static("none");
                     let (mut bytes, mut number) = (0, 0_u32);
-                    while bytes < 2 * retention.bytes() && number < 60_000 {
+                    while bytes < 2 * kept.bytes && number < 60_000 {
                         let len = lens[number as usize % lens.len()];
                         number += 1;
                         bytes += len;
-                        if len > retention.bytes() {
+                        if len > kept.bytes {
                             continue;
                         }
                         let event = Event::message(&text[..len]).with_id(number);
@@ -129,20 +165,17 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
                         };
                         // One above the limit by its fields is refused.
                         let _ = published;
-                        // The index is kept for those who ask.
+                        // An unknown id brings the index up to date.
                         if number % 1_000 == 0 {
                             drop(broadcast.subscribe(Some(&unknown)));
                         }
                     }
                     drop(broadcast.subscribe(Some(&unknown)));
-                    kept = Some((broadcast, subscription));
+                    held_by = Some((broadcast, subscription));
                 });
-                let (held, most) = (held(made), most(retention));
-                assert!(
-                    held <= most,
-                    "{held} of {most}: {retention:?} {lens:?} {scoped}"
-                );
-                drop(kept);
+                let (held, most) = (held(made), kept.most());
+                assert!(held <= most, "{held} of {most}: {kept:?} {lens:?} {scoped}");
+                drop(held_by);
             }
         }
     }
@@ -151,14 +184,15 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
 #[test]
 fn a_log_of_scopes_takes_what_is_promised() {
     for (frames, remembered) in [(1_025, 4_097), (8_193, 0), (10, 65_537)] {
-        for len in [8, 100, Scope::MAX_LEN] {
-            let retention = Retention::new()
-                .with_frames(frames)
-                .with_bytes(4 * MIB)
-                .with_age(Duration::from_secs(1 << 40))
-                .with_remembered_ids(remembered);
+        for len in [8, 100, 256] {
+            let kept = Kept {
+                frames,
+                bytes: 4 * MIB,
+                ids: remembered,
+            };
+            let retention = kept.retention().with_max_age(Duration::from_secs(1 << 40));
             let waker = Waker::from(Arc::new(Task));
-            let mut kept = None;
+            let mut held_by = None;
             let made = measure(|| {
                 let broadcast = Broadcast::new(retention);
                 let all = SubscribeOptions::new().with_scopes(|_| true);
@@ -172,7 +206,7 @@ fn a_log_of_scopes_takes_what_is_promised() {
                     let event = Event::block().with_id(number);
                     broadcast.publish_for(&scope, &event).expect("it is open");
                 }
-                // A join is held for those behind.
+                // A joined chunk is kept for the other subscribers.
                 let unknown = EventId::from_static("none");
                 let subscribed = broadcast.subscribe_with(Some(&unknown), &all);
                 let mut first = subscribed.or_oldest();
@@ -180,12 +214,12 @@ fn a_log_of_scopes_takes_what_is_promised() {
                 let _ = poll(&mut first, &waker);
                 let _ = (poll(&mut plain, &waker), poll(&mut sees_all, &waker));
                 drop((first, plain, sees_all));
-                kept = Some((broadcast, behind));
+                held_by = Some((broadcast, behind));
             });
-            let most = most(retention) + (24 + len) * (frames + remembered);
+            let most = kept.most() + (24 + len) * (frames + remembered);
             let held = held(made);
-            assert!(held <= most, "{held} of {most}: {retention:?} {len}");
-            drop(kept);
+            assert!(held <= most, "{held} of {most}: {kept:?} {len}");
+            drop(held_by);
         }
     }
 }

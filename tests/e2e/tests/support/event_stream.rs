@@ -64,8 +64,8 @@ impl EventStream {
 
     fn read_or_cut(&mut self) -> io::Result<bool> {
         let bytes = self.response.read()?;
-        let mut input = &bytes[..];
-        while let Some(item) = self.decoder.decode_owned(&mut input).expect("no limit") {
+        let mut items = self.decoder.feed(&bytes);
+        while let Some(item) = items.next_owned().expect("no limit") {
             if let OwnedItem::Event(event) = item {
                 self.events.push(event);
             }

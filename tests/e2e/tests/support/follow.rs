@@ -84,8 +84,8 @@ impl Follower {
                 Err(_) => self.source.handle_error(self.started.elapsed()),
             },
             Output::Abort => self.response = None,
-            Output::Down(_) => self.downs += 1,
-            Output::Closed(closed) => panic!("it gives up: {}", closed.reason),
+            Output::Lost(_) => self.downs += 1,
+            Output::Closed(loss) => panic!("it gives up: {loss}"),
             _ => {}
         }
     }
@@ -96,9 +96,10 @@ impl Follower {
             raw = raw.with_header(name, value.as_bytes());
         }
         let response = raw.open(self.address)?;
-        let head = client::Response::from_headers(response.status, |name| {
-            response.header(name).map(str::as_bytes)
-        });
+        let names = ["content-type", "location", "retry-after"];
+        let headers = names.map(|name| (name, response.header(name)));
+        let headers = headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let head = client::Response::from_headers(response.status, headers);
         Ok((head, response))
     }
 
@@ -117,9 +118,9 @@ impl Follower {
                 }
             }
             Ok(bytes) => {
-                let mut input = &bytes[..];
-                while let Some(item) = self.source.handle_bytes_owned(now, &mut input) {
-                    if let Some(event) = item.expect("no limit").event() {
+                let mut received = self.source.handle_bytes(now, &bytes);
+                while let Some(item) = received.next_owned().expect("no limit") {
+                    if let Some(event) = item.into_event() {
                         self.seen.push(Seen {
                             event_type: event.event_type().to_owned(),
                             last_event_id: event.last_event_id().to_owned(),

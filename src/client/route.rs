@@ -1,8 +1,10 @@
-//! As much of URLs as a redirect needs: where it leads, and whether that is the same origin.
+//! Where a connection goes: from the first URL over redirects, with or without credentials.
 //!
-//! Stricter than browsers: what two parsers may read differently (control characters, backslashes, user names) is
-//! refused, since a URL that is one origin here and another in the HTTP client would send credentials astray.
+//! Stricter than browsers: text that two parsers may read differently (control characters,
+//! backslashes, user names) is refused. A URL that is one origin here and another one in the HTTP
+//! client would send credentials astray.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,47 +13,74 @@ use core::fmt::{self, Write};
 /// The longest URL that a redirect may lead to.
 const MAX_LEN: usize = 8 << 10;
 
-/// Resolves a `Location` against the URL that answered with it (RFC 3986, 5.2), without a fragment. `None` if that is no
-/// `http` or `https` URL.
-pub(super) fn resolve(base: &str, location: &str) -> Option<String> {
-    let is_refused = |byte: u8| byte <= b' ' || byte == 0x7F || byte == b'\\';
-    if location.bytes().any(is_refused) {
-        return None;
-    }
-    let location = without_fragment(location);
-    let resolved = if scheme(location).is_some() {
-        Parts::of(location)?.join(None)
-    } else {
-        let base = Parts::of(without_fragment(base))?;
-        if let Some(rest) = location.strip_prefix("//") {
-            let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-            Parts {
-                authority,
-                path,
-                ..base
-            }
-            .join(None)
-        } else {
-            base.join(Some(location))
-        }
-    };
-    Parts::of(&resolved)?.origin()?;
-    (resolved.len() <= MAX_LEN).then_some(resolved)
+/// The first URL, where each connection starts, and where this connection has got to.
+pub(super) struct Route {
+    first: Box<str>,
+    /// The URL after redirects.
+    current: Option<Box<str>>,
+    redirects: u8,
+    /// All URLs so far are of the first one's origin.
+    is_same_origin: bool,
+    /// A redirect has turned the method into GET.
+    is_get: bool,
 }
 
-/// Whether two URLs have the same scheme, host and port. A URL that is not understood has no origin.
-pub(super) fn is_same_origin(one: &str, other: &str) -> bool {
-    let origin = |url| Parts::of(url).and_then(|parts| parts.origin());
-    match (origin(one), origin(other)) {
-        (Some(one), Some(other)) => {
-            one.0 == other.0 && one.1.eq_ignore_ascii_case(other.1) && one.2 == other.2
+impl Route {
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            first: url.into(),
+            current: None,
+            redirects: 0,
+            is_same_origin: true,
+            is_get: false,
         }
-        _ => false,
+    }
+
+    pub(super) fn url(&self) -> &str {
+        self.current.as_deref().unwrap_or(&self.first)
+    }
+
+    pub(super) const fn redirects(&self) -> u8 {
+        self.redirects
+    }
+
+    pub(super) const fn is_same_origin(&self) -> bool {
+        self.is_same_origin
+    }
+
+    pub(super) const fn is_get(&self) -> bool {
+        self.is_get
+    }
+
+    /// Goes back to the first URL, for the next connection.
+    pub(super) fn restart(&mut self) {
+        self.current = None;
+        self.redirects = 0;
+        self.is_same_origin = true;
+        self.is_get = false;
+    }
+
+    /// The HTTP client has come to this URL by itself. That is none of the redirects that are
+    /// counted here, and takes back none of them.
+    pub(super) fn arrive(&mut self, url: Box<str>) {
+        self.is_same_origin &= is_same_origin(&self.first, &url);
+        self.current = Some(url);
+    }
+
+    /// Goes where a redirect leads, and returns whether that is an `http` or `https` URL.
+    pub(super) fn follow(&mut self, location: Option<&str>, is_get: bool) -> bool {
+        let Some(url) = location.and_then(|location| resolve(self.url(), location)) else {
+            return false;
+        };
+        self.arrive(url.into());
+        self.redirects = self.redirects.saturating_add(1);
+        self.is_get |= is_get;
+        true
     }
 }
 
-/// A URL, or a part of one, as logs may have it: without user information, and of the query and the fragment only that there
-/// is one.
+/// A URL, or a part of one, as logs may show it: without user information, and with three dots for
+/// the query and the fragment.
 pub(super) struct Shown<'a>(pub(super) &'a str);
 
 impl fmt::Debug for Shown<'_> {
@@ -68,15 +97,56 @@ impl fmt::Debug for Shown<'_> {
     }
 }
 
+/// Resolves a `Location` against the URL that answered with it (RFC 3986, 5.2), without a fragment.
+/// `None` if the result is no `http` or `https` URL.
+fn resolve(base: &str, location: &str) -> Option<String> {
+    let is_refused = |byte: u8| byte <= b' ' || byte == 0x7F || byte == b'\\';
+    if location.bytes().any(is_refused) {
+        return None;
+    }
+    let location = without_fragment(location);
+    let resolved = if scheme(location).is_some() {
+        Url::of(location)?.join(None)
+    } else {
+        let base = Url::of(without_fragment(base))?;
+        if let Some(rest) = location.strip_prefix("//") {
+            let (authority, path) = split_authority(rest);
+            Url {
+                authority,
+                path,
+                ..base
+            }
+            .join(None)
+        } else {
+            base.join(Some(location))
+        }
+    };
+    Url::of(&resolved)?.origin()?;
+    (resolved.len() <= MAX_LEN).then_some(resolved)
+}
+
+/// Whether two URLs have the same scheme, host and port. A URL that is not understood has no
+/// origin.
+fn is_same_origin(one: &str, other: &str) -> bool {
+    let origin = |url| Url::of(url)?.origin();
+    match (origin(one), origin(other)) {
+        (Some(one), Some(other)) => {
+            one.0 == other.0 && one.1.eq_ignore_ascii_case(other.1) && one.2 == other.2
+        }
+        _ => false,
+    }
+}
+
+/// The parts of an `http` or `https` URL.
 #[derive(Clone, Copy)]
-struct Parts<'a> {
+struct Url<'a> {
     is_secure: bool,
     authority: &'a str,
     /// With the query.
     path: &'a str,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> Url<'a> {
     fn of(url: &'a str) -> Option<Self> {
         let scheme = scheme(url)?;
         let is_secure = scheme.eq_ignore_ascii_case("https");
@@ -84,7 +154,7 @@ impl<'a> Parts<'a> {
             return None;
         }
         let rest = url[scheme.len() + 1..].strip_prefix("//")?;
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (authority, path) = split_authority(rest);
         Some(Self {
             is_secure,
             authority,
@@ -130,17 +200,11 @@ impl<'a> Parts<'a> {
                 let folder = base_path
                     .rfind('/')
                     .map_or("/", |slash| &base_path[..=slash]);
-                let mut merged = String::from(folder);
-                merged.push_str(path);
-                (remove_dots(&merged), query)
+                (remove_dots(&format!("{folder}{path}")), query)
             }
         };
-        let mut url = String::from(if self.is_secure {
-            "https://"
-        } else {
-            "http://"
-        });
-        url.push_str(self.authority);
+        let scheme = if self.is_secure { "https" } else { "http" };
+        let mut url = format!("{scheme}://{}", self.authority);
         for character in path.chars().chain(query.chars()) {
             if character.is_ascii() {
                 url.push(character);
@@ -168,7 +232,12 @@ fn without_fragment(url: &str) -> &str {
     url.split_once('#').map_or(url, |(before, _)| before)
 }
 
-/// The query with its question mark.
+/// Splits what follows `//` where the authority ends.
+fn split_authority(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+}
+
+/// Splits before the question mark.
 fn split_query(path: &str) -> (&str, &str) {
     path.split_at(path.find('?').unwrap_or(path.len()))
 }

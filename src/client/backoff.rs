@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use super::options::Options;
+use super::output::LossReason;
 
-/// The reconnection time, and what is known of the failures in a row.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reconnect {
-    /// What the server's last `retry` field said. Survives reconnects.
+/// The reconnection time, and the failures in a row.
+pub(super) struct Backoff {
+    /// The server's last `retry` field. Survives reconnects.
     pub(super) reconnection_time: Option<Duration>,
     /// Requests and connections lost since there was progress.
     failures: u32,
@@ -16,14 +16,7 @@ pub(super) struct Reconnect {
     random: u64,
 }
 
-/// A limit that is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exhausted {
-    Attempts(u32),
-    Time(Duration),
-}
-
-impl Reconnect {
+impl Backoff {
     pub(super) const fn new(seed: u64) -> Self {
         Self {
             reconnection_time: None,
@@ -37,34 +30,34 @@ impl Reconnect {
         self.failures
     }
 
-    /// The time counts from here, unless it does already.
-    pub(super) fn begin(&mut self, now: Duration) {
+    /// Starts the time without progress, unless it runs already.
+    pub(super) fn start(&mut self, now: Duration) {
         self.since.get_or_insert(now);
     }
 
-    /// Forgets the failures: there was progress, or a stable while.
-    pub(super) fn succeed(&mut self) {
+    /// Forgets the failures: there was progress, or a stable connection.
+    pub(super) fn reset(&mut self) {
         self.failures = 0;
         self.since = None;
     }
 
-    /// Counts a failure, and says how long to wait.
+    /// Counts a failure, and returns how long to wait, or which limit is reached.
     ///
-    /// The limit of time is reached where the next request would come after it: nobody waits for a request that is never
-    /// sent. The time has [begun](Self::begin).
+    /// The limit of time is reached where the next request would come after it: there is no wait
+    /// for a request that is never sent. The time has [started](Self::start).
     pub(super) fn fail(
         &mut self,
         now: Duration,
         retry_after: Option<Duration>,
         options: &Options,
-    ) -> Result<Duration, Exhausted> {
+    ) -> Result<Duration, LossReason> {
         self.failures = self.failures.saturating_add(1);
         if options.max_retries.is_some_and(|max| self.failures > max) {
-            return Err(Exhausted::Attempts(self.failures));
+            return Err(LossReason::TooManyRetries);
         }
         let delay = self.delay(retry_after, options);
         match self.end(options) {
-            Some(end) if now.saturating_add(delay) > end => Err(Exhausted::Time(self.elapsed(now))),
+            Some(end) if now.saturating_add(delay) > end => Err(self.exhausted(now)),
             _ => Ok(delay),
         }
     }
@@ -79,15 +72,15 @@ impl Reconnect {
         self.end(options).is_some_and(|end| end < now)
     }
 
-    pub(super) fn elapsed(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.since.unwrap_or(now))
+    pub(super) fn exhausted(&self, now: Duration) -> LossReason {
+        LossReason::TimeExhausted(now.saturating_sub(self.since.unwrap_or(now)))
     }
 
     /// The delay before the next request, within its bounds.
     ///
-    /// Jitter takes a part off, so that clients that were lost together come back apart. Where that part would pass a bound,
-    /// it lies on the other side: on top of the shortest delay and of what a Retry-After asks for, which is the least, and
-    /// below the longest.
+    /// Jitter takes a part off, so that clients that were lost together come back apart. Where
+    /// that part would pass a bound, it is moved: on top of the shortest delay and of a
+    /// `Retry-After`, which is the least, and below the longest delay.
     pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
         // Bounded before it grows: twice nothing is nothing.
         let base = options.clamp(self.reconnection_time.unwrap_or(options.reconnection_time));
@@ -115,18 +108,19 @@ impl Reconnect {
     }
 }
 
-/// Doubles `base` with each failure after the first, up to `most`. A base beyond that, which the server asked for, stays.
-fn grown(base: Duration, failures: u32, most: Option<Duration>) -> Duration {
-    let Some(most) = most else { return base };
+/// Doubles `base` with each failure after the first, up to `max`. A larger base, which the server
+/// asked for, stays.
+fn grown(base: Duration, failures: u32, max: Option<Duration>) -> Duration {
+    let Some(max) = max else { return base };
     let factor = 1_u32
         .checked_shl(failures.saturating_sub(1))
         .unwrap_or(u32::MAX);
-    base.saturating_mul(factor).min(most).max(base)
+    base.saturating_mul(factor).min(max).max(base)
 }
 
-/// A part of `whole`: `count` of so many, at most all.
+/// The part `count / of` of `whole`; at most all of it.
 fn scale(whole: Duration, count: u32, of: u64) -> Duration {
-    // Less than 2^94 nanoseconds: the product does not overflow.
+    // Less than 2^94 nanoseconds, times less than 2^32: the product does not overflow.
     let nanos = whole.as_nanos() * u128::from(count) / u128::from(of);
     Duration::new(
         u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX),

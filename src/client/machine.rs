@@ -1,0 +1,421 @@
+//! A client without its decoder: the table of states applied, and what it remembers.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use core::mem;
+use core::time::Duration;
+
+use super::backoff::Backoff;
+use super::options::Options;
+use super::output::{Loss, LossReason, Output};
+use super::request::{Request, sendable};
+use super::response::Response;
+use super::route::Route;
+use super::state::{Action, State, Trigger};
+use crate::wire::decode::{AfterLimit, DecodeError, Decoder};
+
+pub(super) struct Machine {
+    /// GET if there is none.
+    method: Option<Box<str>>,
+    /// The request may be sent without an id to resume by: for the first time, or again.
+    is_sendable: bool,
+    options: Options,
+    route: Route,
+    backoff: Backoff,
+    state: State,
+    closed: Option<Box<Loss>>,
+    /// Why the last connection was lost.
+    last: Option<LossReason>,
+    /// When the wait of the state is over: for a response, for a byte, or for the retry.
+    until: Option<Duration>,
+    opened_at: Duration,
+    is_offline: bool,
+    /// The driver holds a request or a response.
+    is_in_flight: bool,
+    /// The last event ID of the last request. The same ID is no progress.
+    known_id: Box<str>,
+    unpolled: Unpolled,
+}
+
+/// Outputs that are not polled yet: at most one of each, in the order of the fields.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each may be there or not, whatever the others are"
+)]
+#[derive(Default)]
+struct Unpolled {
+    opened: bool,
+    abort: bool,
+    /// Boxed as `Machine::closed` is: a client has none for most of its life.
+    lost: Option<Box<Loss>>,
+    request: bool,
+    closed: bool,
+}
+
+/// What an item means for reconnecting.
+pub(super) enum Progress<'a> {
+    Event,
+    /// A block set the last event ID and nothing else.
+    LastEventId(Cow<'a, str>),
+    ReconnectionTime(Duration),
+    None,
+}
+
+impl Machine {
+    pub(super) fn new(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
+        Self {
+            method: method.map(Into::into),
+            is_sendable: true,
+            options,
+            route: Route::new(url),
+            backoff: Backoff::new(seed),
+            state: State::Idle,
+            closed: None,
+            last: None,
+            until: None,
+            opened_at: Duration::ZERO,
+            is_offline: false,
+            is_in_flight: false,
+            known_id: Box::default(),
+            unpolled: Unpolled::default(),
+        }
+    }
+
+    pub(super) const fn state(&self) -> State {
+        self.state
+    }
+
+    pub(super) fn closed(&self) -> Option<&Loss> {
+        self.closed.as_deref()
+    }
+
+    pub(super) fn url(&self) -> &str {
+        self.route.url()
+    }
+
+    pub(super) const fn reconnection_time(&self) -> Option<Duration> {
+        self.backoff.reconnection_time
+    }
+
+    pub(super) fn set_reconnection_time(&mut self, time: Duration) {
+        self.backoff.reconnection_time = Some(time);
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        let end = self.backoff.end(&self.options);
+        match self.state {
+            State::Idle | State::Closed => None,
+            State::Waiting if self.is_offline => end,
+            State::Connecting | State::Waiting => self.until.into_iter().chain(end).min(),
+            State::Open => self.until,
+        }
+    }
+
+    pub(super) fn start(&mut self, now: Duration) {
+        if self.state != State::Idle {
+            return;
+        }
+        self.backoff.start(now);
+        if self.is_offline {
+            self.until = Some(now);
+            self.advance(now, Trigger::StartOffline);
+        } else {
+            self.advance(now, Trigger::Start);
+        }
+    }
+
+    pub(super) fn handle_response(&mut self, now: Duration, response: Response, decoder: &Decoder) {
+        if self.state != State::Connecting || !self.is_in_flight {
+            return;
+        }
+        if let Some(url) = &response.url {
+            self.route.arrive(url.clone());
+        }
+        if response.is_event_stream() {
+            return self.advance(now, Trigger::Accepted);
+        }
+        let status = response.status();
+        let retry_after = response.retry_after;
+        let mut reason = LossReason::Rejected(status);
+        if response.is_redirect() {
+            let location = response.location.as_deref();
+            if self.route.redirects() >= self.options.max_redirects {
+                reason = LossReason::TooManyRedirects(status);
+            } else if self.route.follow(location, response.turns_to_get()) {
+                if self.backoff.is_over(now, &self.options) {
+                    return self.run_out(now);
+                }
+                return self.advance(now, Trigger::Redirected);
+            }
+        }
+        let mut loss = Loss::new(reason);
+        loss.response = Some(Box::new(response));
+        if self.options.retries(status) {
+            self.lose(now, loss, retry_after, decoder);
+        } else {
+            self.close(loss, Trigger::GiveUp);
+        }
+    }
+
+    /// Takes the arrival of bytes. Any byte shows that the server is there.
+    pub(super) fn handle_bytes(&mut self, now: Duration, bytes: &[u8]) {
+        if self.state == State::Open && !bytes.is_empty() {
+            self.restart_idle_timeout(now);
+        }
+    }
+
+    /// Takes what came of bytes: an item, or an event past a limit.
+    pub(super) fn note(&mut self, step: Result<Progress<'_>, DecodeError>) {
+        match step {
+            Ok(Progress::Event) => self.backoff.reset(),
+            Ok(Progress::LastEventId(id)) if *id != *self.known_id => self.backoff.reset(),
+            Ok(Progress::ReconnectionTime(time)) => self.set_reconnection_time(time),
+            Err(error) if self.options.decode_limits.after() == AfterLimit::End => {
+                let mut loss = Loss::new(LossReason::TooLarge(error));
+                loss.is_interrupted = true;
+                self.close(loss, Trigger::GiveUp);
+            }
+            Ok(Progress::LastEventId(_) | Progress::None) | Err(_) => {}
+        }
+    }
+
+    /// Takes the end of the body, or the failure of the connection.
+    pub(super) fn handle_end(&mut self, now: Duration, is_failure: bool, decoder: &Decoder) {
+        if !mem::take(&mut self.is_in_flight) {
+            return;
+        }
+        // A body that ends before its head came is no end.
+        let reason = if self.state == State::Open && !is_failure {
+            LossReason::EndOfStream
+        } else {
+            LossReason::IoError
+        };
+        self.lose(now, Loss::new(reason), None, decoder);
+    }
+
+    pub(super) fn handle_deadline(&mut self, now: Duration, decoder: &Decoder) {
+        if self.next_deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        let end = self.backoff.end(&self.options);
+        let reason = match self.state {
+            State::Open => LossReason::IdleTimeout,
+            State::Connecting if end.is_some_and(|end| end <= now) => return self.run_out(now),
+            State::Connecting => LossReason::ConnectTimeout,
+            State::Waiting => return self.end_wait(now),
+            State::Idle | State::Closed => return,
+        };
+        self.lose(now, Loss::new(reason), None, decoder);
+    }
+
+    pub(super) fn handle_network_lost(&mut self, now: Duration, decoder: &Decoder) {
+        self.is_offline = true;
+        self.last = Some(LossReason::NetworkLost);
+        if matches!(self.state, State::Connecting | State::Open) {
+            self.lose(now, Loss::new(LossReason::NetworkLost), None, decoder);
+        }
+    }
+
+    pub(super) fn handle_network_back(&mut self, now: Duration) {
+        self.is_offline = false;
+        let is_due = self.next_deadline().is_some_and(|due| due <= now);
+        if self.state == State::Waiting && is_due {
+            self.end_wait(now);
+        }
+    }
+
+    pub(super) fn reconnect(&mut self, now: Duration, decoder: &Decoder) {
+        if !matches!(self.state, State::Open | State::Waiting) {
+            return;
+        }
+        self.is_offline = false;
+        self.last = None;
+        self.backoff.reset();
+        self.backoff.start(now);
+        if self.state == State::Open {
+            let mut loss = Loss::new(LossReason::Reconnect);
+            loss.is_interrupted = decoder.is_within_block();
+            loss.retry_in = Some(Duration::ZERO);
+            self.unpolled.lost = Some(Box::new(loss));
+        }
+        self.advance(now, Trigger::Reconnect);
+    }
+
+    pub(super) fn close_here(&mut self, decoder: &Decoder) {
+        if self.state != State::Closed {
+            let mut loss = Loss::new(LossReason::Closed);
+            loss.is_interrupted = decoder.is_within_block();
+            self.close(loss, Trigger::Close);
+        }
+    }
+
+    pub(super) fn poll_output(&mut self, decoder: &Decoder) -> Option<Output> {
+        let unpolled = &mut self.unpolled;
+        if mem::take(&mut unpolled.opened) {
+            return Some(Output::Opened);
+        }
+        if mem::take(&mut unpolled.abort) {
+            return Some(Output::Abort);
+        }
+        if let Some(loss) = unpolled.lost.take() {
+            return Some(Output::Lost(*loss));
+        }
+        if mem::take(&mut unpolled.request) {
+            self.is_in_flight = true;
+            self.is_sendable = self.options.repeats(self.method.as_deref());
+            self.known_id = decoder.last_event_id().into();
+            return Some(Output::Request(self.request()));
+        }
+        if mem::take(&mut unpolled.closed) {
+            return self.closed().cloned().map(Output::Closed);
+        }
+        None
+    }
+
+    fn request(&self) -> Request {
+        Request {
+            method: self.method.clone().filter(|_| !self.route.is_get()),
+            url: self.route.url().into(),
+            last_event_id: self.known_id.clone(),
+            attempt: self.backoff.failures(),
+            is_same_origin: self.route.is_same_origin(),
+        }
+    }
+
+    /// Loses the connection, and waits for the next one if there may be one.
+    fn lose(
+        &mut self,
+        now: Duration,
+        mut loss: Loss,
+        retry_after: Option<Duration>,
+        decoder: &Decoder,
+    ) {
+        loss.is_interrupted = decoder.is_within_block();
+        if !self.may_repeat(decoder) {
+            return self.give_up(loss, LossReason::NotRepeatable);
+        }
+        self.start_loss(now);
+        let delay = if loss.reason == LossReason::NetworkLost {
+            // No failure of the server; the delay is there since a network that comes and goes
+            // must not make a storm of requests.
+            Ok(self.backoff.delay(None, &self.options))
+        } else {
+            self.backoff.fail(now, retry_after, &self.options)
+        };
+        match delay {
+            Ok(delay) => self.wait(now, loss, delay),
+            Err(limit) => self.give_up(loss, limit),
+        }
+    }
+
+    /// The time without progress starts here, if it does not run yet. After a stable connection
+    /// this is the first loss, whatever its reason.
+    fn start_loss(&mut self, now: Duration) {
+        let open_for = now.saturating_sub(self.opened_at);
+        if self.state == State::Open && open_for >= self.options.stable_after {
+            self.backoff.reset();
+        }
+        self.backoff.start(now);
+    }
+
+    fn wait(&mut self, now: Duration, mut loss: Loss, delay: Duration) {
+        self.last = Some(loss.reason);
+        loss.attempt = self.backoff.failures();
+        loss.retry_in = (!self.is_offline).then_some(delay);
+        self.unpolled.lost = Some(Box::new(loss));
+        self.advance(now, Trigger::Lost);
+        self.until = Some(now.saturating_add(delay));
+    }
+
+    /// The wait for the retry is over, or the limit of elapsed time comes before. A driver may be
+    /// late, and so may the network: after the limit no request is sent.
+    fn end_wait(&mut self, now: Duration) {
+        let is_due = !self.is_offline && self.until.is_some_and(|until| until <= now);
+        if is_due && !self.backoff.is_over(now, &self.options) {
+            self.advance(now, Trigger::Due);
+        } else {
+            self.run_out(now);
+        }
+    }
+
+    /// The limit of elapsed time is reached while no connection is open.
+    fn run_out(&mut self, now: Duration) {
+        let mut loss = Loss::new(self.backoff.exhausted(now));
+        loss.last = self.last.take();
+        self.close(loss, Trigger::GiveUp);
+    }
+
+    /// Closes after a loss, since no other request may follow.
+    fn give_up(&mut self, mut loss: Loss, why: LossReason) {
+        // An answer that must not be asked for again has ended well, unless it is cut off.
+        let is_whole = loss.reason == LossReason::EndOfStream && !loss.is_interrupted;
+        if why != LossReason::NotRepeatable || !is_whole {
+            loss.last = Some(mem::replace(&mut loss.reason, why));
+        }
+        self.close(loss, Trigger::GiveUp);
+    }
+
+    fn close(&mut self, mut loss: Loss, trigger: Trigger) {
+        loss.attempt = self.backoff.failures();
+        self.closed = Some(Box::new(loss));
+        // Nothing begins here, so the time does not matter.
+        self.advance(Duration::ZERO, trigger);
+    }
+
+    fn may_repeat(&self, decoder: &Decoder) -> bool {
+        self.is_sendable || sendable(&decoder.last_event_id()).is_some()
+    }
+
+    /// Does what the table of states says.
+    fn advance(&mut self, now: Duration, trigger: Trigger) {
+        let action;
+        (self.state, action) = self.state.next(trigger);
+        match action {
+            Action::Nothing => {}
+            Action::Send => self.send(now),
+            Action::Follow => {
+                // The time for the connection goes on.
+                self.drop_connection();
+                self.unpolled.request = true;
+            }
+            Action::Open => {
+                self.unpolled.opened = true;
+                self.opened_at = now;
+                self.restart_idle_timeout(now);
+            }
+            Action::Wait => {
+                self.drop_connection();
+                self.route.restart();
+            }
+            Action::Replace => {
+                self.drop_connection();
+                self.send(now);
+            }
+            Action::Close => {
+                self.drop_connection();
+                self.until = None;
+                self.route.restart();
+                self.unpolled.closed = true;
+            }
+        }
+    }
+
+    fn send(&mut self, now: Duration) {
+        self.route.restart();
+        self.until = after(now, self.options.connect_timeout);
+        self.unpolled.request = true;
+    }
+
+    fn restart_idle_timeout(&mut self, now: Duration) {
+        self.until = after(now, self.options.idle_timeout);
+    }
+
+    fn drop_connection(&mut self) {
+        self.unpolled.request = false;
+        self.unpolled.abort |= mem::take(&mut self.is_in_flight);
+    }
+}
+
+fn after(now: Duration, timeout: Option<Duration>) -> Option<Duration> {
+    Some(now.saturating_add(timeout?))
+}

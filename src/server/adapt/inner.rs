@@ -1,0 +1,270 @@
+//! The streams that adapters take: those of this crate, and through [`from_stream`] all others.
+
+use alloc::boxed::Box;
+use core::convert::Infallible;
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::stream::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+#[cfg(feature = "std")]
+use crate::server::broadcast::{Merged, Subscription};
+use crate::server::foreign::NO_WAKE;
+use crate::server::sharing::Sharing;
+use crate::server::stream::EventStream;
+use crate::wire::line::Tail;
+
+/// A stream that all adapters take, since [`until`](crate::EventStreamExt::until) can end it.
+///
+/// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, all adapters,
+/// and a `Pin<Box<S>>` of these or of a `dyn ShutDown<Item = Bytes>`. No other type can implement it:
+/// any other stream enters through [`from_stream`].
+pub trait ShutDown: FusedStream<Item: StreamItem> {
+    /// Ends the stream after what is queued; returns whether this call ended it.
+    #[doc(hidden)]
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
+}
+
+#[doc(hidden)]
+impl<S: Sharing> ShutDown for EventStream<S> {
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+        EventStream::shut_down(&self)
+    }
+}
+
+#[doc(hidden)]
+#[cfg(feature = "std")]
+impl ShutDown for Subscription {
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+        Subscription::shut_down(self.get_mut())
+    }
+}
+
+#[doc(hidden)]
+#[cfg(feature = "std")]
+impl<S: Sharing> ShutDown for Merged<S> {
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+        Merged::shut_down(self.get_mut())
+    }
+}
+
+#[doc(hidden)]
+impl<S: ShutDown + ?Sized> ShutDown for Pin<Box<S>> {
+    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+        self.get_mut().as_mut().shut_down(sealed)
+    }
+}
+
+/// The item of a stream of bytes: [`Bytes`], or `Result<Bytes, E>` if the stream can fail.
+///
+/// No other type can implement this trait.
+pub trait StreamItem: Sized {
+    /// The error of the stream; [`Infallible`] for [`Bytes`].
+    type Error;
+
+    #[doc(hidden)]
+    fn from_result(result: Result<Bytes, Self::Error>, _: Sealed) -> Self;
+
+    #[doc(hidden)]
+    fn into_result(self, _: Sealed) -> Result<Bytes, Self::Error>;
+
+    /// The bytes; `None` for an error.
+    #[doc(hidden)]
+    fn bytes(&self, _: Sealed) -> Option<&Bytes>;
+}
+
+/// An argument that only this crate can give: a trait whose methods take it is sealed.
+#[derive(Debug)]
+pub struct Sealed;
+
+impl StreamItem for Bytes {
+    type Error = Infallible;
+
+    #[inline]
+    fn from_result(result: Result<Bytes, Infallible>, _: Sealed) -> Self {
+        let Ok(bytes) = result;
+        bytes
+    }
+
+    #[inline]
+    fn into_result(self, _: Sealed) -> Result<Bytes, Infallible> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn bytes(&self, _: Sealed) -> Option<&Bytes> {
+        Some(self)
+    }
+}
+
+impl<E> StreamItem for Result<Bytes, E> {
+    type Error = E;
+
+    #[inline]
+    fn from_result(result: Self, _: Sealed) -> Self {
+        result
+    }
+
+    #[inline]
+    fn into_result(self, _: Sealed) -> Self {
+        self
+    }
+
+    #[inline]
+    fn bytes(&self, _: Sealed) -> Option<&Bytes> {
+        self.as_ref().ok()
+    }
+}
+
+/// How many bytes are still delivered after the stream was shut down: 1 MiB. A stream that is
+/// always ready would not end.
+const MAX_AFTER: usize = 1024 * 1024;
+
+/// Lets the [adapters](crate::EventStreamExt) take a stream that is not from this crate.
+///
+/// Such a stream has no target that could be closed, so [`until`](crate::EventStreamExt::until) drops it:
+/// after all items that are ready, up to the first time that none is, and after 1 MiB at the
+/// latest. The last chunk is not cut, so it may pass that limit. An empty chunk counts as a byte.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::ready;
+/// use futures::{StreamExt, executor::block_on, stream};
+/// use sse_proto::adapt::from_stream;
+/// use sse_proto::EventStreamExt;
+/// use sse_proto::deps::bytes::Bytes;
+///
+/// // One block is ready, and no other ever.
+/// let endless = stream::iter([Bytes::from("data: 1\n\n")]).chain(stream::pending());
+/// let ended = from_stream(endless).until(ready("it is over"));
+/// assert_eq!(block_on(ended.collect::<Vec<_>>()), ["data: 1\n\n"]);
+/// ```
+pub fn from_stream<S: Stream<Item: StreamItem>>(stream: S) -> FromStream<S> {
+    FromStream {
+        stream: Some(stream),
+        left: None,
+    }
+}
+
+pin_project! {
+    /// A stream that is not from this crate. Made by [`from_stream`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct FromStream<S> {
+        // Dropped at its end.
+        #[pin]
+        stream: Option<S>,
+        // How many bytes may still come, once it was shut down.
+        left: Option<usize>,
+    }
+}
+
+impl<S: Stream<Item: StreamItem>> Stream for FromStream<S> {
+    type Item = S::Item;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut this = self.project();
+        if *this.left == Some(0) {
+            this.stream.set(None);
+        }
+        let Some(stream) = this.stream.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        match stream.poll_next(cx) {
+            Poll::Ready(Some(item)) => {
+                if let Some(left) = this.left {
+                    let len = item.bytes(Sealed).map_or(0, Bytes::len);
+                    *left = left.saturating_sub(len.max(1));
+                }
+                Poll::Ready(Some(item))
+            }
+            Poll::Pending if this.left.is_none() => Poll::Pending,
+            Poll::Ready(None) | Poll::Pending => {
+                this.stream.set(None);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (least, most) = self.stream.as_ref().map_or((0, Some(0)), S::size_hint);
+        (self.left.map_or(least, |_| 0), most)
+    }
+}
+
+impl<S: Stream<Item: StreamItem>> FusedStream for FromStream<S> {
+    fn is_terminated(&self) -> bool {
+        self.stream.is_none()
+    }
+}
+
+#[doc(hidden)]
+impl<S: Stream<Item: StreamItem>> ShutDown for FromStream<S> {
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+        let this = self.project();
+        let runs = this.stream.is_some() && this.left.is_none();
+        if runs {
+            *this.left = Some(MAX_AFTER);
+        }
+        runs
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for FromStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FromStream")
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many chunks without a byte one poll skips.
+pub(super) const MAX_EMPTY: usize = 128;
+
+#[inline]
+pub(super) fn is_empty(item: &impl StreamItem) -> bool {
+    item.bytes(Sealed).is_some_and(Bytes::is_empty)
+}
+
+/// Moves `tail` past an item. An error counts as a byte of a line that has not ended: bytes may be
+/// missing there, so nothing says that a block is over until another one ends.
+#[inline]
+pub(super) fn pass(tail: &mut Tail, item: &impl StreamItem) {
+    tail.pass(item.bytes(Sealed).map_or(b"?", |bytes| bytes));
+}
+
+/// Polls for an item that is not an empty chunk. After [`MAX_EMPTY`] of those, the task is woken
+/// and other tasks have their turn.
+#[inline]
+pub(in crate::server) fn poll_filled<S: Stream<Item: StreamItem>>(
+    mut stream: Pin<&mut S>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<S::Item>> {
+    for _ in 0..MAX_EMPTY {
+        match stream.as_mut().poll_next(cx) {
+            Poll::Ready(Some(item)) if is_empty(&item) => {}
+            // Matched and built again, here and in the adapters, so that the compiler copies the
+            // four words of a chunk as they were written. It would copy the whole `Poll` in two
+            // parts, which wait for those writes: most of the cost of an adapter.
+            Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Returns an item that is ready. For a caller that returns something in any case and is polled
+/// again: no waker is kept.
+#[inline]
+pub(super) fn poll_now<S: Stream>(stream: Pin<&mut S>) -> Option<S::Item> {
+    match stream.poll_next(&mut Context::from_waker(NO_WAKE)) {
+        Poll::Ready(Some(item)) => Some(item),
+        Poll::Ready(None) | Poll::Pending => None,
+    }
+}

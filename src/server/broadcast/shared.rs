@@ -1,0 +1,284 @@
+//! What the handles and the subscribers of a broadcast share: the log and the wakers.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+use core::task::Waker;
+
+use bytes::Bytes;
+
+use super::index::{IdIndex, NewIds};
+use super::log::Log;
+use super::options::Retention;
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
+
+/// What a [`Broadcast`](crate::Broadcast) holds, and what was lost, at one moment.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// The number of subscribers that have not ended.
+    pub subscribers: usize,
+    /// The number of subscribers that lag: their next frame is no longer kept. The next poll of
+    /// each tells it so.
+    pub lagging: usize,
+    /// The number of frames that wait for the slowest of the other subscribers.
+    pub most_behind: u64,
+    /// How often a subscriber was told that it lags, and ended or skipped ahead.
+    pub lagged: u64,
+    /// The number of frames that were published.
+    pub published: u64,
+    /// The number of frames that are kept.
+    pub retained_frames: usize,
+    /// The number of bytes that they have on the wire.
+    pub retained_bytes: u64,
+    /// The number of frames that are no longer kept.
+    pub dropped: u64,
+}
+
+/// One of the handles. The last one that is dropped closes the broadcast.
+pub(super) struct BroadcastHandle(pub(super) Arc<BroadcastShared>);
+
+impl BroadcastHandle {
+    pub(super) fn new(retention: Retention, epoch: Option<u64>) -> Self {
+        Self(Arc::new(BroadcastShared::new(retention, epoch)))
+    }
+}
+
+impl Clone for BroadcastHandle {
+    fn clone(&self) -> Self {
+        self.0.handles.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for BroadcastHandle {
+    fn drop(&mut self) {
+        // Release and acquire: what the other handles did happens before the end.
+        if self.0.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.close(None);
+        }
+    }
+}
+
+pub(super) struct BroadcastShared {
+    handles: AtomicUsize,
+    /// The epoch of the ids, if they are assigned.
+    pub(super) epoch: Option<u64>,
+    /// The largest size of a frame in bytes.
+    pub(super) max_frame_bytes: usize,
+    /// Changes, under the lock, with everything that a subscriber at the head waits for: see
+    /// [`version`].
+    version: AtomicU64,
+    state: Mutex<BroadcastState>,
+    /// Locked before the state, never while the state is locked.
+    index: Mutex<IdIndex>,
+}
+
+pub(super) struct BroadcastState {
+    pub(super) log: Log,
+    pub(super) wakers: WakerList,
+    pub(super) is_closed: bool,
+    pub(super) farewell: Option<Bytes>,
+    pub(super) subscribers: usize,
+    /// How often a subscriber was told that it lags.
+    pub(super) lagged: u64,
+}
+
+/// The value of `version` while the next frame has the number `head` and the broadcast is open.
+pub(super) const fn version(head: u64) -> u64 {
+    2 * head
+}
+
+impl BroadcastShared {
+    fn new(retention: Retention, epoch: Option<u64>) -> Self {
+        let log = Log::new(retention);
+        Self {
+            handles: AtomicUsize::new(1),
+            epoch,
+            max_frame_bytes: retention.max_bytes,
+            version: AtomicU64::new(version(log.head())),
+            state: Mutex::new(BroadcastState {
+                log,
+                wakers: WakerList::new(),
+                is_closed: false,
+                farewell: None,
+                subscribers: 0,
+                lagged: 0,
+            }),
+            index: Mutex::new(IdIndex::new()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> MutexGuard<'_, BroadcastState> {
+        // No user code runs under the lock, so a panic cannot have left half a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the index of the user's ids, with all that was published before the call.
+    pub(super) fn index(&self) -> MutexGuard<'_, IdIndex> {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = self.next_number();
+        while index.next() < head {
+            // The log is locked while the ids are copied, and not while they are entered.
+            let new = NewIds::copy(&self.lock().log, index.next());
+            let Some(new) = new else { break };
+            index.enter(&new);
+        }
+        index
+    }
+
+    /// Returns the current version. A subscriber whose waker is kept, and that sees no change here,
+    /// will be woken.
+    #[inline]
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Returns the number that the next frame had a moment ago.
+    #[inline]
+    pub(super) fn next_number(&self) -> u64 {
+        self.version() / 2
+    }
+
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.version() % 2 == 1
+    }
+
+    /// Wakes every subscriber that waits, after a change. A waker is code of the executor, so it
+    /// runs without the lock.
+    #[inline]
+    pub(super) fn wake_all(&self, mut state: MutexGuard<'_, BroadcastState>) {
+        let version = version(state.log.head()) + u64::from(state.is_closed);
+        self.version.store(version, Ordering::Release);
+        let wakers = state.wakers.take_all();
+        drop(state);
+        let Some(mut wakers) = wakers else { return };
+        let used = wakers.len();
+        for slot in wakers.drain(..) {
+            if let WakerSlot::Waits(waker) = slot {
+                waker.wake();
+            }
+        }
+        let unused = self.lock().wakers.reuse(wakers, used);
+        drop(unused);
+    }
+
+    /// Closes the broadcast, unless it is closed.
+    pub(super) fn close(&self, farewell: Option<Bytes>) {
+        let mut state = self.lock();
+        if !state.is_closed {
+            state.is_closed = true;
+            state.farewell = farewell;
+            self.wake_all(state);
+        }
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        let state = self.lock();
+        let log = &state.log;
+        let head = log.head();
+        Statistics {
+            subscribers: state.subscribers,
+            lagging: log.fallen(),
+            most_behind: log.slowest().map_or(0, |slowest| head - slowest),
+            lagged: state.lagged,
+            published: head - 1,
+            retained_frames: log.frames(),
+            retained_bytes: log.bytes(),
+            dropped: log.oldest() - 1,
+        }
+    }
+}
+
+/// The wakers of the subscribers that have read everything.
+///
+/// A publication takes the whole list at once and wakes it without the lock. The emptied list comes
+/// back to be the one after the next, so a wake allocates nothing.
+pub(super) struct WakerList {
+    slots: Vec<WakerSlot>,
+    free: u32,
+    spare: Vec<WakerSlot>,
+}
+
+/// A waker, or a free slot: two words, both.
+pub(super) enum WakerSlot {
+    Waits(Waker),
+    Free { next: u32 },
+}
+
+/// The end of the list of free slots.
+const NO_SLOT: u32 = u32::MAX;
+
+impl WakerList {
+    const fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: NO_SLOT,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Adds a waker. Returns its slot, which it keeps until the next `take_all`.
+    #[inline]
+    pub(super) fn insert(&mut self, waker: Waker) -> u32 {
+        if let Some(slot) = self.slots.get_mut(self.free as usize) {
+            let at = self.free;
+            if let WakerSlot::Free { next } = mem::replace(slot, WakerSlot::Waits(waker)) {
+                self.free = next;
+            }
+            return at;
+        }
+        if self.slots.len() == self.slots.capacity() {
+            // By a quarter, not by half: a waker is most of what an idle subscriber costs.
+            let more = (self.slots.len() / 4).max(4);
+            self.slots.reserve_exact(more);
+        }
+        self.slots.push(WakerSlot::Waits(waker));
+        u32::try_from(self.slots.len() - 1).unwrap_or(NO_SLOT)
+    }
+
+    /// Replaces the waker of a slot. Returns the old one.
+    pub(super) fn replace(&mut self, at: u32, waker: Waker) -> Option<WakerSlot> {
+        let slot = self.slots.get_mut(at as usize)?;
+        Some(mem::replace(slot, WakerSlot::Waits(waker)))
+    }
+
+    pub(super) fn remove(&mut self, at: u32) -> Option<WakerSlot> {
+        let slot = self.slots.get_mut(at as usize)?;
+        let old = mem::replace(slot, WakerSlot::Free { next: self.free });
+        self.free = at;
+        Some(old)
+    }
+
+    #[inline]
+    fn take_all(&mut self) -> Option<Vec<WakerSlot>> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        self.free = NO_SLOT;
+        Some(mem::replace(&mut self.slots, mem::take(&mut self.spare)))
+    }
+
+    /// Takes back the list that `take_all` gave, emptied. Returns the list that is not needed.
+    fn reuse(&mut self, emptied: Vec<WakerSlot>, used: usize) -> Vec<WakerSlot> {
+        let too_large = emptied.capacity() > 4 * used + 64;
+        if too_large || self.spare.capacity() >= emptied.capacity() {
+            return emptied;
+        }
+        mem::replace(&mut self.spare, emptied)
+    }
+}
+
+/// Tells a waker that is kept from others, as `Waker::will_wake` does, without a copy of the waker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct WakerIdentity(usize, usize);
+
+impl WakerIdentity {
+    #[inline]
+    pub(super) fn of(waker: &Waker) -> Self {
+        let vtable = core::ptr::from_ref(waker.vtable());
+        Self(waker.data().addr(), vtable.addr())
+    }
+}

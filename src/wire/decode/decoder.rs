@@ -1,0 +1,414 @@
+//! The decoder: a reader of lines, a block, and what the caller wants to be told.
+
+use alloc::borrow::Cow;
+use core::fmt;
+use core::time::Duration;
+
+use super::block::Block;
+use super::input::InputChunk;
+use super::item::{Item, OwnedItem};
+use super::limits::{DecodeError, DecodeLimits};
+use super::line_reader::{Line, LineReader};
+use crate::wire::field::EventId;
+
+/// Decodes an event stream, one item at a time.
+///
+/// [`feed`](Self::feed) takes the next bytes of the stream, in pieces of any size, and returns the [`Items`] that they
+/// complete. Any chunking gives the same items. Malformed input is not an error, since the standard defines the meaning
+/// of every byte. The only [error](DecodeError) is one of the caller's own limits.
+///
+/// A block that is incomplete when the stream ends is discarded, as the standard demands. At the end, drop the decoder
+/// or [`reconnect`](Self::reconnect) it.
+///
+/// [`DecodeStream`](super::DecodeStream) decodes a `Stream` of chunks, and `DecodeRead` (feature `std`) decodes a
+/// `std::io::Read`.
+///
+/// # Complexity
+///
+/// Linear in the input, for any chunking. Each byte is searched once and copied at most once, and bytes of short lines
+/// that a chunk cuts twice. An event that lies whole in the input with one data line is not copied. No allocation in the
+/// steady state, apart from owned items.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::{Decoder, Item};
+/// use std::time::Duration;
+///
+/// let mut decoder = Decoder::new();
+/// let mut seen = Vec::new();
+/// for chunk in ["retry: 2000\nevent: tick\nda", "ta: 1\r", "\n\r\ndata: 2\n\n"] {
+///     let mut items = decoder.feed(chunk.as_bytes());
+///     while let Some(item) = items.next()? {
+///         match item {
+///             Item::Event(event) => seen.push(format!("{}={}", event.event_type(), event.data())),
+///             Item::ReconnectionTime(time) => assert_eq!(time, Duration::from_secs(2)),
+///             _ => {}
+///         }
+///     }
+/// }
+/// assert_eq!(seen, ["tick=1", "message=2"]);
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
+/// ```
+pub struct Decoder {
+    lines: LineReader,
+    block: Block,
+    last_event_ids: bool,
+}
+
+impl Decoder {
+    /// Creates a decoder for a new stream, with the default [limits](DecodeLimits) and no last event ID.
+    pub const fn new() -> Self {
+        let limits = DecodeLimits::new();
+        Self {
+            lines: LineReader::new(limits),
+            block: Block::new(limits.event),
+            last_event_ids: false,
+        }
+    }
+
+    /// Sets how much memory the peer may make the decoder hold. Set the limits before the first byte.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: DecodeLimits) -> Self {
+        self.lines.set_limits(limits);
+        self.bound_memory();
+        self
+    }
+
+    /// Sets whether comments are returned. By default they are skipped.
+    ///
+    /// Comments that are returned count against the limit of a line. A comment that is longer is an error, and its block
+    /// is skipped, as with any line. A change within a stream affects the lines that begin after it.
+    #[must_use]
+    pub const fn with_comments(mut self, comments: bool) -> Self {
+        self.lines.set_comments(comments);
+        self.bound_memory();
+        self
+    }
+
+    /// Sets whether a block is returned that sets the last event ID and has no data, for callers that store the ID. By
+    /// default it only changes [`last_event_id`](Self::last_event_id).
+    #[must_use]
+    pub const fn with_last_event_ids(mut self, last_event_ids: bool) -> Self {
+        self.last_event_ids = last_event_ids;
+        self
+    }
+
+    /// Sets the last event ID of an earlier connection, so that an event without an id does not erase it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::{Decoder, EventId, Item};
+    ///
+    /// let mut decoder = Decoder::new().with_last_event_id(&EventId::from(41_u32));
+    /// let mut items = decoder.feed(b"data: x\n\n");
+    /// let Some(Item::Event(event)) = items.next()? else { panic!() };
+    /// assert_eq!((&*event.last_event_id(), event.has_own_id()), ("41", false));
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
+    /// ```
+    #[must_use]
+    pub fn with_last_event_id(mut self, last_event_id: &EventId<'_>) -> Self {
+        self.block.set_last_event_id(&last_event_id.to_str());
+        self
+    }
+
+    /// Returns the last event ID string: the id of the last complete block that had one, or the one that the decoder
+    /// started with. The id of an incomplete block does not count.
+    pub fn last_event_id(&self) -> Cow<'_, str> {
+        self.block.last_event_id().to_str()
+    }
+
+    /// Returns whether a limit ended the stream; see [`AfterLimit::End`](super::AfterLimit::End).
+    pub const fn is_ended(&self) -> bool {
+        self.lines.is_ended()
+    }
+
+    /// Starts a new stream. The open block is discarded, and the last event ID and the settings stay. If a limit ended the
+    /// decoder, it decodes again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::{Decoder, Item};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut items = decoder.feed(b"id: 7\ndata: one\n\nid: 8\ndata: cut o");
+    /// while items.next()?.is_some() {}
+    ///
+    /// // The connection broke. The next request sends this id, and its response is a new stream.
+    /// assert_eq!(decoder.last_event_id(), "7");
+    /// decoder.reconnect();
+    /// let mut items = decoder.feed(b"data: two\n\n");
+    /// let Some(Item::Event(event)) = items.next()? else { panic!() };
+    /// assert_eq!((&*event.data(), &*event.last_event_id()), ("two", "7"));
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
+    /// ```
+    pub fn reconnect(&mut self) {
+        self.lines.restart();
+        self.block.discard();
+    }
+
+    /// Feeds the next bytes of the stream, and returns the items that they complete.
+    ///
+    /// Bytes are decoded as items are taken: take items until `None`. If the items are dropped earlier, the rest of the
+    /// bytes is not decoded: [`Items::remaining`] returns it, and the caller must feed it next.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut items = decoder.feed(b"data: 1\n\ndata: 2\n\n");
+    /// assert!(items.next()?.is_some());
+    /// let rest = items.remaining();
+    /// assert_eq!(rest, b"data: 2\n\n");
+    ///
+    /// // Anything else may be asked of the decoder in between.
+    /// assert_eq!(decoder.last_event_id(), "");
+    /// let mut items = decoder.feed(rest);
+    /// assert!(items.next()?.is_some());
+    /// assert!(items.next()?.is_none());
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
+    /// ```
+    #[inline]
+    pub fn feed<'d, 'i>(&'d mut self, bytes: &'i [u8]) -> Items<'d, 'i> {
+        Items {
+            decoder: self,
+            input: InputChunk::new(bytes),
+        }
+    }
+
+    /// Whether the end of the stream would cut a block off: one of its fields has come, or a part of one.
+    pub(crate) fn is_within_block(&self) -> bool {
+        self.lines.is_within_field() || self.block.is_open()
+    }
+
+    /// Does what [`reconnect`](Self::reconnect) does, and gives back all memory but that of the last event ID.
+    pub(crate) fn release(&mut self) {
+        self.lines.restart();
+        self.block.release();
+    }
+
+    /// Reads up to the first item that the input completes.
+    #[inline]
+    fn advance(&mut self, input: &mut InputChunk<'_>) -> Outcome {
+        if input.is_within_line() {
+            if let Some(line) = self.lines.go_on(input) {
+                if line == Line::Piece {
+                    let (kind, piece) = (self.lines.kind(), self.lines.value());
+                    self.block.push_piece(kind, piece, input);
+                }
+                return Outcome::More;
+            }
+        }
+        self.read(input)
+    }
+
+    /// Does the same, line by line.
+    fn read(&mut self, input: &mut InputChunk<'_>) -> Outcome {
+        self.block.take_back();
+        loop {
+            match self.lines.next(input) {
+                Line::Data => self.block.add_data(self.lines.value(), input),
+                Line::Event => self.block.set_event_type(self.lines.value()),
+                Line::Id => self.block.set_id(self.lines.value(), input),
+                // > If the line is empty (a blank line), dispatch the event.
+                Line::Blank => match self.block.dispatch(input) {
+                    Some(Outcome::LastEventId) if !self.last_event_ids => {}
+                    Some(outcome) => return outcome,
+                    None => {}
+                },
+                Line::Piece => {
+                    let (kind, piece) = (self.lines.kind(), self.lines.value());
+                    self.block.push_piece(kind, piece, input);
+                    if input.remaining().is_empty() {
+                        return Outcome::More;
+                    }
+                }
+                Line::More => {
+                    self.block.spill(input);
+                    return Outcome::More;
+                }
+                rare => {
+                    if let Some(outcome) = self.take_rare(rare, input) {
+                        return outcome;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the lines that are rare, or that the input has cut.
+    #[inline(never)]
+    fn take_rare(&mut self, line: Line, input: &InputChunk<'_>) -> Option<Outcome> {
+        let (kind, value) = (self.lines.kind(), self.lines.value());
+        match line {
+            Line::LastPiece => self.block.push_last_piece(kind, value, input),
+            Line::Begun => {
+                self.block.begin(kind, input);
+                self.block.push(kind, self.lines.carried(), None);
+                None
+            }
+            Line::Carried => {
+                self.block.begin(kind, input);
+                self.block.push(kind, self.lines.carried(), None);
+                self.block.end(kind)
+            }
+            Line::Other => {
+                self.block.begin(kind, input);
+                self.block.push_last_piece(kind, value, input)
+            }
+            Line::TooLong(outcome) => {
+                self.block.discard();
+                Some(outcome)
+            }
+            Line::Data | Line::Event | Line::Id | Line::Piece | Line::Blank | Line::More => None,
+        }
+    }
+
+    /// The outcome as an item.
+    #[inline]
+    fn lend<'s, 'i: 's>(
+        &'s self,
+        outcome: Outcome,
+        input: &InputChunk<'i>,
+    ) -> Result<Option<Item<'s>>, DecodeError> {
+        match outcome {
+            Outcome::More => Ok(None),
+            Outcome::Event => Ok(Some(Item::Event(self.block.event(input)))),
+            other => self.lend_other(other).map(Some),
+        }
+    }
+
+    #[inline(never)]
+    fn lend_other(&self, outcome: Outcome) -> Result<Item<'_>, DecodeError> {
+        match outcome {
+            Outcome::Comment => Ok(Item::Comment(self.block.comment())),
+            Outcome::LastEventId => Ok(Item::LastEventId(self.block.last_event_id())),
+            Outcome::ReconnectionTime => {
+                let time = Duration::from_millis(self.block.reconnection_time());
+                Ok(Item::ReconnectionTime(time))
+            }
+            too_long => Err(self.lines.error(too_long)),
+        }
+    }
+
+    const fn bound_memory(&mut self) {
+        let limits = self.lines.limits();
+        let comment = if self.lines.comments() {
+            limits.line
+        } else {
+            0
+        };
+        self.block.set_most(limits.event.saturating_add(comment));
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("limits", &self.lines.limits())
+            .field("last_event_id", &self.last_event_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What reading on has come to. A plain number, so that it is returned in a register; the values are in the block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// All input is read.
+    More,
+    Event,
+    ReconnectionTime,
+    Comment,
+    LastEventId,
+    LineTooLong,
+    IdTooLong,
+    EventTooLong,
+}
+
+/// The items that fed bytes complete; returned by [`Decoder::feed`].
+///
+/// Not an `Iterator`, since an item may borrow from the decoder: take one after the other with `while let`.
+///
+/// After the last item, one more call returns `None`. It also gives back the memory of a large event, so an idle
+/// connection holds little if items are taken until `None`.
+pub struct Items<'d, 'i> {
+    decoder: &'d mut Decoder,
+    input: InputChunk<'i>,
+}
+
+impl<'i> Items<'_, 'i> {
+    /// Returns the next item, or `None` if all bytes are decoded.
+    ///
+    /// The item borrows from the bytes that were fed if it lies whole in them, and otherwise from the decoder.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when a line or an event passes a [limit](DecodeLimits), once for each block. The decoder goes on
+    /// as its [`AfterLimit`](super::AfterLimit) says: call again.
+    #[inline]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator could not lend items"
+    )]
+    pub fn next(&mut self) -> Result<Option<Item<'_>>, DecodeError> {
+        self.input.check_ahead();
+        let outcome = self.decoder.advance(&mut self.input);
+        self.decoder.lend(outcome, &self.input)
+    }
+
+    /// Does what [`next`](Self::next) does and returns an item that borrows nothing. A large event that was put together
+    /// from pieces is handed over without a copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::decode::OwnedItem;
+    /// use sse_proto::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut kept = Vec::new();
+    /// let mut items = decoder.feed(b"data: one\n\ndata: two\n\n");
+    /// while let Some(OwnedItem::Event(event)) = items.next_owned()? {
+    ///     kept.push(event.into_data());
+    /// }
+    /// assert_eq!(kept, ["one", "two"]);
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
+    /// ```
+    pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
+        let outcome = self.decoder.advance(&mut self.input);
+        if outcome == Outcome::Event {
+            let event = self.decoder.block.take_event(&mut self.input);
+            return Ok(Some(OwnedItem::Event(event)));
+        }
+        let item = self.decoder.lend(outcome, &self.input)?;
+        Ok(item.map(Item::into_owned))
+    }
+
+    /// Returns the bytes that are not decoded yet.
+    #[inline]
+    pub fn remaining(&self) -> &'i [u8] {
+        self.input.remaining()
+    }
+}
+
+impl fmt::Debug for Items<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items")
+            .field("remaining", &self.remaining().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,131 @@
+//! The bytes that one call feeds, with what is known of them.
+
+use super::block::ValueSpan;
+use super::text::{self, Text};
+use crate::wire::line::LineEnds;
+
+/// The first window of text that is checked ahead of the reader.
+const WINDOW: usize = 2 << 10;
+
+/// Below this length a check of its own for each value costs less.
+const WORTH_CHECKING: usize = 64;
+
+/// A line of this length, in an input of this length, is likely to go on for long.
+const LONG: usize = 1 << 10;
+
+/// How much of a long line is taken at a time: what is searched is still in the first cache when it is copied.
+const PIECE: usize = 8 << 10;
+
+/// A chunk of the byte stream: how far it is read, where its lines end, and which part of it is known to be UTF-8.
+pub(super) struct InputChunk<'i> {
+    pub(super) bytes: &'i [u8],
+    /// Where the first byte is that is not read yet.
+    pub(super) at: usize,
+    line_ends: LineEnds,
+    /// The part that is known to be UTF-8, and where it starts.
+    text: &'i str,
+    text_start: usize,
+    checked_to: usize,
+}
+
+impl<'i> InputChunk<'i> {
+    #[inline]
+    pub(super) fn new(bytes: &'i [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            line_ends: LineEnds::new(bytes),
+            text: "",
+            text_start: 0,
+            // The first item is not worth a check of all: it may be the only one.
+            checked_to: 1,
+        }
+    }
+
+    #[inline]
+    pub(super) fn remaining(&self) -> &'i [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Whether the chunk is short, not read yet, and without a line end.
+    #[inline]
+    pub(super) const fn is_within_line(&self) -> bool {
+        self.line_ends.is_none() && self.at == 0 && !self.bytes.is_empty()
+    }
+
+    /// The first line end at or after `from`.
+    #[inline]
+    pub(super) fn find_line_end(&mut self, from: usize) -> Option<usize> {
+        self.line_ends.find(self.bytes, from)
+    }
+
+    /// Where the next piece of a cut line ends, of which `taken` bytes were read: at the end of the line, of the input, or
+    /// of what is taken at a time.
+    #[inline]
+    pub(super) fn find_piece_end(&mut self, taken: usize) -> usize {
+        let (from, len) = (self.at, self.bytes.len());
+        if taken >= LONG && len - from >= LONG {
+            let end = len.min(from + PIECE);
+            return LineEnds::find_in_long_line(&self.bytes[..end], from).unwrap_or(end);
+        }
+        self.find_line_end(from).unwrap_or(len)
+    }
+
+    #[inline]
+    pub(super) fn bytes_at(&self, value: ValueSpan) -> &'i [u8] {
+        &self.bytes[value.start..value.end]
+    }
+
+    /// The text at a place, if it is known to be UTF-8.
+    #[inline]
+    pub(super) fn checked(&self, value: ValueSpan) -> Option<&'i str> {
+        let start = value.start.wrapping_sub(self.text_start);
+        self.text
+            .get(start..value.end.wrapping_sub(self.text_start))
+    }
+
+    /// The text at a place, known to be UTF-8 or checked when it is read.
+    #[inline]
+    pub(super) fn text_at(&self, value: ValueSpan) -> Text<'i> {
+        match self.checked(value) {
+            Some(text) => Text::checked(text),
+            None => Text::raw(self.bytes_at(value)),
+        }
+    }
+
+    /// Checks the UTF-8 of what comes next, once for all its items. Without it each value is checked when it is read.
+    ///
+    /// Called before each item but the first one. It checks no more than twice what is read already, and a window, so
+    /// that work stays linear for callers who take a few items and feed the rest again.
+    #[inline]
+    pub(super) fn check_ahead(&mut self) {
+        if self.at >= self.checked_to && self.bytes.len() - self.at >= WORTH_CHECKING {
+            self.check_window();
+        }
+    }
+
+    #[inline(never)]
+    fn check_window(&mut self) {
+        let rest = &self.bytes[self.at..];
+        let window = &rest[..rest.len().min(WINDOW.max(2 * self.at))];
+        // No character of well-formed text is cut at a line end.
+        let lines = memchr::memrchr(b'\n', window).map_or(0, |end| end + 1);
+        self.checked_to = self.at + window.len();
+        self.text_start = self.at;
+        self.text = text::valid_start(&window[..lines]);
+    }
+
+    /// Checks all bytes from the one value to the other, since one check takes less time than two.
+    #[inline]
+    pub(super) fn check_values(&mut self, one: ValueSpan, other: ValueSpan) {
+        let (start, end) = match (one.is_input(), other.is_input()) {
+            (true, true) => (one.start.min(other.start), one.end.max(other.end)),
+            (true, false) => (one.start, one.end),
+            (false, true) => (other.start, other.end),
+            (false, false) => return,
+        };
+        if let Ok(text) = text::check(&self.bytes[start..end]) {
+            (self.text, self.text_start) = (text, start);
+        }
+    }
+}
