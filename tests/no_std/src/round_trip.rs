@@ -146,8 +146,8 @@ fn decodes() -> bool {
     let mut events = 0;
     // Cut at every place: within names, values and ends of lines.
     for piece in WIRE.as_bytes().chunks(3) {
-        let mut input = piece;
-        while let Ok(Some(item)) = decoder.decode(&mut input) {
+        let mut items = decoder.feed(piece);
+        while let Ok(Some(item)) = items.next() {
             match item {
                 Item::ReconnectionTime(time) => {
                     if time != Duration::from_millis(1500) {
@@ -176,16 +176,16 @@ fn reconnects() -> bool {
     let asked = matches!(source.poll_output(), Some(Output::Request(_)));
     source.handle_response(
         Duration::ZERO,
-        Response::new(200).with_content_type(b"text/event-stream"),
+        Response::new(200).with_header("content-type", b"text/event-stream"),
     );
-    let opened = source.poll_output() == Some(Output::Opened);
-    let mut bytes = WIRE.as_bytes();
+    let opened = matches!(source.poll_output(), Some(Output::Opened));
     let mut events = 0;
-    while let Some(Ok(item)) = source.handle_bytes(Duration::ZERO, &mut bytes) {
+    let mut received = source.handle_bytes(Duration::ZERO, WIRE.as_bytes());
+    while let Ok(Some(item)) = received.next() {
         events += i32::from(item.is_event());
     }
     source.handle_end(Duration::ZERO);
-    let down = matches!(source.poll_output(), Some(Output::Down(_)));
+    let down = matches!(source.poll_output(), Some(Output::Lost(_)));
     source.handle_deadline(source.next_deadline().unwrap_or_default());
     let resumes = matches!(
         source.poll_output(),
