@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::Stream;
 use harness::{Candidate, Role, Work, compare};
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble, from_stream};
-use sse_proto::{Event, EventStreamExt, EventType, TargetHandle, channel};
+use sse_proto::{Event, EventStreamExt, EventType, Target, channel};
 
 const LINGER: Duration = Duration::from_millis(5);
 const MAX_BYTES: usize = 16 * 1024;
@@ -124,7 +124,7 @@ fn exchange<'a>(
     event: &'a Event<'a>,
     burst: u32,
     polls: Polls,
-    target: TargetHandle,
+    target: Target,
     stream: impl Stream<Item = Bytes> + 'a,
 ) -> Candidate<'a> {
     let mut stream = Box::pin(stream);

@@ -14,11 +14,9 @@
 //!
 //! # The parts, and which to use
 //!
-//! - **[`channel`]** for a server on any async runtime: a [`TargetHandle`] that takes events from
+//! - **[`channel`]** for a server on any async runtime: a [`Target`] that takes events from
 //!   anywhere, and an [`EventStream`] that is the body of the response. Needs the feature `std`.
 //!   **[`local_channel`]** is the same for one thread, without `std`.
-//! - **[`Target`]** for everything else: the same as a bare state machine, without a lock and
-//!   without wakers, `&mut self` in and bytes out.
 //! - **[`Event::to_bytes`], [`Event::encode`], [`Event::encode_to_slice`]** for callers that only
 //!   want the bytes of an [`Event`]; **[`EventWriter`]** for data that comes in pieces; **[`Frame`]**
 //!   for one event that goes to many streams.
@@ -64,13 +62,13 @@
 //!
 //! What the client has not read yet is queued, within [`Limits`](target::Limits). What finds no room there is
 //! refused, or pushes older events out, or ends the stream, as [`Overflow`](target::Overflow) says; or its sender
-//! [waits](TargetHandle::reserve). To disconnect is often right, since a client comes back by
+//! [waits](Target::reserve). To disconnect is often right, since a client comes back by
 //! itself:
 //!
 //! ```
 //! use sse_proto::target::{CloseReason, DispatchError, Limits, Overflow, channel_with};
 //!
-//! let limits = Limits::new().with_frames(1).with_overflow(Overflow::Disconnect);
+//! let limits = Limits::new().with_max_frames(1).with_overflow(Overflow::Disconnect);
 //! let (target, stream) = channel_with(limits);
 //! target.dispatch_message("1")?;
 //! let overflow = DispatchError::Closed(CloseReason::Overflow);
@@ -82,7 +80,7 @@
 //! # Limits and memory
 //!
 //! A target allocates nothing before its first event. Its queue holds at most 1 MiB and 1024 frames
-//! unless [`Limits`](target::Limits) says otherwise; [`Limits::with_bytes`](target::Limits::with_bytes) says what memory that is at most. In the steady state, where the client reads as events come,
+//! unless [`Limits`](target::Limits) says otherwise; [`Limits::with_max_bytes`](target::Limits::with_max_bytes) says what memory that is at most. In the steady state, where the client reads as events come,
 //! nothing is allocated for an event. No input panics; a user's listener that panics unwinds to the
 //! caller and leaves the target whole.
 //!
@@ -100,10 +98,7 @@
     not(feature = "std"),
     doc = "[`Broadcast`]: #features-and-rust-version"
 )]
-#![cfg_attr(
-    not(feature = "std"),
-    doc = "[`TargetHandle`]: #features-and-rust-version"
-)]
+#![cfg_attr(not(feature = "std"), doc = "[`Target`]: #features-and-rust-version")]
 #![cfg_attr(
     not(feature = "std"),
     doc = "[`EventStream`]: #features-and-rust-version"
@@ -160,30 +155,27 @@ pub mod event {
 }
 
 // One event stream, sending.
+pub use crate::server::stream::EventStream;
 #[cfg(feature = "std")]
-pub use crate::server::channel::channel;
-pub use crate::server::channel::{EventStream, TargetHandle, local_channel};
-pub use crate::server::dispatch::MAX_DISPATCH_DEPTH;
-pub use crate::server::ending::{Ending, RemovedListener};
-pub use crate::server::holders::{LocalListener, SharedListener};
-pub use crate::server::listeners::Listener;
-pub use crate::server::pending::{Decided, Pending};
-pub use crate::server::target::Target;
+pub use crate::server::target::channel;
+pub use crate::server::target::{Target, local_channel};
 
 pub mod target {
     //! What belongs to a [`Target`](crate::Target) and its [`EventStream`](crate::EventStream).
 
-    pub use crate::server::channel::{
-        Local, LocalEventStream, LocalTargetHandle, Permit, Reserve, Sharing, WeakTargetHandle,
-        local_channel_with,
-    };
-    #[cfg(feature = "std")]
-    pub use crate::server::channel::{Shared, channel_with};
-    pub use crate::server::closed::Closed;
+    pub use crate::server::closed_future::Closed;
     pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched};
     pub use crate::server::listeners::{ListenerId, On};
     pub use crate::server::outbox::{Limits, Overflow};
+    pub use crate::server::reserve::{Permit, Reserve, SendEvent};
+    #[cfg(feature = "std")]
+    pub use crate::server::sharing::Shared;
+    pub use crate::server::sharing::{Local, Sharing};
     pub use crate::server::state::CloseReason;
+    pub use crate::server::stream::LocalEventStream;
+    #[cfg(feature = "std")]
+    pub use crate::server::target::channel_with;
+    pub use crate::server::target::{LocalTarget, WeakTarget, local_channel_with};
 }
 
 // One log of events, many event streams.

@@ -57,13 +57,13 @@ fn target() -> impl Strategy<Value = Origin> {
         Just(Overflow::KeepNewest),
         Just(Overflow::Disconnect),
     ];
-    let chunk = prop_oneof![Just(64 * 1024), 0..100_usize];
-    let rules = (1..8_usize, 20..200_usize, chunk, overflow, any::<bool>());
-    (rules, any::<bool>()).prop_map(|((frames, bytes, chunk, overflow, marked), shared)| {
+    // Rarely enough for large frames.
+    let bytes = prop_oneof![3 => 20..200_usize, 1 => 5_000..30_000_usize];
+    let rules = (1..8_usize, bytes, overflow, any::<bool>());
+    (rules, any::<bool>()).prop_map(|((frames, bytes, overflow, marked), shared)| {
         let rules = Rules {
             frames,
             bytes,
-            chunk,
             overflow,
             marked,
         };
@@ -78,7 +78,7 @@ fn target() -> impl Strategy<Value = Origin> {
 fn message() -> impl Strategy<Value = Message> {
     let types = [None, Some("message"), Some("tick"), Some(NEVER)];
     let event_type = proptest::sample::select(types.to_vec());
-    (event_type, b'a'..=b'z', 0..40_u8).prop_map(|(event_type, letter, len)| Message {
+    (event_type, b'a'..=b'z', 0..40_u16).prop_map(|(event_type, letter, len)| Message {
         event_type,
         letter,
         len,
@@ -86,20 +86,27 @@ fn message() -> impl Strategy<Value = Message> {
     })
 }
 
+/// Rarely one that is not copied, and so a chunk of its own.
+fn frame() -> impl Strategy<Value = Message> {
+    let len = prop_oneof![3 => 0..40_u16, 1 => 4_080..5_000_u16];
+    (message(), len).prop_map(|(message, len)| Message { len, ..message })
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let slot = || 0..SLOTS;
     prop_oneof![
         8 => message().prop_map(Command::Dispatch),
-        3 => message().prop_map(Command::Queue),
+        3 => frame().prop_map(Command::Queue),
         1 => (0..40_u8).prop_map(Command::Comment),
         4 => (slot(), 0..60_usize).prop_map(|(slot, len)| Command::Reserve(slot, len)),
-        3 => slot().prop_map(Command::Reserved),
         3 => (slot(), message()).prop_map(|(slot, message)| Command::Send(slot, message)),
-        2 => (slot(), message()).prop_map(|(slot, message)| Command::SendFrame(slot, message)),
+        4 => slot().prop_map(Command::Again),
+        3 => (slot(), message()).prop_map(|(slot, message)| Command::Use(slot, message)),
+        2 => (slot(), frame()).prop_map(|(slot, message)| Command::UseForFrame(slot, message)),
         2 => slot().prop_map(Command::GiveUp),
         1 => any::<bool>().prop_map(Command::Mark),
         1 => Just(Command::Listen),
-        1 => (0..7_u8).prop_map(|number| Command::End(reason(number))),
+        1 => (0..3_u8).prop_map(|number| Command::End(reason(number))),
         1 => Just(Command::DropHandle),
         1 => Just(Command::Clone),
     ]

@@ -6,12 +6,15 @@ use std::rc::Rc;
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
 use sse_proto::target::{
-    CloseReason, DispatchError, Dispatched, Limits, LocalEventStream, LocalTargetHandle, On,
+    CloseReason, DispatchError, Dispatched, Limits, LocalEventStream, LocalTarget, On,
     local_channel_with,
 };
-use sse_proto::{Event, Frame, MAX_DISPATCH_DEPTH, local_channel};
+use sse_proto::{Event, EventStreamExt, Frame, local_channel};
 
 const SENT: Result<Dispatched, DispatchError> = Ok(Dispatched::Sent);
+
+/// How many dispatches may run within each other.
+const MAX_DEPTH: usize = 16;
 
 #[test]
 fn what_is_dispatched_is_polled() {
@@ -29,7 +32,7 @@ fn what_is_dispatched_is_polled() {
 
 #[test]
 fn two_tasks_of_one_thread_talk() {
-    let (target, stream) = local_channel_with(Limits::new().with_frames(2));
+    let (target, stream) = local_channel_with(Limits::new().with_max_frames(2));
     let sends = async move {
         for number in 0..100_u32 {
             let event = Event::message("x").with_id(number);
@@ -81,7 +84,7 @@ fn dispatches_within_each_other_have_a_limit_and_targets_do_not_share_it() {
     for _ in 0..2 {
         deepest.set(0);
         assert_eq!(target.dispatch_message("x"), SENT);
-        assert_eq!(deepest.get(), MAX_DISPATCH_DEPTH);
+        assert_eq!(deepest.get(), MAX_DEPTH);
     }
 }
 
@@ -89,7 +92,7 @@ fn dispatches_within_each_other_have_a_limit_and_targets_do_not_share_it() {
 fn permits_that_are_held_are_no_depth() {
     let (target, _stream) = local_channel();
     target.listen(On::message(), |_| {});
-    let permits: Vec<_> = (0..2 * MAX_DISPATCH_DEPTH)
+    let permits: Vec<_> = (0..2 * MAX_DEPTH)
         .map(|_| block_on(target.reserve(64)).expect("there is room"))
         .collect();
     assert_eq!(target.dispatch_message("x"), SENT);
@@ -100,14 +103,15 @@ fn permits_that_are_held_are_no_depth() {
 
 #[test]
 fn every_end_is_told() {
-    type End = fn(LocalTargetHandle, LocalEventStream);
+    type End = fn(LocalTarget, LocalEventStream);
     let ends: [(CloseReason, End); 5] = [
         (CloseReason::Closed, |target, _stream| target.close()),
         (CloseReason::Aborted, |target, _stream| target.abort()),
         (CloseReason::Failed, |_target, stream| stream.fail("broken")),
         (CloseReason::ClientGone, |_target, stream| drop(stream)),
-        (CloseReason::Shutdown, |target, _stream| {
-            target.end(CloseReason::Shutdown);
+        (CloseReason::Shutdown, |_target, stream| {
+            let stream = stream.until(std::future::ready(()));
+            assert!(block_on(stream.collect::<Vec<_>>()).is_empty());
         }),
     ];
     for (reason, end) in ends {
@@ -134,7 +138,7 @@ fn a_waker_may_use_the_target() {
     use std::task::{Context, Wake, Waker};
 
     std::thread_local! {
-        static TARGET: RefCell<Option<LocalTargetHandle>> = const { RefCell::new(None) };
+        static TARGET: RefCell<Option<LocalTarget>> = const { RefCell::new(None) };
     }
 
     struct Reenters;

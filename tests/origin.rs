@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
 use sse_proto::target::{CloseReason, DispatchError, Limits, channel_with};
-use sse_proto::{Event, EventId, EventStream, EventType, TargetHandle, channel};
+use sse_proto::{Event, EventId, EventStream, EventType, Target, channel};
 
-fn received(target: &TargetHandle, stream: EventStream) -> String {
+fn received(target: &Target, stream: EventStream) -> String {
     target.close();
     let chunks: Vec<_> = block_on(stream.collect());
     String::from_utf8(chunks.concat()).unwrap()
@@ -100,7 +100,7 @@ fn a_closed_targets_stream_ends() {
 }
 
 /// Counts what runs: close listeners and error listeners.
-fn counted(target: &TargetHandle) -> Arc<[AtomicUsize; 2]> {
+fn counted(target: &Target) -> Arc<[AtomicUsize; 2]> {
     let counts: Arc<[AtomicUsize; 2]> = Arc::default();
     let (close, error) = (Arc::clone(&counts), Arc::clone(&counts));
     target.on_close(move |_| _ = close[0].fetch_add(1, Ordering::SeqCst));
@@ -197,7 +197,7 @@ fn a_comment_after_close_is_an_error() {
 
 #[test]
 fn the_queue_is_bounded() {
-    let (target, _stream) = channel_with(Limits::new().with_frames(2));
+    let (target, _stream) = channel_with(Limits::new().with_max_frames(2));
     assert!(target.dispatch_message("1").is_ok());
     assert!(target.dispatch_message("2").is_ok());
     assert_eq!(target.dispatch_message("3"), Err(DispatchError::Full));

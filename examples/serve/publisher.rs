@@ -120,7 +120,7 @@ impl Publisher {
                 log(format_args!(
                     "{name} disconnected: {reason}, after {lived:.1} s"
                 ));
-                if reason == CloseReason::Overflow {
+                if matches!(reason, CloseReason::Overflow | CloseReason::Aborted) {
                     cut.notify_one();
                 }
             }

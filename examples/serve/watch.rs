@@ -11,9 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use sse_proto::TargetHandle;
+use sse_proto::Target;
 use sse_proto::deps::futures_core::Stream;
-use sse_proto::target::CloseReason;
 use tokio::time::sleep;
 
 /// After how long without a byte a stream is kept alive. Well below `PATIENCE`, or a stream without events would be taken
@@ -64,7 +63,7 @@ impl Stream for Watched {
 
 /// Ends the target of a stream that is not polled any more; done when it has ended, for whatever
 /// reason.
-pub(crate) async fn cut_when_stuck(target: TargetHandle, polls: Arc<AtomicU64>) {
+pub(crate) async fn cut_when_stuck(target: Target, polls: Arc<AtomicU64>) {
     let stuck = async {
         let mut seen = u64::MAX;
         while seen != polls.load(Ordering::Relaxed) {
@@ -74,13 +73,14 @@ pub(crate) async fn cut_when_stuck(target: TargetHandle, polls: Arc<AtomicU64>) 
     };
     tokio::select! {
         _ = target.closed() => {}
-        () = stuck => target.end(CloseReason::Overflow),
+        () = stuck => target.abort(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sse_proto::target::CloseReason;
     use sse_proto::{Event, channel};
     use std::pin::pin;
 
@@ -107,6 +107,6 @@ mod tests {
         };
         let cut = cut_when_stuck(target.clone(), polls);
         let (reason, ()) = tokio::join!(reads, cut);
-        assert_eq!(reason, CloseReason::Overflow);
+        assert_eq!(reason, CloseReason::Aborted);
     }
 }

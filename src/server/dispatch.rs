@@ -1,43 +1,49 @@
-//! A dispatch as its caller and its listeners see it.
+//! A dispatch as its caller, its listeners and the queue see it.
 
 use core::cell::Cell;
 use core::error::Error;
 use core::fmt;
 
 use super::state::CloseReason;
+use crate::wire::encode::{self, Measured};
 use crate::wire::event::Event;
+use crate::wire::frame::Frame;
 
-/// What became of an event that was dispatched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The result of a dispatch that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Dispatched {
-    /// It is queued for the client.
+    /// The event is queued for the client.
     Sent,
-    /// A local listener canceled it. Nothing was sent, and nothing changed but what the listeners
-    /// themselves changed.
+    /// A local listener canceled the event. Nothing was sent, and nothing changed except what the
+    /// listeners changed.
     Canceled,
 }
 
-/// Why an event was not taken. Nothing was sent, and unless noted, no local listener has run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a dispatch returns.
+pub(crate) type DispatchResult = Result<Dispatched, DispatchError>;
+
+/// The reason why an event was refused.
+///
+/// Nothing was sent. No local listener has run, unless the variant says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DispatchError {
-    /// The stream takes nothing any more. (Where a local listener of this event closed it, the
-    /// listeners have run.)
+    /// The stream has ended, for this reason. If a local listener closed it during this dispatch,
+    /// the listeners have run.
     Closed(CloseReason),
     /// The queue has no room now, because the client reads slower than events come.
     Full,
-    /// The event takes more bytes than the whole queue may hold, so it will never fit.
+    /// The event is larger than its room can ever be.
     TooLarge {
         /// The bytes that the event takes on the wire.
         len: usize,
-        /// The bytes that the queue may hold.
+        /// The bytes that the queue may hold, or the bytes of the permit.
         limit: usize,
     },
-    /// Local listeners dispatched from within each other deeper than
-    /// [`MAX_DISPATCH_DEPTH`].
+    /// Listeners of this target dispatched within each other, more than 16 deep.
     TooDeep,
-    /// The event has an id, and the stream is merged into that of a broadcast
-    /// (`Subscription::merge`): its client would come back with that id, and could not be resumed.
+    /// The event has an id, and the stream is merged into the stream of a broadcast with
+    /// `Subscription::merge`. The client would come back with that id and could not be resumed.
     HasId,
 }
 
@@ -54,7 +60,7 @@ impl fmt::Display for DispatchError {
             }
             Self::TooDeep => write!(
                 f,
-                "listeners dispatched events within each other more than {MAX_DISPATCH_DEPTH} deep"
+                "listeners dispatched events within each other more than {MAX_DEPTH} deep"
             ),
         }
     }
@@ -62,10 +68,10 @@ impl fmt::Display for DispatchError {
 
 impl Error for DispatchError {}
 
-/// How many dispatches may be under way within each other: 16.
-pub const MAX_DISPATCH_DEPTH: usize = 16;
+/// The number of dispatches of one target that may run within each other.
+pub(crate) const MAX_DEPTH: usize = 16;
 
-/// One event's dispatch, as its local listeners see it.
+/// One dispatch, as its local listeners see it.
 #[derive(Debug)]
 pub struct Dispatch<'a> {
     event: &'a Event<'a>,
@@ -87,24 +93,68 @@ impl<'a> Dispatch<'a> {
         self.event
     }
 
-    /// Cancels the event: it is not sent. Later listeners still run. Without effect on an event
-    /// that is not [cancelable](Event::with_cancelable).
+    /// Cancels the event: it is not sent. Later listeners still run.
+    ///
+    /// Does nothing if the event is not [cancelable](Event::with_cancelable).
     pub fn prevent_default(&self) {
         self.canceled
             .set(self.canceled.get() | self.event.is_cancelable());
     }
 
-    /// Returns whether this listener or one before it canceled the event.
+    /// Returns whether this listener or an earlier one canceled the event.
     pub fn is_canceled(&self) -> bool {
         self.canceled.get()
     }
 
-    /// Keeps the event from the listeners after this one. It is sent all the same.
+    /// Hides the event from the listeners after this one. The event is still sent.
     pub fn stop_immediate_propagation(&self) {
         self.stopped.set(true);
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.get()
+    }
+}
+
+/// What goes out: an event, or a frame that is encoded already.
+#[derive(Clone, Copy)]
+pub(crate) enum Outgoing<'a> {
+    /// An event, and its length once that is known.
+    Event(&'a Event<'a>, Option<Measured>),
+    Frame(&'a Frame),
+}
+
+impl<'a> Outgoing<'a> {
+    /// Measures an event, so that no later step has to.
+    pub(crate) fn measured(self) -> Self {
+        match self {
+            Self::Event(event, None) => Self::Event(event, Some(event.fields().measure())),
+            done => done,
+        }
+    }
+
+    /// Returns the number of bytes on the wire.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Event(_, Some(measured)) => measured.len,
+            Self::Event(event, None) => event.fields().measure().len,
+            Self::Frame(frame) => frame.len(),
+        }
+    }
+
+    /// Returns the type of the event that a client dispatches, if it dispatches one.
+    pub(crate) fn dispatched_type(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Event(event, _) => event.fields().dispatched_type(),
+            Self::Frame(frame) => encode::dispatched_type(frame.as_bytes()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has_id(&self) -> bool {
+        match self {
+            Self::Event(event, _) => event.id().is_some(),
+            Self::Frame(frame) => frame.id().is_some(),
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! Local listeners: their order, `once`, removal, and how they are held.
+//! Local listeners: their order, `once`, and their removal.
 //!
-//! The list is copy-on-write. A dispatch takes a snapshot of it and runs the listeners with no
-//! borrow and no lock held, so that a listener may use the target it listens to. Whatever leaves
-//! the list is handed out and not dropped in here: dropping a listener runs code of the user's.
+//! The list is copy-on-write. A dispatch takes a snapshot and runs its listeners with no borrow and
+//! no lock held, so a listener may use the target that it listens to. Whatever leaves the list is
+//! returned and not dropped in here, because the drop of a listener runs code of others.
 
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
@@ -11,11 +11,11 @@ use core::error::Error;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::dispatch::Dispatch;
-use super::panics::Panics;
+use super::foreign::Panics;
 use super::state::CloseReason;
 use crate::wire::field::EventType;
 
-/// Which events a listener hears.
+/// The events that a listener hears.
 ///
 /// # Examples
 ///
@@ -28,106 +28,131 @@ use crate::wire::field::EventType;
 /// let all = On::every_event();
 /// # let _ = (tick, first_message, all);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct On {
-    kind: Kind,
+    occasion: OccasionKind,
     once: bool,
 }
 
 impl On {
-    /// Events of one type. `message` is the type of the events without one.
+    /// Selects the events of one type. Events without a type have the type `message`.
     pub fn event_type(event_type: &EventType<'_>) -> Self {
-        Self::kind(Kind::EventType(event_type.as_str().into()))
+        Self::occasion(OccasionKind::EventType(event_type.as_str().into()))
     }
 
-    /// Events without a type, or whose type is `message`.
+    /// Selects the events without a type, and those of the type `message`.
     pub fn message() -> Self {
-        Self::kind(Kind::EventType(MESSAGE.into()))
+        Self::occasion(OccasionKind::EventType(MESSAGE.into()))
     }
 
-    /// Events of all types.
+    /// Selects the events of all types.
     pub fn every_event() -> Self {
-        Self::kind(Kind::EveryEvent)
+        Self::occasion(OccasionKind::EveryEvent)
     }
 
-    /// The first such event only: the listener is removed before it runs.
+    /// Selects the first such event only: the listener is removed before it runs.
     pub fn once(mut self) -> Self {
         self.once = true;
         self
     }
 
     pub(crate) fn close() -> Self {
-        Self::kind(Kind::Close)
+        Self::occasion(OccasionKind::Close)
     }
 
     pub(crate) fn error() -> Self {
-        Self::kind(Kind::Error)
+        Self::occasion(OccasionKind::Error)
     }
 
-    fn kind(kind: Kind) -> Self {
-        Self { kind, once: false }
+    fn occasion(occasion: OccasionKind) -> Self {
+        let once = false;
+        Self { occasion, once }
     }
 }
 
-/// The type that an event without one arrives as.
+/// The type of an event that has none.
 const MESSAGE: &str = "message";
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
+#[derive(Debug, PartialEq, Eq)]
+enum OccasionKind {
     EventType(Box<str>),
     EveryEvent,
     Close,
     Error,
 }
 
-/// Names a listener, to remove it. No two listeners of a process have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Names a listener, to remove it. Unique within the process.
+#[derive(Clone, Copy, Debug)]
 pub struct ListenerId(usize);
 
 impl ListenerId {
-    pub(crate) fn next() -> Self {
+    fn next() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-/// What a listener is told.
+/// What a listener is called with.
 pub(crate) enum Occasion<'a> {
     Event(&'a Dispatch<'a>),
     Close(CloseReason),
     Error(&'a (dyn Error + Send + Sync + 'static)),
 }
 
-/// How a target holds its listeners: [`SharedListener`](crate::SharedListener) or
-/// [`LocalListener`](crate::LocalListener).
-pub trait Listener: sealed::Call + Clone {}
+/// One listener. `F` is its closure, or the `dyn Fn` that closures are kept as.
+pub(crate) struct Listener<F: ?Sized> {
+    id: ListenerId,
+    on: On,
+    removed: AtomicBool,
+    call: F,
+}
 
-pub(crate) mod sealed {
-    pub trait Call {
-        #[expect(private_interfaces, reason = "sealed: nobody else can name or call it")]
-        fn call(&self, occasion: &super::Occasion<'_>);
+impl<F> Listener<F> {
+    pub(crate) fn new(on: On, call: F) -> Arc<Self> {
+        Arc::new(Self {
+            id: ListenerId::next(),
+            on,
+            removed: AtomicBool::new(false),
+            call,
+        })
+    }
+}
+
+impl<F: Fn(&Occasion<'_>) + ?Sized> Listener<F> {
+    pub(crate) fn id(&self) -> ListenerId {
+        self.id
+    }
+
+    pub(crate) fn call(&self, occasion: &Occasion<'_>) {
+        (self.call)(occasion);
+    }
+
+    fn is_live(&self) -> bool {
+        !self.removed.load(Ordering::Relaxed)
+    }
+
+    fn remove(&self) {
+        self.removed.store(true, Ordering::Relaxed);
+    }
+
+    fn hears_events(&self) -> bool {
+        let at_end = matches!(self.on.occasion, OccasionKind::Close | OccasionKind::Error);
+        !at_end && self.is_live()
     }
 }
 
 /// The listeners of one target, in the order of their registration.
-pub(crate) struct Listeners<P> {
-    // `None` until the first one comes: a target without listeners allocates nothing for them.
-    list: Option<Snapshot<P>>,
-    /// The list that was given up at the end, as long as somebody runs it.
-    last: Weak<Vec<Arc<Entry<P>>>>,
+pub(crate) struct Listeners<F: ?Sized> {
+    /// `None` until the first listener comes: a target without listeners allocates nothing.
+    list: Option<Snapshot<F>>,
+    /// The list that was taken at the end, as long as its close listeners run.
+    last: Weak<Vec<Arc<Listener<F>>>>,
 }
 
-/// The list as it was at one moment. Dropping it may drop listeners, and so run code of the user's.
-pub(crate) struct Snapshot<P>(Arc<Vec<Arc<Entry<P>>>>);
+/// The list at one moment. Dropping it may drop listeners, so drop it without a lock.
+pub(crate) struct Snapshot<F: ?Sized>(Arc<Vec<Arc<Listener<F>>>>);
 
-struct Entry<P> {
-    id: ListenerId,
-    on: On,
-    removed: AtomicBool,
-    listener: P,
-}
-
-impl<P: Listener> Listeners<P> {
+impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
     pub(crate) const fn new() -> Self {
         Self {
             list: None,
@@ -135,45 +160,39 @@ impl<P: Listener> Listeners<P> {
         }
     }
 
-    /// Returns whether somebody listens to events.
-    pub(crate) fn hears_events(&self) -> bool {
+    /// Returns whether a listener hears events.
+    #[inline]
+    pub(crate) fn hear_events(&self) -> bool {
         let list = self.list.as_ref();
-        list.is_some_and(|Snapshot(list)| list.iter().any(|entry| entry.hears_events()))
+        list.is_some_and(|Snapshot(list)| list.iter().any(|listener| listener.hears_events()))
     }
 
-    /// Adds a listener behind all others; a dispatch that is under way does not run it.
-    pub(crate) fn add(&mut self, on: On, listener: P) -> ListenerId {
-        let id = ListenerId::next();
-        let entry = Arc::new(Entry {
-            id,
-            on,
-            removed: AtomicBool::new(false),
-            listener,
-        });
+    /// Adds a listener after all others. A dispatch that has begun does not run it.
+    pub(crate) fn add(&mut self, listener: Arc<Listener<F>>) {
         let Snapshot(list) = self.list.get_or_insert_with(|| Snapshot(Arc::default()));
-        Arc::make_mut(list).push(entry);
-        id
+        Arc::make_mut(list).push(listener);
     }
 
-    /// Removes a listener; a dispatch that is under way does not run it any more.
-    pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Snapshot<P>> {
+    /// Removes a listener. A dispatch that has begun does not run it either.
+    #[must_use]
+    pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Snapshot<F>> {
         let list = match &self.list {
             Some(list) => list.clone(),
             None => Snapshot(self.last.upgrade()?),
         };
-        let mut entries = list.0.iter();
-        let entry = entries.find(|entry| entry.id == id && entry.is_live())?;
-        entry.removed.store(true, Ordering::Relaxed);
+        let mut listeners = list.0.iter();
+        listeners
+            .find(|listener| listener.id.0 == id.0 && listener.is_live())?
+            .remove();
         self.list = self.list.take().and_then(|list| list.without_removed());
         Some(list)
     }
 
-    /// Lets go of what is marked as removed, if anything is: listeners that ran once, also those
-    /// whose dispatch never came to its end.
+    /// Takes the listeners that ran once out of the list, also those whose dispatch panicked.
     #[must_use]
-    pub(crate) fn sweep(&mut self) -> Option<Snapshot<P>> {
+    pub(crate) fn sweep(&mut self) -> Option<Snapshot<F>> {
         let Snapshot(list) = self.list.as_ref()?;
-        if list.iter().all(|entry| entry.is_live()) {
+        if list.iter().all(|listener| listener.is_live()) {
             return None;
         }
         let old = self.list.take()?;
@@ -181,37 +200,37 @@ impl<P: Listener> Listeners<P> {
         Some(old)
     }
 
-    /// Lets go of all, at the end: from here on no listener of events runs any more, also not in
-    /// a dispatch that is under way.
+    /// Takes all listeners, at the end. No listener of events runs after that, also not in a
+    /// dispatch that has begun.
     #[must_use]
-    pub(crate) fn give_up(&mut self) -> Option<Snapshot<P>> {
+    pub(crate) fn take_all(&mut self) -> Option<Snapshot<F>> {
         let last = self.list.take()?;
-        for entry in last.0.iter().filter(|entry| entry.hears_events()) {
-            entry.removed.store(true, Ordering::Relaxed);
-        }
+        let of_events = last.0.iter().filter(|listener| listener.hears_events());
+        of_events.for_each(|listener| listener.remove());
         self.last = Arc::downgrade(&last.0);
         Some(last)
     }
 
-    pub(crate) fn snapshot(&self) -> Option<Snapshot<P>> {
+    pub(crate) fn snapshot(&self) -> Option<Snapshot<F>> {
         self.list.clone()
     }
 }
 
-impl<P: Listener> Snapshot<P> {
+impl<F: Fn(&Occasion<'_>) + ?Sized> Snapshot<F> {
     /// Runs the listeners of an event, in order.
     pub(crate) fn run_event(&self, dispatch: &Dispatch<'_>) {
         let event_type = dispatch.event().event_type();
         let event_type = event_type.map_or(MESSAGE, |event_type| event_type.as_str());
-        for entry in self.0.iter() {
-            let hears = match &entry.on.kind {
-                Kind::EventType(wanted) => **wanted == *event_type,
-                Kind::EveryEvent => true,
-                Kind::Close | Kind::Error => false,
+        for listener in self.0.iter() {
+            let hears = match &listener.on.occasion {
+                OccasionKind::EventType(wanted) => **wanted == *event_type,
+                OccasionKind::EveryEvent => true,
+                OccasionKind::Close | OccasionKind::Error => false,
             };
-            // Removed before it runs, so that a nested dispatch does not run it a second time.
-            if hears && !entry.removed.fetch_or(entry.on.once, Ordering::Relaxed) {
-                entry.listener.call(&Occasion::Event(dispatch));
+            // Removed before it runs, so a nested dispatch does not run it a second time.
+            let once = listener.on.once;
+            if hears && !listener.removed.fetch_or(once, Ordering::Relaxed) {
+                listener.call(&Occasion::Event(dispatch));
                 if dispatch.is_stopped() {
                     break;
                 }
@@ -219,53 +238,40 @@ impl<P: Listener> Snapshot<P> {
         }
     }
 
-    /// Runs the close listeners, in order; all of them, whatever one does.
-    pub(crate) fn run_close(&self, reason: CloseReason, panics: &mut Panics) {
-        self.run(&Kind::Close, &Occasion::Close(reason), panics);
-    }
-
-    /// Runs the error listeners, in order; all of them, whatever one does.
-    pub(crate) fn run_error(
+    /// Runs the close listeners in order, then the error listeners if there is an error.
+    ///
+    /// All of them run, also if one panics. The first panic continues afterwards.
+    pub(crate) fn run_end(
         &self,
-        error: &(dyn Error + Send + Sync + 'static),
-        panics: &mut Panics,
+        reason: CloseReason,
+        error: Option<&(dyn Error + Send + Sync + 'static)>,
     ) {
-        self.run(&Kind::Error, &Occasion::Error(error), panics);
+        let mut panics = Panics::default();
+        self.run(&OccasionKind::Close, &Occasion::Close(reason), &mut panics);
+        if let Some(error) = error {
+            self.run(&OccasionKind::Error, &Occasion::Error(error), &mut panics);
+        }
+        self.0.iter().for_each(|listener| listener.remove());
+        panics.go_on();
     }
 
-    fn run(&self, kind: &Kind, occasion: &Occasion<'_>, panics: &mut Panics) {
-        for entry in self.0.iter().filter(|entry| entry.on.kind == *kind) {
-            if !entry.removed.swap(true, Ordering::Relaxed) {
-                panics.catch(|| entry.listener.call(occasion));
+    fn run(&self, kind: &OccasionKind, occasion: &Occasion<'_>, panics: &mut Panics) {
+        let listeners = self.0.iter();
+        for listener in listeners.filter(|listener| listener.on.occasion == *kind) {
+            if !listener.removed.swap(true, Ordering::Relaxed) {
+                panics.catch(|| listener.call(occasion));
             }
         }
     }
 
-    /// Marks all as removed: nothing of this list runs any more.
-    pub(crate) fn retire(&self) {
-        for entry in self.0.iter() {
-            entry.removed.store(true, Ordering::Relaxed);
-        }
-    }
-
     fn without_removed(&self) -> Option<Self> {
-        let live = self.0.iter().filter(|entry| entry.is_live());
+        let live = self.0.iter().filter(|listener| listener.is_live());
         let list: Vec<_> = live.cloned().collect();
         (!list.is_empty()).then(|| Self(Arc::new(list)))
     }
 }
 
-impl<P> Entry<P> {
-    fn is_live(&self) -> bool {
-        !self.removed.load(Ordering::Relaxed)
-    }
-
-    fn hears_events(&self) -> bool {
-        self.is_live() && !matches!(self.on.kind, Kind::Close | Kind::Error)
-    }
-}
-
-impl<P> Clone for Snapshot<P> {
+impl<F: ?Sized> Clone for Snapshot<F> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }

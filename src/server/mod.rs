@@ -1,19 +1,19 @@
-//! Sending: the states of one event stream, its local listeners, its queue.
+//! Sending: one event stream, many of them, and what stands around them.
 
 pub mod adapt;
 #[cfg(feature = "std")]
 pub(crate) mod broadcast;
-pub(crate) mod channel;
-pub(crate) mod closed;
+mod channel;
+pub(crate) mod closed_future;
 pub(crate) mod dispatch;
-pub(crate) mod ending;
-pub(crate) mod holders;
+pub(crate) mod foreign;
 pub(crate) mod http;
 pub(crate) mod listeners;
-pub(crate) mod now;
+mod machine;
 pub(crate) mod outbox;
-mod panics;
-pub(crate) mod pending;
-mod room;
+pub(crate) mod reserve;
+pub(crate) mod sharing;
 pub(crate) mod state;
+pub(crate) mod stream;
 pub(crate) mod target;
+mod waiters;

@@ -2,30 +2,32 @@
 
 use core::fmt;
 
-/// Why an event stream ended. The first reason wins: what comes after it changes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The reason for the end of an event stream.
+///
+/// The first reason stays: a later end does not change it.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// It was closed here; what was queued is still delivered.
+    /// The stream was closed here. Queued frames are still delivered.
     Closed,
-    /// It was aborted here; what was queued is dropped.
+    /// The stream was aborted here. Queued frames are dropped.
     Aborted,
-    /// The client went away: the stream was dropped before its end.
+    /// The client went away: the stream was dropped before its end. Queued frames are dropped.
     ClientGone,
-    /// The queue overflowed, and the target was made to disconnect then, or a subscription lagged;
-    /// the queue is dropped.
+    /// The queue was full, and [`Overflow::Disconnect`](crate::target::Overflow::Disconnect) applies, or a
+    /// subscription lagged. Queued frames are dropped.
     Overflow,
-    /// It failed here, with an error that the error listeners see unless it was ended for this reason
-    /// without one; what was queued is still delivered.
+    /// The stream failed with an error, which the error listeners see. Queued frames are still
+    /// delivered.
     Failed,
-    /// Every handle was dropped; what was queued is still delivered.
+    /// The last handle was dropped. Queued frames are still delivered.
     HandlesDropped,
-    /// The server shuts down; what was queued is still delivered.
+    /// The server shuts down. Queued frames are still delivered.
     Shutdown,
 }
 
 impl CloseReason {
-    /// Returns whether what was queued before the end is still delivered.
+    /// Returns whether the frames that were queued before the end are still delivered.
     pub const fn delivers_queue(self) -> bool {
         match self {
             Self::Closed | Self::Failed | Self::HandlesDropped | Self::Shutdown => true,
@@ -48,66 +50,68 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// Where an event stream is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+/// The state of an event stream.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum StreamState {
     /// Takes events.
     Open,
-    /// Takes none; what was queued before the end is still to be delivered.
+    /// Takes no events. Queued frames are still to be delivered.
     Draining(CloseReason),
     /// Nothing will follow.
     Ended(CloseReason),
 }
 
-/// What moves a stream on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Input {
-    /// Somebody ends it.
+/// What moves a stream from one state to the next.
+#[derive(Clone, Copy)]
+pub(crate) enum StreamInput {
+    /// The stream is to end.
     End(CloseReason),
     /// The queue is empty.
     Emptied,
 }
 
-/// What a transition asks of the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
+/// What the owner of the state has to do after a transition.
+#[derive(Clone, Copy)]
+pub(crate) enum CloseEffect {
     /// Nothing.
     None,
-    /// Tell the close listeners; the queue stays.
+    /// Run the close listeners.
     Close,
-    /// Tell the close listeners; the queue goes.
+    /// Run the close listeners and drop the queue.
     CloseAndDiscard,
-    /// The queue goes.
+    /// Drop the queue.
     Discard,
 }
 
-impl State {
-    /// The whole life of a stream:
+impl StreamState {
+    /// Returns the next state, and what has to be done:
     ///
-    /// - only an open stream closes, so the close listeners run once, and the first reason stays;
-    /// - a later end can still drop the queue, such as when the client goes away while it drains;
-    /// - nothing leaves `Ended`.
+    /// - only an open stream closes, so the close listeners run once and the first reason stays;
+    /// - a later end can still drop the queue, for example when the client goes away during the
+    ///   delivery of the rest;
+    /// - no transition leaves `Ended`.
     #[must_use]
     #[inline]
-    pub(crate) fn next(self, input: Input) -> (Self, Effect) {
-        use Effect::{Close, CloseAndDiscard, Discard};
-        use Input::{Emptied, End};
-        use State::{Draining, Ended, Open};
+    pub(crate) fn next(self, input: StreamInput) -> (Self, CloseEffect) {
+        use CloseEffect::{Close, CloseAndDiscard, Discard};
+        use StreamInput::{Emptied, End};
+        use StreamState::{Draining, Ended, Open};
         match (self, input) {
             (Open, End(reason)) if reason.delivers_queue() => (Draining(reason), Close),
             (Open, End(reason)) => (Ended(reason), CloseAndDiscard),
-            (Open, Emptied) => (Open, Effect::None),
+            (Open, Emptied) => (Open, CloseEffect::None),
             (Draining(first), End(reason)) if reason.delivers_queue() => {
-                (Draining(first), Effect::None)
+                (Draining(first), CloseEffect::None)
             }
             (Draining(first), End(_)) => (Ended(first), Discard),
             (Draining(first), Emptied) | (Ended(first), End(_) | Emptied) => {
-                (Ended(first), Effect::None)
+                (Ended(first), CloseEffect::None)
             }
         }
     }
 
-    /// Why the stream takes nothing any more.
+    /// Returns the reason for the end, or `None` for an open stream.
+    #[inline]
     pub(crate) fn reason(self) -> Option<CloseReason> {
         match self {
             Self::Open => None,

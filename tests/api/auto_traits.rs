@@ -13,18 +13,15 @@ use sse_proto::decode::{
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
 use sse_proto::http::RequestError;
+use sse_proto::target::WeakTarget;
 use sse_proto::target::{
-    CloseReason, Dispatch, DispatchError, Dispatched, Limits, ListenerId, LocalEventStream,
-    LocalTargetHandle, On, Overflow,
+    CloseReason, Closed, Dispatch, DispatchError, Dispatched, Limits, ListenerId, Local,
+    LocalEventStream, LocalTarget, On, Overflow, Permit, Reserve, SendEvent,
 };
-use sse_proto::target::{Closed, Permit, Reserve, WeakTargetHandle};
 use sse_proto::{Broadcast, Subscription};
-use sse_proto::{
-    Decided, Ending, Event, EventId, EventType, EventWriter, Frame, LocalListener, Pending,
-    RemovedListener, SharedListener, Target,
-};
 use sse_proto::{Decoder, Item};
-use sse_proto::{EventStream, TargetHandle};
+use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
+use sse_proto::{EventStream, Target};
 
 use crate::has;
 
@@ -109,23 +106,6 @@ fn layers_of_the_decoder_go_where_what_they_hold_goes() {
 }
 
 #[test]
-fn a_target_of_shared_listeners_moves_between_threads_and_one_of_local_ones_does_not() {
-    assert_eq!(auto_traits!(SharedListener), NO_UNWIND);
-    assert_eq!(auto_traits!(Target<SharedListener>), NO_UNWIND);
-    assert_eq!(auto_traits!(Pending<'static, SharedListener>), NO_UNWIND);
-    assert_eq!(auto_traits!(Decided<'static, SharedListener>), NO_UNWIND);
-    assert_eq!(auto_traits!(Ending<SharedListener>), NO_UNWIND);
-    assert_eq!(auto_traits!(RemovedListener<SharedListener>), NO_UNWIND);
-
-    assert_eq!(auto_traits!(LocalListener), ONE_THREAD);
-    assert_eq!(auto_traits!(Target<LocalListener>), ONE_THREAD);
-    assert_eq!(auto_traits!(Pending<'static, LocalListener>), ONE_THREAD);
-    assert_eq!(auto_traits!(Decided<'static, LocalListener>), ONE_THREAD);
-    assert_eq!(auto_traits!(Ending<LocalListener>), ONE_THREAD);
-    assert_eq!(auto_traits!(RemovedListener<LocalListener>), ONE_THREAD);
-}
-
-#[test]
 fn a_dispatch_stays_where_it_is() {
     assert!(!has!(Dispatch<'static>: Sync));
 }
@@ -133,14 +113,15 @@ fn a_dispatch_stays_where_it_is() {
 #[cfg(feature = "std")]
 #[test]
 fn the_ends_of_a_channel_move_between_threads_and_outlive_a_panic() {
-    assert_eq!(auto_traits!(TargetHandle), ALL);
-    assert!(has!(TargetHandle: Clone));
-    assert_eq!(auto_traits!(WeakTargetHandle), ALL);
-    assert!(has!(WeakTargetHandle: Clone));
+    assert_eq!(auto_traits!(Target), ALL);
+    assert!(has!(Target: Clone));
+    assert_eq!(auto_traits!(WeakTarget), ALL);
+    assert!(has!(WeakTarget: Clone));
     assert_eq!(auto_traits!(EventStream), ALL);
     assert!(!has!(EventStream: Clone));
     assert!(has!(EventStream: futures::stream::FusedStream));
     assert_eq!(auto_traits!(Reserve), ALL);
+    assert_eq!(auto_traits!(SendEvent<'static>), ALL);
     assert_eq!(auto_traits!(Permit), ALL);
     // Not those about a panic: the future has what `oneshot` has.
     assert_eq!(auto_traits!(Closed)[..3], ALL[..3]);
@@ -215,8 +196,11 @@ fn a_body_goes_where_its_stream_goes() {
 
 #[test]
 fn the_ends_of_a_local_channel_stay_on_their_thread() {
-    assert_eq!(auto_traits!(LocalTargetHandle), ONE_THREAD);
+    assert_eq!(auto_traits!(LocalTarget), ONE_THREAD);
     assert_eq!(auto_traits!(LocalEventStream), ONE_THREAD);
+    assert_eq!(auto_traits!(Reserve<Local>), ONE_THREAD);
+    assert_eq!(auto_traits!(SendEvent<'static, Local>), ONE_THREAD);
+    assert_eq!(auto_traits!(Permit<Local>), ONE_THREAD);
 }
 
 #[test]

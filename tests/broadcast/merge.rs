@@ -63,7 +63,7 @@ fn a_personal_event_waits_for_all_chunks_in_front_of_it_and_for_no_more() {
 #[test]
 fn what_is_personal_has_no_id() {
     let broadcast = broadcast();
-    let (target, stream) = channel_with(Limits::new().with_frames(1));
+    let (target, stream) = channel_with(Limits::new().with_max_frames(1));
     let heard = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&heard);
     target.listen(sse_proto::target::On::every_event(), move |_| {
@@ -106,7 +106,7 @@ fn what_is_personal_has_no_id() {
 fn a_gap_marker_with_an_id_is_refused_once_merged() {
     let broadcast = broadcast();
     let limits = Limits::new()
-        .with_frames(1)
+        .with_max_frames(1)
         .with_overflow(Overflow::DropOldest);
     let (target, stream) = channel_with(limits);
     let marker = |event| Some(Frame::new(&event));

@@ -9,7 +9,7 @@ use futures::channel::oneshot;
 use futures::executor::block_on;
 use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
 use sse_proto::deps::futures_core::stream::FusedStream;
-use sse_proto::target::{CloseReason, Limits, channel_with};
+use sse_proto::target::CloseReason;
 use sse_proto::{Broadcast, Event, EventStreamExt, EventType, Frame, channel, local_channel};
 
 use crate::support::fakes::Reader;
@@ -112,11 +112,13 @@ fn a_closed_target_ends_the_stream_behind_frames_of_others() {
 fn nothing_follows_an_abort_while_a_personal_event_waits_for_its_turn() {
     for close_before in [false, true] {
         let broadcast = roomy();
-        let (target, stream) = channel_with(Limits::new().with_chunk(1));
+        let (target, stream) = channel();
         let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
         publish_many(&broadcast, 300);
         target.dispatch_message("own").expect("it is open");
-        target.dispatch_message("own too").expect("it is open");
+        // So large that it is no part of the chunk before.
+        let own_too = Frame::new(&Event::message("x".repeat(5_000)));
+        target.dispatch_frame(&own_too).expect("it is open");
         merged.chunk();
         if close_before {
             // It would still deliver.

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use futures::StreamExt;
 use futures::executor::block_on;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On, channel_with};
-use sse_proto::{Event, EventType, Frame, MAX_DISPATCH_DEPTH, TargetHandle, channel};
+use sse_proto::{Event, EventType, Frame, Target, channel};
 
+use crate::support::model::MAX_DEPTH;
 use crate::tick;
 
 #[test]
@@ -26,7 +27,7 @@ fn listeners_do_not_see_blocks_frames_and_comments() {
 
 /// Dispatches one `tick` and returns which of the listeners ran.
 fn heard(
-    add: impl FnOnce(&TargetHandle, &dyn Fn(&'static str) -> Box<dyn Fn() + Send + Sync>),
+    add: impl FnOnce(&Target, &dyn Fn(&'static str) -> Box<dyn Fn() + Send + Sync>),
 ) -> (Vec<&'static str>, Dispatched) {
     let (target, _stream) = channel();
     let ran = Arc::new(Mutex::new(Vec::new()));
@@ -151,15 +152,15 @@ fn dispatches_within_each_other_have_a_limit_and_threads_do_not_share_it() {
         }
     });
     assert_eq!(target.dispatch_message("x"), Ok(Dispatched::Sent));
-    assert_eq!(deepest.load(Ordering::SeqCst), MAX_DISPATCH_DEPTH);
+    assert_eq!(deepest.load(Ordering::SeqCst), MAX_DEPTH);
 
     let (target, _stream) = channel();
-    let meet = Arc::new(std::sync::Barrier::new(2 * MAX_DISPATCH_DEPTH));
+    let meet = Arc::new(std::sync::Barrier::new(2 * MAX_DEPTH));
     let all = Arc::clone(&meet);
     target.listen(On::message(), move |_| _ = all.wait());
     std::thread::scope(|scope| {
-        for _ in 0..2 * MAX_DISPATCH_DEPTH {
-            let target: TargetHandle = target.clone();
+        for _ in 0..2 * MAX_DEPTH {
+            let target: Target = target.clone();
             scope.spawn(move || assert_eq!(target.dispatch_message("x"), Ok(Dispatched::Sent)));
         }
     });
@@ -167,7 +168,7 @@ fn dispatches_within_each_other_have_a_limit_and_threads_do_not_share_it() {
 
 #[test]
 fn a_listener_that_panics_leaves_the_target_whole() {
-    let (target, mut stream) = channel_with(Limits::new().with_frames(1));
+    let (target, mut stream) = channel_with(Limits::new().with_max_frames(1));
     let id = target.listen(On::message(), |_| panic!("a listener's panic"));
     let dispatch = || target.dispatch_message("x");
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(dispatch)).is_err());

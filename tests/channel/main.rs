@@ -16,7 +16,7 @@ use futures::stream::FusedStream;
 use futures::{FutureExt, Stream, StreamExt};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On, channel_with};
-use sse_proto::{Event, EventStream, EventType, Frame, TargetHandle, channel};
+use sse_proto::{Event, EventStream, EventType, Frame, Target, channel};
 use support::fakes::Wakes;
 
 fn poll(stream: &mut EventStream, wakes: &Arc<Wakes>) -> Poll<Option<Bytes>> {
@@ -52,18 +52,23 @@ fn one_poll_takes_events_of_any_size_together_up_to_its_budget() {
 
 #[test]
 fn a_poll_never_cuts_a_frame_and_keeps_to_its_budget() {
-    let (target, mut stream) = channel_with(Limits::new().with_chunk(100));
-    let data = "x".repeat(40);
-    for _ in 0..5 {
+    const BUDGET: usize = 64 * 1024;
+    let (target, mut stream) = channel();
+    let data = "x".repeat(992);
+    for _ in 0..200 {
         let _ = target.dispatch_message(&data).unwrap();
     }
-    let _ = target.dispatch_message(&"y".repeat(300)).unwrap();
+    let frame = Frame::new(&Event::message("y".repeat(5_000)));
+    target.dispatch_frame(&frame).unwrap();
+    let _ = target.dispatch_message(&data).unwrap();
+    let _ = target.dispatch_message(&"z".repeat(100_000)).unwrap();
     target.close();
     let lens: Vec<usize> = block_on(stream.by_ref().map(|chunk| chunk.len()).collect());
+    let full = BUDGET / 1_000 * 1_000;
     assert_eq!(
         lens,
-        [96, 96, 48, 308],
-        "whole frames of 48; a larger one goes out whole"
+        [full, full, full, 200_000 - 3 * full, 5_008, 1_000, 100_008],
+        "whole frames of 1000; a large shared one by itself; a larger one whole"
     );
 }
 
@@ -94,7 +99,7 @@ fn the_last_waker_counts() {
 
 #[test]
 fn a_refused_or_canceled_event_wakes_nobody_twice() {
-    let (target, mut stream) = channel_with(Limits::new().with_bytes(20));
+    let (target, mut stream) = channel_with(Limits::new().with_max_bytes(20));
     target.listen(On::message(), |dispatch| {
         dispatch.prevent_default();
     });
@@ -181,7 +186,7 @@ fn abort_drops_the_queue_and_close_does_not() {
 
 #[test]
 fn full_is_told_before_any_listener_runs() {
-    let (target, _stream) = channel_with(Limits::new().with_frames(1));
+    let (target, _stream) = channel_with(Limits::new().with_max_frames(1));
     let ran = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&ran);
     target.listen(On::every_event(), move |_| {
@@ -195,10 +200,9 @@ fn full_is_told_before_any_listener_runs() {
 #[test]
 fn limits_without_bounds_hold() {
     let most = Limits::new()
-        .with_frames(usize::MAX)
-        .with_bytes(usize::MAX)
-        .with_chunk(usize::MAX);
-    let (target, mut stream) = channel_with(most.with_idle_capacity(usize::MAX));
+        .with_max_frames(usize::MAX)
+        .with_max_bytes(usize::MAX);
+    let (target, mut stream) = channel_with(most);
     target.listen(On::message(), |_| {});
     for _ in 0..100 {
         target.dispatch_message("x").unwrap();
@@ -209,7 +213,7 @@ fn limits_without_bounds_hold() {
 
 #[test]
 fn a_waker_may_use_the_target() {
-    struct Reenters(TargetHandle);
+    struct Reenters(Target);
     impl Wake for Reenters {
         fn wake(self: Arc<Self>) {
             assert!(!self.0.is_closed());
@@ -229,7 +233,7 @@ fn a_waker_may_use_the_target() {
 
 #[test]
 fn handles_work_from_many_threads() {
-    let (target, stream) = channel_with(Limits::new().with_frames(100_000));
+    let (target, stream) = channel_with(Limits::new().with_max_frames(100_000));
     std::thread::scope(|scope| {
         for thread in 0..4_u32 {
             let target = target.clone();

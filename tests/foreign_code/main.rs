@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures::{FutureExt, Stream};
 use sse_proto::target::{CloseReason, Dispatched, On};
-use sse_proto::{EventStream, TargetHandle, channel};
+use sse_proto::{EventStream, Target, channel};
 
 /// Runs `work` on a thread of its own, so that a deadlock is a failure and not a hang.
 fn no_deadlock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -31,7 +31,7 @@ fn no_deadlock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 /// Uses its target whenever it is dropped, printed, woken or formatted into.
-struct Meddler(TargetHandle);
+struct Meddler(Target);
 
 impl Meddler {
     fn meddle(&self) {
@@ -85,7 +85,7 @@ fn poll(stream: &mut EventStream, waker: &Waker) -> Poll<Option<sse_proto::deps:
 fn what_a_listener_captured_is_dropped_without_the_lock() {
     no_deadlock(|| {
         let (target, stream) = channel();
-        let holds = |target: &TargetHandle| {
+        let holds = |target: &Target| {
             let meddler = Meddler(target.clone());
             move || _ = &meddler
         };

@@ -1,33 +1,17 @@
 //! Code that panics: what was promised to others holds all the same.
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
 
 use futures::executor::block_on;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, StreamExt};
 use sse_proto::channel;
-use sse_proto::deps::bytes::Bytes;
-use sse_proto::target::{CloseReason, Dispatched, Limits, On, channel_with};
-
-use crate::poll;
-use crate::support::fakes::Wakes;
-
-/// Panics when it is woken.
-struct Panics;
-
-impl Wake for Panics {
-    fn wake(self: Arc<Self>) {
-        panic!("a waker's panic");
-    }
-}
+use sse_proto::target::{CloseReason, Dispatched, On};
 
 #[test]
 fn everybody_is_told_of_the_end_whoever_panics() {
-    let (target, mut stream) = channel();
+    let (target, stream) = channel();
     let ran = Arc::new(Mutex::new(Vec::new()));
     for name in ["first", "second", "third"] {
         let ran = Arc::clone(&ran);
@@ -36,11 +20,7 @@ fn everybody_is_told_of_the_end_whoever_panics() {
             assert_ne!(name, "second", "a listener's panic");
         });
     }
-    let panics = Waker::from(Arc::new(Panics));
-    let mut context = Context::from_waker(&panics);
-    assert!(poll(&mut stream, &panics).is_pending());
-    let (mut early, late) = (target.closed(), target.closed());
-    assert!(early.poll_unpin(&mut context).is_pending());
+    let closed = target.closed();
 
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(stream)));
     assert!(dropped.is_err(), "the first panic goes on");
@@ -49,8 +29,7 @@ fn everybody_is_told_of_the_end_whoever_panics() {
         *ran.lock().unwrap(),
         [("first", gone), ("second", gone), ("third", gone)]
     );
-    assert_eq!(late.now_or_never(), Some(gone));
-    assert_eq!(early.now_or_never(), Some(gone));
+    assert_eq!(closed.now_or_never(), Some(gone));
 }
 
 #[test]
@@ -121,40 +100,4 @@ fn a_payload_that_panics_in_its_drop_keeps_no_listener_from_being_told() {
     let panic = catch_unwind(AssertUnwindSafe(|| target.close())).unwrap_err();
     assert_eq!(panic.downcast_ref(), Some(&1), "the first one");
     assert_eq!(told.load(Ordering::Relaxed), 1);
-}
-
-struct Unwinds;
-
-impl Wake for Unwinds {
-    fn wake(self: Arc<Self>) {
-        std::panic::resume_unwind(Box::new("a waker's panic"));
-    }
-}
-
-#[test]
-fn a_waker_that_panics_keeps_nobody_from_being_served_and_costs_the_reader_no_chunk() {
-    let (target, mut stream) = channel_with(Limits::new().with_frames(2));
-    for data in ["1", "2"] {
-        target.dispatch_message(data).unwrap();
-    }
-    let waker = Waker::from(Arc::new(Unwinds));
-    let mut first = Box::pin(target.reserve(10));
-    let polled = first.as_mut().poll(&mut Context::from_waker(&waker));
-    assert!(polled.is_pending());
-    let woken = Wakes::new();
-    let waker = woken.waker();
-    let mut second = Box::pin(target.reserve(10));
-    let polled = second.as_mut().poll(&mut Context::from_waker(&waker));
-    assert!(polled.is_pending());
-
-    let mut poll = || Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()));
-    let chunk = Bytes::from_static(b"data: 1\n\ndata: 2\n\n");
-    assert_eq!(poll(), Poll::Ready(Some(chunk)));
-    assert_eq!(woken.count(), 1);
-    // The panic is not lost: it goes on where nothing else is.
-    assert!(catch_unwind(AssertUnwindSafe(&mut poll)).is_err());
-    assert_eq!(poll(), Poll::Pending);
-    target.close();
-    assert_eq!(poll(), Poll::Ready(None));
-    assert!(target.is_drained());
 }

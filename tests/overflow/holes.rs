@@ -3,25 +3,25 @@
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
-use sse_proto::target::{Limits, Overflow};
-use sse_proto::{Frame, LocalListener, Target};
+use sse_proto::Frame;
+use sse_proto::target::{Limits, Overflow, channel_with};
 
-use crate::{SENT, event};
+use crate::{SENT, event, next_chunk};
 
 /// What a plain queue does with holes in buffers of any size, and chunks of their own among them.
 fn keeps_the_newest(overflow: Overflow, bytes: usize, steps: &[(u8, u16)]) {
     let limits = Limits::new()
-        .with_frames(200)
-        .with_bytes(bytes)
+        .with_max_frames(200)
+        .with_max_bytes(bytes)
         .with_overflow(overflow);
-    let mut target = Target::<LocalListener>::with_limits(limits);
+    let (target, mut stream) = channel_with(limits);
     let mut model: VecDeque<(usize, Vec<u8>)> = VecDeque::new();
     let mut dropped = 0;
     let types = ["a", "b", "c", "d"];
     for &(choice, size) in steps {
         let which = usize::from(choice % 4);
         if choice % 64 == 0 {
-            let chunk = target.next_chunk().map(|chunk| chunk.to_vec());
+            let chunk = next_chunk(&mut stream).map(|chunk| chunk.to_vec());
             let mut expected = Vec::new();
             while expected.len() < chunk.as_ref().map_or(0, Vec::len) {
                 expected.extend(model.pop_front().expect("it is queued").1);
@@ -45,7 +45,7 @@ fn keeps_the_newest(overflow: Overflow, bytes: usize, steps: &[(u8, u16)]) {
         };
         while model.len() == 200 || queued(&model) + frame.len() > bytes {
             let same = model.iter().position(|(other, _)| *other == which);
-            let at = same.filter(|_| overflow == Overflow::KeepNewest);
+            let at = same.filter(|_| matches!(overflow, Overflow::KeepNewest));
             model.remove(at.unwrap_or(0));
             dropped += 1;
         }
@@ -55,7 +55,7 @@ fn keeps_the_newest(overflow: Overflow, bytes: usize, steps: &[(u8, u16)]) {
         assert_eq!(target.dropped_frames(), dropped);
     }
     let mut rest = Vec::new();
-    while let Some(chunk) = target.next_chunk() {
+    while let Some(chunk) = next_chunk(&mut stream) {
         rest.extend_from_slice(&chunk);
     }
     assert!(

@@ -9,20 +9,31 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use std::task::Poll;
+
+use sse_proto::deps::bytes::Bytes;
 use sse_proto::target::{
     CloseReason, DispatchError, Dispatched, Limits, On, Overflow, channel_with,
 };
-use sse_proto::{Event, EventType, Frame, LocalListener, Target};
+use sse_proto::{Event, EventStream, EventType, Frame, Target};
 use support::oracle;
 
 const SENT: Result<Dispatched, DispatchError> = Ok(Dispatched::Sent);
 
 fn limits(overflow: Overflow) -> Limits {
-    Limits::new().with_frames(3).with_overflow(overflow)
+    Limits::new().with_max_frames(3).with_overflow(overflow)
 }
 
-fn open(overflow: Overflow) -> Target {
-    Target::<LocalListener>::with_limits(limits(overflow))
+fn open(overflow: Overflow) -> (Target, EventStream) {
+    channel_with(limits(overflow))
+}
+
+/// The next chunk, if something is queued.
+fn next_chunk(stream: &mut EventStream) -> Option<Bytes> {
+    match stream.try_next() {
+        Poll::Ready(chunk) => chunk,
+        Poll::Pending => None,
+    }
 }
 
 fn event<'a>(event_type: &'a str, data: &'a str) -> Event<'a> {
@@ -30,9 +41,9 @@ fn event<'a>(event_type: &'a str, data: &'a str) -> Event<'a> {
 }
 
 /// All that the client gets: the data of each event, and the last event ID.
-fn received(target: &mut Target) -> (Vec<String>, String) {
+fn received(stream: &mut EventStream) -> (Vec<String>, String) {
     let mut bytes = Vec::new();
-    while let Some(chunk) = target.next_chunk() {
+    while let Some(chunk) = next_chunk(stream) {
         bytes.extend_from_slice(&chunk);
     }
     let (_, last_event_id) = oracle::decode(&bytes, &oracle::Settings::default());
@@ -45,32 +56,31 @@ fn received(target: &mut Target) -> (Vec<String>, String) {
 
 #[test]
 fn refuse_is_the_default_and_keeps_what_is_queued() {
-    assert_eq!(Limits::new().overflow(), Overflow::Refuse);
-    let mut target = open(Overflow::default());
+    let (target, mut stream) = channel_with(Limits::new().with_max_frames(3));
     for data in ["1", "2", "3"] {
         assert_eq!(target.dispatch_message(data), SENT);
     }
     assert_eq!(target.dispatch_message("4"), Err(DispatchError::Full));
     assert_eq!(target.dropped_frames(), 0);
-    assert_eq!(received(&mut target).0, ["1", "2", "3"]);
+    assert_eq!(received(&mut stream).0, ["1", "2", "3"]);
 }
 
 #[test]
 fn drop_oldest_keeps_the_newest_in_order() {
-    let mut target = open(Overflow::DropOldest);
+    let (target, mut stream) = open(Overflow::DropOldest);
     for data in ["1", "2", "3", "4", "5"] {
         assert_eq!(target.dispatch_message(data), SENT);
     }
     assert_eq!((target.queued_frames(), target.dropped_frames()), (3, 2));
-    assert_eq!(received(&mut target).0, ["3", "4", "5"]);
+    assert_eq!(received(&mut stream).0, ["3", "4", "5"]);
 }
 
 #[test]
 fn drop_oldest_drops_as_many_as_a_large_event_needs() {
     let limits = Limits::new()
-        .with_bytes(100)
+        .with_max_bytes(100)
         .with_overflow(Overflow::DropOldest);
-    let mut target = Target::<LocalListener>::with_limits(limits);
+    let (target, _stream) = channel_with(limits);
     for _ in 0..10 {
         assert_eq!(target.dispatch_message("xx"), SENT);
     }
@@ -81,40 +91,40 @@ fn drop_oldest_drops_as_many_as_a_large_event_needs() {
 
 #[test]
 fn keep_newest_replaces_the_queued_one_of_its_type_and_comes_last() {
-    let mut target = open(Overflow::KeepNewest);
+    let (target, mut stream) = open(Overflow::KeepNewest);
     for (event_type, data) in [("a", "a1"), ("b", "b1"), ("message", "m1"), ("b", "b2")] {
         assert_eq!(target.dispatch(&event(event_type, data)), SENT);
     }
     assert_eq!(target.dispatch_message("m2"), SENT, "a message has no type");
     assert_eq!(target.dropped_frames(), 2);
-    assert_eq!(received(&mut target).0, ["a1", "b2", "m2"]);
+    assert_eq!(received(&mut stream).0, ["a1", "b2", "m2"]);
 }
 
 #[test]
 fn keep_newest_replaces_nothing_before_the_queue_is_full() {
-    let mut target = open(Overflow::KeepNewest);
+    let (target, mut stream) = open(Overflow::KeepNewest);
     for data in ["1", "2", "3"] {
         assert_eq!(target.dispatch(&event("a", data)), SENT);
     }
-    assert_eq!(received(&mut target).0, ["1", "2", "3"]);
+    assert_eq!(received(&mut stream).0, ["1", "2", "3"]);
 }
 
 #[test]
 fn keep_newest_drops_the_oldest_of_another_type_where_its_own_is_not_enough() {
     let limits = Limits::new()
-        .with_bytes(64)
+        .with_max_bytes(64)
         .with_overflow(Overflow::KeepNewest);
-    let mut target = Target::<LocalListener>::with_limits(limits);
+    let (target, mut stream) = channel_with(limits);
     for (event_type, data) in [("a", "a1"), ("b", "b1"), ("a", "a2")] {
         assert_eq!(target.dispatch(&event(event_type, data)), SENT);
     }
     let large = "x".repeat(30);
     assert_eq!(target.dispatch(&event("a", &large)), SENT, "48 bytes");
     assert_eq!(target.dropped_frames(), 3);
-    assert_eq!(received(&mut target).0, [large]);
+    assert_eq!(received(&mut stream).0, [large]);
     assert_eq!(target.dispatch(&event("b", "b2")), SENT);
     assert_eq!(target.dispatch(&event("c", &"y".repeat(34))), SENT);
-    assert_eq!(received(&mut target).0, ["y".repeat(34)]);
+    assert_eq!(received(&mut stream).0, ["y".repeat(34)]);
 }
 
 #[test]
@@ -150,7 +160,7 @@ fn disconnect_wakes_the_reader_and_a_comment_disconnects_too() {
     use futures::FutureExt;
     use futures::StreamExt;
     let limits = Limits::new()
-        .with_bytes(16)
+        .with_max_bytes(16)
         .with_overflow(Overflow::Disconnect);
     let (target, mut stream) = channel_with(limits);
     assert_eq!(stream.next().now_or_never(), None);
@@ -168,8 +178,8 @@ fn what_is_larger_than_the_queue_is_too_large_and_drops_nothing() {
         Overflow::KeepNewest,
         Overflow::Disconnect,
     ] {
-        let limits = Limits::new().with_bytes(20).with_overflow(overflow);
-        let mut target = Target::<LocalListener>::with_limits(limits);
+        let limits = Limits::new().with_max_bytes(20).with_overflow(overflow);
+        let (target, _stream) = channel_with(limits);
         assert_eq!(target.dispatch_message("x"), SENT);
         let too_large = DispatchError::TooLarge { len: 21, limit: 20 };
         assert_eq!(target.dispatch_message(&"x".repeat(13)), Err(too_large));
@@ -180,7 +190,7 @@ fn what_is_larger_than_the_queue_is_too_large_and_drops_nothing() {
 #[test]
 fn comments_and_blocks_push_no_event_out_and_are_pushed_out() {
     for overflow in [Overflow::DropOldest, Overflow::KeepNewest] {
-        let mut target = open(overflow);
+        let (target, mut stream) = open(overflow);
         assert_eq!(target.dispatch_comment("dropped later"), Ok(()));
         for data in ["1", "2"] {
             assert_eq!(target.dispatch_message(data), SENT);
@@ -197,20 +207,20 @@ fn comments_and_blocks_push_no_event_out_and_are_pushed_out() {
         let frame = Frame::new(&Event::message("3").with_comment("with\na comment"));
         assert_eq!(target.dispatch_frame(&frame), Ok(()));
         assert_eq!(target.dropped_frames(), 1);
-        let expected = if overflow == Overflow::DropOldest {
+        let expected = if matches!(overflow, Overflow::DropOldest) {
             vec!["1", "2", "3"]
         } else {
             // The oldest message, and not the comment.
             vec!["2", "3"]
         };
-        assert_eq!(received(&mut target).0, expected);
+        assert_eq!(received(&mut stream).0, expected);
     }
 }
 
 #[test]
 fn a_canceled_event_drops_nothing() {
     for overflow in [Overflow::DropOldest, Overflow::KeepNewest] {
-        let mut target = open(overflow);
+        let (target, mut stream) = open(overflow);
         for data in ["1", "2", "3"] {
             assert_eq!(target.dispatch_message(data), SENT);
         }
@@ -219,8 +229,8 @@ fn a_canceled_event_drops_nothing() {
         });
         assert_eq!(target.dispatch_message("4"), Ok(Dispatched::Canceled));
         assert_eq!(target.dropped_frames(), 0);
-        target.remove_listener(id.expect("it is open"));
-        assert_eq!(received(&mut target).0, ["1", "2", "3"]);
+        target.remove_listener(id);
+        assert_eq!(received(&mut stream).0, ["1", "2", "3"]);
     }
 }
 
@@ -228,7 +238,7 @@ fn a_canceled_event_drops_nothing() {
 fn full_is_what_finds_no_room_beside_dispatches_under_way() {
     let (target, stream) = channel_with(
         Limits::new()
-            .with_frames(1)
+            .with_max_frames(1)
             .with_overflow(Overflow::DropOldest),
     );
     let own = target.clone();
@@ -247,58 +257,62 @@ fn full_is_what_finds_no_room_beside_dispatches_under_way() {
 
 #[test]
 fn the_marker_goes_out_once_for_each_gap_before_what_is_left() {
-    let mut target = open(Overflow::DropOldest);
-    target.set_gap_marker(Some(Frame::new(&Event::message("gap"))));
+    let (target, mut stream) = open(Overflow::DropOldest);
+    target
+        .set_gap_marker(Some(Frame::new(&Event::message("gap"))))
+        .unwrap();
     for data in ["1", "2", "3"] {
         assert_eq!(target.dispatch_message(data), SENT);
     }
-    assert_eq!(received(&mut target).0, ["1", "2", "3"], "no gap yet");
+    assert_eq!(received(&mut stream).0, ["1", "2", "3"], "no gap yet");
     for data in ["4", "5", "6", "7", "8"] {
         assert_eq!(target.dispatch_message(data), SENT);
     }
     assert_eq!((target.queued_frames(), target.queued_bytes()), (3, 27));
-    assert_eq!(received(&mut target).0, ["gap", "6", "7", "8"]);
+    assert_eq!(received(&mut stream).0, ["gap", "6", "7", "8"]);
     assert_eq!(target.dispatch_message("9"), SENT);
-    assert_eq!(received(&mut target).0, ["9"]);
+    assert_eq!(received(&mut stream).0, ["9"]);
 
-    target.set_gap_marker(None);
+    target.set_gap_marker(None).unwrap();
     for data in ["1", "2", "3", "4"] {
         assert_eq!(target.dispatch_message(data), SENT);
     }
-    assert_eq!(received(&mut target).0, ["2", "3", "4"]);
+    assert_eq!(received(&mut stream).0, ["2", "3", "4"]);
     assert_eq!(target.dropped_frames(), 3);
 }
 
 #[test]
 fn no_marker_follows_an_end_that_drops_the_queue() {
-    let mut target = open(Overflow::DropOldest);
-    target.set_gap_marker(Some(Frame::new(&Event::message("gap"))));
+    let (target, mut stream) = open(Overflow::DropOldest);
+    target
+        .set_gap_marker(Some(Frame::new(&Event::message("gap"))))
+        .unwrap();
     for data in ["1", "2", "3", "4"] {
         assert_eq!(target.dispatch_message(data), SENT);
     }
     target.abort();
-    assert_eq!(target.next_chunk(), None);
+    assert_eq!(next_chunk(&mut stream), None);
     assert_eq!(target.dropped_frames(), 1);
 }
 
 #[test]
 fn the_client_holds_the_last_event_id_of_the_last_event_that_it_got() {
-    let mut target = open(Overflow::DropOldest);
+    let (target, mut stream) = open(Overflow::DropOldest);
     let numbered = |number: u32| Event::message("x").with_id(number);
     for number in 1..=3 {
         assert_eq!(target.dispatch(&numbered(number)), SENT);
     }
-    assert_eq!(received(&mut target).1, "3");
+    assert_eq!(received(&mut stream).1, "3");
     for number in 4..=9 {
         assert_eq!(target.dispatch(&numbered(number)), SENT);
     }
     // Of 4 to 9, the first three are lost, and nothing that it sends asks for them.
-    assert_eq!(target.next_chunk().unwrap().len(), 3 * 15);
+    assert_eq!(next_chunk(&mut stream).unwrap().len(), 3 * 15);
     assert_eq!(target.dropped_frames(), 3);
     for number in 10..=12 {
         assert_eq!(target.dispatch(&numbered(number)), SENT);
     }
     assert_eq!(target.dispatch_message("without an id"), SENT);
-    let (data, id) = received(&mut target);
+    let (data, id) = received(&mut stream);
     assert_eq!((data.len(), id.as_str()), (3, "12"));
 }

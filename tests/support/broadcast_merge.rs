@@ -8,7 +8,7 @@ use sse_proto::broadcast::{Merged, Retention, Scope};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::deps::futures_core::stream::FusedStream;
 use sse_proto::target::{CloseReason, Limits, channel_with};
-use sse_proto::{Broadcast, Event, EventId, EventType, Frame, TargetHandle};
+use sse_proto::{Broadcast, Event, EventId, EventType, Frame, Target};
 
 use super::broadcast_model::EPOCH;
 use super::broadcast_ops::{SCOPES, TYPES, len, number, options, sees, takes};
@@ -94,7 +94,7 @@ struct Play {
     kind: u8,
     assigned: bool,
     broadcast: Broadcast,
-    target: TargetHandle,
+    target: Target,
     merged: Reader<Merged>,
     wire: Vec<u8>,
     /// How many frames for the subscriber were published, and how many before each dispatch.
@@ -127,7 +127,7 @@ impl Play {
         } else {
             Broadcast::new(retention)
         };
-        let limits = Limits::new().with_bytes(64 << 20).with_chunk(1_000);
+        let limits = Limits::new().with_max_bytes(64 << 20);
         let (target, stream) = channel_with(limits);
         let subscription = broadcast.subscribe_with(None, &options(kind)).or_live();
         Self {

@@ -26,7 +26,7 @@ pub enum Adapter {
 }
 
 /// Where the stream in the stack comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Origin {
     /// From the test, chunk by chunk, with any bytes.
     Fed,
@@ -35,7 +35,7 @@ pub enum Origin {
 }
 
 /// What happens next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// A chunk; for a target, a message of as many bytes.
     Feed(Chunk),
@@ -120,6 +120,8 @@ struct Life {
     /// How often the target woke the task since the last poll.
     target_wakes: usize,
     fed: Vec<u8>,
+    /// What the task in each slot is to send.
+    sends: [Option<Message>; target::SLOTS],
     out: Vec<u8>,
     chunks: usize,
     /// After so many chunks, at least and at most so many more were promised.
@@ -169,6 +171,7 @@ impl Life {
             woken: false,
             target_wakes: 0,
             fed: Vec::new(),
+            sends: [None; target::SLOTS],
             out: Vec::new(),
             chunks: 0,
             hints: Vec::new(),
@@ -241,7 +244,7 @@ impl Life {
             _ => self.ask(&Command::Dispatch(Message {
                 event_type: None,
                 letter: b'd',
-                len: u8::try_from(chunk.len()).unwrap_or(u8::MAX),
+                len: u16::try_from(chunk.len()).unwrap_or(u16::MAX),
                 cancelable: true,
             })),
         }
@@ -266,13 +269,19 @@ impl Life {
         };
         let outcome = target.obey(command);
         let expected = self.model.world.within.obey(command);
-        if outcome == Outcome::Sent(Ok(Dispatched::Sent)) {
+        if let Command::Send(slot, message) = command {
+            self.sends[*slot] = Some(*message);
+        }
+        let sent = Ok(Dispatched::Sent);
+        if outcome == Outcome::Sent(sent) || outcome == Outcome::Sends(Poll::Ready(sent)) {
             self.fed.extend(match command {
                 Command::Dispatch(message)
                 | Command::Queue(message)
                 | Command::Send(_, message)
-                | Command::SendFrame(_, message) => message.wire(),
+                | Command::Use(_, message)
+                | Command::UseForFrame(_, message) => message.wire(),
                 Command::Comment(len) => comment(*len),
+                Command::Again(slot) => self.sends[*slot].expect("it is sent").wire(),
                 _ => unreachable!("it sends nothing"),
             });
         }
@@ -360,12 +369,12 @@ impl Life {
         match &self.model.world.within {
             // It is dropped at the signal, with the chunks that come later.
             Within::Fed { shut_down, .. } => all &= !shut_down,
-            Within::Target { queue, .. } => {
-                if queue.counts().2 > 0 {
+            Within::Target(target) => {
+                if target.counts().2 > 0 {
                     // Only the model knows what is missing.
                     return;
                 }
-                all &= queue.is_drained();
+                all &= target.is_drained();
             }
         }
         if self.stack.is_some() {

@@ -4,14 +4,13 @@
 
 use std::collections::VecDeque;
 
-use sse_proto::target::{CloseReason, Dispatched};
+use sse_proto::target::CloseReason;
 
 use super::life::{Adapter, Chunk};
-use super::life_target::{Command, NEVER, Outcome, Says, Seen};
+use super::life_target::{Command, Outcome, Seen};
 use super::model;
-use super::model_line::Queued;
 use super::oracle;
-use super::play::{Action, Rules, When};
+use super::play::Rules;
 
 pub const COMMENT: &str = ": keep-alive comment\n\n";
 pub const HELLO: &str = ": hello\nretry: 1000\n\n";
@@ -51,10 +50,7 @@ pub enum Within {
         shut_down: bool,
         over: bool,
     },
-    Target {
-        queue: model::Model,
-        handles: usize,
-    },
+    Target(model::Model),
 }
 
 impl Within {
@@ -68,24 +64,21 @@ impl Within {
     }
 
     pub fn target(rules: Rules) -> Self {
-        Self::Target {
-            queue: model::Model::new(rules),
-            handles: 1,
-        }
+        Self::Target(model::Model::new(rules))
     }
 
     /// Why the target was closed.
     pub fn reason(&self) -> Option<CloseReason> {
         match self {
             Self::Fed { .. } => None,
-            Self::Target { queue, .. } => queue.reason(),
+            Self::Target(target) => target.reason(),
         }
     }
 
     /// What ends the target.
     pub fn end(&mut self, reason: CloseReason) {
-        if let Self::Target { queue, .. } = self {
-            queue.end(reason).expect("no listener panics");
+        if let Self::Target(target) = self {
+            target.end_quietly(reason);
         }
     }
 
@@ -99,8 +92,8 @@ impl Within {
                 *shut_down = true;
                 runs
             }
-            Self::Target { queue, .. } => {
-                let runs = queue.reason().is_none();
+            Self::Target(target) => {
+                let runs = target.reason().is_none();
                 self.end(CloseReason::Shutdown);
                 runs
             }
@@ -119,10 +112,9 @@ impl Within {
                 *over |= chunk.is_none() && (*ended || *shut_down);
                 (chunk, *over)
             }
-            Self::Target { queue, .. } => {
-                let chunk = queue.take_chunk();
-                queue.serve();
-                (chunk, queue.is_ended())
+            Self::Target(target) => {
+                let chunk = target.poll_chunk();
+                (chunk, target.is_ended())
             }
         };
         match chunk {
@@ -134,81 +126,21 @@ impl Within {
 
     /// Asks the target.
     pub fn obey(&mut self, command: &Command) -> Outcome {
-        let outcome = self.outcome(command);
-        if let Self::Target { queue, handles } = self {
-            if *handles + queue.line.places() == 0 {
-                let ended = queue.end(CloseReason::HandlesDropped);
-                ended.expect("no listener panics");
-            }
-            queue.serve();
-            // No listener of a life is heard.
-            queue.log.clear();
-        }
-        outcome
-    }
-
-    fn outcome(&mut self, command: &Command) -> Outcome {
-        let Self::Target { queue, handles } = self else {
+        let Self::Target(target) = self else {
             return Outcome::Nothing;
         };
-        let panics = "no listener panics";
-        match command {
-            Command::Reserved(slot) if queue.line.waits(*slot) => {
-                return Outcome::Reserved(queue.reserved(*slot));
-            }
-            Command::Send(slot, message) if queue.line.holds(*slot) => {
-                return Outcome::Sent(queue.send_promised(*slot, message, true));
-            }
-            Command::SendFrame(slot, message) if queue.line.holds(*slot) => {
-                return Outcome::Sent(queue.send_promised(*slot, message, false));
-            }
-            Command::GiveUp(slot) => _ = queue.line.leave(*slot),
-            // All others go through a handle.
-            _ if *handles == 0 => {}
-            Command::Dispatch(message) => {
-                return Outcome::Sent(queue.dispatch(message).expect(panics));
-            }
-            Command::Queue(message) => {
-                let sent = queue.queue(&Queued::of(message)).expect(panics);
-                return Outcome::Sent(sent.map(|()| Dispatched::Sent));
-            }
-            Command::Comment(len) => {
-                let sent = queue.queue(&Queued::comment(*len)).expect(panics);
-                return Outcome::Sent(sent.map(|()| Dispatched::Sent));
-            }
-            Command::Reserve(slot, len) => {
-                queue.line.leave(*slot);
-                queue.serve();
-                return Outcome::Reserved(queue.reserve(*slot, *len));
-            }
-            Command::Mark(marked) => queue.rules.marked = *marked,
-            Command::Listen => queue.listen(When::Type(NEVER), false, Action::Cancel),
-            Command::End(reason) => queue.end(*reason).expect(panics),
-            Command::Clone => *handles += 1,
-            Command::DropHandle => *handles -= 1,
-            Command::Reserved(_) | Command::Send(..) | Command::SendFrame(..) => {}
-        }
-        Outcome::Nothing
+        let outcome = target.obey(command);
+        // No listener of a life is heard.
+        target.log.clear();
+        outcome
     }
 
     /// All that can be seen of the target but its bytes.
     pub fn see(&self) -> Option<Seen> {
-        let Self::Target { queue, handles } = self else {
-            return None;
-        };
-        let reason = queue.reason();
-        let says = Says {
-            reason,
-            counts: queue.counts(),
-            is_drained: queue.is_drained(),
-        };
-        Some(Seen {
-            told: reason.into_iter().collect(),
-            closed: reason,
-            closed_wakes: usize::from(reason.is_some()),
-            wakes: std::array::from_fn(|slot| queue.wakes(slot)),
-            says: (*handles > 0).then_some(says),
-        })
+        match self {
+            Self::Fed { .. } => None,
+            Self::Target(target) => Some(target.see()),
+        }
     }
 }
 

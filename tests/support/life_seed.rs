@@ -1,6 +1,6 @@
 //! Reads a life from bytes that a person can write.
 
-use sse_proto::target::{CloseReason, Limits, Overflow};
+use sse_proto::target::{CloseReason, Overflow};
 
 use super::input::Input;
 use super::life::{Adapter, Chunk, Origin, Step};
@@ -10,18 +10,19 @@ use super::play::{Message, Rules};
 /// Letters; a number is a byte, a digit being its own value.
 ///
 /// First, for a target: `C` (shared) or `L` (local), a policy (`r`efuse, drop the `o`ldest, `n`ewest
-/// of each type, disconnect `x`; a capital marks gaps), frames, bytes (32-fold), bytes of a chunk
-/// (16-fold, 0 being the default). Without that, the stream is fed by the test.
+/// of each type, disconnect `x`; a capital marks gaps), frames, bytes (32-fold, 15 being enough for
+/// all). Without that, the stream is fed by the test.
 ///
 /// Then the adapters, innermost first, up to `|`: `k` + interval, `p`, `u` or `f` (with a farewell),
 /// `c` + bytes, `l` + bytes + duration; bytes count eightfold.
 ///
 /// Then the steps: `d` + text + `|` (a message to a target), `e` (the end), `t` + seconds, `!`, `.`
 /// (poll), `w` (another waker), `D` (drop the stream). And to a target, a message being a type and a
-/// length (fourfold): `m` + message, `F` + message (a frame), `#` + length (a comment), `r` + slot + bytes
-/// (eightfold; reserve), `q` + slot (poll it again), `s` or `S` + slot + message (send the event or
-/// the frame through a permit), `x` + slot (give it up), `g` + 1 or 0 (mark gaps), `n` (a listener
-/// cancels), `E` + reason, `h` or `H` (one handle less or more).
+/// length (fourfold; a frame of 15 is large): `m` + message, `F` + message (a frame), `#` + length (a
+/// comment), `r` + slot + bytes (eightfold; reserve), `y` + slot + message (send, and wait for room),
+/// `q` + slot (poll it again), `s` or `S` + slot + message (send the event or the frame through a
+/// permit), `x` + slot (give it up), `g` + 1 or 0 (mark gaps), `n` (a listener cancels), `E` + reason,
+/// `h` or `H` (one handle less or more).
 pub fn read(data: &[u8]) -> (Origin, Vec<Adapter>, Vec<Step>) {
     let mut input = Input(data);
     let origin = origin(&mut input);
@@ -69,10 +70,9 @@ fn origin(input: &mut Input<'_>) -> Origin {
         },
         marked: policy.is_ascii_uppercase(),
         frames: usize::from(number(input).max(1)),
-        bytes: 32 * usize::from(number(input)),
-        chunk: match number(input) {
-            0 => Limits::new().chunk(),
-            number => 16 * usize::from(number),
+        bytes: match number(input) {
+            15 => 1 << 20,
+            number => 32 * usize::from(number),
         },
     };
     if shared {
@@ -92,15 +92,16 @@ fn step(input: &mut Input<'_>, letter: u8) -> Step {
         b'w' => Step::Move,
         b'D' => Step::Drop,
         b'm' => ask(Command::Dispatch(message(input, letter))),
-        b'F' => ask(Command::Queue(message(input, letter))),
+        b'F' => ask(Command::Queue(frame(input, letter))),
         b'#' => ask(Command::Comment(input.byte())),
         b'r' => ask(Command::Reserve(
             slot(input),
             8 * usize::from(number(input)),
         )),
-        b'q' => ask(Command::Reserved(slot(input))),
-        b's' => ask(Command::Send(slot(input), message(input, letter))),
-        b'S' => ask(Command::SendFrame(slot(input), message(input, letter))),
+        b'y' => ask(Command::Send(slot(input), message(input, letter))),
+        b'q' => ask(Command::Again(slot(input))),
+        b's' => ask(Command::Use(slot(input), message(input, letter))),
+        b'S' => ask(Command::UseForFrame(slot(input), frame(input, letter))),
         b'x' => ask(Command::GiveUp(slot(input))),
         b'g' => ask(Command::Mark(number(input) % 2 == 1)),
         b'n' => ask(Command::Listen),
@@ -116,21 +117,23 @@ fn message(input: &mut Input<'_>, letter: u8) -> Message {
     Message {
         event_type: types[usize::from(number(input) % 4)],
         letter,
-        len: 4 * number(input),
+        len: 4 * u16::from(number(input)),
         cancelable: true,
     }
+}
+
+fn frame(input: &mut Input<'_>, letter: u8) -> Message {
+    let message = message(input, letter);
+    let len = if message.len == 60 { 5000 } else { message.len };
+    Message { len, ..message }
 }
 
 pub fn reason(number: u8) -> CloseReason {
     [
         CloseReason::Closed,
         CloseReason::Aborted,
-        CloseReason::ClientGone,
-        CloseReason::Overflow,
         CloseReason::Failed,
-        CloseReason::HandlesDropped,
-        CloseReason::Shutdown,
-    ][usize::from(number % 7)]
+    ][usize::from(number % 3)]
 }
 
 fn slot(input: &mut Input<'_>) -> usize {

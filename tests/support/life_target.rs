@@ -1,6 +1,7 @@
 //! A target whose stream is in a stack of adapters: its handles, those who wait for room in it, and
 //! all that they are told.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -9,7 +10,7 @@ use sse_proto::target::{
     CloseReason, Closed, Dispatch, DispatchError, Dispatched, Local, LocalEventStream, On, Permit,
     Reserve, Shared, Sharing, channel_with, local_channel_with,
 };
-use sse_proto::{Event, EventType, Frame, TargetHandle};
+use sse_proto::{Event, EventType, Frame, Target};
 
 use super::fakes::Wakes;
 use super::play::{Message, Rules};
@@ -21,7 +22,7 @@ pub const SLOTS: usize = 4;
 pub const NEVER: &str = "never";
 
 /// What is asked of a target beside its stream. Who is asked is a number below [`SLOTS`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     Dispatch(Message),
     /// A frame, which no listener hears.
@@ -29,10 +30,13 @@ pub enum Command {
     Comment(u8),
     /// Gives the slot up, and asks for room.
     Reserve(usize, usize),
-    /// Asks again.
-    Reserved(usize),
+    /// Gives the slot up, and sends once there is room.
     Send(usize, Message),
-    SendFrame(usize, Message),
+    /// Asks again.
+    Again(usize),
+    /// Sends through a permit.
+    Use(usize, Message),
+    UseForFrame(usize, Message),
     /// Drops who waits, or the permit.
     GiveUp(usize),
     Mark(bool),
@@ -43,16 +47,17 @@ pub enum Command {
     DropHandle,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Outcome {
     Nothing,
     Sent(Result<Dispatched, DispatchError>),
     /// Bytes of room.
     Reserved(Poll<Result<usize, DispatchError>>),
+    Sends(Poll<Result<Dispatched, DispatchError>>),
 }
 
 /// All that can be seen of a target but its bytes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Seen {
     /// What the close listener was told, and what the `closed()` future gives.
     pub told: Vec<CloseReason>,
@@ -64,7 +69,7 @@ pub struct Seen {
     pub says: Option<Says>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Says {
     pub reason: Option<CloseReason>,
     /// Frames queued, their bytes, and how many were dropped.
@@ -79,9 +84,9 @@ pub trait Origin {
 }
 
 pub struct Open<S: Sharing> {
-    handles: Vec<TargetHandle<S>>,
+    handles: Vec<Target<S>>,
     slots: [Slot<S>; SLOTS],
-    listen: fn(&TargetHandle<S>),
+    listen: fn(&Target<S>),
     told: Told,
     closed: Closed,
     closed_wakes: Arc<Wakes>,
@@ -93,15 +98,18 @@ type Told = Arc<Mutex<Vec<CloseReason>>>;
 enum Slot<S: Sharing> {
     Free,
     Waits(Reserve<S>, Arc<Wakes>, usize),
+    Sends(Sends, Arc<Wakes>, usize),
     Holds(Permit<S>),
 }
+
+type Sends = Pin<Box<dyn Future<Output = Result<Dispatched, DispatchError>>>>;
 
 pub fn shared(rules: Rules) -> (Open<Shared>, sse_proto::EventStream) {
     let (target, stream) = channel_with(rules.limits());
     let told = Told::default();
     let tell = Arc::clone(&told);
     target.on_close(move |reason| tell.lock().unwrap().push(reason));
-    let listen = |target: &TargetHandle| {
+    let listen = |target: &Target| {
         let on = On::event_type(&EventType::from_static(NEVER));
         target.listen(on, cancel);
     };
@@ -113,7 +121,7 @@ pub fn local(rules: Rules) -> (Open<Local>, LocalEventStream) {
     let told = Told::default();
     let tell = Arc::clone(&told);
     target.on_close(move |reason| tell.lock().unwrap().push(reason));
-    let listen = |target: &TargetHandle<Local>| {
+    let listen = |target: &Target<Local>| {
         let on = On::event_type(&EventType::from_static(NEVER));
         target.listen(on, cancel);
     };
@@ -121,12 +129,7 @@ pub fn local(rules: Rules) -> (Open<Local>, LocalEventStream) {
 }
 
 impl<S: Sharing> Open<S> {
-    fn new(
-        rules: Rules,
-        target: TargetHandle<S>,
-        told: Told,
-        listen: fn(&TargetHandle<S>),
-    ) -> Self {
+    fn new(rules: Rules, target: Target<S>, told: Told, listen: fn(&Target<S>)) -> Self {
         let set = target.set_gap_marker(rules.marked.then(marker));
         set.expect("it has no id");
         let mut open = Self {
@@ -165,6 +168,18 @@ impl<S: Sharing> Open<S> {
                 Poll::Ready(Ok(room))
             }
         })
+    }
+
+    /// Sends, or asks again whether it is sent.
+    fn send(&mut self, who: usize, mut sends: Sends, wakes: Arc<Wakes>) -> Outcome {
+        wakes.take();
+        let task = wakes.waker();
+        let polled = sends.as_mut().poll(&mut Context::from_waker(&task));
+        assert_eq!(wakes.take(), 0, "a poll wakes nobody");
+        if polled.is_pending() {
+            self.slots[who] = Slot::Sends(sends, wakes, 0);
+        }
+        Outcome::Sends(polled)
     }
 
     fn take_permit(&mut self, who: usize) -> Option<Permit<S>> {
@@ -212,6 +227,15 @@ impl<S: Sharing> Open<S> {
                 self.slots[*who] = Slot::Free;
                 return Some(self.ask(*who, reserve, Wakes::new()));
             }
+            Command::Send(who, message) => {
+                let (target, message) = (target.clone(), *message);
+                let sends = async move {
+                    let event = message.with_event(|event| event.clone().into_owned());
+                    target.send(&event).await
+                };
+                self.slots[*who] = Slot::Free;
+                return Some(self.send(*who, Box::pin(sends), Wakes::new()));
+            }
             Command::Mark(marked) => {
                 let set = target.set_gap_marker(marked.then(marker));
                 set.expect("it has no id");
@@ -220,7 +244,7 @@ impl<S: Sharing> Open<S> {
             Command::End(CloseReason::Failed) => target.fail("broken"),
             Command::End(CloseReason::Closed) => target.close(),
             Command::End(CloseReason::Aborted) => target.abort(),
-            Command::End(reason) => target.end(*reason),
+            Command::End(other) => unreachable!("no handle ends it so: {other:?}"),
             Command::Clone => self.handles.push(target.clone()),
             Command::DropHandle => _ = self.handles.pop(),
             _ => return None,
@@ -232,18 +256,19 @@ impl<S: Sharing> Open<S> {
 impl<S: Sharing> Origin for Open<S> {
     fn obey(&mut self, command: &Command) -> Outcome {
         match command {
-            Command::Reserved(who) => {
+            Command::Again(who) => {
                 match std::mem::replace(&mut self.slots[*who], Slot::Free) {
                     Slot::Waits(reserve, wakes, _) => return self.ask(*who, reserve, wakes),
+                    Slot::Sends(sends, wakes, _) => return self.send(*who, sends, wakes),
                     other => self.slots[*who] = other,
                 }
                 Outcome::Nothing
             }
-            Command::Send(who, message) => match self.take_permit(*who) {
+            Command::Use(who, message) => match self.take_permit(*who) {
                 Some(permit) => Outcome::Sent(message.with_event(|event| permit.dispatch(event))),
                 None => Outcome::Nothing,
             },
-            Command::SendFrame(who, message) => match self.take_permit(*who) {
+            Command::UseForFrame(who, message) => match self.take_permit(*who) {
                 Some(permit) => {
                     let sent = permit.dispatch_frame(&message.with_event(Frame::new));
                     Outcome::Sent(sent.map(|()| Dispatched::Sent))
@@ -267,7 +292,7 @@ impl<S: Sharing> Origin for Open<S> {
             Poll::Pending => None,
         };
         let wakes = self.slots.each_mut().map(|slot| match slot {
-            Slot::Waits(_, wakes, woken) => {
+            Slot::Waits(_, wakes, woken) | Slot::Sends(_, wakes, woken) => {
                 *woken += wakes.take();
                 *woken
             }

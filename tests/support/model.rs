@@ -1,12 +1,14 @@
 //! A plain model of a target: vectors, no sharing, no bytes kept but those that a client gets.
 
-use sse_proto::MAX_DISPATCH_DEPTH;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Overflow};
 
 use super::model_line::{Line, Queued};
 use super::play::{
     Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,
 };
+
+/// How many dispatches may run within each other.
+pub const MAX_DEPTH: usize = 16;
 
 #[derive(Clone)]
 pub struct Model {
@@ -25,6 +27,7 @@ pub struct Model {
     under_way: Vec<usize>,
     /// Those who wait for room, and those who hold some.
     pub line: Line,
+    pub handles: usize,
     pub log: Vec<(usize, Heard)>,
 }
 
@@ -54,6 +57,7 @@ impl Model {
             added: 0,
             under_way: Vec::new(),
             line: Line::default(),
+            handles: 1,
             log: Vec::new(),
         }
     }
@@ -61,7 +65,7 @@ impl Model {
     pub fn apply(&mut self, operation: &Operation) -> Outcome {
         let outcome = match operation {
             Operation::Dispatch(message) => self.dispatch(message).map(Outcome::Dispatched),
-            Operation::Queue(message) => self.queue(&Queued::of(message)).map(Outcome::Queued),
+            Operation::Queue(message) => self.queue(&Queued::frame(message)).map(Outcome::Queued),
             Operation::Comment(len) => self.queue(&Queued::comment(*len)).map(Outcome::Queued),
             Operation::Listen(when, once, action) => {
                 self.listen(*when, *once, *action);
@@ -105,7 +109,7 @@ impl Model {
         if self.listeners.is_empty() {
             return Ok(Ok(self.push(frame)));
         }
-        if self.under_way.len() >= MAX_DISPATCH_DEPTH {
+        if self.under_way.len() >= MAX_DEPTH {
             return Ok(Err(DispatchError::TooDeep));
         }
         self.under_way.push(len);
@@ -181,21 +185,12 @@ impl Model {
         if len > limit {
             return Ok(Err(DispatchError::TooLarge { len, limit }));
         }
-        let promised = self.line.promised();
-        let mut frames = promised.0 + self.under_way.len();
-        let mut bytes = promised.1 + self.under_way.iter().sum::<usize>();
-        // For the frame of an event, what is queued may be dropped: but only later.
-        if !self.drops() || frame.fires.is_none() {
-            frames += self.queue.len();
-            bytes += self.queued_bytes();
-        }
-        let awaited = self.line.is_awaited();
-        if frames < self.rules.frames && bytes + len <= limit && !awaited {
+        if self.admits(len, frame.fires.is_some()) && !self.line.is_awaited() {
             return Ok(Ok(()));
         }
         // What others hold or wait for is not the client's doing.
         let no_room = self.queue.len() >= self.rules.frames || self.queued_bytes() + len > limit;
-        if self.rules.overflow == Overflow::Disconnect && no_room {
+        if matches!(self.rules.overflow, Overflow::Disconnect) && no_room {
             self.end(CloseReason::Overflow)?;
             return Ok(Err(DispatchError::Closed(CloseReason::Overflow)));
         }
@@ -204,7 +199,7 @@ impl Model {
 
     pub fn push(&mut self, frame: Queued) -> Dispatched {
         let len = frame.wire.len();
-        if self.rules.overflow == Overflow::KeepNewest {
+        if matches!(self.rules.overflow, Overflow::KeepNewest) {
             while !self.fits(len) {
                 let same = |queued: &Queued| queued.fires == frame.fires;
                 let Some(at) = self.queue.iter().position(same) else {
@@ -223,9 +218,6 @@ impl Model {
     fn drop_at(&mut self, at: usize) {
         assert!(self.drops(), "it fits");
         self.queue.remove(at);
-        if let (true, Some(next)) = (at > 0, self.queue.get_mut(at)) {
-            next.behind_hole = true;
-        }
         self.dropped += 1;
         self.gap = true;
     }
@@ -237,11 +229,24 @@ impl Model {
         )
     }
 
-    /// Whether there is room beside what is queued and what is promised.
+    /// Whether there is room beside what is queued and what permits hold.
     pub fn fits(&self, len: usize) -> bool {
-        let (frames, bytes) = self.line.promised();
+        let (frames, bytes) = self.line.permits();
         self.queue.len() + frames < self.rules.frames
             && self.queued_bytes() + bytes + len <= self.rules.bytes
+    }
+
+    /// Whether there is room beside all that others hold; what is queued may be dropped for an event,
+    /// but only later.
+    pub fn admits(&self, len: usize, is_event: bool) -> bool {
+        let (mut frames, mut bytes) = self.line.held();
+        frames += self.under_way.len();
+        bytes += self.under_way.iter().sum::<usize>();
+        if !(is_event && self.drops()) {
+            frames += self.queue.len();
+            bytes += self.queued_bytes();
+        }
+        frames < self.rules.frames && bytes + len <= self.rules.bytes
     }
 
     fn queued_bytes(&self) -> usize {
@@ -285,7 +290,7 @@ impl Model {
         Some(taken)
     }
 
-    /// What one poll takes: the marker alone, or whole frames up to the limit of a chunk.
+    /// What one poll takes: the marker alone, a large frame alone, or what is queued before one.
     pub fn take_chunk(&mut self) -> Option<Vec<u8>> {
         if std::mem::take(&mut self.gap) && self.rules.marked {
             return Some(MARKER.to_vec());
@@ -293,11 +298,9 @@ impl Model {
         if self.queue.is_empty() {
             return None;
         }
-        let mut chunk = self.queue.remove(0).wire;
-        while let Some(next) = self.queue.first() {
-            if next.behind_hole || chunk.len() + next.wire.len() > self.rules.chunk {
-                break;
-            }
+        let first = self.queue.remove(0);
+        let mut chunk = first.wire;
+        while !first.is_chunk && self.queue.first().is_some_and(|next| !next.is_chunk) {
             chunk.extend(self.queue.remove(0).wire);
         }
         Some(chunk)

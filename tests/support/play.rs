@@ -7,16 +7,14 @@ use sse_proto::{Event, EventType};
 
 use super::input::Input;
 use super::model::Model;
-use super::stage::{Bare, Stage};
-use super::stage_channel::{Channel, LocalChannel};
+use super::stage::Stage;
+use super::stage_channel::{Channel, LocalChannel, PolledByHand};
 
 /// What the target of a play is opened with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Rules {
     pub frames: usize,
     pub bytes: usize,
-    /// How many bytes a poll takes at most.
-    pub chunk: usize,
     pub overflow: Overflow,
     /// Whether gaps are marked, with [`MARKER`].
     pub marked: bool,
@@ -27,9 +25,10 @@ pub const MARKER: &[u8] = b"data: gap\n\n";
 
 impl Rules {
     pub fn limits(&self) -> Limits {
-        let limits = Limits::new().with_frames(self.frames);
-        let limits = limits.with_bytes(self.bytes).with_chunk(self.chunk);
-        limits.with_overflow(self.overflow)
+        Limits::new()
+            .with_max_frames(self.frames)
+            .with_max_bytes(self.bytes)
+            .with_overflow(self.overflow)
     }
 }
 
@@ -39,12 +38,12 @@ pub fn comment(len: u8) -> Vec<u8> {
 }
 
 /// An event of the play.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Message {
     pub event_type: Option<&'static str>,
     /// What its data is made of.
     pub letter: u8,
-    pub len: u8,
+    pub len: u16,
     pub cancelable: bool,
 }
 
@@ -65,7 +64,7 @@ impl Message {
 }
 
 /// When a listener of the play is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum When {
     Type(&'static str),
     Every,
@@ -74,7 +73,7 @@ pub enum When {
 }
 
 /// What a listener of the play does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
     Nothing,
     Cancel,
@@ -93,7 +92,7 @@ pub const ENOUGH: usize = 100;
 /// How many listeners are added in one play.
 pub const MOST_LISTENERS: usize = 32;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Operation {
     Dispatch(Message),
     /// A frame, which no listener hears.
@@ -106,7 +105,7 @@ pub enum Operation {
     End(CloseReason),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     Nothing,
     Dispatched(Result<Dispatched, DispatchError>),
@@ -116,7 +115,7 @@ pub enum Outcome {
     Panicked,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Heard {
     Event(Message),
     Answer(Result<Dispatched, DispatchError>),
@@ -127,9 +126,9 @@ pub enum Heard {
 /// Law 1 (the part on panics), 8, 9 and 10, and the contract of the listeners: a target does what its
 /// model does.
 pub fn plays_like_its_model(rules: Rules, operations: &[Operation]) {
-    play(&Bare::new(rules), rules, operations);
     play(&Channel::new(rules), rules, operations);
     play(&LocalChannel::new(rules), rules, operations);
+    play(&PolledByHand::new(rules), rules, operations);
 }
 
 fn play(stage: &impl Stage, rules: Rules, operations: &[Operation]) {
@@ -161,7 +160,6 @@ pub fn read(data: &[u8]) -> (Rules, Vec<Operation>) {
     let rules = Rules {
         frames: (byte % 24).max(1),
         bytes: usize::from(input.byte()) * 4,
-        chunk: Limits::new().chunk(),
         overflow: overflow[byte / 24 % 4],
         marked: byte / 96 == 1,
     };
@@ -199,7 +197,7 @@ fn message(input: &mut Input<'_>) -> Message {
         event_type: [None, Some("message"), Some("tick"), Some("close")][usize::from(byte % 4)],
         cancelable: byte % 16 < 12,
         letter: b'x',
-        len: input.byte(),
+        len: input.byte().into(),
     }
 }
 
@@ -231,8 +229,8 @@ fn reason(byte: u8) -> CloseReason {
         CloseReason::Closed,
         CloseReason::Aborted,
         CloseReason::ClientGone,
-        CloseReason::Overflow,
+        CloseReason::Aborted,
         CloseReason::Failed,
-        CloseReason::Shutdown,
+        CloseReason::Closed,
     ][usize::from(byte % 6)]
 }

@@ -1,17 +1,12 @@
-//! The forms of a target on which a play is played: here what they have in common, and the bare one, through its two
-//! steps; `stage_channel.rs` has the others.
+//! What the forms of a target on which a play is played have in common; `stage_channel.rs` has them.
 
-use std::cell::RefCell;
 use std::panic::resume_unwind;
-use std::rc::Rc;
 use std::sync::Mutex;
 
-use sse_proto::target::{CloseReason, DispatchError, Dispatched, ListenerId, On};
-use sse_proto::{Event, EventType, Frame, LocalListener, Target};
+use sse_proto::target::{CloseReason, DispatchError, Dispatched};
+use sse_proto::{Event, Frame};
 
-use super::play::{
-    Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,
-};
+use super::play::{Action, ENOUGH, Heard, MARKER, Message, Operation, Outcome, When};
 
 /// A target of either form.
 pub trait Stage {
@@ -116,7 +111,7 @@ macro_rules! add_listener {
                         letter: b'x',
                         len: event
                             .data()
-                            .map_or(0, |data| u8::try_from(data.len()).unwrap()),
+                            .map_or(0, |data| u16::try_from(data.len()).unwrap()),
                         cancelable: event.is_cancelable(),
                     };
                     tell(Heard::Event(message));
@@ -139,121 +134,6 @@ pub(super) fn marker() -> Frame {
     let marker = Frame::new(&Event::message("gap"));
     assert_eq!(marker.as_bytes(), MARKER);
     marker
-}
-
-#[derive(Clone)]
-pub struct Bare(Rc<BareState>);
-
-struct BareState {
-    target: RefCell<Target<LocalListener>>,
-    ids: RefCell<Vec<ListenerId>>,
-    log: Mutex<Vec<(usize, Heard)>>,
-}
-
-impl Bare {
-    pub fn new(rules: Rules) -> Self {
-        let mut target = Target::with_limits(rules.limits());
-        target.set_gap_marker(rules.marked.then(marker));
-        Self(Rc::new(BareState {
-            target: RefCell::new(target),
-            ids: RefCell::default(),
-            log: Mutex::default(),
-        }))
-    }
-
-    /// Does something that may end the stream, and tells the listeners then.
-    fn told<T>(&self, work: impl FnOnce(&mut Target<LocalListener>) -> T) -> T {
-        let outcome = work(&mut self.0.target.borrow_mut());
-        let ending = self.0.target.borrow_mut().take_ending();
-        if let Some(ending) = ending {
-            ending.run();
-        }
-        outcome
-    }
-}
-
-impl Stage for Bare {
-    fn dispatch(&self, message: &Message) -> Result<Dispatched, DispatchError> {
-        message.with_event(|event| {
-            let pending = self.told(|target| target.begin(event))?;
-            let mut decided = pending.run_listeners();
-            let outcome = self.told(|target| target.commit(&mut decided));
-            let again = self.0.target.borrow_mut().commit(&mut decided);
-            assert_eq!(outcome, again, "a second commit changes nothing");
-            outcome
-        })
-    }
-
-    fn queue(&self, frame: &Frame) -> Result<(), DispatchError> {
-        self.told(|target| target.queue_frame(frame))
-    }
-
-    fn comment(&self, text: &str) -> Result<(), DispatchError> {
-        let block = Event::block().with_comment(text);
-        let pending = self.told(|target| target.begin(&block))?;
-        let mut decided = pending.run_listeners();
-        self.told(|target| target.commit(&mut decided)).map(|_| ())
-    }
-
-    fn counts(&self) -> (usize, usize, usize) {
-        let target = self.0.target.borrow();
-        (
-            target.queued_frames(),
-            target.queued_bytes(),
-            target.dropped_frames(),
-        )
-    }
-
-    fn listen(&self, when: When, once: bool, action: Action) {
-        let number = self.0.ids.borrow().len();
-        if number == MOST_LISTENERS || self.reason().is_some() {
-            return;
-        }
-        // Weak, or the target would hold itself.
-        let weak = Rc::downgrade(&self.0);
-        let stage = move || weak.upgrade().map(Bare);
-        let mut target = self.0.target.borrow_mut();
-        let id = add_listener!(target, stage, number, when, once, action).expect("it is open");
-        self.0.ids.borrow_mut().push(id);
-    }
-
-    fn remove(&self, number: usize) -> bool {
-        let Some(&id) = self.0.ids.borrow().get(number) else {
-            return false;
-        };
-        let removed = self.0.target.borrow_mut().remove_listener(id);
-        removed.is_some()
-    }
-
-    fn take(&self) -> Option<Vec<u8>> {
-        take_all(|| self.0.target.borrow_mut().next_chunk())
-    }
-
-    fn end(&self, reason: CloseReason) {
-        let ending = if reason == CloseReason::Failed {
-            self.0.target.borrow_mut().begin_failure("failed").ok()
-        } else {
-            self.0.target.borrow_mut().begin_close(reason)
-        };
-        if let Some(ending) = ending {
-            ending.run();
-        }
-    }
-
-    fn reason(&self) -> Option<CloseReason> {
-        let target = self.0.target.borrow();
-        assert_eq!(target.is_closed(), target.close_reason().is_some());
-        target.close_reason()
-    }
-
-    fn ends(&self) -> (bool, bool) {
-        let target = self.0.target.borrow();
-        (target.is_ended(), target.is_drained())
-    }
-
-    fn log(&self) -> &Mutex<Vec<(usize, Heard)>> {
-        &self.0.log
-    }
 }
 
 pub(super) fn take_all<B: AsRef<[u8]>>(mut next: impl FnMut() -> Option<B>) -> Option<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! A target behind a handle and a stream: `channel()` and `local_channel()`.
+//! A target and its stream: `channel()`, `local_channel()`, and the latter without an executor.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 
 use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
 use sse_proto::target::{
-    CloseReason, DispatchError, Dispatched, ListenerId, Local, LocalEventStream, LocalTargetHandle,
-    On, WeakTargetHandle, channel_with, local_channel_with,
+    CloseReason, DispatchError, Dispatched, ListenerId, Local, LocalEventStream, LocalTarget, On,
+    WeakTarget, channel_with, local_channel_with,
 };
-use sse_proto::{EventStream, EventType, Frame, TargetHandle};
+use sse_proto::{EventStream, EventType, Frame, Target};
 
 use super::fakes::Wakes;
 use super::play::{Action, Heard, MOST_LISTENERS, Message, Rules, When};
@@ -17,7 +17,7 @@ use super::stage::{Stage, add_listener, marker, take_all};
 
 /// A stage over a handle and a stream, for each way to share.
 macro_rules! channel {
-    ($Channel:ident, $State:ident, $Handle:ty, $Weak:ty, $Stream:ty, $open:path) => {
+    ($Channel:ident, $State:ident, $Handle:ty, $Weak:ty, $Stream:ty, $open:path, $poll:expr) => {
         #[derive(Clone)]
         pub struct $Channel {
             target: $Handle,
@@ -25,7 +25,8 @@ macro_rules! channel {
         }
 
         struct $State {
-            stream: Mutex<$Stream>,
+            /// `None` once the client is gone.
+            stream: Mutex<Option<$Stream>>,
             wakes: Arc<Wakes>,
             /// How many wakes there had been when the stream last said `Pending`.
             waits_since: Mutex<Option<usize>>,
@@ -39,7 +40,7 @@ macro_rules! channel {
                 let set = target.set_gap_marker(rules.marked.then(marker));
                 set.expect("it has no id");
                 let shared = Arc::new($State {
-                    stream: Mutex::new(stream),
+                    stream: Mutex::new(Some(stream)),
                     wakes: Wakes::new(),
                     waits_since: Mutex::default(),
                     ids: Mutex::default(),
@@ -104,13 +105,16 @@ macro_rules! channel {
 
             fn take(&self) -> Option<Vec<u8>> {
                 let mut stream = self.shared.stream.lock().unwrap();
+                let stream = stream.as_mut()?;
                 let waker = self.shared.wakes.waker();
                 let mut context = Context::from_waker(&waker);
                 *self.shared.waits_since.lock().unwrap() = None;
-                take_all(|| match Pin::new(&mut *stream).poll_next(&mut context) {
-                    Poll::Ready(chunk) => chunk,
-                    Poll::Pending => {
-                        *self.shared.waits_since.lock().unwrap() = Some(self.shared.wakes.count());
+                let poll: fn(&mut $Stream, &mut Context<'_>) -> (_, bool) = $poll;
+                take_all(|| match poll(stream, &mut context) {
+                    (Poll::Ready(chunk), _) => chunk,
+                    (Poll::Pending, keeps_waker) => {
+                        let wakes = self.shared.wakes.count();
+                        *self.shared.waits_since.lock().unwrap() = keeps_waker.then_some(wakes);
                         None
                     }
                 })
@@ -126,10 +130,16 @@ macro_rules! channel {
             }
 
             fn end(&self, reason: CloseReason) {
-                if reason == CloseReason::Failed {
-                    self.target.fail("failed");
-                } else {
-                    self.target.end(reason);
+                match reason {
+                    CloseReason::Closed => self.target.close(),
+                    CloseReason::Aborted => self.target.abort(),
+                    CloseReason::Failed => self.target.fail("failed"),
+                    CloseReason::ClientGone => {
+                        // Two statements: its close listeners may use the stage.
+                        let stream = self.shared.stream.lock().unwrap().take();
+                        drop(stream);
+                    }
+                    other => unreachable!("no play ends so: {other:?}"),
                 }
             }
 
@@ -143,7 +153,8 @@ macro_rules! channel {
 
             fn ends(&self) -> (bool, bool) {
                 let stream = self.shared.stream.lock().unwrap();
-                (stream.is_terminated(), self.target.is_drained())
+                let is_ended = stream.as_ref().is_none_or(FusedStream::is_terminated);
+                (is_ended, self.target.is_drained())
             }
 
             fn log(&self) -> &Mutex<Vec<(usize, Heard)>> {
@@ -156,16 +167,28 @@ macro_rules! channel {
 channel!(
     Channel,
     ChannelState,
-    TargetHandle,
-    WeakTargetHandle,
+    Target,
+    WeakTarget,
     EventStream,
-    channel_with
+    channel_with,
+    |stream, context| (Pin::new(stream).poll_next(context), true)
 );
 channel!(
     LocalChannel,
     LocalChannelState,
-    LocalTargetHandle,
-    WeakTargetHandle<Local>,
+    LocalTarget,
+    WeakTarget<Local>,
     LocalEventStream,
-    local_channel_with
+    local_channel_with,
+    |stream, context| (Pin::new(stream).poll_next(context), true)
+);
+// Nobody is woken: `try_next` keeps no waker.
+channel!(
+    PolledByHand,
+    PolledByHandState,
+    LocalTarget,
+    WeakTarget<Local>,
+    LocalEventStream,
+    local_channel_with,
+    |stream, _| (stream.try_next(), false)
 );

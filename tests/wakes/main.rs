@@ -13,12 +13,12 @@ mod world;
 
 use proptest::prelude::*;
 use sse_proto::target::{Limits, Sharing, channel_with, local_channel_with};
-use sse_proto::{EventStream, TargetHandle};
-use world::World;
+use sse_proto::{EventStream, Target};
+use world::{SCALE, World};
 
 fn wakes_nobody_too_little_or_too_often<S: Sharing>(
     room: (usize, usize),
-    open: fn(Limits) -> (TargetHandle<S>, EventStream<S>),
+    open: fn(Limits) -> (Target<S>, EventStream<S>),
     steps: &[(u8, u8)],
 ) {
     let mut world = World::new(room, open);
@@ -34,7 +34,7 @@ proptest! {
     #[test]
     fn no_wake_is_lost_and_none_is_for_nothing(
         frames in 1_usize..8,
-        bytes in 0_usize..200,
+        bytes in 0..200 * SCALE,
         steps in proptest::collection::vec(any::<(u8, u8)>(), 0..300),
     ) {
         wakes_nobody_too_little_or_too_often((frames, bytes), channel_with, &steps);

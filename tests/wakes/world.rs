@@ -6,12 +6,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::Stream;
-use sse_proto::target::{
-    CloseReason, Closed, DispatchError, Dispatched, Limits, Permit, Reserve, Sharing,
-};
-use sse_proto::{Event, EventStream, TargetHandle};
+use sse_proto::target::{CloseReason, Closed, DispatchError, Limits, Permit, Reserve, Sharing};
+use sse_proto::{Event, EventStream, Frame, Target};
 
 use crate::task::Task;
+
+/// How many bytes count as one: about half of the frames are so large that each is a chunk of its own,
+/// so that a poll gives back the room of a few frames and not of all.
+pub(crate) const SCALE: usize = 200;
+
+fn frame(value: u8) -> Frame {
+    let len = usize::from(value) % 40 * SCALE;
+    Frame::new(&Event::message("x".repeat(len)))
+}
 
 /// One who waits for room.
 struct Place<S: Sharing> {
@@ -26,7 +33,7 @@ struct Place<S: Sharing> {
 pub(crate) struct World<S: Sharing> {
     frames: usize,
     bytes: usize,
-    handles: Vec<TargetHandle<S>>,
+    handles: Vec<Target<S>>,
     stream: Option<EventStream<S>>,
     reader: Task,
     line: VecDeque<Place<S>>,
@@ -41,11 +48,10 @@ pub(crate) struct World<S: Sharing> {
 impl<S: Sharing> World<S> {
     pub(crate) fn new(
         (frames, bytes): (usize, usize),
-        open: fn(Limits) -> (TargetHandle<S>, EventStream<S>),
+        open: fn(Limits) -> (Target<S>, EventStream<S>),
     ) -> Self {
-        let limits = Limits::new().with_frames(frames).with_bytes(bytes);
-        // Small chunks: a poll gives back the room of a few frames and not of all.
-        let (target, stream) = open(limits.with_chunk(64));
+        let limits = Limits::new().with_max_frames(frames).with_max_bytes(bytes);
+        let (target, stream) = open(limits);
         Self {
             frames,
             bytes,
@@ -64,9 +70,9 @@ impl<S: Sharing> World<S> {
     pub(crate) fn step(&mut self, choice: u8, value: u8) {
         let at = usize::from(value) / 8;
         match choice % 16 {
-            0..=2 => self.dispatch(usize::from(value) % 40),
+            0..=2 => self.dispatch(&frame(value)),
             3..=5 => self.poll(value),
-            6 | 7 => self.reserve(usize::from(value) % 70),
+            6 | 7 => self.reserve(usize::from(value) % 70 * SCALE),
             8 | 9 => self.poll_reserve(at, value),
             10 => self.leave(at),
             11 => self.use_permit(at, value),
@@ -149,13 +155,13 @@ impl<S: Sharing> World<S> {
         Ok(())
     }
 
-    fn dispatch(&mut self, data: usize) {
+    fn dispatch(&mut self, frame: &Frame) {
         let Some(target) = self.handles.last() else {
             return;
         };
-        let outcome = target.dispatch_message(&"x".repeat(data));
-        let len = data + 8;
-        assert_eq!(outcome, self.admits(len).map(|()| Dispatched::Sent));
+        let outcome = target.dispatch_frame(frame);
+        let len = frame.len();
+        assert_eq!(outcome, self.admits(len));
         if outcome.is_ok() {
             self.queue.push_back(len);
             self.reader.wake();
@@ -269,14 +275,14 @@ impl<S: Sharing> World<S> {
             return;
         }
         let (limit, permit) = self.permits.swap_remove(at);
-        let data = usize::from(value) % 40;
-        let len = data + 8;
+        let frame = frame(value);
+        let len = frame.len();
         let expected = match self.reason {
             Some(reason) => Err(DispatchError::Closed(reason)),
             None if len > limit => Err(DispatchError::TooLarge { len, limit }),
-            None => Ok(Dispatched::Sent),
+            None => Ok(()),
         };
-        let outcome = permit.dispatch(&Event::message("x".repeat(data)));
+        let outcome = permit.dispatch_frame(&frame);
         assert_eq!(outcome, expected);
         if outcome.is_ok() {
             self.queue.push_back(len);
@@ -335,8 +341,7 @@ impl<S: Sharing> World<S> {
         let reason = match value {
             0..=7 => CloseReason::Closed,
             8..=11 => CloseReason::Aborted,
-            12..=15 => CloseReason::Shutdown,
-            16..=19 => {
+            12..=19 => {
                 if self.stream.take().is_some() {
                     self.ended(CloseReason::ClientGone);
                 }
@@ -345,7 +350,10 @@ impl<S: Sharing> World<S> {
             _ => return,
         };
         if let Some(target) = self.handles.last() {
-            target.end(reason);
+            match reason {
+                CloseReason::Closed => target.close(),
+                _ => target.abort(),
+            }
             self.ended(reason);
         }
     }

@@ -5,7 +5,7 @@ use futures_util::future::pending;
 use peers::harness::{Candidate, Role, Work, compare};
 use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::{Event, EventStream, EventStreamExt, TargetHandle, channel};
+use sse_proto::{Event, EventStream, EventStreamExt, Target, channel};
 use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ fn candidate<'a>(
     event: &'a Event<'a>,
     stack: impl FnOnce(EventStream) -> Stream,
 ) -> Candidate<'a> {
-    let (target, stream): (TargetHandle, _) = channel();
+    let (target, stream): (Target, _) = channel();
     let mut stream = stack(stream);
     let waker = Waker::from(Arc::new(Idle));
     Candidate::new(role, name, move || {

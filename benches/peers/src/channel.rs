@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_channel::mpsc;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use sse_proto::target::{Dispatched, Sharing};
-use sse_proto::{Event, EventStream, EventType, TargetHandle};
+use sse_proto::{Event, EventStream, EventType, Target};
 use std::hint::black_box;
 use std::mem;
 use tokio::sync::mpsc as tokio_mpsc;
@@ -96,7 +96,7 @@ pub fn channels(work: &'static Work, burst: usize) -> Vec<Candidate<'static>> {
 type Exchange = Box<dyn FnMut() -> Bytes>;
 
 fn dispatch<S: Sharing>(
-    target: TargetHandle<S>,
+    target: Target<S>,
     mut stream: EventStream<S>,
     event_type: EventType<'static>,
     work: &'static Work,
@@ -114,7 +114,7 @@ fn dispatch<S: Sharing>(
 }
 
 fn reserve(
-    target: TargetHandle,
+    target: Target,
     mut stream: EventStream,
     event_type: EventType<'static>,
     work: &'static Work,

@@ -12,8 +12,9 @@ use pin_project_lite::pin_project;
 
 #[cfg(feature = "std")]
 use crate::server::broadcast::{Merged, Subscription};
-use crate::server::channel::{EventStream, Sharing};
-use crate::server::now::NOW;
+use crate::server::foreign::NO_WAKE;
+use crate::server::sharing::Sharing;
+use crate::server::stream::EventStream;
 use crate::wire::line::Tail;
 
 /// A stream that all adapters take, since [`until`](crate::EventStreamExt::until) can end it.
@@ -262,7 +263,7 @@ pub(in crate::server) fn poll_filled<S: Stream<Item: StreamItem>>(
 /// again: no waker is kept.
 #[inline]
 pub(super) fn poll_now<S: Stream>(stream: Pin<&mut S>) -> Option<S::Item> {
-    match stream.poll_next(&mut Context::from_waker(NOW)) {
+    match stream.poll_next(&mut Context::from_waker(NO_WAKE)) {
         Poll::Ready(Some(item)) => Some(item),
         Poll::Ready(None) | Poll::Pending => None,
     }

@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::log::Log;
 use super::options::Unfiltered;
 use super::shared::{BroadcastShared, BroadcastState, WakerIdentity, WakerSlot, version};
-use crate::server::now::NOW;
+use crate::server::foreign::NO_WAKE;
 use crate::server::state::CloseReason;
 use crate::sync::MutexGuard;
 
@@ -141,9 +141,9 @@ impl Reader {
     fn still_waits(&self, shared: &BroadcastShared, waker: &Waker) -> bool {
         shared.version() == version(self.cursor)
             && match self.phase {
-                Phase::Reads => waker.will_wake(NOW),
+                Phase::Reads => waker.will_wake(NO_WAKE),
                 Phase::Waits { waker: kept, .. } => {
-                    kept == WakerIdentity::of(waker) || waker.will_wake(NOW)
+                    kept == WakerIdentity::of(waker) || waker.will_wake(NO_WAKE)
                 }
                 Phase::ShutsDown { .. } | Phase::Ended(_) => false,
             }
@@ -152,7 +152,7 @@ impl Reader {
     fn poll(&mut self, shared: &BroadcastShared, cx: &Context<'_>) -> Poll<Option<Bytes>> {
         // A clone of a waker runs code of the executor, so it is made before the lock. A subscriber
         // that has read everything keeps it at once: that saves the next poll the lock.
-        let waker = (!cx.waker().will_wake(NOW)).then(|| cx.waker().clone());
+        let waker = (!cx.waker().will_wake(NO_WAKE)).then(|| cx.waker().clone());
         for _ in 0..MOST_LOOKS {
             let mut state = shared.lock();
             if self.cursor < state.log.oldest() {

@@ -9,8 +9,9 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::ids::AssignedId;
 use super::subscriber::Subscriber;
-use crate::server::channel::{EventStream, Shared, Sharing};
+use crate::server::sharing::{Shared, Sharing};
 use crate::server::state::CloseReason;
+use crate::server::stream::EventStream;
 use crate::wire::field::EventId;
 
 /// The frames of a [`Broadcast`](crate::Broadcast), as the body of one response.

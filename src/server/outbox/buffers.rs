@@ -1,81 +1,59 @@
 //! The bytes of the queue.
 //!
-//! Events are encoded straight into one buffer, and what a poll takes is split off it without a
-//! copy. Once the consumer has dropped what it took, the buffer is used again from its start, so
-//! the steady state allocates nothing.
+//! Events are encoded straight into one buffer, and a poll splits its chunk off without a copy. Once
+//! the consumer has dropped that chunk, the buffer is used again from its start, so the steady state
+//! allocates nothing.
 //!
-//! The buffer grows up to [`MOST`] bytes, which is as much as a poll hands out by default. When
-//! that is full it is sealed and another one begun: no large buffer is ever moved to a larger
-//! place, so the memory held follows the bytes queued. An event above [`LARGE`] that does not fit
-//! becomes a chunk of its own, so a sealed buffer wastes less than [`LARGE`] of its bytes.
+//! A buffer grows to [`MAX_BUFFER`] bytes, then it is sealed and another one begins. No large buffer
+//! is ever moved, so the memory held follows the bytes queued. An event above [`LARGE`] that does not
+//! fit becomes a chunk of its own, so a sealed buffer wastes less than [`LARGE`] bytes.
 
 use alloc::collections::VecDeque;
 use core::mem;
+use core::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// Frames above this are not copied into a buffer but stay chunks of their own.
+/// Frames above this size are not copied into a buffer but stay chunks of their own.
 pub(super) const LARGE: usize = 4 * 1024;
 
-/// The largest buffer that is allocated.
-const MOST: usize = 64 * 1024;
+/// The size of the first buffer, and of the buffer that is kept while nothing is queued.
+const IDLE: usize = 4 * 1024;
 
-/// A frame in the queue.
-pub(super) enum Queued {
-    /// The next bytes of the oldest buffer, behind `skip` dead ones.
-    Buffered { skip: usize, len: usize },
-    /// A chunk of its own.
-    Own(Bytes),
-}
-
-impl Queued {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Buffered { len, .. } => *len,
-            Self::Own(bytes) => bytes.len(),
-        }
-    }
-}
+/// The size of the largest buffer, and so of the largest chunk that holds several frames.
+const MAX_BUFFER: usize = 64 * 1024;
 
 #[derive(Default)]
 pub(super) struct Buffers {
-    /// Buffers that are full, oldest first; none is empty.
+    /// Full buffers, oldest first. None of them is empty.
     sealed: VecDeque<BytesMut>,
     /// The buffer that events are encoded into.
     open: BytesMut,
-    /// What `open` was allocated with, including what is split off it.
+    /// The size that `open` was allocated with, including what was split off it.
     allocated: usize,
 }
 
 impl Buffers {
-    pub(super) fn new() -> Self {
-        Self {
-            sealed: VecDeque::new(),
-            open: BytesMut::new(),
-            allocated: 0,
-        }
-    }
-
-    /// Makes room for `len` bytes in `open`; `None` if they should go elsewhere. The first buffer
-    /// is of `first` bytes.
+    /// Returns a buffer with room for `len` more bytes, or `None` if they should be a chunk of their
+    /// own.
     #[inline]
-    pub(super) fn make_room(&mut self, len: usize, first: usize) -> Option<&mut BytesMut> {
+    pub(super) fn with_room(&mut self, len: usize) -> Option<&mut BytesMut> {
         let has_room = self.open.capacity() - self.open.len() >= len
             || self.open.try_reclaim(len)
-            || self.next_buffer(len, first);
+            || self.begin_buffer(len);
         has_room.then_some(&mut self.open)
     }
 
     #[cold]
-    fn next_buffer(&mut self, len: usize, first: usize) -> bool {
+    fn begin_buffer(&mut self, len: usize) -> bool {
         let wanted = self.open.len() + len;
-        if wanted <= MOST {
+        if wanted <= MAX_BUFFER {
             let doubled = if self.open.is_empty() {
-                first
+                IDLE
             } else {
                 self.allocated.saturating_mul(2)
             };
-            self.allocated = doubled.clamp(wanted, MOST);
+            self.allocated = doubled.clamp(wanted, MAX_BUFFER);
             let mut larger = BytesMut::with_capacity(self.allocated);
             larger.extend_from_slice(&self.open);
             self.open = larger;
@@ -85,29 +63,72 @@ impl Buffers {
             return false;
         }
         self.sealed.push_back(mem::take(&mut self.open));
-        self.allocated = MOST;
-        self.open = BytesMut::with_capacity(MOST);
+        self.allocated = MAX_BUFFER;
+        self.open = BytesMut::with_capacity(MAX_BUFFER);
         true
     }
 
-    /// The oldest buffer.
+    /// Returns the number of bytes in the oldest buffer.
     #[inline]
-    pub(super) fn front_mut(&mut self) -> &mut BytesMut {
-        self.sealed.front_mut().unwrap_or(&mut self.open)
+    pub(super) fn front_len(&self) -> usize {
+        self.sealed.front().unwrap_or(&self.open).len()
     }
 
-    /// Lets go of the oldest buffer if it is empty.
+    /// Takes the first `len` bytes of the oldest buffer.
     #[inline]
-    pub(super) fn leave_empty_front(&mut self) {
-        if self.sealed.front().is_some_and(BytesMut::is_empty) {
-            self.sealed.pop_front();
+    pub(super) fn take(&mut self, len: usize) -> Bytes {
+        let chunk = self.front_mut().split_to(len).freeze();
+        self.remove_empty_front();
+        chunk
+    }
+
+    /// Drops the first `len` bytes of the oldest buffer.
+    pub(super) fn drop_front(&mut self, len: usize) {
+        self.front_mut().advance(len);
+        self.remove_empty_front();
+    }
+
+    /// Returns the buffer number `index`, oldest first.
+    pub(super) fn get(&self, index: usize) -> &BytesMut {
+        self.sealed.get(index).unwrap_or(&self.open)
+    }
+
+    /// Drops bytes in the middle of the buffer number `index`: what comes after them moves forward.
+    /// Returns where that begins now, as the number of its buffer and the offset in it.
+    ///
+    /// A sealed buffer takes no more bytes. Once more than a ninth of it is unused, a copy of the
+    /// right size replaces it, so the memory held still follows the bytes queued.
+    pub(super) fn drop_within(&mut self, index: usize, range: Range<usize>) -> (usize, usize) {
+        let is_sealed = index < self.sealed.len();
+        let buffer = self.sealed.get_mut(index).unwrap_or(&mut self.open);
+        buffer.copy_within(range.end.., range.start);
+        let len = buffer.len() - range.len();
+        buffer.truncate(len);
+        if !is_sealed || 9 * len >= 8 * buffer.capacity() {
+            return (index, range.start);
         }
+        let rest = mem::take(buffer);
+        self.sealed.remove(index);
+        // The copy goes to the end of the older buffer if both fit into one.
+        let older = index.checked_sub(1).and_then(|at| self.sealed.get_mut(at));
+        if let Some(older) = older.filter(|older| older.len() + len <= MAX_BUFFER) {
+            let start = older.len() + range.start;
+            let mut both = BytesMut::with_capacity(older.len() + len);
+            both.extend_from_slice(older);
+            both.extend_from_slice(&rest);
+            *older = both;
+            return (index - 1, start);
+        }
+        if len > 0 {
+            self.sealed.insert(index, BytesMut::from(&rest[..]));
+        }
+        (index, range.start)
     }
 
-    /// Shrinks, now that nothing is queued, to `idle_capacity` bytes at most.
+    /// Shrinks after the queue was emptied.
     #[inline]
-    pub(super) fn shrink(&mut self, idle_capacity: usize) {
-        if self.allocated > idle_capacity {
+    pub(super) fn shrink(&mut self) {
+        if self.allocated > IDLE {
             self.open = BytesMut::new();
             self.allocated = 0;
         }
@@ -116,114 +137,15 @@ impl Buffers {
         }
     }
 
-    /// Goes over `frames`, oldest first, and takes those out that `drops` says, by their bytes.
-    pub(super) fn retain(
-        &mut self,
-        frames: &mut VecDeque<Queued>,
-        mut drops: impl FnMut(&[u8]) -> bool,
-    ) {
-        let mut sweep = Sweep {
-            buffers: self,
-            index: 0,
-            at: 0,
-            dead: 0,
-        };
-        frames.retain_mut(|queued| match queued {
-            Queued::Buffered { skip, len } => sweep.keeps(skip, *len, &mut drops),
-            Queued::Own(bytes) => !drops(bytes),
-        });
-        sweep.end_buffer();
-        self.sealed.retain(|buffer| !buffer.is_empty());
+    #[inline]
+    fn front_mut(&mut self) -> &mut BytesMut {
+        self.sealed.front_mut().unwrap_or(&mut self.open)
     }
 
-    /// Moves what lives together, if too much of the memory held is dead.
-    ///
-    /// Half of it may not be dead before that, or the memory held would be twice the limit: an
-    /// eighth may, and 96 KiB. Sealed buffers without holes waste less than a fifteenth, and the
-    /// oldest one what polls took of it, so that each time as many bytes have died since the last
-    /// as make a seventeenth of those that are moved.
-    pub(super) fn compact(&mut self, frames: &mut VecDeque<Queued>, first: usize) {
-        let held = self.sealed.len() * MOST;
-        if held <= 96 * 1024 {
-            return;
+    #[inline]
+    fn remove_empty_front(&mut self) {
+        if self.sealed.front().is_some_and(BytesMut::is_empty) {
+            self.sealed.pop_front();
         }
-        let live = frames.iter().map(|queued| match queued {
-            Queued::Buffered { len, .. } => *len,
-            Queued::Own(_) => 0,
-        });
-        let live: usize = live.sum();
-        if held <= live + live / 8 + 96 * 1024 {
-            return;
-        }
-        let mut old = mem::take(self);
-        for queued in frames {
-            let Queued::Buffered { skip, len } = *queued else {
-                continue;
-            };
-            let from = old.front_mut();
-            let bytes = &from[skip..skip + len];
-            *queued = match self.make_room(len, first) {
-                Some(open) => {
-                    open.extend_from_slice(bytes);
-                    Queued::Buffered { skip: 0, len }
-                }
-                None => Queued::Own(Bytes::copy_from_slice(bytes)),
-            };
-            from.advance(skip + len);
-            old.leave_empty_front();
-        }
-    }
-}
-
-/// Takes frames out of the middle of the buffers: their bytes stay, dead, and the next frame of the
-/// buffer knows how many to skip. Dead bytes at either end of a buffer are cut off.
-struct Sweep<'a> {
-    buffers: &'a mut Buffers,
-    /// Which buffer, and how far in it.
-    index: usize,
-    at: usize,
-    /// Dead bytes in front of `at`.
-    dead: usize,
-}
-
-impl Sweep<'_> {
-    /// Whether a frame stays.
-    fn keeps(
-        &mut self,
-        skip: &mut usize,
-        len: usize,
-        drops: &mut impl FnMut(&[u8]) -> bool,
-    ) -> bool {
-        if self.at == self.buffer().len() {
-            self.end_buffer();
-        }
-        let start = self.at + *skip;
-        let drops = drops(&self.buffer()[start..start + len]);
-        self.at = start + len;
-        if drops {
-            self.dead += *skip + len;
-            return false;
-        }
-        *skip += mem::take(&mut self.dead);
-        if *skip + len == self.at {
-            // The first one of its buffer.
-            let front = mem::take(skip);
-            self.buffer().advance(front);
-            self.at = len;
-        }
-        true
-    }
-
-    fn end_buffer(&mut self) {
-        let dead = mem::take(&mut self.dead);
-        let buffer = self.buffer();
-        buffer.truncate(buffer.len() - dead);
-        self.index += 1;
-        self.at = 0;
-    }
-
-    fn buffer(&mut self) -> &mut BytesMut {
-        let Buffers { sealed, open, .. } = &mut *self.buffers;
-        sealed.get_mut(self.index).unwrap_or(open)
     }
 }

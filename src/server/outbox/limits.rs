@@ -1,162 +1,141 @@
 //! What a queue may hold, and what happens when it is full.
 
-/// What the queue of a target may hold, and how it is handed out.
+use super::reservation::Amount;
+
+/// The most that a limit may be. What is queued, what is reserved and one frame more never overflow
+/// when they are added.
+const MAX: usize = usize::MAX / 4;
+
+/// What the queue of a target may hold, and what happens when it is full.
+///
+/// The default is 1024 frames and 1 MiB; an event that finds the queue full is refused.
 ///
 /// # Examples
 ///
 /// ```
-/// use sse_proto::target::{DispatchError, Limits};
-/// use sse_proto::{Event, LocalListener, Target};
+/// use sse_proto::target::{DispatchError, Limits, channel_with};
 ///
-/// let mut target = Target::<LocalListener>::with_limits(Limits::new().with_frames(1));
-/// assert!(target.dispatch(&Event::message("first")).is_ok());
-/// assert_eq!(target.dispatch(&Event::message("second")), Err(DispatchError::Full));
+/// let (target, stream) = channel_with(Limits::new().with_max_frames(1));
+/// assert!(target.dispatch_message("first").is_ok());
+/// assert_eq!(target.dispatch_message("second"), Err(DispatchError::Full));
+/// # drop(stream);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    frames: usize,
-    bytes: usize,
-    chunk: usize,
-    idle_capacity: usize,
-    overflow: Overflow,
+    max_frames: usize,
+    pub(super) max_bytes: usize,
+    pub(super) overflow: Overflow,
 }
 
-/// What becomes of an event that finds the queue full.
+/// What happens to an event that finds the queue full.
 ///
-/// An event that is larger than the whole queue may be is
-/// [too large](crate::target::DispatchError::TooLarge), whatever this says.
+/// Under every policy, an event that is larger than the whole queue is refused as
+/// [too large](crate::target::DispatchError::TooLarge).
 ///
 /// # What a client knows after a drop
 ///
-/// The last event ID that a client holds, and sends when it comes back, is that of the last event
-/// that it *got*. It never moves to an event that was dropped; but the next one that arrives moves
-/// it past the dropped ones, and from then on nothing asks for them again. Who replays by id loses
-/// what was dropped: use [`Disconnect`](Self::Disconnect) where nothing may be lost.
+/// A client holds the id of the last event that it *received*, and sends this id when it comes
+/// back. The id of a dropped event never reaches the client. But the next event that arrives moves
+/// the client past the dropped ones, and nothing asks for them again: a server that replays by id
+/// loses what was dropped. Use [`Disconnect`](Self::Disconnect) where nothing may be lost.
 ///
 /// # Examples
 ///
 /// ```
-/// use sse_proto::target::{Limits, Overflow};
-/// use sse_proto::{Event, EventType, LocalListener, Target};
+/// use futures::StreamExt;
+/// use sse_proto::target::{Limits, Overflow, channel_with};
+/// use sse_proto::{Event, EventType};
 ///
-/// let limits = Limits::new().with_frames(2).with_overflow(Overflow::KeepNewest);
-/// let mut target = Target::<LocalListener>::with_limits(limits);
+/// # futures::executor::block_on(async {
+/// let limits = Limits::new().with_max_frames(2).with_overflow(Overflow::KeepNewest);
+/// let (target, mut stream) = channel_with(limits);
 /// for (event_type, data) in [("cpu", "10 %"), ("disk", "3 GB"), ("cpu", "20 %")] {
 ///     target.dispatch(&Event::new(EventType::from_static(event_type), data))?;
 /// }
 /// assert_eq!(
-///     target.next_chunk().unwrap(),
+///     stream.next().await.unwrap(),
 ///     "event: disk\ndata: 3 GB\n\nevent: cpu\ndata: 20 %\n\n"
 /// );
 /// assert_eq!(target.dropped_frames(), 1);
 /// # Ok::<(), sse_proto::target::DispatchError>(())
+/// # })?;
+/// # Ok::<(), sse_proto::target::DispatchError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// It is refused as [full](crate::target::DispatchError::Full); its caller decides.
-    #[default]
+    /// The event is refused as [full](crate::target::DispatchError::Full).
     Refuse,
-    /// The oldest frames are dropped until it fits.
+    /// The oldest frames are dropped until the event fits.
     ///
-    /// Comments and other [blocks](crate::Event::block) that are no events never push anything out:
-    /// they are refused. So is everything while somebody [waits for
-    /// room](crate::TargetHandle::reserve).
+    /// Comments and other [blocks](crate::Event::block) that are no events drop nothing: they are
+    /// refused. While a task [waits for room](crate::Target::send), every dispatch that does
+    /// not wait is refused.
     DropOldest,
-    /// The frames of its own event type are dropped, oldest first, until it fits; where that is not
-    /// enough, the oldest of any type. It goes to the end of the queue.
+    /// The frames of the event's own type are dropped, oldest first, until it fits. If that is not
+    /// enough, the oldest frames of any type are dropped. The event goes to the end of the queue.
     ///
     /// For events of which only the newest of each type counts, such as states and figures. Blocks
     /// are refused as with [`DropOldest`](Self::DropOldest).
     ///
-    /// Once the queue is full, each event takes time that grows with the number of frames queued,
-    /// since their types are looked at: 1024 small ones take some microseconds.
+    /// Once the queue is full, the time for an event grows with the number of queued frames, because
+    /// their types are compared: a few microseconds for 1024 small frames.
     KeepNewest,
-    /// The stream ends, for the reason [`Overflow`](crate::target::CloseReason::Overflow), and the queue
-    /// is dropped: for an event, a frame or a comment that finds no room beside what is queued. What
-    /// only finds the room held by others, or is behind somebody who [waits for
-    /// it](crate::TargetHandle::reserve), is refused.
+    /// The stream ends with the reason [`CloseReason::Overflow`](crate::target::CloseReason::Overflow), and
+    /// the queue is dropped.
     ///
-    /// An [`EventSource`](https://html.spec.whatwg.org/multipage/server-sent-events.html) comes back
-    /// by itself, with the last event ID that it got.
+    /// Comments and blocks end it too. What only finds the room reserved by others, or comes while
+    /// a task [waits for room](crate::Target::send), is refused.
+    ///
+    /// An [`EventSource`](https://html.spec.whatwg.org/multipage/server-sent-events.html) reconnects
+    /// by itself, with the id of the last event that it received.
     Disconnect,
 }
 
 impl Limits {
-    /// The default: 1024 frames, 1 MiB, chunks of 64 KiB, 4 KiB kept while idle; what finds no room
-    /// is refused.
+    /// Returns the default limits.
     ///
-    /// A client that is 1024 events behind, or a megabyte, is not reading: it takes seconds of a
-    /// mobile connection to get there, and ten thousand such clients still fit into 13 GiB.
+    /// A client that is 1024 events or 1 MiB late does not read: on a mobile connection it takes
+    /// seconds to get there. Ten thousand such clients still fit into 13 GiB.
     pub const fn new() -> Self {
         Self {
-            frames: 1024,
-            bytes: 1024 * 1024,
-            chunk: 64 * 1024,
-            idle_capacity: 4 * 1024,
+            max_frames: 1024,
+            max_bytes: 1024 * 1024,
             overflow: Overflow::Refuse,
         }
     }
 
-    /// Sets how many frames may be queued; 0 counts as 1.
-    pub const fn with_frames(mut self, frames: usize) -> Self {
-        self.frames = if frames == 0 { 1 } else { frames };
+    /// Sets how many frames may be queued. 0 counts as 1, and more than `usize::MAX / 4` as that.
+    pub const fn with_max_frames(mut self, frames: usize) -> Self {
+        self.max_frames = match frames {
+            0 => 1,
+            1..=MAX => frames,
+            _ => MAX,
+        };
         self
     }
 
-    /// Sets how many bytes may be queued. A single event above it is refused as
-    /// [too large](crate::target::DispatchError::TooLarge).
+    /// Sets how many bytes may be queued. More than `usize::MAX / 4` counts as that.
     ///
-    /// The memory held stays below this and a sixteenth of it, plus 128 KiB, plus 96 bytes for each
-    /// frame that may be queued. With [`Overflow::KeepNewest`], which leaves holes, it stays below
-    /// this and an eighth of it, plus 320 KiB, plus those 96 bytes.
-    pub const fn with_bytes(mut self, bytes: usize) -> Self {
-        self.bytes = bytes;
+    /// A single larger event is refused as [too large](crate::target::DispatchError::TooLarge). The memory
+    /// held stays below these bytes and a sixteenth of them, plus 128 KiB, plus 96 bytes for each
+    /// frame that may be queued. With [`Overflow::KeepNewest`] it stays below these bytes and an
+    /// eighth of them, plus 320 KiB, plus those 96 bytes for each frame.
+    pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = if bytes > MAX { MAX } else { bytes };
         self
     }
 
-    /// Sets how many bytes one poll hands out at most. A frame is never cut, so a larger one goes
-    /// out whole.
-    pub const fn with_chunk(mut self, bytes: usize) -> Self {
-        self.chunk = bytes;
-        self
-    }
-
-    /// Sets how many bytes of buffer a target may keep while nothing is queued.
-    pub const fn with_idle_capacity(mut self, bytes: usize) -> Self {
-        self.idle_capacity = bytes;
-        self
-    }
-
-    /// Sets what becomes of an event that finds the queue full.
+    /// Sets what happens to an event that finds the queue full.
     pub const fn with_overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
     }
 
-    /// Returns how many frames may be queued.
-    pub const fn frames(&self) -> usize {
-        self.frames
-    }
-
-    /// Returns how many bytes may be queued.
-    pub const fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Returns how many bytes one poll hands out at most, unless one frame is larger.
-    pub const fn chunk(&self) -> usize {
-        self.chunk
-    }
-
-    /// Returns how many bytes of buffer may be kept while nothing is queued.
-    pub const fn idle_capacity(&self) -> usize {
-        self.idle_capacity
-    }
-
-    /// Returns what becomes of an event that finds the queue full.
-    pub const fn overflow(&self) -> Overflow {
-        self.overflow
+    /// Returns whether a frame of `len` bytes has room beside what is taken.
+    #[inline]
+    pub(super) fn leave_room(&self, len: usize, taken: Amount) -> bool {
+        taken.frames < self.max_frames && taken.bytes + len <= self.max_bytes
     }
 }
 

@@ -1,23 +1,22 @@
-//! The bounded queue of encoded bytes.
+//! The bounded queue of encoded frames.
 
 mod buffers;
 mod limits;
-mod policy;
+mod reservation;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use core::fmt;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
-use self::buffers::{Buffers, LARGE, Queued};
+use self::buffers::{Buffers, LARGE};
 pub use self::limits::{Limits, Overflow};
-use super::dispatch::DispatchError;
-use super::room::Amount;
-use crate::wire::encode::{Fields, Measured};
-use crate::wire::event::Event;
+use self::reservation::Amount;
+pub(crate) use self::reservation::{Purpose, Reservation};
+use super::dispatch::{DispatchError, Outgoing};
+use crate::wire::encode::{self, Fields, Measured};
 
-/// How many lengths the emptied queue keeps room for.
+/// The number of lengths that the emptied queue keeps room for.
 const IDLE_FRAMES: usize = 32;
 
 pub(crate) struct Outbox {
@@ -25,14 +24,34 @@ pub(crate) struct Outbox {
     frames: VecDeque<Queued>,
     bytes: usize,
     buffers: Buffers,
-    /// How many frames newer ones have pushed out.
+    /// All reserved room, and that of the permits alone.
+    reserved: Amount,
+    permits: Amount,
+    /// How many frames were dropped to make room for newer ones.
     dropped: usize,
-    /// Frames were dropped since the last poll.
+    /// Frames were dropped since the last chunk.
     gap: bool,
-    /// Somebody waits for room, so nobody else gets it.
+    /// A task waits for room, so a dispatch that does not wait gets none.
     awaited: bool,
-    /// What goes out where frames were dropped. In a box: few have one.
+    /// What goes out where frames were dropped. In a box, because few queues have one.
     marker: Option<Box<Bytes>>,
+}
+
+/// A frame in the queue.
+enum Queued {
+    /// The next bytes of the buffers, as many as this.
+    Buffered(usize),
+    /// A chunk of its own.
+    Own(Bytes),
+}
+
+impl Queued {
+    fn len(&self) -> usize {
+        match self {
+            Self::Buffered(len) => *len,
+            Self::Own(bytes) => bytes.len(),
+        }
+    }
 }
 
 impl Outbox {
@@ -41,7 +60,9 @@ impl Outbox {
             limits,
             frames: VecDeque::new(),
             bytes: 0,
-            buffers: Buffers::new(),
+            buffers: Buffers::default(),
+            reserved: Amount::default(),
+            permits: Amount::default(),
             dropped: 0,
             gap: false,
             awaited: false,
@@ -67,179 +88,286 @@ impl Outbox {
         self.dropped
     }
 
-    /// Sets what goes out where frames were dropped.
     pub(crate) fn set_marker(&mut self, marker: Option<Bytes>) {
         self.marker = marker.map(Box::new);
     }
 
-    #[inline]
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.awaited
-    }
-
-    /// Sets whether somebody waits for room.
+    /// Sets whether a task waits for room.
     pub(crate) fn set_awaited(&mut self, awaited: bool) {
         self.awaited = awaited;
     }
 
-    /// Queues an event if it is admitted beside what is `held` for others, of which some is
-    /// `promised` for good.
+    /// Queues what finds room.
     ///
-    /// One function, not inlined: what calls it is generic and so compiled with the user's crate,
+    /// One function, not inlined: its callers are generic and so compiled with the user's crate,
     /// where the calls below would stay calls. That is a fifth of the time of a small event.
     #[inline(never)]
-    pub(crate) fn send(
-        &mut self,
-        event: &Event<'_>,
-        held: Amount,
-        promised: Amount,
-    ) -> Result<(), DispatchError> {
-        let parts = event.fields();
-        let measured = parts.measure();
-        if self.awaited || !self.has_room(measured.len, held) {
-            self.make_room(&parts, measured.len, held, promised)?;
+    pub(crate) fn queue(&mut self, outgoing: &Outgoing<'_>) -> Result<(), DispatchError> {
+        match outgoing {
+            Outgoing::Event(event, measured) => {
+                let fields = event.fields();
+                let measured = measured.unwrap_or_else(|| fields.measure());
+                self.find_room(measured.len, outgoing)?;
+                self.push_event(&fields, measured);
+            }
+            Outgoing::Frame(frame) => {
+                self.find_room(frame.len(), outgoing)?;
+                self.push_bytes(frame.bytes());
+            }
         }
-        self.push_event(&parts, measured);
         Ok(())
     }
 
-    #[cold]
-    fn make_room(
+    /// Queues what room of `limit` bytes was just released for.
+    pub(crate) fn queue_within(
         &mut self,
-        parts: &Fields<'_>,
-        len: usize,
-        held: Amount,
-        promised: Amount,
+        limit: usize,
+        outgoing: &Outgoing<'_>,
     ) -> Result<(), DispatchError> {
-        self.admit(len, parts.dispatched_type().is_some(), held)?;
-        self.make_way(len, || parts.dispatched_type(), promised)
-    }
-
-    /// Refuses a frame of `len` bytes that finds no room beside what is `held` for others, or that
-    /// somebody else waits for. The frame of an event finds it also where others are to be dropped
-    /// for it.
-    #[inline]
-    pub(crate) fn admit(
-        &self,
-        len: usize,
-        is_event: bool,
-        held: Amount,
-    ) -> Result<(), DispatchError> {
-        self.fits_at_all(len)?;
-        let has_room = if is_event && self.drops() {
-            self.limits.leave(len, held)
-        } else {
-            self.has_room(len, held)
-        };
-        if has_room && !self.awaited {
-            Ok(())
-        } else {
-            Err(DispatchError::Full)
-        }
-    }
-
-    /// Refuses a frame that is larger than the whole queue may be.
-    #[inline]
-    pub(crate) fn fits_at_all(&self, len: usize) -> Result<(), DispatchError> {
-        let limit = self.limits.bytes();
+        let outgoing = outgoing.measured();
+        let len = outgoing.len();
         if len > limit {
             return Err(DispatchError::TooLarge { len, limit });
         }
+        self.drop_frames_for(len, &outgoing)?;
+        match outgoing {
+            Outgoing::Event(event, measured) => {
+                let fields = event.fields();
+                self.push_event(&fields, measured.unwrap_or_else(|| fields.measure()));
+            }
+            Outgoing::Frame(frame) => self.push_bytes(frame.bytes()),
+        }
         Ok(())
     }
 
-    /// Whether a frame of `len` bytes has room beside what is queued and what is `held`.
-    #[inline]
-    pub(crate) fn has_room(&self, len: usize, held: Amount) -> bool {
-        let queued = Amount {
-            frames: self.frames.len(),
-            bytes: self.bytes,
-        };
-        self.limits.leave(len, queued.and(held))
+    /// Reserves room for a frame of `len` bytes, if there is any. While a task waits, only those `in
+    /// line` get room.
+    pub(crate) fn reserve(
+        &mut self,
+        len: usize,
+        purpose: Purpose,
+        in_line: bool,
+    ) -> Result<Option<Reservation>, DispatchError> {
+        if !self.admits(len, purpose)? || (self.awaited && !in_line) {
+            return Ok(None);
+        }
+        self.reserved.add(len);
+        if let Purpose::Permit = purpose {
+            self.permits.add(len);
+        }
+        let bytes = len;
+        Ok(Some(Reservation { purpose, bytes }))
     }
 
-    /// Queues an event that was admitted, and has room.
+    /// Releases reserved room. Returns how many bytes that is.
+    #[expect(clippy::needless_pass_by_value, reason = "room is released once")]
+    pub(crate) fn release(&mut self, room: Reservation) -> usize {
+        let Reservation { purpose, bytes } = room;
+        self.reserved.remove(bytes);
+        if let Purpose::Permit = purpose {
+            self.permits.remove(bytes);
+        }
+        bytes
+    }
+
+    /// Returns whether a frame of `len` bytes that found no room ends the stream: the policy says so,
+    /// and the queued frames alone leave no room.
+    pub(crate) fn disconnects(&self, len: usize) -> bool {
+        matches!(self.limits.overflow, Overflow::Disconnect)
+            && !self.has_room(len, Amount::default())
+    }
+
+    /// Takes one chunk: the gap marker, or the frames of the oldest buffer, or a large frame. Not
+    /// inlined, for the reason given at [`queue`](Self::queue).
+    #[inline(never)]
+    pub(crate) fn pop_chunk(&mut self) -> Option<Bytes> {
+        if self.gap {
+            if let Some(marker) = self.take_marker() {
+                return Some(marker);
+            }
+        }
+        let chunk = match self.frames.pop_front()? {
+            Queued::Own(bytes) => bytes,
+            Queued::Buffered(first) => {
+                let most = self.buffers.front_len();
+                let mut len = first;
+                while let Some(&Queued::Buffered(next)) = self.frames.front() {
+                    if len == most {
+                        break;
+                    }
+                    len += next;
+                    self.frames.pop_front();
+                }
+                self.buffers.take(len)
+            }
+        };
+        self.bytes -= chunk.len();
+        self.shrink();
+        Some(chunk)
+    }
+
+    /// Drops all queued frames and the buffers. Returns how many frames were lost.
+    pub(crate) fn discard(&mut self) -> usize {
+        let lost = self.frames.len();
+        self.frames = VecDeque::new();
+        self.buffers = Buffers::default();
+        self.bytes = 0;
+        self.gap = false;
+        lost
+    }
+
+    /// Finds room for a frame of `len` bytes, which its policy may make by dropping others.
     #[inline]
-    pub(crate) fn push_event(&mut self, parts: &Fields<'_>, measured: Measured) {
+    fn find_room(&mut self, len: usize, outgoing: &Outgoing<'_>) -> Result<(), DispatchError> {
+        if !self.awaited && self.has_room(len, self.reserved) {
+            return Ok(());
+        }
+        self.make_room(len, outgoing)
+    }
+
+    #[cold]
+    fn make_room(&mut self, len: usize, outgoing: &Outgoing<'_>) -> Result<(), DispatchError> {
+        let admitted = self.admits(len, Purpose::of(outgoing))?;
+        if !admitted || self.awaited {
+            return Err(DispatchError::Full);
+        }
+        self.drop_frames_for(len, outgoing)
+    }
+
+    /// Returns whether a frame of `len` bytes has room beside what is reserved. For an event, queued
+    /// frames that the policy drops count as room.
+    fn admits(&self, len: usize, purpose: Purpose) -> Result<bool, DispatchError> {
+        let limit = self.limits.max_bytes;
+        if len > limit {
+            return Err(DispatchError::TooLarge { len, limit });
+        }
+        Ok(match purpose {
+            Purpose::Event if self.drops() => self.limits.leave_room(len, self.reserved),
+            Purpose::Event | Purpose::Permit => self.has_room(len, self.reserved),
+        })
+    }
+
+    /// Drops frames until one of `len` bytes has room beside that of the permits. What is no event
+    /// drops nothing.
+    #[inline]
+    fn drop_frames_for(
+        &mut self,
+        len: usize,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<(), DispatchError> {
+        if self.has_room(len, self.permits) {
+            return Ok(());
+        }
+        match outgoing.dispatched_type() {
+            Some(event_type) if self.drops() => {
+                self.gap = true;
+                if matches!(self.limits.overflow, Overflow::KeepNewest) {
+                    self.drop_type(len, event_type);
+                }
+                self.drop_oldest(len);
+                Ok(())
+            }
+            _ => Err(DispatchError::Full),
+        }
+    }
+
+    /// Drops frames of one type, oldest first, until a frame of `len` bytes has room.
+    fn drop_type(&mut self, len: usize, event_type: &[u8]) {
+        // The frame at `index` begins at `start` in the buffer number `buffer`.
+        let (mut index, mut buffer, mut start) = (0, 0, 0);
+        while !self.has_room(len, self.permits) {
+            let Some(queued) = self.frames.get(index) else {
+                return;
+            };
+            let (bytes, buffered) = match queued {
+                Queued::Own(bytes) => (&bytes[..], 0),
+                Queued::Buffered(len) => {
+                    if start == self.buffers.get(buffer).len() {
+                        (buffer, start) = (buffer + 1, 0);
+                    }
+                    (&self.buffers.get(buffer)[start..start + len], *len)
+                }
+            };
+            if encode::dispatched_type(bytes) != Some(event_type) {
+                start += buffered;
+                index += 1;
+                continue;
+            }
+            self.bytes -= bytes.len();
+            self.dropped += 1;
+            self.frames.remove(index);
+            if buffered > 0 {
+                (buffer, start) = self.buffers.drop_within(buffer, start..start + buffered);
+            }
+        }
+    }
+
+    /// Drops the oldest frames until a frame of `len` bytes has room.
+    fn drop_oldest(&mut self, len: usize) {
+        while !self.has_room(len, self.permits) {
+            let Some(frame) = self.frames.pop_front() else {
+                return;
+            };
+            self.bytes -= frame.len();
+            self.dropped += 1;
+            if let Queued::Buffered(len) = frame {
+                self.buffers.drop_front(len);
+            }
+        }
+    }
+
+    /// Queues an event that has room.
+    #[inline]
+    fn push_event(&mut self, fields: &Fields<'_>, measured: Measured) {
         let len = measured.len;
-        let first = self.limits.idle_capacity();
         self.bytes += len;
-        // Each way makes its own entry: one that is made first and put in behind would be copied
+        // Each way makes its own entry: one that is made first and put in afterwards would be copied
         // right after it was written in parts, and a processor waits for those.
-        if let Some(buffer) = self.buffers.make_room(len, first) {
-            parts.write(measured.shape, buffer);
-            self.frames.push_back(Queued::Buffered { skip: 0, len });
+        if let Some(buffer) = self.buffers.with_room(len) {
+            fields.write(measured.shape, buffer);
+            self.frames.push_back(Queued::Buffered(len));
         } else {
-            let bytes = parts.write_to_bytes(measured);
+            let bytes = fields.write_to_bytes(measured);
             self.frames.push_back(Queued::Own(bytes));
         }
     }
 
-    /// Queues bytes that were admitted, and have room.
-    pub(crate) fn push_bytes(&mut self, bytes: &Bytes) {
+    /// Queues bytes that have room.
+    fn push_bytes(&mut self, bytes: &Bytes) {
         let len = bytes.len();
-        let first = self.limits.idle_capacity();
         self.bytes += len;
-        let buffer = (len <= LARGE).then(|| self.buffers.make_room(len, first));
+        let buffer = (len <= LARGE).then(|| self.buffers.with_room(len));
         if let Some(buffer) = buffer.flatten() {
             buffer.extend_from_slice(bytes);
-            self.frames.push_back(Queued::Buffered { skip: 0, len });
+            self.frames.push_back(Queued::Buffered(len));
         } else {
             self.frames.push_back(Queued::Own(bytes.clone()));
         }
     }
 
-    /// Takes what is queued, within the limit of a chunk. Not inlined, as [`send`](Self::send).
-    #[inline(never)]
-    pub(crate) fn pop_chunk(&mut self) -> Option<Bytes> {
-        if self.gap {
-            if let Some(marker) = self.mark_gap() {
-                return Some(marker);
-            }
-        }
-        let Queued::Buffered { skip, len: first } = *self.frames.front()? else {
-            return self.pop_own();
-        };
-        let buffer = self.buffers.front_mut();
-        if skip > 0 {
-            buffer.advance(skip);
-        }
-        let most = self.limits.chunk().min(buffer.len());
-        let mut len = first;
-        self.frames.pop_front();
-        while let Some(&Queued::Buffered { skip: 0, len: next }) = self.frames.front() {
-            if len + next > most {
-                break;
-            }
-            len += next;
-            self.frames.pop_front();
-        }
-        let chunk = buffer.split_to(len).freeze();
-        self.buffers.leave_empty_front();
-        self.bytes -= len;
-        self.shrink();
-        Some(chunk)
+    /// Returns what goes out before the next frame, because frames were dropped.
+    #[cold]
+    fn take_marker(&mut self) -> Option<Bytes> {
+        self.gap = false;
+        self.marker.as_deref().cloned()
     }
 
-    /// Drops all that is queued, and the buffers; returns how many frames were lost.
-    pub(crate) fn discard(&mut self) -> usize {
-        let lost = self.frames.len();
-        *self = Self {
-            dropped: self.dropped,
-            awaited: self.awaited,
-            marker: self.marker.take(),
-            ..Self::new(self.limits)
-        };
-        lost
+    /// Returns whether old frames are dropped for new events.
+    fn drops(&self) -> bool {
+        match self.limits.overflow {
+            Overflow::Refuse | Overflow::Disconnect => false,
+            Overflow::DropOldest | Overflow::KeepNewest => true,
+        }
     }
 
-    fn pop_own(&mut self) -> Option<Bytes> {
-        let Some(Queued::Own(bytes)) = self.frames.pop_front() else {
-            return None;
+    /// Returns whether a frame of `len` bytes has room beside the queued frames and `others`.
+    #[inline]
+    fn has_room(&self, len: usize, others: Amount) -> bool {
+        let queued = Amount {
+            frames: self.frames.len(),
+            bytes: self.bytes,
         };
-        self.bytes -= bytes.len();
-        self.shrink();
-        Some(bytes)
+        self.limits.leave_room(len, queued.and(others))
     }
 
     #[inline]
@@ -249,18 +377,7 @@ impl Outbox {
             self.frames.shrink_to((2 * len).max(IDLE_FRAMES));
         }
         if len == 0 {
-            self.buffers.shrink(self.limits.idle_capacity());
+            self.buffers.shrink();
         }
-    }
-}
-
-impl fmt::Debug for Outbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox")
-            .field("frames", &self.frames.len())
-            .field("bytes", &self.bytes)
-            .field("dropped", &self.dropped)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
     }
 }

@@ -13,33 +13,21 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use futures::Stream;
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::target::{Limits, Sharing, channel_with, local_channel_with};
-use sse_proto::{Event, EventStreamExt, Frame, LocalListener, Target, TargetHandle};
+use sse_proto::target::Sharing;
+use sse_proto::{Event, EventStreamExt, Frame, Target, channel, local_channel};
 
 fn main() {
     println!("bytes of one target, allocated and of its handle and stream themselves");
     println!("{:<46}{:>8}{:>9}", "", "opened", "drained");
-    let defaults = Limits::new();
-    let nothing_kept = defaults.with_idle_capacity(0);
-    for (name, limits) in [("", defaults), (", idle capacity 0", nothing_kept)] {
-        line(&format!("channel(){name}"), || channel_with(limits));
-        line(&format!("local_channel(){name}"), || {
-            local_channel_with(limits)
-        });
-        let bare = || Target::<LocalListener>::with_limits(limits);
-        let [opened, drained] = measured(bare, |target| {
-            target.dispatch_message("hello").expect("there is room");
-            assert!(target.next_chunk().is_some());
-        });
-        print(&format!("Target{name}"), opened, drained);
-    }
+    line("channel()", channel);
+    line("local_channel()", local_channel);
     line("channel() in until and keep_alive", || {
-        let (target, stream) = channel_with(defaults);
+        let (target, stream) = channel();
         let stream = stream.until(pending::<()>());
         (target, stream.keep_alive(KEEP_ALIVE_INTERVAL, never))
     });
     line("channel() in all adapters, with a farewell", || {
-        let (target, stream) = channel_with(defaults);
+        let (target, stream) = channel();
         let stream = stream
             .until(pending::<()>())
             .with_farewell(Frame::new(&Event::message("bye")))
@@ -59,7 +47,7 @@ fn at_once(_: Duration) -> Ready<()> {
     ready(())
 }
 
-fn line<S, B>(name: &str, open: impl FnOnce() -> (TargetHandle<S>, B))
+fn line<S, B>(name: &str, open: impl FnOnce() -> (Target<S>, B))
 where
     S: Sharing,
     B: Stream<Item = Bytes> + Unpin,

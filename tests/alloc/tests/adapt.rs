@@ -11,7 +11,7 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use futures::Stream;
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble, from_stream};
-use sse_proto::{Event, EventStream, EventStreamExt, EventType, Frame, TargetHandle, channel};
+use sse_proto::{Event, EventStream, EventStreamExt, EventType, Frame, Target, channel};
 
 const EVENTS: usize = 10_000;
 
@@ -35,9 +35,7 @@ fn delta() -> Event<'static> {
 }
 
 /// A channel whose stream is in all adapters, with its first bytes sent.
-fn all<S: Stream<Item = Bytes>>(
-    around: impl FnOnce(EventStream) -> S,
-) -> (TargetHandle, Pin<Box<S>>) {
+fn all<S: Stream<Item = Bytes>>(around: impl FnOnce(EventStream) -> S) -> (Target, Pin<Box<S>>) {
     let (target, stream) = channel();
     let mut stream = Box::pin(around(stream));
     while poll(&mut stream, &waker()).is_ready() {}

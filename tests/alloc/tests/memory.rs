@@ -1,30 +1,57 @@
 //! The memory that a target holds follows its limits, whatever the client does.
 //!
-//! `Limits::with_bytes` promises: below the limit and a sixteenth of it, plus 128 KiB, plus 96
+//! `Limits::with_max_bytes` promises: below the limit and a sixteenth of it, plus 128 KiB, plus 96
 //! bytes for each frame that may be queued; where the newest of each type are kept, an eighth and
 //! 320 KiB. The last of the first three is what the list of frames takes for the moment in which it
 //! grows; what is held is less, and is tested here against 64.
 
 use std::fmt::Write;
+use std::task::Poll;
 
 use allocation_counter::{AllocationInfo, measure};
-use sse_proto::target::{DispatchError, Limits, Overflow};
-use sse_proto::{Event, EventType, EventWriter, Frame, LocalListener, Target};
-
-type Local = Target<LocalListener>;
+use sse_proto::target::{
+    DispatchError, Limits, LocalEventStream, LocalTarget, Overflow, local_channel_with,
+};
+use sse_proto::{Event, EventType, EventWriter, Frame, local_channel};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-fn most(limits: Limits) -> u64 {
-    let (part, constant, frame) = match limits.overflow() {
-        Overflow::KeepNewest => (8, 320, 96),
-        // Without a queue that is full and goes on, 64.
-        Overflow::Refuse => (16, 128, 64),
-        _ => (16, 128, 96),
-    };
-    let most = limits.bytes() + limits.bytes() / part + constant * KIB + frame * limits.frames();
-    most as u64
+/// What a queue may hold.
+#[derive(Clone, Copy, Debug)]
+struct Most {
+    frames: usize,
+    bytes: usize,
+    overflow: Overflow,
+}
+
+impl Most {
+    const fn new(frames: usize, bytes: usize) -> Self {
+        Self {
+            frames,
+            bytes,
+            overflow: Overflow::Refuse,
+        }
+    }
+
+    fn open(self) -> (LocalTarget, LocalEventStream) {
+        let limits = Limits::new().with_overflow(self.overflow);
+        let limits = limits
+            .with_max_frames(self.frames)
+            .with_max_bytes(self.bytes);
+        local_channel_with(limits)
+    }
+
+    fn held(self) -> u64 {
+        let (part, constant, frame) = match self.overflow {
+            Overflow::KeepNewest => (8, 320, 96),
+            // Without a queue that is full and goes on, 64.
+            Overflow::Refuse => (16, 128, 64),
+            _ => (16, 128, 96),
+        };
+        let most = self.bytes + self.bytes / part + constant * KIB + frame * self.frames;
+        most as u64
+    }
 }
 
 /// What a client that never reads is sent.
@@ -67,19 +94,18 @@ const ALL: &[Sent] = &[
     Sent::Alternating(MIXED),
 ];
 
-const LIMITS: &[Limits] = &[
-    Limits::new(),
-    Limits::new().with_frames(1_000_000),
-    Limits::new().with_frames(50_000).with_bytes(2 * MIB),
-    Limits::new().with_frames(10_000).with_bytes(300 * KIB),
-    Limits::new().with_frames(1_025).with_bytes(128 * KIB),
-    Limits::new().with_frames(10).with_bytes(MIB),
-    Limits::new().with_idle_capacity(0),
-    Limits::new().with_idle_capacity(64 * KIB).with_chunk(1),
+/// The first one has the defaults.
+const LIMITS: &[Most] = &[
+    Most::new(1_024, MIB),
+    Most::new(1_000_000, MIB),
+    Most::new(50_000, 2 * MIB),
+    Most::new(10_000, 300 * KIB),
+    Most::new(1_025, 128 * KIB),
+    Most::new(10, MIB),
 ];
 
 /// Sends the next of what is to be sent; the text is a part of `text`.
-fn send(target: &mut Local, sent: Sent, number: usize, text: &str) -> Result<(), DispatchError> {
+fn send(target: &LocalTarget, sent: Sent, number: usize, text: &str) -> Result<(), DispatchError> {
     let data = |lens: &[usize]| &text[..lens[number % lens.len()]];
     match sent {
         Sent::Events(lens) => target.dispatch_message(data(lens)).map(|_| ()),
@@ -101,7 +127,7 @@ fn send(target: &mut Local, sent: Sent, number: usize, text: &str) -> Result<(),
 
 /// Sends until the queue is full. What the making of a frame takes for a moment is not counted,
 /// what the queue keeps of it is.
-fn fill(target: &mut Local, sent: Sent, text: &str) {
+fn fill(target: &LocalTarget, sent: Sent, text: &str) {
     for number in 0.. {
         match send(target, sent, number, text) {
             Ok(()) => {}
@@ -111,8 +137,8 @@ fn fill(target: &mut Local, sent: Sent, text: &str) {
     }
 }
 
-fn drain(target: &mut Local) {
-    while target.next_chunk().is_some() {}
+fn drain(stream: &mut LocalEventStream) {
+    while let Poll::Ready(Some(_)) = stream.try_next() {}
 }
 
 /// What was allocated and is still held.
@@ -130,10 +156,10 @@ fn the_memory_behind_a_client_that_never_reads_stays_below_what_the_limits_promi
     let mut broken = Vec::new();
     for &limits in LIMITS {
         for &sent in ALL {
-            let mut target = Local::with_limits(limits);
-            let held = held(measure(|| fill(&mut target, sent, &text)));
-            if held >= most(limits) {
-                broken.push((limits, sent, held, most(limits)));
+            let (target, _stream) = limits.open();
+            let held = held(measure(|| fill(&target, sent, &text)));
+            if held >= limits.held() {
+                broken.push((limits, sent, held, limits.held()));
             }
         }
     }
@@ -156,16 +182,16 @@ fn behind_a_stalled_client_a_producer_that_never_stops_holds_no_more_than_promis
         .iter()
         .flat_map(|limits| DROPPING.iter().map(move |overflow| (limits, overflow)))
     {
-        let limits = limits.with_overflow(overflow);
+        let limits = Most { overflow, ..limits };
         for lens in all {
             for types in [TURNS, HOLES] {
-                let mut target = Local::with_limits(limits);
+                let (target, _stream) = limits.open();
                 // Events, so that what is allocated for a moment is the target's.
-                let made = measure(|| stall(&mut target, lens, types, &text));
-                if made.bytes_max >= most(limits) {
-                    broken.push((limits, lens, made.bytes_max, most(limits)));
+                let made = measure(|| stall(&target, lens, types, &text));
+                if made.bytes_max >= limits.held() {
+                    broken.push((limits, lens, made.bytes_max, limits.held()));
                 }
-                assert!(target.dropped_frames() > 50 || overflow == Overflow::Disconnect);
+                assert!(target.dropped_frames() > 50 || matches!(overflow, Overflow::Disconnect));
             }
         }
     }
@@ -182,7 +208,7 @@ const TURNS: Types = [&["a", "b", "c", "a", "d", "a", "message"]; 2];
 const HOLES: Types = [&["stays", "a"], &["a"]];
 
 /// Sends more than the queue may hold, until it has been full for a while.
-fn stall(target: &mut Local, lens: &[usize], types: Types, text: &str) {
+fn stall(target: &LocalTarget, lens: &[usize], types: Types, text: &str) {
     let mut bytes = 0;
     let mut full = 0;
     for number in 0.. {
@@ -213,10 +239,14 @@ fn stall(target: &mut Local, lens: &[usize], types: Types, text: &str) {
 fn dropping_policies_shrink_back_too() {
     let text = text();
     for &overflow in DROPPING {
-        let mut target = Local::with_limits(Limits::new().with_overflow(overflow));
+        let (target, mut stream) = Most {
+            overflow,
+            ..LIMITS[0]
+        }
+        .open();
         let left = held(measure(|| {
-            stall(&mut target, MIXED, TURNS, &text);
-            drain(&mut target);
+            stall(&target, MIXED, TURNS, &text);
+            drain(&mut stream);
         }));
         assert!(left < 6 * 1024, "{overflow:?}: {left}");
     }
@@ -229,10 +259,10 @@ fn not_even_for_a_moment_is_it_more() {
     for &limits in LIMITS {
         // Events alone: the making of a frame is the caller's.
         for lens in [SMALL, MEDIUM, EDGE, LARGE, MIXED] {
-            let mut target = Local::with_limits(limits);
-            let held = measure(|| fill(&mut target, Sent::Events(lens), &text)).bytes_max;
-            if held >= most(limits) {
-                broken.push((limits, lens, held, most(limits)));
+            let (target, _stream) = limits.open();
+            let held = measure(|| fill(&target, Sent::Events(lens), &text)).bytes_max;
+            if held >= limits.held() {
+                broken.push((limits, lens, held, limits.held()));
             }
         }
     }
@@ -243,17 +273,17 @@ fn not_even_for_a_moment_is_it_more() {
 fn a_client_that_reads_slower_than_events_come_holds_no_more_than_one_that_never_reads() {
     let text = text();
     for &limits in LIMITS {
-        let mut target = Local::with_limits(limits);
+        let (target, mut stream) = limits.open();
         let mut held = 0;
         for number in 0..1_500 {
             let step = measure(|| {
-                let _ = send(&mut target, Sent::Events(MIXED), number, &text);
+                let _ = send(&target, Sent::Events(MIXED), number, &text);
                 if number % 3 == 0 {
-                    drop(target.next_chunk());
+                    drop(stream.try_next());
                 }
             });
             held += step.bytes_current;
-            assert!(held.unsigned_abs() < most(limits), "{limits:?}: {held}");
+            assert!(held.unsigned_abs() < limits.held(), "{limits:?}: {held}");
         }
     }
 }
@@ -262,21 +292,16 @@ fn a_client_that_reads_slower_than_events_come_holds_no_more_than_one_that_never
 fn memory_shrinks_back_to_the_idle_capacity_after_a_drain() {
     // The lengths of 32 frames, and what counts the chunks of the buffer.
     const BESIDE: u64 = 32 * 32 + 128;
+    const IDLE: u64 = 4096;
     let text = text();
-    for (limits, idle) in [
-        (Limits::new(), 4096),
-        (Limits::new().with_frames(50_000), 4096),
-        (Limits::new().with_idle_capacity(0), 0),
-        (Limits::new().with_idle_capacity(1000), 1000),
-        (Limits::new().with_idle_capacity(64 * KIB), 64 * 1024),
-    ] {
+    for limits in [LIMITS[0], Most::new(50_000, MIB)] {
         for &sent in ALL {
-            let mut target = Local::with_limits(limits);
+            let (target, mut stream) = limits.open();
             let left = held(measure(|| {
-                fill(&mut target, sent, &text);
-                drain(&mut target);
+                fill(&target, sent, &text);
+                drain(&mut stream);
             }));
-            assert!(left <= idle + BESIDE, "{limits:?} {sent:?}: {left}");
+            assert!(left <= IDLE + BESIDE, "{limits:?} {sent:?}: {left}");
         }
     }
 }
@@ -285,9 +310,9 @@ fn memory_shrinks_back_to_the_idle_capacity_after_a_drain() {
 fn an_end_that_drops_the_queue_gives_all_memory_back() {
     let text = text();
     for &sent in ALL {
-        let mut target = Local::new();
+        let (target, _stream) = local_channel();
         let left = measure(|| {
-            fill(&mut target, sent, &text);
+            fill(&target, sent, &text);
             target.abort();
         });
         assert_eq!(left.bytes_current, 0, "{sent:?}");
@@ -297,11 +322,11 @@ fn an_end_that_drops_the_queue_gives_all_memory_back() {
 #[test]
 fn a_closed_target_that_was_drained_holds_no_more_than_an_idle_one() {
     let text = text();
-    let mut target = Local::new();
+    let (target, mut stream) = local_channel();
     let left = held(measure(|| {
-        fill(&mut target, Sent::Events(MIXED), &text);
+        fill(&target, Sent::Events(MIXED), &text);
         target.close();
-        drain(&mut target);
+        drain(&mut stream);
     }));
     assert!(target.is_drained());
     assert!(left < 6 * 1024, "{left}");

@@ -14,7 +14,7 @@ fn check(work: impl Fn() + Send + Sync + Copy + 'static) {
 }
 
 fn one_frame() -> Limits {
-    Limits::new().with_frames(1)
+    Limits::new().with_max_frames(1)
 }
 
 #[test]
@@ -44,6 +44,29 @@ fn all_who_wait_for_room_are_served() {
             thread::spawn(move || {
                 let permit = block_on(target.reserve(9)).expect("it is open");
                 let sent = permit.dispatch(&Event::message("x"));
+                assert_eq!(sent, Ok(Dispatched::Sent));
+            });
+        }
+        drop(target);
+        let read = block_on(stream.map(|chunk| chunk.len()).collect::<Vec<_>>());
+        assert_eq!(read, [9, 9, 9]);
+    });
+}
+
+#[test]
+fn all_who_send_are_served_beside_those_who_reserve() {
+    check(|| {
+        let (target, stream) = channel_with(one_frame());
+        for number in 0..3 {
+            let target = target.clone();
+            thread::spawn(move || {
+                let event = Event::message("x");
+                let sent = if number == 0 {
+                    let permit = block_on(target.reserve(9)).expect("it is open");
+                    permit.dispatch(&event)
+                } else {
+                    block_on(target.send(&event))
+                };
                 assert_eq!(sent, Ok(Dispatched::Sent));
             });
         }

@@ -4,19 +4,19 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::ffi::c_int;
 use core::fmt::Write;
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::Poll;
 use core::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use sse_proto::client::{Options, Output, Response, State};
-use sse_proto::deps::futures_core::Stream;
 use sse_proto::event::lines;
 use sse_proto::http::last_event_id;
-use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, On};
+use sse_proto::target::{
+    CloseReason, DispatchError, Dispatched, Limits, LocalEventStream, On, Overflow,
+    local_channel_with,
+};
 use sse_proto::{
-    Decoder, Event, EventId, EventSource, EventType, EventWriter, Item, LocalListener,
-    SharedListener, Target, local_channel,
+    Decoder, Event, EventId, EventSource, EventType, EventWriter, Item, local_channel,
 };
 
 const TICK: EventType<'static> = EventType::from_static("tick");
@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<(), c_int> {
     check(5, ends_and_tells())?;
     check(6, reads_a_last_event_id())?;
     check(7, decodes())?;
-    check(8, polls_a_local_channel())?;
+    check(8, drops_the_oldest())?;
     check(9, reconnects())
 }
 
@@ -70,71 +70,70 @@ fn writes_in_pieces() -> bool {
     drop(dropped);
 
     let taken = frame.is_ok_and(|frame| {
-        let mut target = Target::<LocalListener>::new();
+        let (target, mut stream) = local_channel();
         target.dispatch_frame(&frame).is_ok()
             && frame.id() == Some("7")
-            && target
-                .next_chunk()
-                .is_some_and(|chunk| chunk == "id: 7\ndata: 1\ndata: two\n\n")
+            && next(&mut stream).is_some_and(|chunk| chunk == "id: 7\ndata: 1\ndata: two\n\n")
     });
     written.is_ok() && begun.is_ok() && buffer.is_empty() && taken
 }
 
+/// The next chunk, if something is queued.
+fn next(stream: &mut LocalEventStream) -> Option<Bytes> {
+    match stream.try_next() {
+        Poll::Ready(chunk) => chunk,
+        Poll::Pending => None,
+    }
+}
+
 fn asks_listeners() -> bool {
-    let mut target = Target::<LocalListener>::new();
+    let (target, mut stream) = local_channel();
     let heard = Rc::new(Cell::new(0));
     let all = Rc::clone(&heard);
-    let _ = target.listen(On::every_event(), move |_| all.set(all.get() + 1));
-    let _ = target.listen(On::event_type(&TICK).once(), |dispatch| {
+    target.listen(On::every_event(), move |_| all.set(all.get() + 1));
+    target.listen(On::event_type(&TICK).once(), |dispatch| {
         dispatch.prevent_default();
     });
 
     target.dispatch(&tick()) == Ok(Dispatched::Canceled)
-        && target.next_chunk().is_none()
+        && stream.try_next() == Poll::Pending
         && target.dispatch(&tick()) == Ok(Dispatched::Sent)
-        && target.next_chunk().is_some_and(|chunk| chunk == WIRE)
+        && next(&mut stream).is_some_and(|chunk| chunk == WIRE)
         && heard.get() == 2
 }
 
 fn refuses_what_has_no_room() -> bool {
-    let mut target = Target::<SharedListener>::with_limits(Limits::new().with_frames(2));
+    let (target, mut stream) = local_channel_with(Limits::new().with_max_frames(2));
     target.dispatch_message("one") == Ok(Dispatched::Sent)
         && target.dispatch_comment("two") == Ok(())
         && target.dispatch_message("three") == Err(DispatchError::Full)
-        && target
-            .next_chunk()
-            .is_some_and(|chunk| chunk == "data: one\n\n: two\n\n")
+        && next(&mut stream).is_some_and(|chunk| chunk == "data: one\n\n: two\n\n")
+}
+
+fn drops_the_oldest() -> bool {
+    let limits = Limits::new()
+        .with_max_frames(2)
+        .with_overflow(Overflow::DropOldest);
+    let (target, mut stream) = local_channel_with(limits);
+    ["one", "two", "three"].map(|data| target.dispatch_message(data)) == [Ok(Dispatched::Sent); 3]
+        && target.dropped_frames() == 1
+        && next(&mut stream).is_some_and(|chunk| chunk == "data: two\n\ndata: three\n\n")
 }
 
 fn ends_and_tells() -> bool {
-    let mut target = Target::<LocalListener>::new();
+    let (target, mut stream) = local_channel();
     let told = Rc::new(Cell::new(None));
     let at_close = Rc::clone(&told);
-    let _ = target.on_close(move |reason| at_close.set(Some(reason)));
+    target.on_close(move |reason| at_close.set(Some(reason)));
     let queued = target.dispatch_message("last");
     target.close();
 
     queued.is_ok()
         && told.get() == Some(CloseReason::Closed)
-        && !target.is_ended()
-        && target
-            .next_chunk()
-            .is_some_and(|chunk| chunk == "data: last\n\n")
+        && !target.is_drained()
+        && next(&mut stream).is_some_and(|chunk| chunk == "data: last\n\n")
         && target.is_drained()
-}
-
-fn polls_a_local_channel() -> bool {
-    let (target, mut stream) = local_channel();
-    let mut context = Context::from_waker(Waker::noop());
-    let mut poll = || Pin::new(&mut stream).poll_next(&mut context);
-    let pending = poll().is_pending();
-    let sent = target.dispatch_message("hi");
-    target.close();
-
-    pending
-        && sent == Ok(Dispatched::Sent)
-        && matches!(poll(), Poll::Ready(Some(chunk)) if chunk == "data: hi\n\n")
-        && matches!(poll(), Poll::Ready(None))
+        && stream.try_next() == Poll::Ready(None)
 }
 
 fn reads_a_last_event_id() -> bool {

@@ -1,11 +1,17 @@
-//! Going on after a panic of somebody else's code.
+//! Code of others that runs inside of ours: listeners that may panic, wakers that wake nobody.
 
-/// Runs pieces of other people's code one after the other, all of them, and lets the first panic
-/// go on at the end.
+use core::task::Waker;
+
+/// The waker of a caller that polls again in any case and needs no wake.
 ///
-/// Where a panic is on its way already, as in the drop of a stream while a thread unwinds, another
-/// one would abort the process; it is swallowed. Without the feature `std` nothing can be caught: a
-/// panic goes on at once.
+/// A stream of this crate recognizes it and does not keep it. All other streams treat it as a usual
+/// waker. There is one `static`, because two copies of one waker need not compare as equal.
+pub(crate) static NO_WAKE: &Waker = Waker::noop();
+
+/// Runs several pieces of foreign code to the end, and lets the first panic continue afterwards.
+///
+/// If the thread unwinds already, a second panic would abort the process, so it is swallowed.
+/// Without the feature `std` nothing can be caught: a panic continues at once.
 #[derive(Default)]
 pub(crate) struct Panics {
     #[cfg(feature = "std")]
@@ -13,9 +19,10 @@ pub(crate) struct Panics {
 }
 
 impl Panics {
+    /// Runs `work` and keeps its panic.
     #[cfg(feature = "std")]
     pub(crate) fn catch(&mut self, work: impl FnOnce()) {
-        // Nothing of ours is borrowed by `work`, so nothing of ours is seen half done.
+        // `work` borrows nothing of this crate, so no half-done change can be seen.
         if let Err(panic) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(work)) {
             match self.first {
                 None => self.first = Some(panic),
@@ -30,18 +37,7 @@ impl Panics {
         work();
     }
 
-    /// Whether there is something to go on.
-    #[cfg_attr(
-        not(feature = "std"),
-        expect(clippy::unused_self, reason = "the same shape as with `std`")
-    )]
-    pub(crate) fn any(&self) -> bool {
-        #[cfg(feature = "std")]
-        return self.first.is_some();
-        #[cfg(not(feature = "std"))]
-        false
-    }
-
+    /// Lets the first panic continue.
     #[cfg_attr(
         not(feature = "std"),
         expect(clippy::unused_self, reason = "the same shape as with `std`")
@@ -58,7 +54,7 @@ impl Panics {
     }
 }
 
-/// Drops what a panic carried. That may panic as well; what it carries then is not dropped any more.
+/// Drops the payload of a panic. If that panics as well, the second payload is leaked.
 #[cfg(feature = "std")]
 fn drop_quietly(panic: alloc::boxed::Box<dyn core::any::Any + Send>) {
     let dropped = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| drop(panic)));

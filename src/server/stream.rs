@@ -1,0 +1,132 @@
+//! The stream: what a server polls.
+
+use alloc::boxed::Box;
+use core::error::Error;
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::stream::{FusedStream, Stream};
+
+use super::channel::StreamHandle;
+use super::foreign::NO_WAKE;
+use super::machine::StreamMachine;
+#[cfg(feature = "std")]
+use super::sharing::Shared;
+use super::sharing::{Local, Sharing};
+use super::state::CloseReason;
+
+/// The bytes of one event stream, for the body of a response.
+///
+/// One poll takes what is queued as one [`Bytes`], up to 64 KiB, without a copy. (A shared frame
+/// above 4 KiB is a chunk of its own.) Dropping the stream before its end tells the target that the
+/// client is gone.
+///
+/// The end of the stream ends the response, not the connection. A server that is blocked in a write,
+/// because its client reads nothing, polls no stream. To cut such a client off, drop its connection,
+/// for example from a close listener.
+pub struct EventStream<
+    #[cfg(feature = "std")] S: Sharing = Shared,
+    #[cfg(not(feature = "std"))] S: Sharing,
+> {
+    handle: StreamHandle<S::Means>,
+}
+
+/// The stream of a target that stays on one thread.
+pub type LocalEventStream = EventStream<Local>;
+
+impl<S: Sharing> EventStream<S> {
+    pub(super) fn new(handle: StreamHandle<S::Means>) -> Self {
+        Self { handle }
+    }
+
+    /// Takes the next chunk, for a caller without an executor.
+    ///
+    /// `Pending` means that nothing is queued now. No waker is registered for it, so nothing tells
+    /// the caller when to try again. `None` means that the stream has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::Poll;
+    /// use sse_proto::local_channel;
+    ///
+    /// let (target, mut stream) = local_channel();
+    /// assert_eq!(stream.try_next(), Poll::Pending);
+    /// target.dispatch_message("hello")?;
+    /// target.close();
+    /// assert_eq!(stream.try_next(), Poll::Ready(Some("data: hello\n\n".into())));
+    /// assert_eq!(stream.try_next(), Poll::Ready(None));
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// ```
+    #[inline]
+    pub fn try_next(&mut self) -> Poll<Option<Bytes>> {
+        self.handle.try_next()
+    }
+
+    /// Ends the stream because what carries it failed: the close listeners run, then the error
+    /// listeners. A client that goes away is no failure: drop the stream then.
+    pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.handle.fail(error.into());
+    }
+
+    /// Closes the target for a shutdown. Returns whether it was open.
+    pub(crate) fn shut_down(&self) -> bool {
+        self.handle.close(CloseReason::Shutdown)
+    }
+}
+
+/// What a merge with a broadcast needs.
+#[cfg(feature = "std")]
+impl<S: Sharing> EventStream<S> {
+    /// Makes the target refuse everything with an id.
+    pub(crate) fn refuse_ids(&self) {
+        self.handle.refuse_ids();
+    }
+
+    /// Closes the target. Returns whether it was open.
+    pub(crate) fn close(&self, reason: CloseReason) -> bool {
+        self.handle.close(reason)
+    }
+
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.handle.look(StreamMachine::close_reason)
+    }
+
+    /// Returns whether the end dropped frames, or would have.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.handle.look(StreamMachine::is_cut)
+    }
+}
+
+impl<S: Sharing> Stream for EventStream<S> {
+    type Item = Bytes;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if NO_WAKE.will_wake(cx.waker()) {
+            return self.handle.try_next();
+        }
+        self.handle.poll_next(Some(cx.waker()))
+    }
+
+    /// Tells the end as soon as the last chunk is taken, so that a response can end with it.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.is_terminated().then_some(0))
+    }
+}
+
+impl<S: Sharing> FusedStream for EventStream<S> {
+    fn is_terminated(&self) -> bool {
+        self.handle.look(StreamMachine::is_ended)
+    }
+}
+
+impl<S: Sharing> fmt::Debug for EventStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream")
+            .field("is_terminated", &self.is_terminated())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,511 @@
+//! The target: what takes the events of one stream.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::error::Error;
+use core::fmt;
+
+use super::channel::{self, Handle, WeakHandle};
+use super::closed_future::Closed;
+use super::dispatch::{Dispatch, DispatchError, Dispatched, Outgoing};
+use super::listeners::{Listener, ListenerId, Occasion, On};
+use super::machine::StreamMachine;
+use super::outbox::Limits;
+use super::reserve::{Reserve, SendEvent};
+#[cfg(feature = "std")]
+use super::sharing::Shared;
+use super::sharing::{Local, Share, Sharing};
+use super::state::CloseReason;
+use super::stream::{EventStream, LocalEventStream};
+use crate::wire::event::Event;
+use crate::wire::frame::Frame;
+
+/// Opens an event stream: a target that takes events, and the bytes that a server sends.
+///
+/// # Memory
+///
+/// Counted with the allocator on a 64-bit machine, target and stream included: 344 bytes before the
+/// first event, and 4608 after what was sent is delivered, of which 4096 are the buffer that is kept
+/// for the next event. (For [`local_channel`]: 352 and 4616.) What is queued comes on top of that,
+/// up to the [limits](Limits::with_max_bytes). The bench `memory` of the package `alloc-tests` prints
+/// these figures.
+///
+/// # Examples
+///
+/// ```
+/// use futures::StreamExt;
+/// use sse_proto::{Event, channel};
+///
+/// # futures::executor::block_on(async {
+/// let (target, mut stream) = channel();
+/// target.dispatch_message("hello")?;
+/// target.dispatch_message("world")?;
+/// target.close();
+/// assert_eq!(stream.next().await.unwrap(), "data: hello\n\ndata: world\n\n");
+/// assert!(stream.next().await.is_none());
+/// # Ok::<(), sse_proto::target::DispatchError>(())
+/// # })?;
+/// # Ok::<(), sse_proto::target::DispatchError>(())
+/// ```
+#[cfg(feature = "std")]
+#[doc(alias = "sender")]
+#[doc(alias = "sse")]
+pub fn channel() -> (Target, EventStream) {
+    channel_with(Limits::new())
+}
+
+/// Opens an event stream with limits of its own for the queue.
+#[cfg(feature = "std")]
+pub fn channel_with(limits: Limits) -> (Target, EventStream) {
+    open(limits)
+}
+
+/// Opens an event stream that stays on one thread: no lock, and listeners need not be `Send`.
+///
+/// Everything else is as with `channel`. This one needs no `std`.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use sse_proto::target::On;
+/// use sse_proto::local_channel;
+///
+/// let (target, stream) = local_channel();
+/// let heard = Rc::new(Cell::new(0));
+/// let count = Rc::clone(&heard);
+/// target.listen(On::message(), move |_| count.set(count.get() + 1));
+/// target.dispatch_message("hello")?;
+/// assert_eq!(heard.get(), 1);
+/// # drop(stream);
+/// # Ok::<(), sse_proto::target::DispatchError>(())
+/// ```
+pub fn local_channel() -> (LocalTarget, LocalEventStream) {
+    local_channel_with(Limits::new())
+}
+
+/// Opens an event stream that stays on one thread, with limits of its own for the queue.
+pub fn local_channel_with(limits: Limits) -> (LocalTarget, LocalEventStream) {
+    open(limits)
+}
+
+fn open<S: Sharing>(limits: Limits) -> (Target<S>, EventStream<S>) {
+    let (handle, reader) = channel::open(limits);
+    (Target { handle }, EventStream::new(reader))
+}
+
+/// Takes the events of one stream. Every clone is a handle of the same target.
+///
+/// When the last handle is dropped, the stream delivers what is queued and ends. A listener that
+/// captures a handle of its own target keeps it open until it is closed. Capture a [`WeakTarget`] to
+/// avoid that.
+#[doc(alias = "sender")]
+pub struct Target<
+    #[cfg(feature = "std")] S: Sharing = Shared,
+    #[cfg(not(feature = "std"))] S: Sharing,
+> {
+    handle: Handle<S::Means>,
+}
+
+/// Refers to a target without keeping it open.
+pub struct WeakTarget<
+    #[cfg(feature = "std")] S: Sharing = Shared,
+    #[cfg(not(feature = "std"))] S: Sharing,
+> {
+    handle: WeakHandle<S::Means>,
+}
+
+/// The target of a stream that stays on one thread.
+pub type LocalTarget = Target<Local>;
+
+impl<S: Sharing> Target<S> {
+    /// Dispatches an event: runs its local listeners, in order, and queues it for the client unless
+    /// one of them cancels it.
+    ///
+    /// A listener may use this target: it runs without a lock. A dispatch inside of a listener is
+    /// sent before the outer one. Up to 16 dispatches may run within each other. A
+    /// [block](Event::block) without data is no event for the listeners.
+    ///
+    /// If a listener panics, the panic goes to the caller of this method, and nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// Before any listener runs:
+    ///
+    /// - [`DispatchError::Closed`] if the stream has ended;
+    /// - [`DispatchError::Full`] if the queue is full, unless [`Overflow`](crate::target::Overflow) is set to
+    ///   drop frames or to disconnect;
+    /// - [`DispatchError::TooLarge`] if the event is larger than the whole queue;
+    /// - [`DispatchError::TooDeep`] if 16 dispatches run within each other already;
+    /// - [`DispatchError::HasId`] if the event has an id and the stream is merged into a broadcast.
+    ///
+    /// After the listeners ran, [`DispatchError::Closed`] if the stream was closed meanwhile.
+    #[doc(alias = "emit")]
+    #[doc(alias = "fire")]
+    #[doc(alias = "push")]
+    pub fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
+        self.handle.dispatch(Outgoing::Event(event, None), None)
+    }
+
+    /// Dispatches an event without a type.
+    ///
+    /// # Errors
+    ///
+    /// As [`dispatch`](Self::dispatch).
+    pub fn dispatch_message(&self, data: &str) -> Result<Dispatched, DispatchError> {
+        self.dispatch(&Event::message(data))
+    }
+
+    /// Queues a comment, which clients ignore. Local listeners do not see it.
+    ///
+    /// # Errors
+    ///
+    /// As [`dispatch`](Self::dispatch). A comment drops no frame of a full queue.
+    #[doc(alias = "ping")]
+    #[doc(alias = "heartbeat")]
+    pub fn dispatch_comment(&self, text: &str) -> Result<(), DispatchError> {
+        let sent = self.dispatch(&Event::block().with_comment(text));
+        sent.map(|_| ())
+    }
+
+    /// Queues a frame, without encoding it again. Local listeners do not see it.
+    ///
+    /// # Errors
+    ///
+    /// As [`dispatch`](Self::dispatch).
+    pub fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
+        let sent = self.handle.dispatch(Outgoing::Frame(frame), None);
+        sent.map(|_| ())
+    }
+
+    /// Waits for room in the queue, then dispatches an event.
+    ///
+    /// Where [`dispatch`](Self::dispatch) would return [`DispatchError::Full`], this waits. So it
+    /// does not wait for the client under an [`Overflow`](crate::target::Overflow) policy that drops frames
+    /// for the event, or that disconnects.
+    ///
+    /// Tasks that wait get room in the order of their first polls, and as long as one of them waits,
+    /// no dispatch that does not wait gets room. The listeners run once, after the room is found. If
+    /// one of them cancels the event, the room goes to the next task. An event that is expensive to
+    /// make is better made after [`reserve`](Self::reserve).
+    ///
+    /// # Errors
+    ///
+    /// As [`dispatch`](Self::dispatch), but never [`DispatchError::Full`]. If the stream is closed
+    /// while this waits, it resolves with [`DispatchError::Closed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use sse_proto::target::{Dispatched, Limits, channel_with};
+    /// use sse_proto::Event;
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (target, mut stream) = channel_with(Limits::new().with_max_frames(1));
+    /// target.dispatch_message("first")?;
+    ///
+    /// let second = Event::message("second");
+    /// let mut send = target.send(&second);
+    /// assert!((&mut send).now_or_never().is_none(), "the queue is full");
+    /// assert_eq!(stream.next().await.unwrap(), "data: first\n\n");
+    /// assert_eq!(send.await?, Dispatched::Sent);
+    /// assert_eq!(stream.next().await.unwrap(), "data: second\n\n");
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// # })?;
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// ```
+    pub fn send<'a>(&'a self, event: &'a Event<'a>) -> SendEvent<'a, S> {
+        SendEvent::new(&self.handle, event)
+    }
+
+    /// Waits until there is room for a frame of `len` bytes, and holds it.
+    ///
+    /// For an event that is expensive to make: once the [permit](crate::target::Permit) is there, the event
+    /// will be taken. The exact length of an event is its [`encoded_len`](Event::encoded_len). A
+    /// larger permit also takes a smaller event.
+    ///
+    /// This waits under every [`Overflow`](crate::target::Overflow) policy. The tasks that wait share one
+    /// line with those of [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// The future resolves with [`DispatchError::TooLarge`] at once if the queue can never hold that
+    /// much, and with [`DispatchError::Closed`] when the stream is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use sse_proto::target::{Limits, channel_with};
+    /// use sse_proto::Event;
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (target, mut stream) = channel_with(Limits::new().with_max_frames(1));
+    /// target.dispatch_message("first")?;
+    ///
+    /// let second = Event::message("second");
+    /// let mut reserve = target.reserve(second.encoded_len());
+    /// assert!((&mut reserve).now_or_never().is_none(), "the queue is full");
+    /// assert_eq!(stream.next().await.unwrap(), "data: first\n\n");
+    /// reserve.await?.dispatch(&second)?;
+    /// assert_eq!(stream.next().await.unwrap(), "data: second\n\n");
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// # })?;
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// ```
+    pub fn reserve(&self, len: usize) -> Reserve<S> {
+        Reserve::new(self.handle.clone(), len)
+    }
+
+    /// Closes the stream. What is queued is still delivered. The close listeners run in this call,
+    /// and no listener of events runs after it. Does nothing if the stream is closed.
+    pub fn close(&self) {
+        self.handle.close(CloseReason::Closed);
+    }
+
+    /// Closes the stream and drops what is queued, also if the stream is closed and still delivers.
+    /// The close listeners run as with [`close`](Self::close).
+    pub fn abort(&self) {
+        self.handle.close(CloseReason::Aborted);
+    }
+
+    /// Closes the stream because of an error: the close listeners run, then the error listeners
+    /// with the error. What is queued is still delivered.
+    pub fn fail(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.handle.fail(error.into());
+    }
+
+    /// Returns whether the stream takes nothing more: true from the call that closed it, or from the
+    /// drop of the [`EventStream`].
+    pub fn is_closed(&self) -> bool {
+        self.close_reason().is_some()
+    }
+
+    /// Returns the reason for the end, or `None` for an open stream.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.handle.look(StreamMachine::close_reason)
+    }
+
+    /// Returns the error that the stream failed with.
+    pub fn error(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        self.handle.look(StreamMachine::failure)
+    }
+
+    /// Returns whether the stream has ended and all that was queued at its end was taken.
+    pub fn is_drained(&self) -> bool {
+        self.handle.look(StreamMachine::is_drained)
+    }
+
+    /// Returns how many frames are queued.
+    pub fn queued_frames(&self) -> usize {
+        self.handle.look(|machine| machine.outbox().frames())
+    }
+
+    /// Returns how many bytes are queued.
+    pub fn queued_bytes(&self) -> usize {
+        self.handle.look(|machine| machine.outbox().bytes())
+    }
+
+    /// Returns how many frames were dropped to make room for newer ones. See
+    /// [`Overflow`](crate::target::Overflow).
+    pub fn dropped_frames(&self) -> usize {
+        self.handle.look(|machine| machine.outbox().dropped())
+    }
+
+    /// Sets the frame that goes out where frames were dropped, before the next one that is left. It
+    /// goes out once, however many frames were dropped since the last chunk. `None` sends nothing,
+    /// which is the default.
+    ///
+    /// The marker is not queued, so no limit counts it. Give it no id: the client would take that as
+    /// its last event ID. See [`Overflow`](crate::target::Overflow).
+    ///
+    /// # Errors
+    ///
+    /// [`DispatchError::HasId`] if the marker has an id and the stream is merged into a broadcast.
+    /// The earlier marker stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use sse_proto::target::{Limits, Overflow, channel_with};
+    /// use sse_proto::{Event, EventType, Frame};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let limits = Limits::new().with_max_frames(1).with_overflow(Overflow::DropOldest);
+    /// let (target, mut stream) = channel_with(limits);
+    /// let gap = Event::new(EventType::from_static("gap"), "");
+    /// target.set_gap_marker(Some(Frame::new(&gap)))?;
+    /// for data in ["1", "2", "3"] {
+    ///     target.dispatch_message(data)?;
+    /// }
+    /// assert_eq!(stream.next().await.unwrap(), "event: gap\ndata: \n\n");
+    /// assert_eq!(stream.next().await.unwrap(), "data: 3\n\n");
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// # })?;
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// ```
+    pub fn set_gap_marker(&self, marker: Option<Frame>) -> Result<(), DispatchError> {
+        self.handle.set_gap_marker(marker)
+    }
+
+    /// Returns a future that resolves with the reason once the stream is closed.
+    ///
+    /// Free unless called. Dropping the future early leaks nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::target::CloseReason;
+    /// use sse_proto::channel;
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (target, stream) = channel();
+    /// let closed = target.closed();
+    /// drop(stream);
+    /// assert_eq!(closed.await, CloseReason::ClientGone);
+    /// # });
+    /// ```
+    pub fn closed(&self) -> Closed {
+        self.handle.closed()
+    }
+
+    /// Removes a listener, and returns whether there was one. A dispatch that has begun does not run
+    /// it either.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the number of listeners.
+    pub fn remove_listener(&self, id: ListenerId) -> bool {
+        self.handle.remove_listener(id)
+    }
+
+    /// Returns a reference that does not keep the target open.
+    pub fn downgrade(&self) -> WeakTarget<S> {
+        let handle = self.handle.downgrade();
+        WeakTarget { handle }
+    }
+
+    /// Adds a listener. One that comes after the end is called at once, with what it missed, if the
+    /// stream has ended that way.
+    fn add(
+        &self,
+        listener: Arc<Listener<<S::Means as Share>::Listener>>,
+        missed: impl FnOnce(&Listener<<S::Means as Share>::Listener>),
+    ) -> ListenerId {
+        let id = listener.id();
+        if let Some(late) = self.handle.add_listener(listener) {
+            missed(&late);
+        }
+        id
+    }
+}
+
+/// The methods that take closures, for each way to share: their bounds differ.
+macro_rules! listen {
+    ($sharing:ident $(, $bound:ident)*) => {
+        /// Listeners.
+        impl Target<$sharing> {
+            /// Adds a local listener for events.
+            ///
+            /// Listeners run in the order in which they were added. One that is added during a
+            /// dispatch does not run in it. One that is added after the end never runs.
+            pub fn listen(
+                &self,
+                on: On,
+                listener: impl Fn(&Dispatch<'_>) $(+ $bound)* + 'static,
+            ) -> ListenerId {
+                let listener = Listener::new(on, move |occasion: &Occasion<'_>| {
+                    if let Occasion::Event(dispatch) = occasion {
+                        listener(dispatch);
+                    }
+                });
+                self.add(listener, |_| {})
+            }
+
+            /// Adds a listener that runs once, when the stream is closed, whatever the reason.
+            ///
+            /// It runs inside the call that closes the stream, or inside the drop of the
+            /// [`EventStream`]. If the stream is closed already, it runs now.
+            ///
+            /// If one of the listeners panics, the others run all the same, and then the panic goes
+            /// to the caller that closed the stream.
+            pub fn on_close(
+                &self,
+                listener: impl Fn(CloseReason) $(+ $bound)* + 'static,
+            ) -> ListenerId {
+                let listener = Listener::new(On::close(), move |occasion: &Occasion<'_>| {
+                    if let Occasion::Close(reason) = occasion {
+                        listener(*reason);
+                    }
+                });
+                self.add(listener, |late| {
+                    if let Some(reason) = self.close_reason() {
+                        late.call(&Occasion::Close(reason));
+                    }
+                })
+            }
+
+            /// Adds a listener that runs once, when the stream fails, after the close listeners. If
+            /// the stream has failed already, it runs now.
+            pub fn on_error(
+                &self,
+                listener: impl Fn(&(dyn Error + Send + Sync + 'static)) $(+ $bound)* + 'static,
+            ) -> ListenerId {
+                let listener = Listener::new(On::error(), move |occasion: &Occasion<'_>| {
+                    if let Occasion::Error(error) = occasion {
+                        listener(*error);
+                    }
+                });
+                self.add(listener, |late| {
+                    if let Some(error) = self.error() {
+                        late.call(&Occasion::Error(&*error));
+                    }
+                })
+            }
+        }
+    };
+}
+
+listen!(Local);
+#[cfg(feature = "std")]
+listen!(Shared, Send, Sync);
+
+impl<S: Sharing> WeakTarget<S> {
+    /// Returns a handle, unless the last one was dropped.
+    pub fn upgrade(&self) -> Option<Target<S>> {
+        let handle = self.handle.upgrade()?;
+        Some(Target { handle })
+    }
+}
+
+impl<S: Sharing> Clone for Target<S> {
+    fn clone(&self) -> Self {
+        let handle = self.handle.clone();
+        Self { handle }
+    }
+}
+
+impl<S: Sharing> Clone for WeakTarget<S> {
+    fn clone(&self) -> Self {
+        let handle = self.handle.clone();
+        Self { handle }
+    }
+}
+
+impl<S: Sharing> fmt::Debug for Target<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("close_reason", &self.close_reason())
+            .field("queued_frames", &self.queued_frames())
+            .field("queued_bytes", &self.queued_bytes())
+            .finish()
+    }
+}
+
+impl<S: Sharing> fmt::Debug for WeakTarget<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakTarget").finish_non_exhaustive()
+    }
+}
