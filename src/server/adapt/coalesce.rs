@@ -8,11 +8,11 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_core::stream::{FusedStream, Stream};
+use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
 use super::alarm::Alarm;
-use super::inner::{MAX_EMPTY, Sealed, ShutDown, StreamItem, is_empty, poll_filled, poll_now};
+use super::inner::{MAX_EMPTY, Sealed, StreamItem, is_empty, poll_filled, poll_now};
 use crate::timer::Timer;
 
 pin_project! {
@@ -20,9 +20,9 @@ pin_project! {
     ///
     /// The timer `T` is that of [`linger`](Coalesce::linger); without it there is none.
     #[must_use = "streams do nothing unless polled"]
-    pub struct Coalesce<S: ShutDown, T: Timer = fn(Duration) -> Pending<()>> {
+    pub struct Coalesce<S: Stream, T: Timer = fn(Duration) -> Pending<()>> {
         #[pin]
-        inner: S,
+        pub(super) inner: S,
         // Holds chunks between two polls only while the alarm is set.
         batch: Batch<S::Item>,
         #[pin]
@@ -30,7 +30,7 @@ pin_project! {
     }
 }
 
-impl<S: ShutDown> Coalesce<S> {
+impl<S: Stream<Item: StreamItem>> Coalesce<S> {
     pub(super) fn new(inner: S, max_bytes: usize) -> Self {
         Self {
             inner,
@@ -70,7 +70,7 @@ impl<S: ShutDown> Coalesce<S> {
     }
 }
 
-impl<S: ShutDown, T: Timer> Coalesce<S, T> {
+impl<S: Stream<Item: StreamItem>, T: Timer> Coalesce<S, T> {
     /// Polls with a batch that waits for more.
     #[inline(never)]
     fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
@@ -93,7 +93,7 @@ impl<S: ShutDown, T: Timer> Coalesce<S, T> {
     }
 }
 
-impl<S: ShutDown, T: Timer> Stream for Coalesce<S, T> {
+impl<S: Stream<Item: StreamItem>, T: Timer> Stream for Coalesce<S, T> {
     type Item = S::Item;
 
     #[inline]
@@ -138,20 +138,7 @@ impl<S: ShutDown, T: Timer> Stream for Coalesce<S, T> {
     }
 }
 
-impl<S: ShutDown, T: Timer> FusedStream for Coalesce<S, T> {
-    fn is_terminated(&self) -> bool {
-        self.batch.is_empty() && self.batch.after.is_none() && self.inner.is_terminated()
-    }
-}
-
-#[doc(hidden)]
-impl<S: ShutDown, T: Timer> ShutDown for Coalesce<S, T> {
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.project().inner.shut_down(sealed)
-    }
-}
-
-impl<S: ShutDown + fmt::Debug, T: Timer> fmt::Debug for Coalesce<S, T> {
+impl<S: Stream<Item: StreamItem> + fmt::Debug, T: Timer> fmt::Debug for Coalesce<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Coalesce")
             .field("inner", &self.inner)

@@ -1,22 +1,45 @@
-//! The adapters as methods.
+//! The adapters as methods, and `until`, which ends the stream that it wraps.
 
+use alloc::boxed::Box;
+use core::fmt;
 use core::future::Future;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use core::time::Duration;
 
+use bytes::Bytes;
+use futures_core::stream::Stream;
+use pin_project_lite::pin_project;
+
 use super::coalesce::Coalesce;
-use super::inner::ShutDown;
 #[cfg(doc)]
 use super::inner::from_stream;
+use super::inner::{FromStream, Sealed, StreamItem, pass};
 use super::keep_alive::KeepAlive;
 use super::preamble::{Preamble, WithPreamble};
-use super::until::Until;
+#[cfg(feature = "std")]
+use crate::server::broadcast::{Merged, Subscription};
+use crate::server::sharing::Sharing;
+use crate::server::stream::EventStream;
 use crate::timer::Timer;
+use crate::wire::frame::Frame;
+use crate::wire::line::Tail;
 
-/// The adapters as methods of every stream that [can be shut down](ShutDown).
+/// A stream of this crate, with the [adapters](crate::adapt) as methods.
+///
+/// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, and
+/// everything that its methods return. Any other stream enters through [`from_stream`]; no other
+/// type can implement this trait. A `Pin<Box<S>>` of such a stream has the methods too, and so has a
+/// `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
 ///
 /// No method has a name that `StreamExt` of futures or tokio-stream has, so that all of them can be
 /// imported together.
-pub trait EventStreamExt: ShutDown + Sized {
+pub trait EventStreamExt: Stream<Item: StreamItem> {
+    /// Ends the stream after what is queued; returns whether this call ended it.
+    #[doc(hidden)]
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
+
     /// Sends a comment when no byte was sent for `interval`.
     ///
     /// So no proxy takes the connection for dead, and a client that is gone is found out. The
@@ -44,7 +67,10 @@ pub trait EventStreamExt: ShutDown + Sized {
     /// assert_eq!(first.unwrap(), ": keep-alive comment\n\n");
     /// ```
     #[doc(alias("ping", "heartbeat"))]
-    fn keep_alive<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T> {
+    fn keep_alive<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T>
+    where
+        Self: Sized,
+    {
         KeepAlive::new(self, interval, timer)
     }
 
@@ -64,7 +90,10 @@ pub trait EventStreamExt: ShutDown + Sized {
     /// assert_eq!(block_on(stream.collect::<Vec<_>>()), [": welcome\n\n", "data: 1\n\n"]);
     /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
-    fn preamble(self, preamble: &Preamble<'_>) -> WithPreamble<Self> {
+    fn preamble(self, preamble: &Preamble<'_>) -> WithPreamble<Self>
+    where
+        Self: Sized,
+    {
         WithPreamble::new(self, preamble)
     }
 
@@ -106,8 +135,17 @@ pub trait EventStreamExt: ShutDown + Sized {
     /// # })?;
     /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
-    fn until<F: Future>(self, future: F) -> Until<Self, F> {
-        Until::new(self, future)
+    fn until<F: Future>(self, future: F) -> Until<Self, F>
+    where
+        Self: Sized,
+    {
+        Until {
+            inner: self,
+            future: Some(future),
+            resolved: false,
+            farewell: None,
+            tail: Tail::new(),
+        }
     }
 
     /// Joins chunks that are ready into one of at most `max_bytes`, so that they are one write.
@@ -135,9 +173,169 @@ pub trait EventStreamExt: ShutDown + Sized {
     ///     ["data: 1\n\ndata: 2\n\n", "data: 3\n\n"]
     /// );
     /// ```
-    fn coalesce(self, max_bytes: usize) -> Coalesce<Self> {
+    fn coalesce(self, max_bytes: usize) -> Coalesce<Self>
+    where
+        Self: Sized,
+    {
         Coalesce::new(self, max_bytes)
     }
 }
 
-impl<S: ShutDown> EventStreamExt for S {}
+impl<S: Sharing> EventStreamExt for EventStream<S> {
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+        EventStream::shut_down(&self)
+    }
+}
+
+#[cfg(feature = "std")]
+impl EventStreamExt for Subscription {
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+        Subscription::shut_down(self.get_mut())
+    }
+}
+
+#[doc(hidden)]
+#[cfg(feature = "std")]
+impl<S: Sharing> EventStreamExt for Merged<S> {
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+        Merged::shut_down(&self)
+    }
+}
+
+#[doc(hidden)]
+impl<S: Stream<Item: StreamItem>> EventStreamExt for FromStream<S> {
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+        self.end()
+    }
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt + ?Sized> EventStreamExt for Pin<Box<S>> {
+    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+        self.get_mut().as_mut().shut_down(sealed)
+    }
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt, T: Timer> EventStreamExt for KeepAlive<S, T> {
+    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+        self.project().inner.shut_down(sealed)
+    }
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt> EventStreamExt for WithPreamble<S> {
+    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+        self.project().inner.shut_down(sealed)
+    }
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
+    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+        self.project().inner.shut_down(sealed)
+    }
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt, F: Future> EventStreamExt for Until<S, F> {
+    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+        self.project().inner.shut_down(sealed)
+    }
+}
+
+pin_project! {
+    /// Ends a stream when a future resolves. Made by [`until`](crate::EventStreamExt::until).
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Until<S, F> {
+        #[pin]
+        inner: S,
+        // None once it is no longer polled.
+        #[pin]
+        future: Option<F>,
+        // The future has resolved, or the stream has ended.
+        resolved: bool,
+        farewell: Option<Bytes>,
+        tail: Tail,
+    }
+}
+
+impl<S: EventStreamExt, F: Future> Until<S, F> {
+    /// Sets the last frame, which is sent when the future has ended the stream.
+    ///
+    /// It is not sent if the stream has ended before, or if its target was closed before for
+    /// another reason. Nor is it sent within a block, which a client would drop. If several `until`
+    /// are in a stack, the first one whose future resolves sends its farewell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::ready;
+    /// use futures::{StreamExt, executor::block_on};
+    /// use sse_proto::{Event, EventStreamExt, EventType, Frame, local_channel};
+    ///
+    /// let (target, stream) = local_channel();
+    /// let bye = Frame::new(&Event::new(EventType::from_static("bye"), "the server restarts"));
+    /// let stream = stream.until(ready(())).with_farewell(bye);
+    /// target.dispatch_message("hello")?;
+    /// let chunks = block_on(stream.collect::<Vec<_>>());
+    /// assert_eq!(chunks, ["data: hello\n\n", "event: bye\ndata: the server restarts\n\n"]);
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// ```
+    pub fn with_farewell(mut self, frame: Frame) -> Self {
+        self.farewell = Some(frame.into_bytes());
+        self
+    }
+}
+
+impl<S: EventStreamExt, F: Future> Stream for Until<S, F> {
+    type Item = S::Item;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut this = self.project();
+        if let Some(future) = this.future.as_mut().as_pin_mut() {
+            if !*this.resolved && future.poll(cx).is_ready() {
+                // First, since a close listener may panic, and so may the drop of the future.
+                *this.resolved = true;
+                if !this.inner.as_mut().shut_down(Sealed) {
+                    *this.farewell = None;
+                }
+            }
+            if *this.resolved {
+                this.future.set(None);
+            }
+        }
+        match this.inner.poll_next(cx) {
+            Poll::Ready(Some(item)) => {
+                // Only a farewell needs to know where the last block ends.
+                if this.farewell.is_some() {
+                    pass(this.tail, &item);
+                }
+                Poll::Ready(Some(item))
+            }
+            Poll::Ready(None) => {
+                let is_due = mem::replace(this.resolved, true) && this.tail.is_block_end();
+                let farewell = this.farewell.take().filter(|_| is_due);
+                this.future.set(None);
+                Poll::Ready(farewell.map(|bytes| S::Item::from_result(Ok(bytes), Sealed)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (_, most) = self.inner.size_hint();
+        let last = usize::from(self.farewell.is_some());
+        (0, most.and_then(|most| most.checked_add(last)))
+    }
+}
+
+impl<S: fmt::Debug, F> fmt::Debug for Until<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Until")
+            .field("inner", &self.inner)
+            .field("resolved", &self.resolved)
+            .finish_non_exhaustive()
+    }
+}

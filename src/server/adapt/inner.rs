@@ -1,62 +1,16 @@
 //! The streams that adapters take: those of this crate, and through [`from_stream`] all others.
 
-use alloc::boxed::Box;
 use core::convert::Infallible;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_core::stream::{FusedStream, Stream};
+use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
-#[cfg(feature = "std")]
-use crate::server::broadcast::{Merged, Subscription};
 use crate::server::foreign::NO_WAKE;
-use crate::server::sharing::Sharing;
-use crate::server::stream::EventStream;
 use crate::wire::line::Tail;
-
-/// A stream that all adapters take, since [`until`](crate::EventStreamExt::until) can end it.
-///
-/// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, all adapters,
-/// and a `Pin<Box<S>>` of these or of a `dyn ShutDown<Item = Bytes>`. No other type can implement it:
-/// any other stream enters through [`from_stream`].
-pub trait ShutDown: FusedStream<Item: StreamItem> {
-    /// Ends the stream after what is queued; returns whether this call ended it.
-    #[doc(hidden)]
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
-}
-
-#[doc(hidden)]
-impl<S: Sharing> ShutDown for EventStream<S> {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        EventStream::shut_down(&self)
-    }
-}
-
-#[doc(hidden)]
-#[cfg(feature = "std")]
-impl ShutDown for Subscription {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        Subscription::shut_down(self.get_mut())
-    }
-}
-
-#[doc(hidden)]
-#[cfg(feature = "std")]
-impl<S: Sharing> ShutDown for Merged<S> {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        Merged::shut_down(self.get_mut())
-    }
-}
-
-#[doc(hidden)]
-impl<S: ShutDown + ?Sized> ShutDown for Pin<Box<S>> {
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.get_mut().as_mut().shut_down(sealed)
-    }
-}
 
 /// The item of a stream of bytes: [`Bytes`], or `Result<Bytes, E>` if the stream can fail.
 ///
@@ -196,15 +150,9 @@ impl<S: Stream<Item: StreamItem>> Stream for FromStream<S> {
     }
 }
 
-impl<S: Stream<Item: StreamItem>> FusedStream for FromStream<S> {
-    fn is_terminated(&self) -> bool {
-        self.stream.is_none()
-    }
-}
-
-#[doc(hidden)]
-impl<S: Stream<Item: StreamItem>> ShutDown for FromStream<S> {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+impl<S> FromStream<S> {
+    /// Ends the stream after what is ready. Returns whether this call ends it.
+    pub(super) fn end(self: Pin<&mut Self>) -> bool {
         let this = self.project();
         let runs = this.stream.is_some() && this.left.is_none();
         if runs {

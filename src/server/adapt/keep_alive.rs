@@ -6,11 +6,11 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use bytes::Bytes;
-use futures_core::stream::{FusedStream, Stream};
+use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
 use super::alarm::Alarm;
-use super::inner::{Sealed, ShutDown, StreamItem, is_empty, pass};
+use super::inner::{Sealed, StreamItem, is_empty, pass};
 use crate::timer::Timer;
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
@@ -53,7 +53,7 @@ pin_project! {
     #[must_use = "streams do nothing unless polled"]
     pub struct KeepAlive<S, T: Timer> {
         #[pin]
-        inner: S,
+        pub(super) inner: S,
         // Set from the first poll that finds nothing to send until the next byte.
         #[pin]
         alarm: Alarm<T>,
@@ -62,7 +62,7 @@ pin_project! {
     }
 }
 
-impl<S: ShutDown, T: Timer> KeepAlive<S, T> {
+impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
     pub(super) fn new(inner: S, interval: Duration, timer: T) -> Self {
         Self {
             inner,
@@ -118,7 +118,7 @@ impl<S: ShutDown, T: Timer> KeepAlive<S, T> {
     }
 }
 
-impl<S: ShutDown, T: Timer> Stream for KeepAlive<S, T> {
+impl<S: Stream<Item: StreamItem>, T: Timer> Stream for KeepAlive<S, T> {
     type Item = S::Item;
 
     #[inline]
@@ -145,19 +145,6 @@ impl<S: ShutDown, T: Timer> Stream for KeepAlive<S, T> {
         // Any number of comments may come, unless the next poll finds the end.
         let (least, most) = self.inner.size_hint();
         (least, most.filter(|&most| most == 0))
-    }
-}
-
-impl<S: ShutDown, T: Timer> FusedStream for KeepAlive<S, T> {
-    fn is_terminated(&self) -> bool {
-        self.inner.is_terminated()
-    }
-}
-
-#[doc(hidden)]
-impl<S: ShutDown, T: Timer> ShutDown for KeepAlive<S, T> {
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.project().inner.shut_down(sealed)
     }
 }
 

@@ -37,7 +37,7 @@
 //! ```
 //!
 //! A stream from elsewhere enters through [`from_stream`]. A stack can be boxed: a `Pin<Box<S>>` has
-//! the methods too, and so has a `Pin<Box<dyn ShutDown<Item = Bytes>>>`.
+//! the methods too, and so has a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
 //!
 //! # The order
 //!
@@ -72,10 +72,9 @@ pub(crate) mod ext;
 pub(in crate::server) mod inner;
 mod keep_alive;
 mod preamble;
-mod until;
 
 pub use self::coalesce::Coalesce;
-pub use self::inner::{FromStream, ShutDown, StreamItem, from_stream};
+pub use self::ext::Until;
+pub use self::inner::{FromStream, StreamItem, from_stream};
 pub use self::keep_alive::{KEEP_ALIVE_INTERVAL, KeepAlive};
 pub use self::preamble::{Preamble, WithPreamble};
-pub use self::until::Until;

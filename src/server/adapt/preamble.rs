@@ -9,10 +9,10 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use bytes::Bytes;
-use futures_core::stream::{FusedStream, Stream};
+use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
-use super::inner::{Sealed, ShutDown, StreamItem};
+use super::inner::{Sealed, StreamItem};
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 
@@ -168,13 +168,13 @@ pin_project! {
     #[must_use = "streams do nothing unless polled"]
     pub struct WithPreamble<S> {
         #[pin]
-        inner: S,
+        pub(super) inner: S,
         // Empty after it was sent.
         preamble: Bytes,
     }
 }
 
-impl<S: ShutDown> WithPreamble<S> {
+impl<S: Stream<Item: StreamItem>> WithPreamble<S> {
     pub(super) fn new(inner: S, preamble: &Preamble<'_>) -> Self {
         Self {
             inner,
@@ -183,7 +183,7 @@ impl<S: ShutDown> WithPreamble<S> {
     }
 }
 
-impl<S: ShutDown> Stream for WithPreamble<S> {
+impl<S: Stream<Item: StreamItem>> Stream for WithPreamble<S> {
     type Item = S::Item;
 
     #[inline]
@@ -203,19 +203,6 @@ impl<S: ShutDown> Stream for WithPreamble<S> {
             least.saturating_add(first),
             most.and_then(|most| most.checked_add(first)),
         )
-    }
-}
-
-impl<S: ShutDown> FusedStream for WithPreamble<S> {
-    fn is_terminated(&self) -> bool {
-        self.preamble.is_empty() && self.inner.is_terminated()
-    }
-}
-
-#[doc(hidden)]
-impl<S: ShutDown> ShutDown for WithPreamble<S> {
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.project().inner.shut_down(sealed)
     }
 }
 
