@@ -188,8 +188,7 @@ pub mod broadcast {
     //! [`Subscription`](crate::Subscription)s.
 
     pub use crate::server::broadcast::{
-        Merged, Metadata, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions,
-        Subscribed,
+        Merged, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions, Subscribed,
     };
 }
 
@@ -216,7 +215,6 @@ pub mod http {
     //! Event streams over HTTP: headers and the last event ID, as plain data. The feature `http`
     //! adds whole requests and responses.
 
-    pub use crate::server::http::accept::accepts_event_stream;
     #[cfg(feature = "http")]
     pub use crate::server::http::body::{Body, response};
     #[cfg(feature = "http")]
@@ -225,7 +223,8 @@ pub mod http {
     #[cfg(feature = "http")]
     pub use crate::server::http::request::read_request;
     pub use crate::server::http::request::{
-        MAX_LAST_EVENT_ID_LEN, RequestError, last_event_id, last_event_id_in_query,
+        MAX_LAST_EVENT_ID_LEN, RequestError, accepts_event_stream, last_event_id,
+        last_event_id_in_query,
     };
 }
 

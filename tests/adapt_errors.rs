@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
-use sse_proto::adapt::{Preamble, ShutDown, from_stream};
+use sse_proto::adapt::{Preamble, from_stream};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::deps::futures_core::Stream;
 use sse_proto::{Event, EventStreamExt, Frame};
@@ -28,7 +28,7 @@ fn data(text: &'static str) -> Item {
 }
 
 /// A stream of these items, which then waits.
-fn waiting<const N: usize>(items: [Item; N]) -> impl ShutDown<Item = Item> + Unpin {
+fn waiting<const N: usize>(items: [Item; N]) -> impl EventStreamExt<Item = Item> + Unpin {
     from_stream(stream::iter(items).chain(stream::pending()))
 }
 

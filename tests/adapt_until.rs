@@ -335,14 +335,14 @@ mod in_a_stack {
 
     use futures::StreamExt;
     use futures::executor::block_on;
-    use sse_proto::adapt::{Preamble, ShutDown};
+    use sse_proto::adapt::Preamble;
     use sse_proto::target::CloseReason;
     use sse_proto::{EventStream, channel};
 
     use super::*;
     use crate::support::fakes::Clock;
 
-    type Stack = Pin<Box<dyn ShutDown<Item = Bytes>>>;
+    type Stack = Pin<Box<dyn EventStreamExt<Item = Bytes>>>;
     type Around = fn(Stack) -> Stack;
 
     /// Each adapter but `until`, and two of them.
@@ -487,7 +487,7 @@ mod in_a_stack {
 
     #[test]
     fn a_boxed_stack_ends_as_it_does_unboxed() {
-        fn boxed(stream: EventStream) -> Pin<Box<dyn ShutDown<Item = Bytes> + Send>> {
+        fn boxed(stream: EventStream) -> Pin<Box<dyn EventStreamExt<Item = Bytes> + Send>> {
             Box::pin(stream.preamble(&Preamble::new().with_comment("hello")))
         }
         let (target, stream) = channel();

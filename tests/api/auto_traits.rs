@@ -2,8 +2,7 @@
 
 #[cfg(feature = "std")]
 use sse_proto::broadcast::{
-    Merged, Metadata, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions,
-    Subscribed,
+    Merged, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions, Subscribed,
 };
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
@@ -18,6 +17,7 @@ use sse_proto::target::{
     CloseReason, Closed, Dispatch, DispatchError, Dispatched, Limits, ListenerId, Local,
     LocalEventStream, LocalTarget, On, Overflow, Permit, Reserve, SendEvent,
 };
+#[cfg(feature = "std")]
 use sse_proto::{Broadcast, Subscription};
 use sse_proto::{Decoder, Item};
 use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
@@ -140,7 +140,6 @@ fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
     assert_eq!(auto_traits!(Merged), NO_UNWIND);
     assert!(!has!(Subscription: Clone) && has!(SubscribeOptions: Clone));
     assert!(has!(Subscription: futures::stream::FusedStream));
-    assert!(has!(Merged: futures::stream::FusedStream));
     assert!(
         has!(Merged<sse_proto::target::Local>: Unpin)
             && !has!(Merged<sse_proto::target::Local>: Send)
@@ -148,10 +147,9 @@ fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
 
     assert_eq!(auto_traits!(Retention), ALL);
     assert_eq!(auto_traits!(Scope), ALL);
-    assert_eq!(auto_traits!(Metadata<'static>), ALL);
     assert_eq!(auto_traits!(Statistics), ALL);
     assert_eq!(auto_traits!(PublishError), ALL);
-    assert!(has!(PublishError: std::error::Error) && has!(PublishError: Clone));
+    assert!(has!(PublishError: std::error::Error));
 }
 
 #[test]
@@ -173,7 +171,6 @@ fn adapters_go_where_what_they_hold_goes() {
     assert_eq!(auto_traits!(Coalesce<Stream, Timer>), ALL);
     assert!(!has!(KeepAlive<NoStream, Timer>: Send));
     assert!(!has!(Until<Stream, std::marker::PhantomPinned>: Unpin));
-    assert!(has!(Coalesce<Stream, Timer>: futures::stream::FusedStream));
 }
 
 #[cfg(feature = "http")]

@@ -12,6 +12,7 @@ use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
 use sse_proto::http::RequestError;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, ListenerId, On};
 use sse_proto::target::{Closed, Permit, Reserve, SendEvent};
+#[cfg(feature = "std")]
 use sse_proto::{Broadcast, Subscription};
 use sse_proto::{Decoder, Item};
 use sse_proto::{Event, EventId, EventType, EventWriter, Frame};

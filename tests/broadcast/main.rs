@@ -130,11 +130,11 @@ fn an_event_that_can_not_be_published_changes_nothing() {
     let assigning = Broadcast::assigning_ids(Retention::new().with_max_bytes(40), 1);
     let mut reader = live(&assigning);
     let with_id = Event::message("x").with_id(1_u32);
-    assert_eq!(assigning.publish(&with_id), Err(PublishError::HasId));
+    assert_eq!(assigning.publish(&with_id), Err(PublishError::AssignsIds));
     let frame = Frame::new(&Event::message("x"));
     assert_eq!(
         assigning.publish_frame(&frame, None),
-        Err(PublishError::IsFrame)
+        Err(PublishError::AssignsIds)
     );
     let large = Event::message("x".repeat(40));
     let error = PublishError::TooLarge { len: 56, limit: 40 };

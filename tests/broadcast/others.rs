@@ -58,10 +58,10 @@ fn a_predicate_may_use_the_broadcast_and_may_panic_and_nothing_is_lost() {
     let broadcast = broadcast();
     let (panics, used) = (Arc::new(AtomicBool::new(true)), broadcast.clone());
     let asked = Arc::clone(&panics);
-    let options = SubscribeOptions::new().with_filter(move |frame| {
+    let options = SubscribeOptions::new().with_filter(move |event_type, _| {
         used.statistics();
         assert!(!asked.load(Ordering::Relaxed), "a predicate's panic");
-        frame.event_type() == Some("a")
+        event_type == "a"
     });
     let mut subscription = broadcast.subscribe_with(None, &options).or_live();
     drop(options);

@@ -273,8 +273,7 @@ impl Play {
 
     fn is_theirs(&self, kind: u8, number: u64) -> bool {
         let frame = self.model.frame(number);
-        frame.scope.is_none_or(|scope| sees(kind, scope))
-            && takes(kind, frame.event_type, frame.wire.len())
+        frame.scope.is_none_or(|scope| sees(kind, scope)) && takes(kind, frame.event_type)
     }
 
     fn poll(&mut self, at: u8) {

@@ -119,10 +119,10 @@ pub fn sees(kind: u8, scope: &str) -> bool {
 }
 
 /// Returns whether they take a frame that they see.
-pub fn takes(kind: u8, event_type: Option<&str>, len: usize) -> bool {
+pub fn takes(kind: u8, event_type: Option<&str>) -> bool {
     match kind {
         1 => event_type == Some("a"),
-        4 => len % 2 == 0,
+        4 => event_type.is_none(),
         6 => event_type.is_none_or(|one| one == "b"),
         _ => true,
     }
@@ -155,7 +155,7 @@ pub fn options(kind: u8) -> SubscribeOptions {
         3 => options.with_scopes(|_| true),
         4 => options
             .with_scopes(|scope| scope.as_str() == "bob")
-            .with_filter(|frame| frame.len() % 2 == 0),
+            .with_filter(|event_type, _| event_type == "message"),
         6 => options.with_event_types([
             EventType::from_static("message"),
             EventType::from_static("b"),

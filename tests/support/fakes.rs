@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sse_proto::Timer;
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
+use sse_proto::deps::futures_core::stream::Stream;
 
 /// A waker that counts.
 #[derive(Default)]
@@ -50,7 +50,7 @@ pub struct Reader<S> {
     pub wakes: Arc<Wakes>,
 }
 
-impl<S: FusedStream<Item = Bytes>> Reader<S> {
+impl<S: Stream<Item = Bytes>> Reader<S> {
     pub fn new(stream: S) -> Self {
         Self {
             stream: Box::pin(stream),
@@ -80,7 +80,7 @@ impl<S: FusedStream<Item = Bytes>> Reader<S> {
 
     /// Whether it has ended, and stays so.
     pub fn has_ended(&mut self) -> bool {
-        (0..2).all(|_| self.poll() == Poll::Ready(None)) && self.stream.is_terminated()
+        (0..2).all(|_| self.poll() == Poll::Ready(None))
     }
 }
 
@@ -272,12 +272,6 @@ impl Stream for SourceStream {
         let state = self.0.state.borrow();
         let queued = state.chunks.len();
         (queued, state.ended.then_some(queued))
-    }
-}
-
-impl FusedStream for SourceStream {
-    fn is_terminated(&self) -> bool {
-        self.0.state.borrow().told_the_end
     }
 }
 

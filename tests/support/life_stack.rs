@@ -4,14 +4,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sse_proto::adapt::{Preamble, ShutDown, from_stream};
+use sse_proto::adapt::{Preamble, from_stream};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::{Event, EventStreamExt, Frame};
 
 use super::fakes::{Clock, Signal, SourceStream};
 use super::life::Adapter;
 
-pub type Stack = Pin<Box<dyn ShutDown<Item = Bytes>>>;
+pub type Stack = Pin<Box<dyn EventStreamExt<Item = Bytes>>>;
 
 /// A stream that the test feeds.
 pub fn fed(stream: SourceStream) -> Stack {

@@ -6,7 +6,7 @@ use core::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use super::ids::AssignedId;
-use super::options::{Metadata, Scope};
+use super::options::Scope;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 
@@ -35,17 +35,6 @@ pub(super) struct JoinedFrame {
     pub(super) event_type: FieldRange,
     pub(super) id: FieldRange,
     pub(super) scope: Option<Scope>,
-}
-
-impl JoinedFrame {
-    pub(super) fn metadata<'a>(&'a self, bytes: &'a [u8]) -> Metadata<'a> {
-        Metadata {
-            event_type: self.event_type.text(bytes),
-            id: self.id.text(bytes),
-            scope: self.scope.as_ref(),
-            len: bytes.len(),
-        }
-    }
 }
 
 /// The range of a field's value in its frame.

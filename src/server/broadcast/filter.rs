@@ -12,30 +12,28 @@ use super::options::{SkippedFn, SubscribeOptions};
 /// What a subscriber holds whose options are not the default.
 pub(super) struct Filter {
     pub(super) options: SubscribeOptions,
-    passed: Passed,
-}
-
-/// What was left out since the client last got an id, where ids are the user's. Assigned ids are
-/// sent at fixed numbers instead, so that subscribers that see the same get the same bytes.
-#[derive(Default)]
-struct Passed {
-    frames: u32,
+    /// The number of frames left out since the client last got an id, where ids are the user's.
+    /// Assigned ids are sent at fixed numbers instead, so that subscribers that see the same get the
+    /// same bytes.
+    passed: u32,
     /// The last id left out that the client may come back with; empty if there is none.
-    id: String,
+    passed_id: String,
 }
 
 impl Filter {
     pub(super) fn new(options: SubscribeOptions) -> Self {
         Self {
             options,
-            passed: Passed::default(),
+            passed: 0,
+            passed_id: String::new(),
         }
     }
 
     /// Returns what makes the event after a skip; `None` if the subscriber does not skip ahead.
     pub(super) fn skip(&mut self) -> Option<Arc<SkippedFn>> {
         let skipped = self.options.skipped.clone()?;
-        self.passed = Passed::default();
+        self.passed = 0;
+        self.passed_id.clear();
         Some(skipped)
     }
 
@@ -46,18 +44,18 @@ impl Filter {
             return (chunk.next, chunk.bytes.clone());
         };
         let id_after = self.options.id_after;
-        // As in `Passed`; no id stands for the one that was noted before this chunk.
-        let (mut passed, mut passed_id) = (self.passed.frames, None);
+        // No id stands for the one that was noted before this chunk.
+        let (mut passed, mut passed_id) = (self.passed, None);
         let mut selection = Selection::new(&chunk.bytes);
         let mut start = 0;
         let mut next = chunk.from;
         for frame in frames.iter() {
             let bytes = chunk.bytes.get(start..frame.end).unwrap_or_default();
-            let metadata = frame.metadata(bytes);
-            let sees = self.options.sees(metadata.scope);
+            let (event_type, own_id) = (frame.event_type.text(bytes), frame.id.text(bytes));
+            let sees = self.options.sees(frame.scope.as_ref());
             let (mut count, mut id) = (passed, passed_id);
-            let fits = if sees && self.options.takes(&metadata) {
-                if metadata.id.is_some() {
+            let fits = if sees && self.options.takes(event_type, own_id) {
+                if own_id.is_some() {
                     (count, id) = (0, Some(""));
                 }
                 selection.put(start, frame.end)
@@ -70,8 +68,8 @@ impl Filter {
                 selection.skip_assigned(id, id_after)
             } else {
                 count = count.saturating_add(1);
-                id = metadata.id.filter(|id| sees && !id.is_empty()).or(id);
-                let last_id = id.unwrap_or(&self.passed.id);
+                id = own_id.filter(|id| sees && !id.is_empty()).or(id);
+                let last_id = id.unwrap_or(&self.passed_id);
                 if count >= id_after && !last_id.is_empty() {
                     (count, id) = (0, Some(""));
                     selection.put_id(last_id)
@@ -86,10 +84,10 @@ impl Filter {
             start = frame.end;
             next += 1;
         }
-        self.passed.frames = passed;
+        self.passed = passed;
         if let Some(id) = passed_id {
-            self.passed.id.clear();
-            self.passed.id.push_str(id);
+            self.passed_id.clear();
+            self.passed_id.push_str(id);
         }
         (next, selection.finish())
     }

@@ -28,10 +28,9 @@ impl AssignedId {
     }
 
     pub(super) const fn place(epoch: u64, number: u64) -> Self {
-        let frame = Self::frame(epoch, number);
         Self {
             is_place: true,
-            ..frame
+            ..Self::frame(epoch, number)
         }
     }
 
@@ -156,15 +155,11 @@ impl RememberedIds {
         if hash == NO_ID && scope.is_none() {
             return;
         }
-        // The scope is set in place: a value with a destructor would be built first, then copied.
         self.dropped.push_back(DroppedFrame {
             hash,
             number,
-            scope: None,
+            scope,
         });
-        if let (Some(_), Some(last)) = (&scope, self.dropped.back_mut()) {
-            last.scope = scope;
-        }
         while self.dropped.len() > self.most {
             if let Some(first) = self.dropped.pop_front() {
                 if first.scope.is_some() {

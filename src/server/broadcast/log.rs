@@ -21,6 +21,8 @@ use crate::wire::encode::FieldRanges;
 /// Frames are numbered from 1. A cursor is the number of the next frame to read.
 pub(super) struct Log {
     retention: Retention,
+    /// The epoch of the ids, if they are assigned. Such an id is found by its number.
+    epoch: Option<u64>,
     entries: VecDeque<LogEntry>,
     /// The number of the first entry.
     oldest: u64,
@@ -33,7 +35,7 @@ pub(super) struct Log {
     /// The number of subscribers that have read everything.
     at_head: u32,
     /// The number of subscribers before the oldest frame that are not told so far.
-    fallen: usize,
+    fallen: u32,
     /// Numbers of frames, and the time that was the current one from each of them on.
     times: VecDeque<(u64, Duration)>,
     now: Option<Duration>,
@@ -51,26 +53,19 @@ struct LogEntry {
     id: FieldRange,
 }
 
-/// What is noted of a frame beside its bytes.
-pub(super) struct NewFrame<'a> {
-    pub(super) places: &'a FieldRanges,
-    /// Whether a client can come back with its id by text. An assigned id is found by its number.
-    pub(super) is_indexed: bool,
-    pub(super) scope: Option<Scope>,
-}
-
 /// The largest number of frames of a chunk that are looked at for one subscriber, under the lock.
 const MOST_LOOKED_AT: u64 = 256;
 
 impl Log {
-    pub(super) fn new(retention: Retention) -> Self {
+    pub(super) fn new(retention: Retention, epoch: Option<u64>) -> Self {
         Self {
+            segments: Segments::new(retention.max_bytes),
+            remembered: RememberedIds::new(retention.remembered_ids),
             retention,
+            epoch,
             entries: VecDeque::new(),
             oldest: 1,
             start: 0,
-            segments: Segments::new(retention.max_bytes),
-            remembered: RememberedIds::new(retention.remembered_ids),
             joined: Joined::default(),
             at_head: 0,
             fallen: 0,
@@ -99,7 +94,7 @@ impl Log {
     }
 
     /// Returns the number of subscribers that lag and are not told so far.
-    pub(super) fn fallen(&self) -> usize {
+    pub(super) fn fallen(&self) -> u32 {
         self.fallen
     }
 
@@ -124,18 +119,24 @@ impl Log {
         &mut self,
         len: usize,
         write: impl FnOnce(&mut Vec<u8>),
-        frame: NewFrame<'_>,
+        places: &FieldRanges,
+        scope: Option<&Scope>,
     ) {
         self.make_room(len);
         self.segments.append(len, write);
-        self.enter(frame);
+        self.enter(places, scope);
     }
 
     /// Appends a frame that is within the limits and large.
-    pub(super) fn append_large(&mut self, bytes: Bytes, frame: NewFrame<'_>) {
+    pub(super) fn append_large(
+        &mut self,
+        bytes: Bytes,
+        places: &FieldRanges,
+        scope: Option<&Scope>,
+    ) {
         self.make_room(bytes.len());
         self.segments.append_segment(bytes);
-        self.enter(frame);
+        self.enter(places, scope);
     }
 
     fn make_room(&mut self, len: usize) {
@@ -149,11 +150,11 @@ impl Log {
     }
 
     #[inline]
-    fn enter(&mut self, frame: NewFrame<'_>) {
+    fn enter(&mut self, places: &FieldRanges, scope: Option<&Scope>) {
         let number = self.head();
-        let id = FieldRange::of(frame.places.id.as_ref());
+        let id = FieldRange::of(places.id.as_ref());
         let mut hash = NO_ID;
-        if frame.is_indexed && id.len > 0 {
+        if self.epoch.is_none() && id.len > 0 {
             let start = self.entries.back().map_or(self.start, |last| last.end);
             let start = start + u64::from(id.start);
             let text = self.segments.within_frame(start, start + u64::from(id.len));
@@ -167,17 +168,13 @@ impl Log {
         self.entries.push_back(LogEntry {
             end: self.segments.end(),
             hash,
-            // Set in place: a value with a destructor would be built first, then copied.
-            scope: None,
+            scope: scope.cloned(),
             readers: mem::take(&mut self.at_head),
-            event_type: FieldRange::of(frame.places.event_type.as_ref()),
+            event_type: FieldRange::of(places.event_type.as_ref()),
             id,
         });
-        if frame.scope.is_some() {
+        if scope.is_some() {
             self.last_scoped = number;
-            if let Some(entry) = self.entries.back_mut() {
-                entry.scope = frame.scope;
-            }
         }
     }
 
@@ -185,7 +182,7 @@ impl Log {
         let Some(dropped) = self.entries.pop_front() else {
             return;
         };
-        self.fallen += dropped.readers as usize;
+        self.fallen += dropped.readers;
         self.forget_joined(self.oldest);
         self.remembered
             .remember(dropped.hash, self.oldest, dropped.scope);
@@ -216,25 +213,21 @@ impl Log {
             self.times.pop_front();
         }
         self.times.shrink_to(2 * self.times.len() + 4);
-        let (len, capacity) = (self.entries.len(), self.entries.capacity());
-        if capacity > 64 && capacity / 4 > len {
-            self.entries.shrink_to(2 * len);
-        }
+        self.entries.shrink_to(2 * self.entries.len() + 64);
     }
 
     /// Counts one more subscriber at `cursor`.
     #[inline]
     pub(super) fn arrive(&mut self, cursor: u64) {
-        match self.readers(cursor) {
-            Some(readers) => *readers += 1,
-            None => self.fallen += 1,
-        }
+        *self.readers(cursor) += 1;
     }
 
     /// Counts one subscriber less at `cursor`. After the last one, the chunk there is not kept.
     #[inline]
     pub(super) fn leave(&mut self, cursor: u64) {
-        if self.is_last_to_leave(cursor) {
+        let readers = self.readers(cursor);
+        *readers -= 1;
+        if *readers == 0 {
             self.forget_joined(cursor);
         }
     }
@@ -246,27 +239,15 @@ impl Log {
         self.arrive(next);
     }
 
+    /// Returns the number of subscribers at `cursor`, or of all before the oldest frame.
     #[inline]
-    fn is_last_to_leave(&mut self, cursor: u64) -> bool {
-        if let Some(readers) = self.readers(cursor) {
-            *readers -= 1;
-            return *readers == 0;
-        }
-        self.fallen -= 1;
-        false
-    }
-
-    /// Returns the number of subscribers at `cursor`; `None` before the oldest frame.
-    #[inline]
-    fn readers(&mut self, cursor: u64) -> Option<&mut u32> {
+    fn readers(&mut self, cursor: u64) -> &mut u32 {
         if cursor < self.oldest {
-            return None;
+            return &mut self.fallen;
         }
         let index = self.index(cursor);
-        match self.entries.get_mut(index) {
-            Some(entry) => Some(&mut entry.readers),
-            None => Some(&mut self.at_head),
-        }
+        let entry = self.entries.get_mut(index);
+        entry.map_or(&mut self.at_head, |entry| &mut entry.readers)
     }
 
     /// Moves a subscriber over the next chunk. Returns the chunk and the new cursor. There must be
@@ -274,12 +255,12 @@ impl Log {
     #[inline]
     pub(super) fn take(&mut self, cursor: u64) -> (u64, Bytes) {
         let next = self.join(cursor).next;
-        let bytes = if self.is_last_to_leave(cursor) {
-            mem::take(&mut self.joined).bytes
-        } else {
-            self.joined.bytes.clone()
+        // The first clone of a chunk allocates, so the last subscriber takes the chunk itself.
+        let bytes = match *self.readers(cursor) {
+            1 => mem::take(&mut self.joined).bytes,
+            _ => self.joined.bytes.clone(),
         };
-        self.arrive(next);
+        self.pass(cursor, next);
         (next, bytes)
     }
 
@@ -287,22 +268,18 @@ impl Log {
     ///
     /// `None`, and nothing has changed, if the chunk has frames of the scope `own`, or too many
     /// frames to look for them.
-    pub(super) fn take_public(
-        &mut self,
-        cursor: u64,
-        own: Option<&Scope>,
-        epoch: Option<u64>,
-    ) -> Option<(u64, Bytes)> {
+    pub(super) fn take_public(&mut self, cursor: u64, own: Option<&Scope>) -> Option<(u64, Bytes)> {
         let next = self.join(cursor).next;
         if let Some(own) = own {
             let mut entries = self.entries.range(self.range(cursor, next));
-            let mut has_own = || entries.any(|entry| entry.scope.as_ref() == Some(own));
+            let is_own = |scope: &Scope| scope.as_str() == own.as_str();
+            let mut has_own = || entries.any(|entry| entry.scope.as_ref().is_some_and(is_own));
             if next - cursor > MOST_LOOKED_AT || has_own() {
                 return None;
             }
         }
         if self.joined.public.is_none() {
-            self.joined.public = Some(self.select_public(epoch));
+            self.joined.public = Some(self.select_public());
         }
         let (next, bytes) = self.joined.public.clone()?;
         self.pass(cursor, next);
@@ -310,14 +287,14 @@ impl Log {
     }
 
     /// Returns the public part of the joined chunk, and the number of the frame after it.
-    fn select_public(&self, epoch: Option<u64>) -> (u64, Bytes) {
+    fn select_public(&self) -> (u64, Bytes) {
         let joined = &self.joined;
         let (start, mut from) = (self.offset(joined.from), 0);
         let mut selection = Selection::new(&joined.bytes);
         let entries = self.entries.range(self.range(joined.from, joined.next));
         for (entry, number) in entries.zip(joined.from..) {
             let to = usize::try_from(entry.end - start).unwrap_or(usize::MAX);
-            let fits = match (&entry.scope, epoch) {
+            let fits = match (&entry.scope, self.epoch) {
                 (None, _) => selection.put(from, to),
                 (Some(_), None) => selection.skip(),
                 (Some(_), Some(epoch)) => {

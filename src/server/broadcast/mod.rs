@@ -22,10 +22,10 @@ use ::core::time::Duration;
 
 use alloc::sync::Arc;
 
-pub use self::options::{Metadata, Retention, Scope, SubscribeOptions};
+pub use self::options::{Retention, Scope, SubscribeOptions};
 pub use self::publish::PublishError;
 pub use self::shared::Statistics;
-use self::shared::{BroadcastHandle, BroadcastShared};
+use self::shared::{BroadcastShared, LastHandle};
 pub use self::subscribe::{Restart, Subscribed};
 pub use self::subscription::{Merged, Subscription};
 use crate::wire::event::Event;
@@ -124,14 +124,14 @@ use crate::wire::frame::Frame;
 #[doc(alias = "room")]
 #[derive(Clone)]
 pub struct Broadcast {
-    handle: BroadcastHandle,
+    handle: Arc<LastHandle>,
 }
 
 impl Broadcast {
     /// Makes a broadcast whose ids are those of the events that are published.
     pub fn new(retention: Retention) -> Self {
         Self {
-            handle: BroadcastHandle::new(retention, None),
+            handle: LastHandle::new(retention, None),
         }
     }
 
@@ -163,7 +163,7 @@ impl Broadcast {
     /// ```
     pub fn assigning_ids(retention: Retention, epoch: u64) -> Self {
         Self {
-            handle: BroadcastHandle::new(retention, Some(epoch)),
+            handle: LastHandle::new(retention, Some(epoch)),
         }
     }
 

@@ -38,7 +38,7 @@ use crate::wire::field::EventType;
 /// assert_eq!(broadcast.statistics().retained_frames, 0);
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Retention {
     pub(super) max_frames: usize,
     pub(super) max_bytes: usize,
@@ -107,7 +107,7 @@ impl Default for Retention {
 /// ```
 #[doc(alias = "topic")]
 #[doc(alias = "room")]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Scope(Arc<str>);
 
 impl Scope {
@@ -181,6 +181,7 @@ pub struct SubscribeOptions {
 }
 
 pub(super) type SkippedFn = dyn Fn(u64) -> Event<'static> + Send + Sync;
+type WantedFn = dyn Fn(&str, Option<&str>) -> bool + Send + Sync;
 
 #[derive(Clone)]
 enum Scopes {
@@ -193,7 +194,7 @@ enum Scopes {
 enum Wanted {
     All,
     Types(Arc<[Box<str>]>),
-    If(Arc<dyn Fn(&Metadata<'_>) -> bool + Send + Sync>),
+    If(Arc<WantedFn>),
 }
 
 /// Which chunks a subscriber takes as they are joined, without a look at each frame.
@@ -243,11 +244,24 @@ impl SubscribeOptions {
         self
     }
 
-    /// Takes only events for which a predicate returns true. It is called like the predicate of
-    /// [`with_scopes`](Self::with_scopes), and only for frames that the subscriber may see.
+    /// Takes only events for which a predicate returns true, given the event type and the id. The
+    /// type of an event without one is `message`.
+    ///
+    /// The predicate is called like that of [`with_scopes`](Self::with_scopes), and only for frames
+    /// that the subscriber may see.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::broadcast::SubscribeOptions;
+    ///
+    /// let prices = SubscribeOptions::new()
+    ///     .with_filter(|event_type, _id| event_type.starts_with("price-"));
+    /// # drop(prices);
+    /// ```
     pub fn with_filter(
         mut self,
-        takes: impl Fn(&Metadata<'_>) -> bool + Send + Sync + 'static,
+        takes: impl Fn(&str, Option<&str>) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.wanted = Wanted::If(Arc::new(takes));
         self
@@ -321,20 +335,18 @@ impl SubscribeOptions {
         };
         match &self.scopes {
             Scopes::None => false,
-            Scopes::One(one) => one == scope,
+            Scopes::One(one) => one.as_str() == scope.as_str(),
             Scopes::If(sees) => sees(scope),
         }
     }
 
     /// Returns whether the subscriber wants a frame that it may see.
-    pub(super) fn takes(&self, frame: &Metadata<'_>) -> bool {
+    pub(super) fn takes(&self, event_type: Option<&str>, id: Option<&str>) -> bool {
+        let event_type = event_type.unwrap_or("message");
         match &self.wanted {
             Wanted::All => true,
-            Wanted::Types(types) => {
-                let event_type = frame.event_type().unwrap_or("message");
-                types.iter().any(|one| **one == *event_type)
-            }
-            Wanted::If(takes) => takes(frame),
+            Wanted::Types(types) => types.iter().any(|one| **one == *event_type),
+            Wanted::If(takes) => takes(event_type, id),
         }
     }
 }
@@ -345,55 +357,12 @@ impl Default for SubscribeOptions {
     }
 }
 
+/// Leaves out the predicates and the names.
 impl fmt::Debug for SubscribeOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scopes = match &self.scopes {
-            Scopes::None => "none",
-            Scopes::One(scope) => scope.as_str(),
-            Scopes::If(_) => "by a predicate",
-        };
-        let wanted: &dyn fmt::Debug = match &self.wanted {
-            Wanted::All => &"all",
-            Wanted::Types(types) => types,
-            Wanted::If(_) => &"by a predicate",
-        };
         f.debug_struct("SubscribeOptions")
-            .field("scopes", &scopes)
-            .field("wanted", wanted)
             .field("skips_ahead", &self.skipped.is_some())
             .field("id_after", &self.id_after)
-            .finish()
-    }
-}
-
-/// What a [filter](SubscribeOptions::with_filter) is told of a frame.
-#[derive(Debug)]
-pub struct Metadata<'a> {
-    pub(super) event_type: Option<&'a str>,
-    pub(super) id: Option<&'a str>,
-    pub(super) scope: Option<&'a Scope>,
-    pub(super) len: usize,
-}
-
-impl<'a> Metadata<'a> {
-    /// Returns the event type; `None` stands for `message`.
-    pub fn event_type(&self) -> Option<&'a str> {
-        self.event_type
-    }
-
-    /// Returns the id.
-    pub fn id(&self) -> Option<&'a str> {
-        self.id
-    }
-
-    /// Returns the scope.
-    pub fn scope(&self) -> Option<&'a Scope> {
-        self.scope
-    }
-
-    /// Returns the number of bytes on the wire; at least 1.
-    #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
-    pub fn len(&self) -> usize {
-        self.len
+            .finish_non_exhaustive()
     }
 }

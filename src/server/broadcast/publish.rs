@@ -1,4 +1,4 @@
-//! Publishing: what is refused, and how a frame gets into the log.
+//! Publishing: the checks, and the encoding with or without the lock.
 
 use ::core::error::Error;
 use ::core::fmt;
@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::ids::AssignedId;
-use super::log::NewFrame;
 use super::options::Scope;
 use super::shared::{BroadcastShared, BroadcastState};
 use crate::sync::MutexGuard;
@@ -17,7 +16,7 @@ use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
 /// Why an event was not published. Nothing has changed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PublishError {
     /// The broadcast is closed.
@@ -31,14 +30,10 @@ pub enum PublishError {
         limit: usize,
     },
     /// The name of the scope takes more than 256 bytes.
-    ScopeTooLong {
-        /// The number of bytes that it takes.
-        len: usize,
-    },
-    /// The event has an id, and the broadcast assigns ids.
-    HasId,
-    /// A frame cannot be given an id, and the broadcast assigns ids: publish the event instead.
-    IsFrame,
+    ScopeTooLong,
+    /// The broadcast assigns ids. It takes no event that has an id, and no frame, which cannot be
+    /// given one.
+    AssignsIds,
 }
 
 impl fmt::Display for PublishError {
@@ -48,13 +43,9 @@ impl fmt::Display for PublishError {
             Self::TooLarge { len, limit } => {
                 write!(f, "the event takes {len} bytes and the log retains {limit}")
             }
-            Self::ScopeTooLong { len } => {
-                let most = Scope::MAX_BYTES;
-                write!(f, "the scope takes {len} bytes and may take {most}")
-            }
-            Self::HasId => f.write_str("the event has an id, and the broadcast assigns ids"),
-            Self::IsFrame => {
-                f.write_str("a frame can't be given an id, and the broadcast assigns ids")
+            Self::ScopeTooLong => f.write_str("the scope takes more than 256 bytes"),
+            Self::AssignsIds => {
+                f.write_str("the broadcast assigns ids, so it takes only events without an id")
             }
         }
     }
@@ -69,11 +60,11 @@ pub(super) fn event(
     event: &Event<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
-    let parts = event.fields();
+    let fields = event.fields();
     match shared.epoch {
-        None => with_own_id(shared, &parts, scope),
-        Some(_) if event.id().is_some() => Err(PublishError::HasId),
-        Some(epoch) => with_assigned_id(shared, epoch, &parts, scope),
+        None => with_own_id(shared, &fields, scope),
+        Some(_) if event.id().is_some() => Err(PublishError::AssignsIds),
+        Some(epoch) => with_assigned_id(shared, epoch, &fields, scope),
     }
 }
 
@@ -84,32 +75,24 @@ pub(super) fn frame(
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     if shared.epoch.is_some() {
-        return Err(PublishError::IsFrame);
+        return Err(PublishError::AssignsIds);
     }
-    let about = NewFrame {
-        places: frame.ranges(),
-        is_indexed: true,
-        scope: checked_scope(scope)?,
-    };
     let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
-    append(shared, frame.len(), about, write, || frame.bytes().clone())
+    let to_bytes = || frame.bytes().clone();
+    append(shared, frame.len(), frame.ranges(), scope, write, to_bytes)
 }
 
 #[inline(never)]
 fn with_own_id(
     shared: &BroadcastShared,
-    parts: &Fields<'_>,
+    fields: &Fields<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
-    let measured = parts.measure();
-    let about = NewFrame {
-        places: &FieldRanges::of(parts),
-        is_indexed: true,
-        scope: checked_scope(scope)?,
-    };
-    let write = |out: &mut Vec<u8>| parts.write(measured.shape, out);
-    let to_bytes = || parts.write_to_bytes(measured);
-    append(shared, measured.len, about, write, to_bytes)
+    let measured = fields.measure();
+    let ranges = FieldRanges::of(fields);
+    let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
+    let to_bytes = || fields.write_to_bytes(measured);
+    append(shared, measured.len, &ranges, scope, write, to_bytes)
 }
 
 /// Appends a frame of `len` bytes. A large one is encoded without the lock, by `to_bytes`.
@@ -117,21 +100,22 @@ fn with_own_id(
 fn append(
     shared: &BroadcastShared,
     len: usize,
-    about: NewFrame<'_>,
+    ranges: &FieldRanges,
+    scope: Option<&Scope>,
     write: impl FnOnce(&mut Vec<u8>),
     to_bytes: impl FnOnce() -> Bytes,
 ) -> Result<u64, PublishError> {
-    check_len(shared, len)?;
+    check(shared, len, scope)?;
     let mut state = lock_open(shared)?;
     if state.log.is_large(len) {
         drop(state);
         let bytes = to_bytes();
         state = lock_open(shared)?;
-        state.log.append_large(bytes, about);
+        state.log.append_large(bytes, ranges, scope);
     } else {
-        state.log.append(len, write, about);
+        state.log.append(len, write, ranges, scope);
     }
-    Ok(finish(shared, state))
+    Ok(shared.wake_all(state))
 }
 
 /// Measures the event without the lock, with the id that it gets unless another thread publishes
@@ -140,20 +124,19 @@ fn append(
 fn with_assigned_id(
     shared: &BroadcastShared,
     epoch: u64,
-    parts: &Fields<'_>,
+    fields: &Fields<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
-    let scope = checked_scope(scope)?;
     let number = shared.next_number();
     let mut text = AssignedId::frame(epoch, number).text();
-    let guessed = parts.with_id(text.as_str());
+    let guessed = fields.with_id(text.as_str());
     let mut measured = guessed.measure();
-    let mut places = FieldRanges::of(&guessed);
+    let mut ranges = FieldRanges::of(&guessed);
 
     let mut state = lock_open(shared)?;
     if state.log.is_large(measured.len) {
         drop(state);
-        return large_with_assigned_id(shared, epoch, parts, scope);
+        return large_with_assigned_id(shared, epoch, fields, scope);
     }
     let head = state.log.head();
     if head != number {
@@ -161,18 +144,13 @@ fn with_assigned_id(
         text = AssignedId::frame(epoch, head).text();
         let len = text.as_str().len();
         measured.len = measured.len - before + len;
-        places.id = places.id.map(|place| place.start..place.start + len);
+        ranges.id = ranges.id.map(|range| range.start..range.start + len);
     }
-    check_len(shared, measured.len)?;
-    let about = NewFrame {
-        places: &places,
-        is_indexed: false,
-        scope,
-    };
-    let parts = parts.with_id(text.as_str());
-    let write = |out: &mut Vec<u8>| parts.write(measured.shape, out);
-    state.log.append(measured.len, write, about);
-    Ok(finish(shared, state))
+    check(shared, measured.len, scope)?;
+    let fields = fields.with_id(text.as_str());
+    let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
+    state.log.append(measured.len, write, &ranges, scope);
+    Ok(shared.wake_all(state))
 }
 
 /// Encodes the event without the lock, and puts the digits of its id in under the lock.
@@ -180,52 +158,42 @@ fn with_assigned_id(
 fn large_with_assigned_id(
     shared: &BroadcastShared,
     epoch: u64,
-    parts: &Fields<'_>,
-    scope: Option<Scope>,
+    fields: &Fields<'_>,
+    scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
     loop {
         let guess = AssignedId::frame(epoch, shared.next_number()).text();
-        let guessed = parts.with_id(guess.as_str());
+        let guessed = fields.with_id(guess.as_str());
         let measured = guessed.measure();
-        check_len(shared, measured.len)?;
-        let places = FieldRanges::of(&guessed);
+        check(shared, measured.len, scope)?;
+        let ranges = FieldRanges::of(&guessed);
         let mut bytes = Vec::with_capacity(measured.len);
         guessed.write(measured.shape, &mut bytes);
 
         let mut state = lock_open(shared)?;
         let id = AssignedId::frame(epoch, state.log.head()).text();
         let id = id.as_str().as_bytes();
-        let digits = places.id.clone().and_then(|place| bytes.get_mut(place));
-        let Some(digits) = digits.filter(|digits| digits.len() == id.len()) else {
-            // The number has one digit more than a moment ago, which happens 19 times.
-            continue;
-        };
-        digits.copy_from_slice(id);
-        let about = NewFrame {
-            places: &places,
-            is_indexed: false,
-            scope,
-        };
-        state.log.append_large(Bytes::from(bytes), about);
-        return Ok(finish(shared, state));
+        let digits = ranges.id.clone().and_then(|range| bytes.get_mut(range));
+        // If the number has one digit more than a moment ago, which happens 19 times, again.
+        if let Some(digits) = digits.filter(|digits| digits.len() == id.len()) {
+            digits.copy_from_slice(id);
+            state.log.append_large(Bytes::from(bytes), &ranges, scope);
+            return Ok(shared.wake_all(state));
+        }
     }
 }
 
-fn check_len(shared: &BroadcastShared, len: usize) -> Result<(), PublishError> {
+/// Checks the limits. The names of scopes are kept with the frames, and count in the memory that
+/// `Retention` promises.
+fn check(shared: &BroadcastShared, len: usize, scope: Option<&Scope>) -> Result<(), PublishError> {
     let limit = shared.max_frame_bytes;
     if len > limit {
         return Err(PublishError::TooLarge { len, limit });
     }
-    Ok(())
-}
-
-/// The names of scopes are kept with the frames, and count in the memory that `Retention` promises.
-fn checked_scope(scope: Option<&Scope>) -> Result<Option<Scope>, PublishError> {
-    let len = scope.map_or(0, |scope| scope.as_str().len());
-    if len > Scope::MAX_BYTES {
-        return Err(PublishError::ScopeTooLong { len });
+    if scope.is_some_and(|scope| scope.as_str().len() > Scope::MAX_BYTES) {
+        return Err(PublishError::ScopeTooLong);
     }
-    Ok(scope.cloned())
+    Ok(())
 }
 
 #[inline]
@@ -235,12 +203,4 @@ fn lock_open(shared: &BroadcastShared) -> Result<MutexGuard<'_, BroadcastState>,
         return Err(PublishError::Closed);
     }
     Ok(state)
-}
-
-/// Wakes the subscribers that wait. Returns the number of the frame that was appended.
-#[inline]
-fn finish(shared: &BroadcastShared, state: MutexGuard<'_, BroadcastState>) -> u64 {
-    let number = state.log.head() - 1;
-    shared.wake_all(state);
-    number
 }

@@ -10,16 +10,14 @@ use alloc::vec::Vec;
 use core::mem;
 use core::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// The largest size of a segment of several frames.
 const MOST: usize = 64 * 1024;
 
 /// The smallest size of a segment, so that the cost of each segment stays small beside its bytes.
+/// Also the largest buffer that an empty log keeps.
 const LEAST: usize = 4 * 1024;
-
-/// The largest buffer that an empty log keeps.
-const IDLE: usize = 4 * 1024;
 
 pub(super) struct Segments {
     /// The full segments, oldest first, without gaps.
@@ -122,7 +120,7 @@ impl Segments {
         if self.sealed.is_empty() && offset == self.end() {
             self.open_start = offset;
             self.open.clear();
-            if self.open.capacity() > IDLE {
+            if self.open.capacity() > LEAST {
                 self.open = Vec::new();
             }
         }
@@ -151,31 +149,25 @@ impl Segments {
     /// Returns the bytes in a range: a slice if they are one large piece of a full segment,
     /// otherwise a copy. A slice of a small piece would keep the whole segment in memory.
     pub(super) fn bytes(&self, from: u64, to: u64) -> Bytes {
-        if from >= self.open_start {
-            return Bytes::copy_from_slice(self.in_open(from, to));
-        }
         let first = self.segment_of(from);
         if let Some(segment) = self.sealed.get(first).filter(|one| to <= one.end()) {
-            let piece = segment.bytes.slice(span(from, to, segment.start));
-            let small = piece.len() < segment.bytes.len() / 4;
-            return if small {
-                Bytes::copy_from_slice(&piece)
-            } else {
-                piece
-            };
+            let piece = span(from, to, segment.start);
+            if piece.len() >= segment.bytes.len() / 4 {
+                return segment.bytes.slice(piece);
+            }
         }
-        let mut joined = BytesMut::with_capacity(usize::try_from(to - from).unwrap_or(0));
+        let mut copy = Vec::with_capacity(usize::try_from(to - from).unwrap_or(0));
         for segment in self.sealed.range(first..) {
             let (start, end) = (from.max(segment.start), to.min(segment.end()));
             if start >= end {
                 break;
             }
-            joined.extend_from_slice(&segment.bytes[span(start, end, segment.start)]);
+            copy.extend_from_slice(&segment.bytes[span(start, end, segment.start)]);
         }
         if to > self.open_start {
-            joined.extend_from_slice(self.in_open(self.open_start, to));
+            copy.extend_from_slice(self.in_open(from.max(self.open_start), to));
         }
-        joined.freeze()
+        Bytes::from(copy)
     }
 
     /// Returns the bytes of a part of one frame. A frame is never in two segments.

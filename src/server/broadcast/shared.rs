@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::index::{IdIndex, NewIds};
 use super::log::Log;
 use super::options::Retention;
-use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// What a [`Broadcast`](crate::Broadcast) holds, and what was lost, at one moment.
 #[derive(Debug)]
@@ -35,33 +35,22 @@ pub struct Statistics {
     pub dropped: u64,
 }
 
-/// One of the handles. The last one that is dropped closes the broadcast.
-pub(super) struct BroadcastHandle(pub(super) Arc<BroadcastShared>);
+/// What all handles share. The last one that is dropped closes the broadcast.
+pub(super) struct LastHandle(pub(super) Arc<BroadcastShared>);
 
-impl BroadcastHandle {
-    pub(super) fn new(retention: Retention, epoch: Option<u64>) -> Self {
-        Self(Arc::new(BroadcastShared::new(retention, epoch)))
+impl LastHandle {
+    pub(super) fn new(retention: Retention, epoch: Option<u64>) -> Arc<Self> {
+        Arc::new(Self(Arc::new(BroadcastShared::new(retention, epoch))))
     }
 }
 
-impl Clone for BroadcastHandle {
-    fn clone(&self) -> Self {
-        self.0.handles.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for BroadcastHandle {
+impl Drop for LastHandle {
     fn drop(&mut self) {
-        // Release and acquire: what the other handles did happens before the end.
-        if self.0.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.close(None);
-        }
+        self.0.close(None);
     }
 }
 
 pub(super) struct BroadcastShared {
-    handles: AtomicUsize,
     /// The epoch of the ids, if they are assigned.
     pub(super) epoch: Option<u64>,
     /// The largest size of a frame in bytes.
@@ -91,11 +80,11 @@ pub(super) const fn version(head: u64) -> u64 {
 
 impl BroadcastShared {
     fn new(retention: Retention, epoch: Option<u64>) -> Self {
-        let log = Log::new(retention);
+        let max_frame_bytes = retention.max_bytes;
+        let log = Log::new(retention, epoch);
         Self {
-            handles: AtomicUsize::new(1),
             epoch,
-            max_frame_bytes: retention.max_bytes,
+            max_frame_bytes,
             version: AtomicU64::new(version(log.head())),
             state: Mutex::new(BroadcastState {
                 log,
@@ -146,15 +135,18 @@ impl BroadcastShared {
         self.version() % 2 == 1
     }
 
-    /// Wakes every subscriber that waits, after a change. A waker is code of the executor, so it
-    /// runs without the lock.
+    /// Wakes every subscriber that waits, after a change. Returns the number of the last frame. A
+    /// waker is code of the executor, so it runs without the lock.
     #[inline]
-    pub(super) fn wake_all(&self, mut state: MutexGuard<'_, BroadcastState>) {
-        let version = version(state.log.head()) + u64::from(state.is_closed);
+    pub(super) fn wake_all(&self, mut state: MutexGuard<'_, BroadcastState>) -> u64 {
+        let head = state.log.head();
+        let version = version(head) + u64::from(state.is_closed);
         self.version.store(version, Ordering::Release);
         let wakers = state.wakers.take_all();
         drop(state);
-        let Some(mut wakers) = wakers else { return };
+        let Some(mut wakers) = wakers else {
+            return head - 1;
+        };
         let used = wakers.len();
         for slot in wakers.drain(..) {
             if let WakerSlot::Waits(waker) = slot {
@@ -163,6 +155,7 @@ impl BroadcastShared {
         }
         let unused = self.lock().wakers.reuse(wakers, used);
         drop(unused);
+        head - 1
     }
 
     /// Closes the broadcast, unless it is closed.
@@ -181,7 +174,7 @@ impl BroadcastShared {
         let head = log.head();
         Statistics {
             subscribers: state.subscribers,
-            lagging: log.fallen(),
+            lagging: log.fallen() as usize,
             most_behind: log.slowest().map_or(0, |slowest| head - slowest),
             lagged: state.lagged,
             published: head - 1,

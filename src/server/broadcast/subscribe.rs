@@ -105,18 +105,19 @@ pub enum Subscribed {
 impl Subscribed {
     /// Begins with the next frame if the client cannot be resumed. It misses events.
     pub fn or_live(self) -> Subscription {
-        match self {
-            Self::Live(subscription) | Self::Resumed { subscription, .. } => subscription,
-            Self::Gap(restart) | Self::Unknown(restart) => restart.live(),
-        }
+        self.or(Restart::live)
     }
 
     /// Begins with the oldest frame kept if the client cannot be resumed. After a gap it misses
     /// events. If this broadcast issued the id and forgot it, some events arrive twice.
     pub fn or_oldest(self) -> Subscription {
+        self.or(Restart::oldest)
+    }
+
+    fn or(self, begin: fn(Restart) -> Subscription) -> Subscription {
         match self {
             Self::Live(subscription) | Self::Resumed { subscription, .. } => subscription,
-            Self::Gap(restart) | Self::Unknown(restart) => restart.oldest(),
+            Self::Gap(restart) | Self::Unknown(restart) => begin(restart),
         }
     }
 }
@@ -220,14 +221,12 @@ fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<(u64, Option<Scope
     Some((id.number, scope))
 }
 
-/// Returns the id of a frame that is kept.
+/// Returns the id of a frame; `None` if it has none or is not kept.
 fn id_of(log: &Log, epoch: Option<u64>, number: u64) -> Option<EventId<'static>> {
-    if number >= log.head() {
-        return None;
-    }
     match epoch {
-        None => EventId::new(String::from(log.id(number)?)).ok(),
+        Some(_) if number >= log.head() => None,
         Some(epoch) => AssignedId::frame(epoch, number).to_event_id(),
+        None => EventId::new(String::from(log.id(number)?)).ok(),
     }
 }
 

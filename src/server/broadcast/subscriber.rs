@@ -93,25 +93,19 @@ impl Subscriber {
         reader.poll(shared, cx)
     }
 
-    /// Goes back to the oldest frame kept.
+    /// Goes back to the oldest frame kept, before the first poll.
     pub(super) fn rewind(&mut self) {
         let mut state = self.shared.lock();
         let oldest = state.log.oldest();
-        let old = self.reader.unregister(&mut state);
         state.log.pass(self.reader.cursor, oldest);
         self.reader.cursor = oldest;
-        drop(state);
-        drop(old);
     }
 
     /// Ends the subscriber after the frames published so far. Returns whether it was open.
     pub(super) fn shut_down(&mut self) -> bool {
         let mut state = self.shared.lock();
-        let is_open = match self.reader.phase {
-            Phase::Reads | Phase::Waits { .. } => !state.is_closed,
-            Phase::ShutsDown { .. } | Phase::Ended(_) => false,
-        };
-        if !is_open {
+        let runs = matches!(self.reader.phase, Phase::Reads | Phase::Waits { .. });
+        if !runs || state.is_closed {
             return false;
         }
         let old = self.reader.unregister(&mut state);
@@ -161,7 +155,7 @@ impl Reader {
             if self.has_read_all(&state.log) {
                 return self.wait(state, waker);
             }
-            let (next, bytes) = if let Some(taken) = self.take(&mut state.log, shared.epoch) {
+            let (next, bytes) = if let Some(taken) = self.take(&mut state.log) {
                 taken
             } else {
                 let chunk = state.log.look(self.cursor);
@@ -205,14 +199,14 @@ impl Reader {
 
     /// Takes a chunk that needs no filter. `None` if the next chunk needs one.
     #[inline]
-    fn take(&self, log: &mut Log, epoch: Option<u64>) -> Option<(u64, Bytes)> {
+    fn take(&self, log: &mut Log) -> Option<(u64, Bytes)> {
         let filter = self.filter.as_deref();
         let options = filter.map(|filter| filter.options.unfiltered());
         match options.unwrap_or(Unfiltered::Public(None)) {
             Unfiltered::Nothing => None,
             _ if !log.has_scopes_from(self.cursor) => Some(log.take(self.cursor)),
             Unfiltered::Unscoped => None,
-            Unfiltered::Public(own) => log.take_public(self.cursor, own, epoch),
+            Unfiltered::Public(own) => log.take_public(self.cursor, own),
         }
     }
 
@@ -233,13 +227,11 @@ impl Reader {
     ) -> Poll<Option<Bytes>> {
         if let Phase::ShutsDown { .. } = self.phase {
             self.finish(&mut state, CloseReason::Shutdown);
-            drop(state);
             return Poll::Ready(None);
         }
         if state.is_closed {
             let farewell = state.farewell.clone();
             self.finish(&mut state, CloseReason::Closed);
-            drop(state);
             return Poll::Ready(farewell);
         }
         let old = self.register(&mut state, waker);

@@ -198,8 +198,7 @@ impl<S: Sharing> Merged<S> {
     /// Ends the target for the reason [`CloseReason::Shutdown`], and with it the stream: after all
     /// that was published and dispatched so far. Returns whether this call ends it.
     pub(crate) fn shut_down(&self) -> bool {
-        let own = self.own.as_ref();
-        own.is_some_and(EventStream::shut_down)
+        self.own.as_ref().is_some_and(EventStream::shut_down)
     }
 
     /// Takes a chunk of the target. Returns whether the target has ended.
@@ -318,12 +317,6 @@ impl<S: Sharing> Stream for Merged<S> {
                 }
             }
         }
-    }
-}
-
-impl<S: Sharing> FusedStream for Merged<S> {
-    fn is_terminated(&self) -> bool {
-        self.subscription.is_none()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The headers of a response.
 
 #[cfg(feature = "http")]
-use ::http::{HeaderMap, HeaderName, HeaderValue, Version};
+use ::http::{HeaderMap, HeaderValue, Version};
 
 /// The headers of a response that carries an event stream, for any version of HTTP.
 ///
@@ -53,9 +53,6 @@ pub fn insert_headers(version: Version, headers: &mut HeaderMap) {
         _ => HEADERS.as_slice(),
     };
     for &(name, value) in policy {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        headers.insert(name, HeaderValue::from_static(value));
     }
 }

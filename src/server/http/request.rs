@@ -1,8 +1,6 @@
 //! What a request for an event stream says, and why it is refused.
 
 use alloc::borrow::Cow;
-#[cfg(feature = "http")]
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::error::Error;
 use core::fmt;
@@ -10,8 +8,6 @@ use core::fmt;
 #[cfg(feature = "http")]
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-#[cfg(feature = "http")]
-use super::accept::accepts_event_stream;
 #[cfg(feature = "http")]
 use super::body::Body;
 use crate::wire::field::{EventId, InvalidField};
@@ -82,7 +78,17 @@ pub fn read_request(headers: &HeaderMap) -> Result<Option<EventId<'_>>, RequestE
 /// # Ok::<(), sse_proto::http::RequestError>(())
 /// ```
 pub fn last_event_id(header: Option<&[u8]>) -> Result<Option<EventId<'_>>, RequestError> {
-    header.map_or(Ok(None), check)
+    let value = header.unwrap_or_default();
+    if value.is_empty() {
+        return Ok(None);
+    }
+    if value.len() > MAX_LAST_EVENT_ID_LEN {
+        return Err(RequestError(Reason::TooLong(value.len())));
+    }
+    let text = core::str::from_utf8(value)
+        .map_err(|error| RequestError(Reason::NotUtf8(error.valid_up_to())))?;
+    let id = EventId::new(text).map_err(|error| RequestError(Reason::Invalid(error)))?;
+    Ok(Some(id))
 }
 
 /// Reads a last event ID from the query of a request's URL, for clients that can't set a header.
@@ -115,22 +121,65 @@ pub fn last_event_id_in_query<'q>(
     });
     match values.next().map(decode_form) {
         None => Ok(None),
-        Some(Cow::Borrowed(value)) => check(value),
-        Some(Cow::Owned(value)) => Ok(check(&value)?.map(EventId::into_owned)),
+        Some(Cow::Borrowed(value)) => last_event_id(Some(value)),
+        Some(Cow::Owned(value)) => Ok(last_event_id(Some(&value))?.map(EventId::into_owned)),
     }
+}
+
+/// Returns whether the lines of a request's `Accept` header allow the answer `text/event-stream`
+/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
+///
+/// The most precise range that matches decides: `text/event-stream` before `text/*` before `*/*`.
+/// With a quality of 0 it refuses. If no range matches, the answer is no, unless there is no range
+/// at all. Several lines count as one list.
+///
+/// An event stream is always UTF-8, so `charset=utf-8` matches. A range with any other parameter is
+/// for another type. A range that can't be read matches nothing.
+///
+/// If this is false, answer 406. A client that follows the standard always sends
+/// `text/event-stream`; others are browsers that open the address as a page, for example.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::http::accepts_event_stream;
+///
+/// assert!(accepts_event_stream(["text/event-stream"]));
+/// assert!(accepts_event_stream(["text/html", "*/*;q=0.1"]));
+/// assert!(!accepts_event_stream(["application/json"]));
+/// assert!(!accepts_event_stream(["text/event-stream;q=0, */*"]));
+///
+/// let no_such_header: [&[u8]; 0] = [];
+/// assert!(accepts_event_stream(no_such_header));
+/// ```
+pub fn accepts_event_stream<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) -> bool {
+    let mut asked = false;
+    let mut best = None;
+    for line in lines {
+        for range in split_unquoted(line.as_ref(), b',').map(<[u8]>::trim_ascii) {
+            // "A recipient MUST parse and ignore a reasonable number of empty list elements"
+            // (RFC 9110, section 5.6.1.2).
+            asked |= !range.is_empty();
+            // Of several ranges with the same precision, one that accepts is enough.
+            best = best.max(read_range(range));
+        }
+    }
+    best.map_or(!asked, |(_, accepted)| accepted)
 }
 
 /// The reason to refuse a request for an event stream.
 ///
 /// Its text names the cause, and contains nothing that the client sent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct RequestError(Reason);
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
+#[cfg_attr(
+    not(feature = "http"),
+    expect(dead_code, reason = "some are of whole requests")
+)]
 enum Reason {
-    #[cfg(feature = "http")]
     NotAcceptable,
-    #[cfg(feature = "http")]
     Repeated,
     TooLong(usize),
     NotUtf8(usize),
@@ -142,7 +191,6 @@ impl RequestError {
     /// stream, otherwise 400 (Bad Request), for its last event ID.
     pub fn status(&self) -> u16 {
         match self.0 {
-            #[cfg(feature = "http")]
             Reason::NotAcceptable => 406,
             _ => 400,
         }
@@ -165,7 +213,7 @@ impl RequestError {
     /// ```
     #[cfg(feature = "http")]
     pub fn into_response<S>(self) -> Response<Body<S>> {
-        let mut response = Response::new(Body::from(bytes::Bytes::from(self.to_string())));
+        let mut response = Response::new(Body::from(bytes::Bytes::from(alloc::format!("{self}"))));
         *response.status_mut() =
             StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_REQUEST);
         response.headers_mut().insert(
@@ -179,9 +227,7 @@ impl RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            #[cfg(feature = "http")]
             Reason::NotAcceptable => f.write_str("the client does not accept text/event-stream"),
-            #[cfg(feature = "http")]
             Reason::Repeated => f.write_str("the last event ID comes more than once"),
             Reason::TooLong(len) => write!(
                 f,
@@ -197,17 +243,55 @@ impl fmt::Display for RequestError {
 
 impl Error for RequestError {}
 
-fn check(value: &[u8]) -> Result<Option<EventId<'_>>, RequestError> {
-    if value.is_empty() {
-        return Ok(None);
+/// Reads a range. If it matches an event stream, returns how precise it is, the larger the more, and
+/// whether it accepts.
+fn read_range(range: &[u8]) -> Option<(u8, bool)> {
+    let mut parts = split_unquoted(range, b';').map(<[u8]>::trim_ascii);
+    let precision = match parts.next()? {
+        name if name.eq_ignore_ascii_case(b"text/event-stream") => 2,
+        name if name.eq_ignore_ascii_case(b"text/*") => 1,
+        // An old HTTP client of Java sends a lone star.
+        b"*/*" | b"*" => 0,
+        _ => return None,
+    };
+    for part in parts.filter(|part| !part.is_empty()) {
+        let equals = part.iter().position(|&byte| byte == b'=')?;
+        let (name, value) = (part[..equals].trim_ascii(), part[equals + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"q") {
+            // Parameters after the weight are not the type's.
+            return Some((precision, !is_zero(value)));
+        }
+        if !(name.eq_ignore_ascii_case(b"charset") && is_utf8(value)) {
+            return None;
+        }
     }
-    if value.len() > MAX_LAST_EVENT_ID_LEN {
-        return Err(RequestError(Reason::TooLong(value.len())));
-    }
-    let text = core::str::from_utf8(value)
-        .map_err(|error| RequestError(Reason::NotUtf8(error.valid_up_to())))?;
-    let id = EventId::new(text).map_err(|error| RequestError(Reason::Invalid(error)))?;
-    Ok(Some(id))
+    Some((precision, true))
+}
+
+/// "A value of 0 means \"not acceptable\"" (RFC 9110, section 12.4.2): `0`, or `0.` and zeros.
+fn is_zero(quality: &[u8]) -> bool {
+    quality.contains(&b'0') && quality.iter().all(|byte| b"0.".contains(byte))
+}
+
+fn is_utf8(charset: &[u8]) -> bool {
+    let unquoted = charset
+        .strip_prefix(b"\"")
+        .and_then(|name| name.strip_suffix(b"\""));
+    unquoted.unwrap_or(charset).eq_ignore_ascii_case(b"utf-8")
+}
+
+/// Splits at a separator that is not within a quoted string (RFC 9110, section 5.6.4).
+fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |&byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => return !quoted && byte == separator,
+        }
+        false
+    })
 }
 
 /// Decodes `+` and `%xx` as in a form. A `%` without two hex digits is text.
@@ -218,16 +302,18 @@ fn decode_form(value: &[u8]) -> Cow<'_, [u8]> {
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value;
     while let [first, tail @ ..] = rest {
-        let (byte, tail) = match (*first, tail) {
-            (b'+', _) => (b' ', tail),
-            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, after),
-                _ => (b'%', tail),
-            },
-            (byte, _) => (byte, tail),
-        };
-        decoded.push(byte);
         rest = tail;
+        decoded.push(match (*first, tail) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, after @ ..]) => match hex(*high).zip(hex(*low)) {
+                Some((high, low)) => {
+                    rest = after;
+                    high << 4 | low
+                }
+                None => b'%',
+            },
+            (byte, _) => byte,
+        });
     }
     Cow::Owned(decoded)
 }

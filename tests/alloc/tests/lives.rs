@@ -11,7 +11,7 @@ use std::time::Duration;
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Bytes;
 use futures::{FutureExt, Stream};
-use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble, ShutDown};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
 use sse_proto::target::{
     CloseReason, DispatchError, Limits, On, Overflow, Sharing, channel_with, local_channel_with,
 };
@@ -125,7 +125,9 @@ fn bye() -> Frame {
     Frame::new(&Event::message("bye"))
 }
 
-fn in_adapters(stream: impl ShutDown<Item = Bytes> + Unpin) -> impl Stream<Item = Bytes> + Unpin {
+fn in_adapters(
+    stream: impl EventStreamExt<Item = Bytes> + Unpin,
+) -> impl Stream<Item = Bytes> + Unpin {
     stream
         .preamble(&Preamble::new().with_comment("hello"))
         .coalesce(16 * 1024)

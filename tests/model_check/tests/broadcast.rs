@@ -110,7 +110,7 @@ fn filtered_subscribers_lose_nothing_either() {
     check(|| {
         let broadcast = assigning();
         let options = SubscribeOptions::new()
-            .with_filter(|frame| frame.id() != Some("1-2"))
+            .with_filter(|_, id| id != Some("1-2"))
             .with_id_after(1);
         let subscription = broadcast.subscribe_with(None, &options).or_live();
         let reader = thread::spawn(move || all(subscription));

@@ -117,7 +117,7 @@ fn what_is_gone_leaves_nothing() {
     let waker = Waker::from(Arc::new(Task));
     let made = measure(|| {
         let broadcast = Broadcast::new(Retention::new());
-        let options = SubscribeOptions::new().with_filter(|frame| frame.len() > 10);
+        let options = SubscribeOptions::new().with_filter(|_, id| id.is_some());
         let mut plain = subscribe(&broadcast, 100);
         let mut filtered = broadcast.subscribe_with(None, &options).or_live();
         for number in 0..5_000_u32 {
@@ -166,7 +166,7 @@ fn subscribers_that_come_and_go_leave_nothing_behind() {
 
 #[test]
 fn what_was_joined_goes_with_the_last_who_is_behind() {
-    let filter = SubscribeOptions::new().with_filter(|_| true);
+    let filter = SubscribeOptions::new().with_filter(|_, _| true);
     let waker = Waker::from(Arc::new(Task));
     let skips = SubscribeOptions::new().with_skip_ahead(|_| Event::message("skipped"));
     for (options, leaves) in [
