@@ -121,7 +121,8 @@ pub(crate) fn private_events() {
                 "publish_for, a predicate each",
                 each(&|number| {
                     let mine = user(number);
-                    SubscribeOptions::new().with_scopes(move |scope| *scope == mine)
+                    SubscribeOptions::new()
+                        .with_scopes(move |scope| scope.as_str() == mine.as_str())
                 }),
             ),
             Candidate::new(Role::Ours, "merge, the target of one", || {

@@ -52,7 +52,7 @@ pub(crate) fn find_ids() {
             .with_max_frames(frames as usize)
             .with_max_bytes(64 * 1024 * 1024);
         let (assigning, own) = (
-            Broadcast::assigning_ids(retention, 1),
+            Broadcast::assigning_ids(retention.clone(), 1),
             Broadcast::new(retention),
         );
         for number in 1..=frames {

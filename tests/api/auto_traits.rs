@@ -12,16 +12,16 @@ use sse_proto::decode::{
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
 use sse_proto::http::RequestError;
-use sse_proto::target::WeakTarget;
 use sse_proto::target::{
-    CloseReason, Closed, Dispatch, DispatchError, Dispatched, Limits, ListenerId, Local,
-    LocalEventStream, LocalTarget, On, Overflow, Permit, Reserve, SendEvent,
+    CloseReason, Dispatch, DispatchError, Dispatched, Limits, ListenerId, Local, LocalEventStream,
+    LocalTarget, On, Overflow, Permit, Reserve, SendEvent,
 };
 #[cfg(feature = "std")]
-use sse_proto::{Broadcast, Subscription};
+use sse_proto::target::{Closed, WeakTarget};
+#[cfg(feature = "std")]
+use sse_proto::{Broadcast, EventStream, Subscription, Target};
 use sse_proto::{Decoder, Item};
 use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
-use sse_proto::{EventStream, Target};
 
 use crate::has;
 
@@ -40,6 +40,7 @@ macro_rules! auto_traits {
 
 /// `Send`, `Sync`, `Unpin`, `UnwindSafe`, `RefUnwindSafe`.
 const ALL: [bool; 5] = [true; 5];
+#[cfg(feature = "std")]
 const NO_UNWIND: [bool; 5] = [true, true, true, false, false];
 const ONE_THREAD: [bool; 5] = [false, false, true, false, false];
 

@@ -223,9 +223,9 @@ fn an_id_that_recurs_in_another_scope_is_that_ones() {
 #[test]
 fn ids_in_the_place_of_smaller_frames_make_no_chunk_larger() {
     const FRAMES: u64 = 20_000;
-    let retention = Retention::new().with_max_frames(usize::MAX);
     // A block with an id alone is smaller than the id of the place after it.
     for (id_after, private) in [(1, 2), (64, 64)] {
+        let retention = Retention::new().with_max_frames(usize::MAX);
         let broadcast = Broadcast::assigning_ids(retention, 1);
         let options = SubscribeOptions::new().with_id_after(id_after);
         let mut reader = Reader::new(broadcast.subscribe_with(None, &options).or_live());

@@ -38,7 +38,7 @@ use crate::wire::field::EventType;
 /// assert_eq!(broadcast.statistics().retained_frames, 0);
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Retention {
     pub(super) max_frames: usize,
     pub(super) max_bytes: usize,
