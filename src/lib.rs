@@ -7,40 +7,42 @@
 //! assert_eq!(event.to_bytes(), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
 //! ```
 //!
-//! It speaks `text/event-stream` as
-//! [HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html) defines it,
-//! and does no more: no I/O, no runtime, no timer, no HTTP server. What it shows the outside is a
-//! `Stream<Item = Bytes>` and plain functions over slices, so that anything can mount it.
+//! The crate speaks `text/event-stream` as
+//! [HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html) defines it.
+//! It has no I/O, no runtime, no timer and no HTTP server. Its interface is a `Stream<Item = Bytes>`
+//! and plain functions over slices, so any server and any runtime can mount it.
 //!
-//! # The parts, and which to use
+//! # The parts, and when to use which
 //!
-//! - **[`channel`]** for a server on any async runtime: a [`Target`] that takes events from
-//!   anywhere, and an [`EventStream`] that is the body of the response. Needs the feature `std`.
-//!   **[`local_channel`]** is the same for one thread, without `std`.
-//! - **[`Event::to_bytes`], [`Event::encode`], [`Event::encode_to_slice`]** for callers that only
-//!   want the bytes of an [`Event`]; **[`EventWriter`]** for data that comes in pieces; **[`Frame`]**
-//!   for one event that goes to many streams.
-//! - **[`Broadcast`]** for one source and many clients, each of whom can come back and miss nothing:
-//!   encoded once, kept in a log, read by any number of streams. Needs the feature `std`.
-//! - **[`adapt`]** for what stands around a stream: keep-alive comments by any [`Timer`], first
-//!   bytes, the end at a shutdown, fewer and larger chunks.
-//! - **[`Decoder`]** for the receiving side: bytes in pieces of any size in, one borrowed [`Item`] at
-//!   a time out, within [`DecodeLimits`](decode::DecodeLimits); **[`DecodeStream`](decode::DecodeStream)** and `DecodeRead` yield owned items from
-//!   a stream of chunks and from a reader.
-//! - **[`client`]** for a client that reconnects as browsers do: [`EventSource`], a state machine
-//!   for any HTTP client, and [`EventSourceStream`](client::EventSourceStream) over a function that opens a connection.
-//! - **[`HEADERS`](http::HEADERS), [`last_event_id`](http::last_event_id), [`accepts_event_stream`](http::accepts_event_stream)** for the places where HTTP matters, as
-//!   plain data; with the feature `http` whole: `read_request` for a header map, `response` with a
-//!   `Body` for whatever builds on the crate `http`.
+//! - **[`channel`]** is for a server on an async runtime. It returns a [`Target`], which takes events
+//!   from anywhere, and an [`EventStream`], which is the body of the response. Needs the feature `std`.
+//!   **[`local_channel`]** is the same for one thread; it needs neither `std` nor an executor.
+//! - **[`Event`]** encodes itself: [`to_bytes`](Event::to_bytes), [`encode`](Event::encode),
+//!   [`encode_to_slice`](Event::encode_to_slice). **[`EventWriter`]** takes data in pieces.
+//!   **[`Frame`]** is an encoded event for many targets.
+//! - **[`Broadcast`]** sends one source of events to many clients, and each client can come back
+//!   without missing any. It encodes an event once, into a log that any number of streams read. Needs
+//!   the feature `std`.
+//! - **[`EventStreamExt`]** has the adapters around a stream: keep-alive comments by any [`Timer`],
+//!   first bytes, the end at a shutdown, fewer and larger chunks.
+//! - **[`Decoder`]** is the receiving side. It takes bytes in pieces of any size and lends one [`Item`]
+//!   at a time, within [`DecodeLimits`](decode::DecodeLimits).
+//!   **[`DecodeStream`](decode::DecodeStream)** and `DecodeRead` yield owned items from a stream of
+//!   chunks and from a reader.
+//! - **[`EventSource`]** is a client that reconnects as browsers do: a state machine for any HTTP
+//!   client. **[`EventSourceStream`](client::EventSourceStream)** drives it over a function that opens
+//!   a connection.
+//! - **[`http`]** has headers and the last event ID as plain data. With the feature `http` it reads
+//!   whole requests and makes whole responses for every server that builds on the crate `http`.
 //!
-//! The [guide] has pages on one subject each: the life of a stream (slow clients, waiting, ends), mounting it (what servers,
-//! layers and proxies have to be told), receiving, security.
+//! The [guide] has a page on each of four subjects: the life of a stream (slow clients, waiting, ends),
+//! mounting (settings of servers, layers and proxies), receiving, and security.
 //!
 //! # Local listeners
 //!
-//! Before an event is sent, the target shows it to the listeners that were added with
-//! `listen`: of its type or of all types, in the order of registration. One
-//! of them may cancel it. A listener may use its own target; it runs with no lock held.
+//! Before an event is sent, the target shows it to the local listeners, in the order in which they
+//! were added. A listener hears one event type or all of them, and it can cancel the event. It runs
+//! with no lock held, so it can use its own target.
 //!
 //! ```
 //! use sse_proto::channel;
@@ -60,10 +62,10 @@
 //!
 //! # Slow clients
 //!
-//! What the client has not read yet is queued, within [`Limits`](target::Limits). What finds no room there is
-//! refused, or pushes older events out, or ends the stream, as [`Overflow`](target::Overflow) says; or its sender
-//! [waits](Target::reserve). To disconnect is often right, since a client comes back by
-//! itself:
+//! Events that the client has not read yet are queued, within [`Limits`](target::Limits). When the
+//! queue is full, [`Overflow`](target::Overflow) decides: refuse the event, drop older events, or
+//! disconnect. A sender can also [wait for room](Target::send). Disconnecting is often right, since a
+//! client reconnects by itself:
 //!
 //! ```
 //! use sse_proto::target::{CloseReason, DispatchError, Limits, Overflow, channel_with};
@@ -79,29 +81,26 @@
 //!
 //! # Limits and memory
 //!
-//! A target allocates nothing before its first event. Its queue holds at most 1 MiB and 1024 frames
-//! unless [`Limits`](target::Limits) says otherwise; [`Limits::with_max_bytes`](target::Limits::with_max_bytes) says what memory that is at most. In the steady state, where the client reads as events come,
-//! nothing is allocated for an event. No input panics; a user's listener that panics unwinds to the
-//! caller and leaves the target whole.
+//! A target allocates no buffer before its first event. Its queue holds at most 1 MiB and 1024 frames
+//! unless [`Limits`](target::Limits) says otherwise;
+//! [`Limits::with_max_bytes`](target::Limits::with_max_bytes) states the memory that this takes at
+//! most. While the client keeps up, no event allocates. No input panics. A listener that panics
+//! unwinds to the caller and leaves the target whole.
 //!
 //! # Features and Rust version
 //!
 //! - `std` (default): [`Broadcast`], [`channel`], `std::io::Write` for [`EventWriter`], `DecodeRead`.
-//! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event; implies `std`.
-//! - `http`: `Body`, `response`, `insert_headers`, `read_request`; implies `std`.
+//! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event. Implies `std`.
+//! - `http`: `http::Body`, `http::response`, `http::insert_headers`, `http::read_request`. Implies
+//!   `std`.
 //!
-//! Without them the crate is `no_std` with `alloc`. Rust 1.85 or later.
-// Where what needs `std` is left out, its links lead to the paragraph that says so.
+//! Without features the crate is `no_std` with `alloc`. Rust 1.85 or later.
+// Without `std`, links to what needs it lead to the paragraph that says so.
 #![cfg_attr(not(feature = "std"), doc = "")]
 #![cfg_attr(not(feature = "std"), doc = "[`channel`]: #features-and-rust-version")]
 #![cfg_attr(
     not(feature = "std"),
     doc = "[`Broadcast`]: #features-and-rust-version"
-)]
-#![cfg_attr(not(feature = "std"), doc = "[`Target`]: #features-and-rust-version")]
-#![cfg_attr(
-    not(feature = "std"),
-    doc = "[`EventStream`]: #features-and-rust-version"
 )]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]

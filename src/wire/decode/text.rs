@@ -18,7 +18,7 @@ enum Lent<'a> {
 impl<'a> Text<'a> {
     /// The text: borrowed if it is UTF-8, otherwise a copy with U+FFFD for each maximal subpart that is not.
     #[inline]
-    pub(super) fn to_str(&self) -> Cow<'a, str> {
+    pub(super) fn to_str(self) -> Cow<'a, str> {
         match self.0 {
             Lent::Checked(text) => Cow::Borrowed(text),
             // The check alone is several times faster than the search for what to replace.

@@ -4,8 +4,8 @@
 use futures::{Stream, StreamExt};
 use shuttle::future::block_on;
 use shuttle::thread;
-use sse_proto::deps::bytes::Bytes;
 use sse_proto::broadcast::{Retention, SubscribeOptions, Subscribed};
+use sse_proto::deps::bytes::Bytes;
 use sse_proto::{Broadcast, Event, EventId, Frame, channel};
 
 /// Tries some thousand orders at random, and some with few switches at chosen places.

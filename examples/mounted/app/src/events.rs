@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use sse_proto::adapt::{FromStream, Preamble, from_stream};
-use sse_proto::deps::bytes::Bytes;
 use sse_proto::broadcast::Subscribed;
+use sse_proto::deps::bytes::Bytes;
 use sse_proto::{Broadcast, Event, EventId, EventType, Subscription};
 
 use crate::ends::{End, Ends};

@@ -98,7 +98,9 @@ impl Follower {
         let response = raw.open(self.address)?;
         let names = ["content-type", "location", "retry-after"];
         let headers = names.map(|name| (name, response.header(name)));
-        let headers = headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let headers = headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
         let head = client::Response::from_headers(response.status, headers);
         Ok((head, response))
     }
