@@ -1,4 +1,4 @@
-//! Few large chunks for many small ones.
+//! Joins small chunks into larger ones.
 
 use core::fmt;
 use core::future::Pending;
@@ -39,11 +39,11 @@ impl<S: Stream<Item: StreamItem>> Coalesce<S> {
         }
     }
 
-    /// Waits for more chunks once the first one is there: until `duration` is over, the maximum of
-    /// bytes is reached, or an error or the end comes.
+    /// Holds chunks back to join more: until `duration` has passed since the first one, `max_bytes`
+    /// are held, or an error or the end comes.
     ///
-    /// This costs a little latency and saves writes. With a duration of zero nothing waits. The
-    /// timer runs only while chunks are held.
+    /// This adds latency and saves writes. With a duration of zero nothing is held back. The timer
+    /// runs only while chunks are held.
     ///
     /// # Examples
     ///
@@ -124,14 +124,14 @@ impl<S: Stream<Item: StreamItem>, T: Timer> Stream for Coalesce<S, T> {
                     }
                 }));
             }
-            // Before the timer is polled, whose panic would lose it.
+            // Stored before the timer is polled: a panic there must not lose it.
             this.batch.push(first);
         }
         self.wait(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // Chunks of the inner stream may be joined with what is held, or be empty.
+        // Chunks of the inner stream may be empty, or be joined with those that are held.
         let held = usize::from(!self.batch.is_empty()) + usize::from(self.batch.after.is_some());
         let (_, most) = self.inner.size_hint();
         (held, most.and_then(|most| most.checked_add(held)))
@@ -162,7 +162,7 @@ struct Batch<I> {
 }
 
 impl<I: StreamItem> Batch<I> {
-    /// A buffer is kept for the next batch if this one has at most so many bytes: 4 KiB.
+    /// The largest batch whose buffer is kept for the next batch: 4 KiB.
     const MAX_KEPT: usize = 4 * 1024;
 
     fn new(max_bytes: usize) -> Self {
@@ -188,7 +188,7 @@ impl<I: StreamItem> Batch<I> {
         self.len() >= self.max_bytes || self.after.is_some()
     }
 
-    /// Whether `first` is a chunk, and is not a full batch by itself.
+    /// Returns whether `first` is a chunk that does not fill a batch alone.
     #[inline]
     fn has_room_after(&self, first: &I) -> bool {
         let chunk = first.bytes(Sealed);
@@ -240,7 +240,7 @@ impl<I: StreamItem> Batch<I> {
         } else if self.joined.len() > Self::MAX_KEPT {
             mem::take(&mut self.joined).freeze()
         } else {
-            // The rest of the buffer is used again once the consumer has dropped this part.
+            // The buffer is used again after the consumer has dropped this part.
             self.joined.split().freeze()
         };
         I::from_result(Ok(chunk), Sealed)

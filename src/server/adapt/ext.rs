@@ -42,9 +42,9 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
 
     /// Sends a comment when no byte was sent for `interval`.
     ///
-    /// So no proxy takes the connection for dead, and a client that is gone is found out. The
-    /// interval starts when there is nothing to send; the timer does not run otherwise. Within a
-    /// block nothing is added. With an interval of zero nothing is sent.
+    /// The comment keeps proxies from closing the connection, and shows the server that a client is
+    /// gone. The interval starts when there is nothing to send; otherwise the timer does not run.
+    /// Nothing is sent within a block, or if the interval is zero.
     ///
     /// The text is `keep-alive comment`, unless
     /// [`with_comment`](KeepAlive::with_comment) sets another.
@@ -106,7 +106,7 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     ///
     /// - A subscription delivers all frames that were published before.
     /// - A merged stream delivers those frames too, and closes its target.
-    /// - A stream from elsewhere is dropped; [`from_stream`] has the rule.
+    /// - A stream that is not from this crate is dropped; see [`from_stream`].
     ///
     /// The future is polled with the stream, so it takes effect only while the client reads.
     ///
@@ -150,13 +150,13 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
 
     /// Joins chunks that are ready into one of at most `max_bytes`, so that they are one write.
     ///
-    /// No chunk is cut: a larger one comes by itself, as it is. Nothing waits for more, unless
+    /// No chunk is cut: a larger one is passed on alone. No chunk waits for others, unless
     /// [`linger`](Coalesce::linger) is called on the result. A single chunk is passed on without a
-    /// copy, and empty chunks are left out. At most `max_bytes` and one chunk are held; a buffer of
-    /// at most 8 KiB is kept for small batches.
+    /// copy, and empty chunks are left out. The adapter holds at most `max_bytes` and one chunk, and
+    /// keeps a buffer of at most 8 KiB for small batches.
     ///
-    /// An `EventStream` already gives all that is queued as one chunk, except for large frames. This
-    /// is for other streams, and for what adapters add.
+    /// An `EventStream` already yields its whole queue as one chunk, except for large frames. Use
+    /// this adapter for other streams, and for chunks that adapters add.
     ///
     /// # Examples
     ///
@@ -263,9 +263,9 @@ pin_project! {
 impl<S: EventStreamExt, F: Future> Until<S, F> {
     /// Sets the last frame, which is sent when the future has ended the stream.
     ///
-    /// It is not sent if the stream has ended before, or if its target was closed before for
-    /// another reason. Nor is it sent within a block, which a client would drop. If several `until`
-    /// are in a stack, the first one whose future resolves sends its farewell.
+    /// It is not sent if the stream has already ended, if its target is already closed for another
+    /// reason, or within a block that has not ended. If several `until` are in a stack, the one
+    /// whose future resolves first sends its farewell.
     ///
     /// # Examples
     ///

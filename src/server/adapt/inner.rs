@@ -1,4 +1,4 @@
-//! The streams that adapters take: those of this crate, and through [`from_stream`] all others.
+//! Streams that are not from this crate, and the items of all streams.
 
 use core::convert::Infallible;
 use core::fmt;
@@ -73,15 +73,15 @@ impl<E> StreamItem for Result<Bytes, E> {
     }
 }
 
-/// How many bytes are still delivered after the stream was shut down: 1 MiB. A stream that is
-/// always ready would not end.
+/// How many bytes are still delivered after the stream was shut down: 1 MiB. Without a limit, a
+/// stream that is always ready would not end.
 const MAX_AFTER: usize = 1024 * 1024;
 
-/// Lets the [adapters](crate::EventStreamExt) take a stream that is not from this crate.
+/// Gives a stream that is not from this crate the [adapters](crate::EventStreamExt).
 ///
-/// Such a stream has no target that could be closed, so [`until`](crate::EventStreamExt::until) drops it:
-/// after all items that are ready, up to the first time that none is, and after 1 MiB at the
-/// latest. The last chunk is not cut, so it may pass that limit. An empty chunk counts as a byte.
+/// Such a stream has no target to close, so [`until`](crate::EventStreamExt::until) drops it. It
+/// still delivers items until one is not ready, or until 1 MiB is delivered. The last chunk is not
+/// cut, so it may exceed that limit. An empty chunk counts as one byte.
 ///
 /// # Examples
 ///
@@ -179,14 +179,14 @@ pub(super) fn is_empty(item: &impl StreamItem) -> bool {
 }
 
 /// Moves `tail` past an item. An error counts as a byte of a line that has not ended: bytes may be
-/// missing there, so nothing says that a block is over until another one ends.
+/// missing there, so the block counts as open until the next blank line.
 #[inline]
 pub(super) fn pass(tail: &mut Tail, item: &impl StreamItem) {
     tail.pass(item.bytes(Sealed).map_or(b"?", |bytes| bytes));
 }
 
-/// Polls for an item that is not an empty chunk. After [`MAX_EMPTY`] of those, the task is woken
-/// and other tasks have their turn.
+/// Polls for an item that is not an empty chunk. After [`MAX_EMPTY`] empty chunks it wakes the task
+/// and returns `Pending`, so that other tasks can run.
 #[inline]
 pub(in crate::server) fn poll_filled<S: Stream<Item: StreamItem>>(
     mut stream: Pin<&mut S>,
@@ -195,9 +195,9 @@ pub(in crate::server) fn poll_filled<S: Stream<Item: StreamItem>>(
     for _ in 0..MAX_EMPTY {
         match stream.as_mut().poll_next(cx) {
             Poll::Ready(Some(item)) if is_empty(&item) => {}
-            // Matched and built again, here and in the adapters, so that the compiler copies the
-            // four words of a chunk as they were written. It would copy the whole `Poll` in two
-            // parts, which wait for those writes: most of the cost of an adapter.
+            // Matched and built again, here and in the adapters: the compiler then copies a chunk
+            // word by word. It would copy the whole `Poll` in two parts, which wait for the writes
+            // of the words: most of the cost of an adapter.
             Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
             Poll::Ready(None) => return Poll::Ready(None),
             Poll::Pending => return Poll::Pending,
@@ -207,8 +207,7 @@ pub(in crate::server) fn poll_filled<S: Stream<Item: StreamItem>>(
     Poll::Pending
 }
 
-/// Returns an item that is ready. For a caller that returns something in any case and is polled
-/// again: no waker is kept.
+/// Returns an item that is ready, and keeps no waker. The caller must be polled again in any case.
 #[inline]
 pub(super) fn poll_now<S: Stream>(stream: Pin<&mut S>) -> Option<S::Item> {
     match stream.poll_next(&mut Context::from_waker(NO_WAKE)) {

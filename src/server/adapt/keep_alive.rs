@@ -1,4 +1,4 @@
-//! Comments while nothing else is sent.
+//! Sends comments while nothing else is sent.
 
 use core::fmt;
 use core::pin::Pin;
@@ -16,9 +16,9 @@ use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 use crate::wire::line::Tail;
 
-/// The interval to use unless there is a reason for another: 30 s.
+/// The recommended interval: 30 seconds.
 ///
-/// Common proxies cut a connection after 60 s of silence.
+/// Common proxies close a connection after 60 seconds of silence.
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The default comment, `keep-alive comment`, shared by all streams.
@@ -99,7 +99,7 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
     /// Sends a frame instead of the comment. Any number of streams can share the frame.
     ///
     /// Scripts in a browser do not see comments, so a page that watches for silence needs an event.
-    /// The event should have no id: a client that reconnects would send that id.
+    /// Give the event no id: a client that reconnects would send that id.
     pub fn with_frame(mut self, frame: Frame) -> Self {
         self.comment = frame.into_bytes();
         self

@@ -1,7 +1,7 @@
 //! Adapters around a stream of bytes: keep it alive, begin it, end it, join its chunks.
 //!
 //! They are the methods of [`EventStreamExt`](crate::EventStreamExt), which all streams of this crate
-//! have. Each returns such a stream again, so they can be chained:
+//! implement. Each returns such a stream again, so they can be chained:
 //!
 //! ```
 //! # #[cfg(feature = "std")] {
@@ -36,24 +36,24 @@
 //! # Ok::<(), sse_proto::target::DispatchError>(())
 //! ```
 //!
-//! A stream from elsewhere enters through [`from_stream`]. A stack can be boxed: a `Pin<Box<S>>` has
-//! the methods too, and so has a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
+//! [`from_stream`] wraps a stream that is not from this crate. A stack can be boxed: a
+//! `Pin<Box<S>>` has the methods too, and so has a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
 //!
 //! # The order
 //!
-//! [`until`](crate::EventStreamExt::until) means the same anywhere in a stack. `keep_alive` comes after
-//! `linger`, which would hold its comments back. Where a preamble and a comment could come first,
-//! the outer adapter does.
+//! [`until`](crate::EventStreamExt::until) means the same anywhere in a stack. Call `keep_alive` after
+//! `linger`, which would hold its comments back. If a preamble and a comment are both due first, the
+//! one of the outer adapter comes first.
 //!
 //! # What all of them promise
 //!
-//! - The bytes of the inner stream pass unchanged and in order. What an adapter adds is a whole
-//!   block. It goes where a block has ended or nothing was sent yet, for any chunks of the stream
-//!   and any of LF, CR and CRLF as ends of its lines.
+//! - The bytes of the inner stream pass unchanged and in order. An adapter adds only whole blocks,
+//!   at the start or after the end of a block. So it is for chunks of any size, and for lines that
+//!   end in LF, CR or CRLF.
 //! - An error of the inner stream passes unchanged and in order, after the chunks that were held.
 //!   The stream goes on if the inner one does, and nothing is added until a block has ended again.
-//! - An ended stream stays ended. Timers, futures and a stream from elsewhere are dropped when the
-//!   end is returned, not later.
+//! - An ended stream stays ended. Timers, futures and a stream in [`from_stream`] are dropped when
+//!   the end is returned, not later.
 //! - If dropping a timer's or a caller's future panics, the chunk of that poll may be lost, but no
 //!   other.
 //! - [`Poll::Pending`](core::task::Poll::Pending) is returned only if the inner stream, the timer or

@@ -119,10 +119,10 @@ impl<'a> Preamble<'a> {
         self
     }
 
-    /// Adds a comment of so many spaces.
+    /// Adds a comment of this many spaces.
     ///
-    /// Some proxies and old browsers hold a response back until it has some kilobytes. For those
-    /// that are known, 2048 is enough.
+    /// Some proxies and old browsers hold a response back until it has some kilobytes. For the known
+    /// ones, 2048 is enough.
     pub const fn with_padding(mut self, spaces: u16) -> Self {
         self.padding = spaces;
         self

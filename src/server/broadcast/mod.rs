@@ -197,7 +197,8 @@ impl Broadcast {
         publish::event(self.shared(), event, Some(scope))
     }
 
-    /// Publishes a frame to all, or to those that may see a scope, without encoding it again.
+    /// Publishes a frame without encoding it again: to all, or to the subscribers that may see a
+    /// scope.
     ///
     /// # Errors
     ///
@@ -214,8 +215,8 @@ impl Broadcast {
     ///
     /// # Complexity
     ///
-    /// Constant time on average, whatever is kept. The first call with an id of the user's also
-    /// takes some nanoseconds for each id published since the last such call.
+    /// Constant time on average, however much is kept. If the ids are the user's, a call with an id
+    /// also takes some nanoseconds for each id published since the last such call.
     pub fn subscribe(&self, last_event_id: Option<&EventId<'_>>) -> Subscribed {
         self.subscribe_with(last_event_id, &SubscribeOptions::new())
     }
@@ -239,11 +240,10 @@ impl Broadcast {
         self.shared().lock().log.advance(now);
     }
 
-    /// Ends all subscriptions after the events that were published, and then a last frame if there
-    /// is one. Later subscriptions end the same way. Without effect if the broadcast is closed.
+    /// Ends all subscriptions after the events that were published and the farewell, if there is
+    /// one. Later subscriptions end the same way. Has no effect if the broadcast is closed.
     ///
-    /// A client reconnects by itself, so a farewell is the place for a reconnection time. It must
-    /// have no id.
+    /// A client reconnects by itself, so give the farewell a reconnection time, and no id.
     ///
     /// # Examples
     ///
@@ -277,7 +277,7 @@ impl Broadcast {
     ///
     /// # Complexity
     ///
-    /// Looks at each frame kept until it finds one that a subscriber has not read.
+    /// Linear in the number of frames before the next frame of the slowest subscriber.
     pub fn statistics(&self) -> Statistics {
         self.shared().statistics()
     }

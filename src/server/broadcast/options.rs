@@ -10,7 +10,7 @@ use crate::wire::field::EventType;
 
 /// What the log of a [`Broadcast`](crate::Broadcast) keeps for clients that come back or lag.
 ///
-/// The oldest frames are dropped as soon as one of the limits is passed. A subscriber that had not
+/// The oldest frames are dropped as soon as one of the limits is exceeded. A subscriber that had not
 /// read them [lags](SubscribeOptions::with_skip_ahead).
 ///
 /// # Memory
@@ -80,11 +80,11 @@ impl Retention {
         self
     }
 
-    /// Sets how many ids are remembered after their frames are dropped. A client that comes back
-    /// with a remembered id is told of a gap; otherwise its id is unknown.
+    /// Sets how many ids are remembered after their frames are dropped. If a client comes back with
+    /// a remembered id, the answer is a gap; otherwise the id is unknown.
     ///
-    /// Where ids are assigned, only the ids of frames with a scope are remembered. Every other id
-    /// stays known until a later frame with a scope is forgotten, for ever if there are no scopes.
+    /// If ids are assigned, only the ids of frames with a scope are remembered. Every other id stays
+    /// known until a later frame with a scope is forgotten; without scopes, it stays known for ever.
     pub const fn with_remembered_ids(mut self, ids: usize) -> Self {
         self.remembered_ids = ids;
         self
@@ -126,7 +126,7 @@ impl Scope {
     }
 }
 
-/// The default number of frames that are not for a subscriber before it gets an id.
+/// The default number of skipped frames after which a subscriber gets an id.
 pub(super) const ID_AFTER: u32 = 64;
 
 /// How a subscriber is served. A clone shares the predicates and names.
@@ -267,9 +267,9 @@ impl SubscribeOptions {
         self
     }
 
-    /// Sets the number of frames that are not for the subscriber before it gets an id: 64 by
-    /// default; 0 counts as 1. Choose less than the number of frames kept, otherwise a client that
-    /// is away for a moment finds its id dropped.
+    /// Sets the number of skipped frames after which the subscriber gets an id: 64 by default; 0
+    /// counts as 1. Choose less than the number of frames kept. Otherwise the id of a client that is
+    /// away for a moment is dropped.
     ///
     /// Where ids are assigned, the id is sent at each number that is a multiple of this one.
     pub const fn with_id_after(mut self, frames: u32) -> Self {
@@ -279,9 +279,9 @@ impl SubscribeOptions {
 
     /// Lets a subscriber that lags skip ahead to the oldest frame kept, instead of ending.
     ///
-    /// It is told by the event that `skipped` makes of the number of frames it lost. That number
-    /// counts all frames, also those that were not for the subscriber. Give that event no id: the
-    /// client would come back with it.
+    /// The subscriber then gets the event that `skipped` makes of the number of lost frames. That
+    /// number counts all frames, also those that were not for the subscriber. Give the event no id:
+    /// the client would come back with it.
     ///
     /// # Examples
     ///

@@ -18,14 +18,14 @@ use crate::wire::field::EventId;
 ///
 /// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`] that other subscribers at
 /// the same place share. A larger frame is a chunk of its own. A chunk may be shorter than 64 KiB if
-/// that saves a copy. While events keep coming, it may be the chunk that another subscriber got a
-/// moment ago, if that is at least half of what waits.
+/// that saves a copy. It may also be the chunk that another subscriber just got, if that has at
+/// least half of the bytes that wait.
 ///
 /// # Memory
 ///
 /// A subscriber is a place in the log and a waker. It costs at most 96 bytes while it is idle, this
-/// type included, and no more while it lags; options other than the default cost a box. A chunk
-/// keeps up to 64 KiB of the log in memory, or one larger frame, as long as someone holds it.
+/// type included, and no more while it lags; options other than the default cost one allocation.
+/// A chunk keeps up to 64 KiB of the log in memory, or one larger frame, until it is dropped.
 ///
 /// # End
 ///
@@ -50,9 +50,9 @@ impl Subscription {
     /// Returns an id that stands for the place of the subscriber: a client that comes back with it
     /// gets what is published after this place. `None` unless the broadcast assigns ids.
     ///
-    /// A client has no id before its first event. If it is cut before that, it misses events
-    /// without notice. So send this id first, as a block with an id alone, and take it before the
-    /// stream is polled.
+    /// A client has no id before its first event. If its connection is cut before that, it misses
+    /// events without notice. So take this id before the stream is polled, and send it first, as a
+    /// block with an id alone.
     ///
     /// Where ids are the user's, send the id of the last event that the state on the page includes.
     /// Or publish an event at the start, and let clients without an id begin with the
@@ -97,19 +97,18 @@ impl Subscription {
     /// Merges the events of the connection's own target, made by [`channel`](crate::channel), into
     /// the frames of the broadcast.
     ///
-    /// Each personal event comes after all frames that were published before its dispatch. It must
-    /// have no id, since the broadcast could not resume a client that comes back with it. From this
-    /// call on, the target refuses an event or a gap marker with an id:
-    /// [`DispatchError::HasId`](crate::target::DispatchError::HasId). Events that are queued
-    /// before, and a gap marker that is set before, go out as they are, so merge before the first
-    /// dispatch.
+    /// Each event of the target comes after all frames that were published before its dispatch. It
+    /// must have no id, since the broadcast could not resume a client that comes back with it. After
+    /// this call the target refuses events and gap markers with an id:
+    /// [`DispatchError::HasId`](crate::target::DispatchError::HasId). Merge before the first
+    /// dispatch, because events and a gap marker of before go out as they are.
     ///
     /// The end of one is the end of both:
     ///
     /// - The target is closed: its queue and the frames published before are delivered.
     /// - The target is aborted: the stream ends at once.
     /// - The broadcast is closed: the target is closed, its queue is delivered, then the farewell
-    ///   of the broadcast. So it is if both are closed before the stream is polled.
+    ///   of the broadcast. The same applies if both are closed before the stream is polled.
     /// - The subscriber lags: the target ends with the reason [`CloseReason::Overflow`], and
     ///   nothing more is delivered.
     ///
@@ -178,10 +177,9 @@ impl fmt::Debug for Subscription {
 }
 
 /// A subscription and a connection's own events in one stream. Made by [`Subscription::merge`].
-// A chunk of the target is taken first. It is held until all frames are out that were published by
-// then: each of its events was dispatched before, so it comes after all frames published before its
-// dispatch. That number stays the same while the chunk is held, so it goes out however fast frames
-// come.
+// A chunk of the target is held until all frames are out that were published before it was taken.
+// So each of its events comes after the frames that were published before its dispatch. The number
+// of these frames does not grow, so the chunk goes out however fast frames come.
 pub struct Merged<S: Sharing = Shared> {
     /// `None` once the stream has ended.
     subscription: Option<Subscription>,
