@@ -26,15 +26,15 @@ fn only_the_profile_for_http1_has_connection() {
 
 #[test]
 fn absent_and_empty_are_no_id() {
-    assert_eq!(last_event_id(None), Ok(None));
-    assert_eq!(last_event_id(Some(b"")), Ok(None));
-    assert_eq!(last_event_id_in_query(None, "id"), Ok(None));
-    assert_eq!(last_event_id_in_query(Some(b""), "id"), Ok(None));
-    assert_eq!(last_event_id_in_query(Some(b"id"), "id"), Ok(None));
-    assert_eq!(last_event_id_in_query(Some(b"id="), "id"), Ok(None));
+    assert_eq!(last_event_id(None).unwrap(), None);
+    assert_eq!(last_event_id(Some(b"")).unwrap(), None);
+    assert_eq!(last_event_id_in_query(None, "id").unwrap(), None);
+    assert_eq!(last_event_id_in_query(Some(b""), "id").unwrap(), None);
+    assert_eq!(last_event_id_in_query(Some(b"id"), "id").unwrap(), None);
+    assert_eq!(last_event_id_in_query(Some(b"id="), "id").unwrap(), None);
     assert_eq!(
-        last_event_id_in_query(Some(b"other=1&ide=2"), "id"),
-        Ok(None)
+        last_event_id_in_query(Some(b"other=1&ide=2"), "id").unwrap(),
+        None
     );
 }
 

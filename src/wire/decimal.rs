@@ -20,13 +20,11 @@ impl Decimal {
             array: [b'0'; Self::MAX_LEN],
         };
         // Divisions of 128 bits are slow, so they end once the rest fits into 64.
-        let mut rest = loop {
-            match u64::try_from(number) {
-                Ok(rest) => break rest,
-                Err(_) => digits.push_front((number % 10) as u8),
-            }
+        while number > u128::from(u64::MAX) {
+            digits.push_front((number % 10) as u8);
             number /= 10;
-        };
+        }
+        let mut rest = u64::try_from(number).unwrap_or_default();
         loop {
             digits.push_front((rest % 10) as u8);
             rest /= 10;

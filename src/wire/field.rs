@@ -40,7 +40,7 @@ use super::line;
 /// ```
 #[doc(alias = "name")]
 #[doc(alias = "kind")]
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq)]
 pub struct EventType<'a>(Cow<'a, str>);
 
 impl<'a> EventType<'a> {
@@ -118,15 +118,7 @@ impl fmt::Debug for EventType<'_> {
 #[doc(alias = "cursor")]
 #[doc(alias = "offset")]
 #[derive(Clone)]
-pub struct EventId<'a>(TextOrNumber<'a>);
-
-/// A number is held in halves and without its digits: three words stay in registers while an event
-/// is built, an array of digits would not.
-#[derive(Clone)]
-enum TextOrNumber<'a> {
-    Text(Cow<'a, str>),
-    Number(u64, u64),
-}
+pub struct EventId<'a>(TextOrNumber<Cow<'a, str>>);
 
 impl<'a> EventId<'a> {
     /// Checks a text and keeps it, borrowed or owned.
@@ -157,8 +149,8 @@ impl<'a> EventId<'a> {
     /// text: an id equals a `str`, and it implements [`Display`](fmt::Display).
     pub fn to_str(&self) -> Cow<'_, str> {
         match self.text() {
-            IdText::Text(text) => Cow::Borrowed(text),
-            number @ IdText::Number(..) => number.with_str(|text| Cow::Owned(String::from(text))),
+            TextOrNumber::Text(text) => Cow::Borrowed(text),
+            number => number.with_str(|text| Cow::Owned(String::from(text))),
         }
     }
 
@@ -171,10 +163,10 @@ impl<'a> EventId<'a> {
     }
 
     #[inline]
-    pub(crate) fn text(&self) -> IdText<'_> {
+    pub(crate) fn text(&self) -> TextOrNumber<&str> {
         match &self.0 {
-            TextOrNumber::Text(text) => IdText::Text(text),
-            TextOrNumber::Number(high, low) => IdText::Number(*high, *low),
+            TextOrNumber::Text(text) => TextOrNumber::Text(text),
+            TextOrNumber::Number(high, low) => TextOrNumber::Number(*high, *low),
         }
     }
 }
@@ -239,14 +231,17 @@ impl fmt::Debug for EventId<'_> {
     }
 }
 
-/// The text of an id, or the halves of the number whose digits are the text.
+/// The text of an id, or the number whose digits are the text.
+///
+/// A number is held in halves and without its digits: three words stay in registers while an event
+/// is built, an array of digits would not.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum IdText<'a> {
-    Text(&'a str),
+pub(crate) enum TextOrNumber<T> {
+    Text(T),
     Number(u64, u64),
 }
 
-impl IdText<'_> {
+impl TextOrNumber<&str> {
     #[inline]
     pub(crate) fn len(self) -> usize {
         match self {
@@ -278,31 +273,23 @@ fn joined(high: u64, low: u64) -> u128 {
 ///
 /// ```
 /// let error = sse_proto::EventId::new("12\n34").unwrap_err();
-/// assert_eq!((error.field(), error.character(), error.offset()), ("id", Some('\n'), 2));
+/// assert_eq!((error.character(), error.offset()), (Some('\n'), 2));
 /// assert_eq!(error.to_string(), "LF (U+000A) at byte 2 can't be part of an id");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct InvalidField {
     field: Checked,
     character: Option<char>,
     offset: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 enum Checked {
     EventType,
     Id,
 }
 
 impl InvalidField {
-    /// Returns the name of the field on the wire: `event` or `id`.
-    pub fn field(&self) -> &'static str {
-        match self.field {
-            Checked::EventType => "event",
-            Checked::Id => "id",
-        }
-    }
-
     /// Returns the refused character; `None` if the text is empty.
     pub fn character(&self) -> Option<char> {
         self.character

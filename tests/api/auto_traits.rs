@@ -11,7 +11,7 @@ use sse_proto::decode::{
     AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
     OwnedMessageEvent, ReceiveError,
 };
-use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
+use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
 use sse_proto::http::RequestError;
 use sse_proto::target::WeakTarget;
 use sse_proto::target::{
@@ -49,7 +49,6 @@ fn values_go_everywhere() {
     assert_eq!(auto_traits!(EventType<'static>), ALL);
     assert_eq!(auto_traits!(EventId<'static>), ALL);
     assert_eq!(auto_traits!(Frame), ALL);
-    assert_eq!(auto_traits!(Lines<'static>), ALL);
     assert_eq!(auto_traits!(Limits), ALL);
     assert_eq!(auto_traits!(Overflow), ALL);
     assert_eq!(auto_traits!(On), ALL);

@@ -123,10 +123,10 @@ pub fn last_event_id_in_query<'q>(
 /// The reason to refuse a request for an event stream.
 ///
 /// Its text names the cause, and contains nothing that the client sent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct RequestError(Reason);
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 enum Reason {
     #[cfg(feature = "http")]
     NotAcceptable,

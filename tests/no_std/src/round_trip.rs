@@ -60,7 +60,7 @@ fn encodes() -> bool {
 }
 
 fn writes_in_pieces() -> bool {
-    let mut writer = EventWriter::for_frame(&Event::block().with_id(7_u32));
+    let mut writer = EventWriter::new(BytesMut::new(), &Event::block().with_id(7_u32));
     let written = write!(writer, "{}\r", 1).and_then(|()| writer.write_str("\ntwo"));
     let frame = writer.into_frame();
 
