@@ -200,7 +200,7 @@ fn at(seconds: u64) -> Duration {
 }
 
 fn stream() -> Response {
-    Response::new(200).with_header("content-type", b"text/event-stream")
+    Response::from_headers(200, [("content-type", b"text/event-stream")])
 }
 
 /// A client in a state, with nothing left to poll but in `Asking`, and the time there.
@@ -256,13 +256,13 @@ fn give(source: &mut EventSource, now: Duration, input: Input) -> String {
         Input::Html => {
             source.handle_response(
                 now,
-                Response::new(200).with_header("content-type", b"text/html"),
+                Response::from_headers(200, [("content-type", b"text/html")]),
             );
         }
         Input::NoContent => source.handle_response(now, Response::new(204)),
         Input::Busy => source.handle_response(now, Response::new(503)),
         Input::Redirect => {
-            source.handle_response(now, Response::new(307).with_header("location", b"/b"));
+            source.handle_response(now, Response::from_headers(307, [("location", b"/b")]));
         }
         Input::Bytes => {
             let bytes = if source.state() == State::Open {

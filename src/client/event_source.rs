@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::machine::{Machine, Progress};
 use super::options::Options;
-use super::output::{Loss, Output};
+use super::output::Output;
 use super::response::Response;
 use super::route::Shown;
 use super::state::State;
@@ -139,22 +139,9 @@ impl EventSource {
         self
     }
 
-    /// Sets the reconnection time that the server has set in an earlier process. It wins over that
-    /// of the [`Options`], until the next `retry` field.
-    #[must_use]
-    pub fn with_reconnection_time(mut self, time: Duration) -> Self {
-        self.machine.set_reconnection_time(time);
-        self
-    }
-
     /// Returns the state.
     pub const fn state(&self) -> State {
         self.machine.state()
-    }
-
-    /// Returns why the client is closed, if it is.
-    pub fn closed(&self) -> Option<&Loss> {
-        self.machine.closed()
     }
 
     /// Returns the URL of the connection, after redirects: its origin is that of the events.
@@ -172,7 +159,7 @@ impl EventSource {
     }
 
     /// Returns the reconnection time that the server has set, if it has. Save it with the last
-    /// event ID.
+    /// event ID, and give it to [`Options::with_reconnection_time`] in another process.
     pub const fn reconnection_time(&self) -> Option<Duration> {
         self.machine.reconnection_time()
     }
@@ -306,11 +293,11 @@ impl<'i> Received<'_, 'i> {
     pub fn next(&mut self) -> Result<Option<Item<'_>>, DecodeError> {
         let item = self.items.next();
         self.machine.note(match &item {
-            Ok(Some(Item::Event(_))) => Ok(Progress::Event),
-            Ok(Some(Item::LastEventId(id))) => Ok(Progress::LastEventId(Cow::Borrowed(&**id))),
-            Ok(Some(Item::ReconnectionTime(time))) => Ok(Progress::ReconnectionTime(*time)),
-            Ok(Some(Item::Comment(_)) | None) => Ok(Progress::None),
-            Err(error) => Err(*error),
+            Ok(Some(Item::Event(_))) => Progress::Event,
+            Ok(Some(Item::LastEventId(id))) => Progress::LastEventId(id),
+            Ok(Some(Item::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
+            Ok(Some(Item::Comment(_)) | None) => Progress::None,
+            Err(error) => Progress::TooLarge(error),
         });
         item
     }
@@ -324,11 +311,11 @@ impl<'i> Received<'_, 'i> {
     pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
         let item = self.items.next_owned();
         self.machine.note(match &item {
-            Ok(Some(OwnedItem::Event(_))) => Ok(Progress::Event),
-            Ok(Some(OwnedItem::LastEventId(id))) => Ok(Progress::LastEventId(id.into())),
-            Ok(Some(OwnedItem::ReconnectionTime(time))) => Ok(Progress::ReconnectionTime(*time)),
-            Ok(Some(OwnedItem::Comment(_)) | None) => Ok(Progress::None),
-            Err(error) => Err(*error),
+            Ok(Some(OwnedItem::Event(_))) => Progress::Event,
+            Ok(Some(OwnedItem::LastEventId(id))) => Progress::LastEventId(id),
+            Ok(Some(OwnedItem::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
+            Ok(Some(OwnedItem::Comment(_)) | None) => Progress::None,
+            Err(error) => Progress::TooLarge(error),
         });
         item
     }

@@ -14,7 +14,7 @@ pub enum State {
     Open,
     /// Between two requests: until the retry, or until the network is back.
     Waiting,
-    /// Closed for good. [`closed`](crate::EventSource::closed) has the reason.
+    /// Closed for good. [`Output::Closed`](super::Output::Closed) has the reason.
     Closed,
 }
 

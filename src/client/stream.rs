@@ -7,7 +7,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use futures_core::{FusedStream, Stream};
+use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::event_source::EventSource;
@@ -351,12 +351,6 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<
         }
         context.waker().wake_by_ref();
         Poll::Pending
-    }
-}
-
-impl<C: Connect, T: Timer, N: FnMut() -> Duration> FusedStream for EventSourceStream<C, T, N> {
-    fn is_terminated(&self) -> bool {
-        self.has_ended
     }
 }
 

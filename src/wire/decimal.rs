@@ -47,11 +47,6 @@ impl Decimal {
     }
 
     #[inline]
-    pub(crate) fn as_str(&self) -> &str {
-        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
-    }
-
-    #[inline]
     fn push_front(&mut self, digit: u8) {
         self.start -= 1;
         self.array[self.start] = b'0' + digit;

@@ -132,7 +132,7 @@ impl<'a> Fields<'a> {
         }
         if let Some(id) = self.id {
             open(ID, &mut first, out);
-            id.with_str(|id| out.put(id.as_bytes()));
+            id.with_bytes(|id| out.put(id));
         }
         if let Some(time) = self.reconnection_time {
             open(RETRY, &mut first, out);

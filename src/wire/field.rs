@@ -4,7 +4,6 @@
 //! without notice.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use core::error::Error;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -150,7 +149,9 @@ impl<'a> EventId<'a> {
     pub fn to_str(&self) -> Cow<'_, str> {
         match self.text() {
             TextOrNumber::Text(text) => Cow::Borrowed(text),
-            number => number.with_str(|text| Cow::Owned(String::from(text))),
+            number => Cow::Owned(
+                number.with_bytes(|digits| digits.iter().copied().map(char::from).collect()),
+            ),
         }
     }
 
@@ -201,7 +202,8 @@ impl From<u128> for EventId<'_> {
 
 impl PartialEq for EventId<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.text().with_str(|text| other == text)
+        let (one, other) = (self.text(), other.text());
+        one.with_bytes(|one| other.with_bytes(|other| one == other))
     }
 }
 
@@ -209,25 +211,26 @@ impl Eq for EventId<'_> {}
 
 impl Hash for EventId<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text().with_str(|text| text.hash(state));
+        self.text().with_bytes(|text| text.hash(state));
     }
 }
 
 impl<T: AsRef<str> + ?Sized> PartialEq<T> for EventId<'_> {
     fn eq(&self, other: &T) -> bool {
-        self.text().with_str(|text| text == other.as_ref())
+        let other = other.as_ref().as_bytes();
+        self.text().with_bytes(|text| text == other)
     }
 }
 
 impl fmt::Display for EventId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text().with_str(|text| f.pad(text))
+        f.pad(&self.to_str())
     }
 }
 
 impl fmt::Debug for EventId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text().with_str(|text| fmt::Debug::fmt(text, f))
+        fmt::Debug::fmt(&*self.to_str(), f)
     }
 }
 
@@ -252,10 +255,10 @@ impl TextOrNumber<&str> {
     }
 
     #[inline]
-    pub(crate) fn with_str<T>(self, work: impl FnOnce(&str) -> T) -> T {
+    pub(crate) fn with_bytes<T>(self, work: impl FnOnce(&[u8]) -> T) -> T {
         match self {
-            Self::Text(text) => work(text),
-            Self::Number(high, low) => work(Decimal::of(joined(high, low)).as_str()),
+            Self::Text(text) => work(text.as_bytes()),
+            Self::Number(high, low) => work(Decimal::of(joined(high, low)).as_bytes()),
         }
     }
 }

@@ -107,7 +107,7 @@ impl Driver {
 }
 
 pub fn stream() -> Response {
-    Response::new(200).with_header("content-type", b"text/event-stream")
+    Response::from_headers(200, [("content-type", b"text/event-stream")])
 }
 
 /// The data of the events.

@@ -176,7 +176,7 @@ fn reconnects() -> bool {
     let asked = matches!(source.poll_output(), Some(Output::Request(_)));
     source.handle_response(
         Duration::ZERO,
-        Response::new(200).with_header("content-type", b"text/event-stream"),
+        Response::from_headers(200, [("content-type", b"text/event-stream")]),
     );
     let opened = matches!(source.poll_output(), Some(Output::Opened));
     let mut events = 0;
