@@ -4,7 +4,7 @@
 
 mod support;
 
-use sse_proto::client::{LossReason, Options, Response, State};
+use sse_proto::client::{LossReason, Options, Response};
 use support::driver::{Driver, data};
 
 // > if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the connection.
@@ -47,7 +47,7 @@ fn the_essence_of_the_content_type_counts_in_any_case_with_any_parameters() {
         let mut driver = Driver::new(Options::standard());
         driver.request();
         driver.respond(response);
-        driver.source.state() == State::Open
+        driver.source.is_open()
     };
     let opens = |value: &[u8]| responds(Response::from_headers(200, [("content-type", value)]));
     for value in [

@@ -139,9 +139,10 @@ impl EventSource {
         self
     }
 
-    /// Returns the state.
-    pub const fn state(&self) -> State {
-        self.machine.state()
+    /// Returns whether the stream is open: a response was an event stream, and its body has not
+    /// ended.
+    pub fn is_open(&self) -> bool {
+        self.machine.state() == State::Open
     }
 
     /// Returns the URL of the connection, after redirects: its origin is that of the events.
@@ -198,9 +199,9 @@ impl EventSource {
     pub fn handle_bytes<'i>(&mut self, now: Duration, bytes: &'i [u8]) -> Received<'_, 'i> {
         self.machine.handle_bytes(now, bytes);
         // Late bytes are no part of the next stream.
-        let is_open = self.state() == State::Open;
+        let bytes = if self.is_open() { bytes } else { &[] };
         Received {
-            items: self.decoder.feed(if is_open { bytes } else { &[] }),
+            items: self.decoder.feed(bytes),
             machine: &mut self.machine,
         }
     }
@@ -253,9 +254,14 @@ impl EventSource {
         self.machine.next_deadline()
     }
 
+    /// Returns whether a request or a response is there.
+    pub(super) fn is_in_flight(&self) -> bool {
+        matches!(self.machine.state(), State::Connecting | State::Open)
+    }
+
     /// Frees the buffers while no stream is open.
     fn release(&mut self) {
-        if self.state() != State::Open {
+        if !self.is_open() {
             self.decoder.release();
         }
     }
@@ -264,7 +270,7 @@ impl EventSource {
 impl fmt::Debug for EventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSource")
-            .field("state", &self.state())
+            .field("state", &self.machine.state())
             .field("url", &Shown(self.url()))
             .field("last_event_id", &self.last_event_id())
             .field("next_deadline", &self.next_deadline())

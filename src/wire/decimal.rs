@@ -14,17 +14,12 @@ impl Decimal {
     /// Writes the digits of a number.
     #[inline]
     pub(crate) fn of(number: impl Into<u128>) -> Self {
-        let mut number = number.into();
+        let number = number.into();
         let mut digits = Self {
             start: Self::MAX_LEN,
             array: [b'0'; Self::MAX_LEN],
         };
-        // Divisions of 128 bits are slow, so they end once the rest fits into 64.
-        while number > u128::from(u64::MAX) {
-            digits.push_front((number % 10) as u8);
-            number /= 10;
-        }
-        let mut rest = u64::try_from(number).unwrap_or_default();
+        let mut rest = u64::try_from(number).unwrap_or_else(|_| digits.push_beyond_u64(number));
         loop {
             digits.push_front((rest % 10) as u8);
             rest /= 10;
@@ -34,11 +29,22 @@ impl Decimal {
         }
     }
 
+    /// Writes digits until the rest fits into 64 bits, since divisions of 128 bits are slow.
+    #[cold]
+    fn push_beyond_u64(&mut self, mut number: u128) -> u64 {
+        loop {
+            self.push_front((number % 10) as u8);
+            number /= 10;
+            if let Ok(rest) = u64::try_from(number) {
+                return rest;
+            }
+        }
+    }
+
     /// Returns how many digits a number has.
     #[inline]
-    pub(crate) fn count(number: impl Into<u128>) -> usize {
-        let log = number.into().checked_ilog10();
-        log.map_or(1, |log| log as usize + 1)
+    pub(crate) fn count(number: u64) -> usize {
+        number.checked_ilog10().map_or(1, |log| log as usize + 1)
     }
 
     #[inline]

@@ -6,7 +6,6 @@
 use alloc::borrow::Cow;
 use core::error::Error;
 use core::fmt;
-use core::hash::{Hash, Hasher};
 
 use super::decimal::Decimal;
 use super::line;
@@ -80,12 +79,6 @@ impl<'a> EventType<'a> {
 impl<T: AsRef<str> + ?Sized> PartialEq<T> for EventType<'_> {
     fn eq(&self, other: &T) -> bool {
         self.as_str() == other.as_ref()
-    }
-}
-
-impl fmt::Display for EventType<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 
@@ -207,14 +200,6 @@ impl PartialEq for EventId<'_> {
     }
 }
 
-impl Eq for EventId<'_> {}
-
-impl Hash for EventId<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text().with_bytes(|text| text.hash(state));
-    }
-}
-
 impl<T: AsRef<str> + ?Sized> PartialEq<T> for EventId<'_> {
     fn eq(&self, other: &T) -> bool {
         let other = other.as_ref().as_bytes();
@@ -250,7 +235,7 @@ impl TextOrNumber<&str> {
         match self {
             Self::Text(text) => text.len(),
             Self::Number(0, low) => Decimal::count(low),
-            Self::Number(high, low) => Decimal::count(joined(high, low)),
+            number => number.with_bytes(<[u8]>::len),
         }
     }
 

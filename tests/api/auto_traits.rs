@@ -206,8 +206,7 @@ fn the_ends_of_a_local_channel_stay_on_their_thread() {
 fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     use sse_proto::EventSource;
     use sse_proto::client::{
-        EventSourceStream, Loss, LossReason, Options, Output, Received, Request, Response, State,
-        Update,
+        EventSourceStream, Loss, LossReason, Options, Output, Received, Request, Response, Update,
     };
 
     type Opening<B> = std::future::Ready<Result<(Response, B), std::io::Error>>;
@@ -225,7 +224,6 @@ fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     assert_eq!(auto_traits!(Output), ALL);
     assert_eq!(auto_traits!(Request), ALL);
     assert_eq!(auto_traits!(Response), ALL);
-    assert_eq!(auto_traits!(State), ALL);
     assert_eq!(auto_traits!(Loss), ALL);
     assert_eq!(auto_traits!(LossReason), ALL);
     assert_eq!(auto_traits!(Update<std::io::ErrorKind>), ALL);

@@ -57,7 +57,6 @@ fn no_type_grows_unnoticed() {
             size_of::<sse_proto::client::Response>(),
             72,
         ),
-        ("client::State", size_of::<sse_proto::client::State>(), 1),
         #[cfg(feature = "std")]
         ("EventStream", size_of::<EventStream>(), 8),
         #[cfg(feature = "std")]

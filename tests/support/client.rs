@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use sse_proto::EventSource;
-use sse_proto::client::{Output, Response, State};
+use sse_proto::client::{Output, Response};
 
 use super::client_model::Model;
 use super::client_setup::{Setup, Step};
 use super::client_told::{Answer, SECOND, Told, Why, why};
+use super::driver::state;
 use super::laws_decode::{say, say_owned};
 
 /// Where an HTTP client that follows redirects comes to by itself.
@@ -96,9 +97,9 @@ impl Play<'_> {
                 if let Some(deadline) = self.source.next_deadline() {
                     if let Some(before) = deadline.checked_sub(Duration::from_nanos(1)) {
                         if before >= now {
-                            let before_state = self.source.state();
+                            let before_state = state(&self.source);
                             self.source.handle_deadline(before);
-                            holds!(self, self.source.state() == before_state, "too early");
+                            holds!(self, state(&self.source) == before_state, "too early");
                         }
                     }
                     self.now = self.now.max(deadline.as_nanos());
@@ -219,20 +220,20 @@ impl Play<'_> {
             .source
             .next_deadline()
             .map(|deadline| deadline.as_nanos());
-        let is_closed = self.source.state() == State::Closed;
+        let state = state(&self.source);
+        let is_closed = state == "Closed";
         if is_closed {
             holds!(self, deadline.is_none(), "a deadline after the end");
         }
         if self.setup.is_lazy {
             return;
         }
-        let state = self.source.state();
         let model = &self.model;
-        holds!(self, model.is_closed() == is_closed, "it is {state:?}");
+        holds!(self, model.is_closed() == is_closed, "it is {state}");
         holds!(
             self,
-            model.is_open() == (state == State::Open),
-            "it is {state:?}"
+            model.is_open() == self.source.is_open(),
+            "it is {state}"
         );
         let id = self.source.last_event_id();
         holds!(

@@ -119,3 +119,10 @@ pub fn data(said: &[Said]) -> Vec<&str> {
         })
         .collect()
 }
+
+/// The state that the client's `Debug` shows.
+pub fn state(source: &EventSource) -> String {
+    let shown = format!("{source:?}");
+    let (_, state) = shown.split_once("state: ").expect("it shows its state");
+    state.split(',').next().unwrap_or_default().to_owned()
+}

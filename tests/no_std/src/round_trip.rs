@@ -8,7 +8,7 @@ use core::task::Poll;
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use sse_proto::client::{Options, Output, Response, State};
+use sse_proto::client::{Options, Output, Response};
 use sse_proto::event::lines;
 use sse_proto::http::last_event_id;
 use sse_proto::target::{
@@ -192,5 +192,5 @@ fn reconnects() -> bool {
         Some(Output::Request(request)) if request.last_event_id() == Some("7")
     );
     source.close();
-    asked && opened && events == 1 && down && resumes && source.state() == State::Closed
+    asked && opened && events == 1 && down && resumes && !source.is_open()
 }
