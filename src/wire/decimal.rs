@@ -12,7 +12,7 @@ impl Decimal {
     const MAX_LEN: usize = 39;
 
     /// Writes the digits of a number.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn of(number: impl Into<u128>) -> Self {
         let number = number.into();
         let mut digits = Self {
