@@ -303,7 +303,7 @@ impl<'i> Received<'_, 'i> {
             Ok(Some(Item::LastEventId(id))) => Progress::LastEventId(id),
             Ok(Some(Item::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
             Ok(Some(Item::Comment(_)) | None) => Progress::None,
-            Err(error) => Progress::TooLarge(error),
+            Err(error) => Progress::TooLarge(*error),
         });
         item
     }
@@ -321,7 +321,7 @@ impl<'i> Received<'_, 'i> {
             Ok(Some(OwnedItem::LastEventId(id))) => Progress::LastEventId(id),
             Ok(Some(OwnedItem::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
             Ok(Some(OwnedItem::Comment(_)) | None) => Progress::None,
-            Err(error) => Progress::TooLarge(error),
+            Err(error) => Progress::TooLarge(*error),
         });
         item
     }

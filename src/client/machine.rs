@@ -47,13 +47,14 @@ struct Unpolled {
 }
 
 /// What an item means for reconnecting.
+#[derive(Clone, Copy)]
 pub(super) enum Progress<'a> {
     Event,
     /// A block set the last event ID and nothing else.
     LastEventId(&'a str),
     ReconnectionTime(Duration),
     /// An event passed a limit.
-    TooLarge(&'a DecodeError),
+    TooLarge(DecodeError),
     None,
 }
 
@@ -158,7 +159,7 @@ impl Machine {
             Progress::LastEventId(id) if *id != *self.known_id => self.backoff.reset(),
             Progress::ReconnectionTime(time) => self.backoff.reconnection_time = Some(time),
             Progress::TooLarge(error) if self.options.decode_limits.ends() => {
-                let mut loss = Loss::new(LossReason::TooLarge(error.clone()));
+                let mut loss = Loss::new(LossReason::TooLarge(error));
                 loss.is_interrupted = true;
                 self.close(loss, Trigger::GiveUp);
             }

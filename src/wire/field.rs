@@ -4,6 +4,7 @@
 //! without notice.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use core::error::Error;
 use core::fmt;
 
@@ -142,9 +143,9 @@ impl<'a> EventId<'a> {
     pub fn to_str(&self) -> Cow<'_, str> {
         match self.text() {
             TextOrNumber::Text(text) => Cow::Borrowed(text),
-            number => Cow::Owned(
-                number.with_bytes(|digits| digits.iter().copied().map(char::from).collect()),
-            ),
+            number @ TextOrNumber::Number(..) => number
+                .with_bytes(|digits| String::from_utf8_lossy(digits).into_owned())
+                .into(),
         }
     }
 
@@ -235,7 +236,7 @@ impl TextOrNumber<&str> {
         match self {
             Self::Text(text) => text.len(),
             Self::Number(0, low) => Decimal::count(low),
-            number => number.with_bytes(<[u8]>::len),
+            Self::Number(..) => self.with_bytes(<[u8]>::len),
         }
     }
 
