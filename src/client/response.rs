@@ -67,6 +67,7 @@ impl Response {
 
     fn take(&mut self, name: &str, value: &[u8]) {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let text = core::str::from_utf8(value).unwrap_or_default().trim_ascii();
         if is("content-type") && self.content_type.is_none() {
             let essence = value.split(|&byte| byte == b';').next();
             let essence = essence.unwrap_or_default().trim_ascii();
@@ -74,12 +75,10 @@ impl Response {
             let kept = &value[..value.len().min(MAX_CONTENT_TYPE)];
             self.content_type = Some(String::from_utf8_lossy(kept).into());
         } else if is("retry-after") && self.retry_after.is_none() {
-            self.retry_after = seconds(value.trim_ascii());
+            self.retry_after = seconds(text);
         } else if is("location") && self.location.is_none() {
-            let text = core::str::from_utf8(value).ok().map(str::trim_ascii);
-            self.location = text
-                .filter(|text| !text.is_empty() && text.len() <= MAX_LOCATION)
-                .map(Box::from);
+            let is_readable = !text.is_empty() && text.len() <= MAX_LOCATION;
+            self.location = is_readable.then(|| text.into());
         }
     }
 
@@ -132,13 +131,8 @@ impl fmt::Debug for Response {
 }
 
 /// A whole number of seconds.
-fn seconds(digits: &[u8]) -> Option<Duration> {
-    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    is_number.then(|| {
-        let seconds = digits.iter().fold(0_u64, |seconds, digit| {
-            let seconds = seconds.saturating_mul(10);
-            seconds.saturating_add(u64::from(digit - b'0'))
-        });
-        Duration::from_secs(seconds)
-    })
+fn seconds(digits: &str) -> Option<Duration> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // Digits that do not parse are a number that is too large.
+    is_number.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
 }

@@ -137,7 +137,7 @@ fn ends_and_tells() -> bool {
 }
 
 fn reads_a_last_event_id() -> bool {
-    last_event_id(Some(b"7")) == Ok(Some(EventId::from(7_u8)))
+    last_event_id(Some(b"7")).is_ok_and(|id| id == Some(EventId::from(7_u8)))
         && last_event_id(Some(b"\0")).is_err()
 }
 
