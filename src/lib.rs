@@ -149,7 +149,7 @@ pub mod event {
 
     pub use crate::wire::encode::BufferTooSmall;
     pub use crate::wire::field::InvalidField;
-    pub use crate::wire::line::{Lines, lines};
+    pub use crate::wire::line::lines;
     pub use crate::wire::writer::WriteError;
 }
 

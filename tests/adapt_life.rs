@@ -78,11 +78,13 @@ fn target() -> impl Strategy<Value = Origin> {
 fn message() -> impl Strategy<Value = Message> {
     let types = [None, Some("message"), Some("tick"), Some(NEVER)];
     let event_type = proptest::sample::select(types.to_vec());
-    (event_type, b'a'..=b'z', 0..40_u16).prop_map(|(event_type, letter, len)| Message {
-        event_type,
-        letter,
-        len,
-        cancelable: true,
+    (event_type, prop::char::range('a', 'z'), 0..40_u16).prop_map(|(event_type, letter, len)| {
+        Message {
+            event_type,
+            letter,
+            len,
+            cancelable: true,
+        }
     })
 }
 

@@ -53,9 +53,10 @@ fn client_follows_301_and_307_redirect() {
     for status in [301, 307] {
         let mut driver = Driver::new(Options::standard());
         driver.request();
-        driver.respond(
-            Response::new(status).with_header("location", b"https://elsewhere.example/stream"),
-        );
+        driver.respond(Response::from_headers(
+            status,
+            [("location", b"https://elsewhere.example/stream")],
+        ));
         assert!(driver.aborts());
         assert_eq!(driver.open().url(), "https://elsewhere.example/stream");
         assert_eq!(data(&driver.feed("data: hello\n\n")), ["hello"]);
@@ -67,8 +68,8 @@ fn client_handles_empty_and_missing_location_header() {
     for status in [301, 307] {
         for response in [
             Response::new(status),
-            Response::new(status).with_header("location", b""),
-            Response::new(status).with_header("location", b"  "),
+            Response::from_headers(status, [("location", b"")]),
+            Response::from_headers(status, [("location", b"  ")]),
         ] {
             let mut driver = Driver::new(Options::resilient());
             driver.request();
@@ -278,7 +279,10 @@ fn payload_of_any_size_up_to_1_mib_is_delivered_with_its_last_byte() {
 fn a_stream_that_is_no_stream_is_an_error() {
     let mut driver = Driver::new(Options::standard());
     driver.request();
-    driver.respond(Response::new(200).with_header("content-type", b"text/html"));
+    driver.respond(Response::from_headers(
+        200,
+        [("content-type", b"text/html")],
+    ));
     assert!(driver.aborts());
     let loss = driver.closed();
     assert_eq!(loss.reason, LossReason::Rejected(200));

@@ -80,9 +80,8 @@ fn the_state_that_outlives_the_process_comes_out_and_goes_in() {
     );
 
     let id = EventId::new(id.as_str()).expect("what comes out goes in");
-    let source = EventSource::new(URL, Options::standard(), 0)
-        .with_last_event_id(&id)
-        .with_reconnection_time(time.expect("it was set"));
+    let options = Options::standard().with_reconnection_time(time.expect("it was set"));
+    let source = EventSource::new(URL, options, 0).with_last_event_id(&id);
     let mut driver = Driver::of(source);
     assert_eq!(driver.open().last_event_id(), Some("41"));
     let said = driver.feed("data: y\n\n");

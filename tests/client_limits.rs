@@ -16,10 +16,10 @@ fn at(seconds: u64) -> Duration {
 }
 
 /// The limit of time is reached, and what was lost last is told.
-fn runs_out(driver: &mut Driver, elapsed: Duration, last: Option<LossReason>) {
+fn runs_out(driver: &mut Driver, elapsed: Duration, last: Option<&LossReason>) {
     let loss = driver.closed();
     assert_eq!(loss.reason, LossReason::TimeExhausted(elapsed));
-    assert_eq!(loss.last, last);
+    assert_eq!(loss.last.as_ref(), last);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_limit_of_attempts_is_reached() {
     for retries in [0, 1, 5] {
         let mut driver = Driver::new(Options::resilient().with_max_retries(Some(retries)));
         for attempt in 0..=retries {
-            assert_eq!(driver.request().attempt(), attempt);
+            driver.request();
             // A bare 200 is no progress.
             driver.respond(stream());
             assert!(matches!(driver.source.poll_output(), Some(Output::Opened)));
@@ -60,7 +60,7 @@ fn a_limit_of_elapsed_time_is_reached() {
     }
     driver.request();
     driver.source.handle_error(driver.now);
-    runs_out(&mut driver, at(7), Some(LossReason::IoError));
+    runs_out(&mut driver, at(7), Some(&LossReason::IoError));
 
     // While it connects.
     let mut driver = Driver::new(options);
@@ -78,7 +78,7 @@ fn a_limit_of_elapsed_time_is_reached() {
     driver.lost();
     assert_eq!(driver.source.next_deadline(), Some(at(10)));
     driver.due();
-    runs_out(&mut driver, at(10), Some(LossReason::NetworkLost));
+    runs_out(&mut driver, at(10), Some(&LossReason::NetworkLost));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_connect_timeout_counts_over_redirects() {
     let mut driver = Driver::new(Options::standard().with_connect_timeout(Some(at(10))));
     driver.request();
     driver.pass(at(9));
-    driver.respond(Response::new(302).with_header("location", b"/b"));
+    driver.respond(Response::from_headers(302, [("location", b"/b")]));
     assert!(driver.aborts());
     driver.request();
     driver.pass(at(1));
@@ -165,13 +165,13 @@ fn no_request_is_sent_after_the_limit_of_elapsed_time() {
     // The driver is late: its machine was asleep.
     let mut driver = waiting(options);
     driver.pass(at(1000));
-    runs_out(&mut driver, at(1001), Some(LossReason::IoError));
+    runs_out(&mut driver, at(1001), Some(&LossReason::IoError));
 
     // The network is back too late.
     let mut driver = waiting(options);
     driver.source.handle_network_lost(at(2));
     driver.source.handle_network_back(at(100));
-    runs_out(&mut driver, at(100), Some(LossReason::NetworkLost));
+    runs_out(&mut driver, at(100), Some(&LossReason::NetworkLost));
 
     // The delay after a loss of the network would pass it.
     let mut driver = waiting(options.with_reconnection_time(at(10)));
@@ -183,16 +183,16 @@ fn no_request_is_sent_after_the_limit_of_elapsed_time() {
     driver.source.handle_network_back(at(11));
     assert_eq!(driver.source.next_deadline(), Some(at(12)));
     driver.due();
-    runs_out(&mut driver, at(12), Some(LossReason::NetworkLost));
+    runs_out(&mut driver, at(12), Some(&LossReason::NetworkLost));
 
     // A redirect comes too late.
     let mut driver = waiting(options);
     driver.due();
     driver.request();
     driver.now = at(13);
-    driver.respond(Response::new(302).with_header("location", b"/b"));
+    driver.respond(Response::from_headers(302, [("location", b"/b")]));
     assert!(driver.aborts());
-    runs_out(&mut driver, at(13), Some(LossReason::IoError));
+    runs_out(&mut driver, at(13), Some(&LossReason::IoError));
 
     // At the limit one is sent, and given up at once if there is no response.
     let mut driver = waiting(options.with_reconnection_time(at(11)));
@@ -200,7 +200,7 @@ fn no_request_is_sent_after_the_limit_of_elapsed_time() {
     driver.request();
     driver.due();
     assert!(driver.aborts());
-    runs_out(&mut driver, at(12), Some(LossReason::IoError));
+    runs_out(&mut driver, at(12), Some(&LossReason::IoError));
 }
 
 #[test]

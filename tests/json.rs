@@ -61,7 +61,7 @@ fn a_formatter_that_writes_no_utf8_is_an_error() {
 fn written_json_is_the_same_as_serialized_json() {
     let value =
         serde_json::json!({"text": "é\n😀", "list": [1, 2.5, null], "s": "x".repeat(10_000)});
-    let mut writer = EventWriter::for_frame(&Event::block().with_id(3_u8));
+    let mut writer = EventWriter::new(BytesMut::new(), &Event::block().with_id(3_u8));
     writer.json(&value).unwrap();
     let event = Event::json(&value).unwrap().with_id(3_u8);
     assert_eq!(writer.into_frame().unwrap().as_bytes(), event.to_bytes());

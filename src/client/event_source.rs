@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::machine::{Machine, Progress};
 use super::options::Options;
-use super::output::{Loss, Output};
+use super::output::Output;
 use super::response::Response;
 use super::route::Shown;
 use super::state::State;
@@ -139,22 +139,10 @@ impl EventSource {
         self
     }
 
-    /// Sets the reconnection time that the server has set in an earlier process. It wins over that
-    /// of the [`Options`], until the next `retry` field.
-    #[must_use]
-    pub fn with_reconnection_time(mut self, time: Duration) -> Self {
-        self.machine.set_reconnection_time(time);
-        self
-    }
-
-    /// Returns the state.
-    pub const fn state(&self) -> State {
-        self.machine.state()
-    }
-
-    /// Returns why the client is closed, if it is.
-    pub fn closed(&self) -> Option<&Loss> {
-        self.machine.closed()
+    /// Returns whether the stream is open: a response was an event stream, and its body has not
+    /// ended.
+    pub fn is_open(&self) -> bool {
+        self.machine.state() == State::Open
     }
 
     /// Returns the URL of the connection, after redirects: its origin is that of the events.
@@ -172,7 +160,7 @@ impl EventSource {
     }
 
     /// Returns the reconnection time that the server has set, if it has. Save it with the last
-    /// event ID.
+    /// event ID, and give it to [`Options::with_reconnection_time`] in another process.
     pub const fn reconnection_time(&self) -> Option<Duration> {
         self.machine.reconnection_time()
     }
@@ -211,9 +199,9 @@ impl EventSource {
     pub fn handle_bytes<'i>(&mut self, now: Duration, bytes: &'i [u8]) -> Received<'_, 'i> {
         self.machine.handle_bytes(now, bytes);
         // Late bytes are no part of the next stream.
-        let is_open = self.state() == State::Open;
+        let bytes = if self.is_open() { bytes } else { &[] };
         Received {
-            items: self.decoder.feed(if is_open { bytes } else { &[] }),
+            items: self.decoder.feed(bytes),
             machine: &mut self.machine,
         }
     }
@@ -266,9 +254,14 @@ impl EventSource {
         self.machine.next_deadline()
     }
 
+    /// Returns whether a request or a response is there.
+    pub(super) fn is_in_flight(&self) -> bool {
+        matches!(self.machine.state(), State::Connecting | State::Open)
+    }
+
     /// Frees the buffers while no stream is open.
     fn release(&mut self) {
-        if self.state() != State::Open {
+        if !self.is_open() {
             self.decoder.release();
         }
     }
@@ -277,7 +270,7 @@ impl EventSource {
 impl fmt::Debug for EventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSource")
-            .field("state", &self.state())
+            .field("state", &self.machine.state())
             .field("url", &Shown(self.url()))
             .field("last_event_id", &self.last_event_id())
             .field("next_deadline", &self.next_deadline())
@@ -306,11 +299,11 @@ impl<'i> Received<'_, 'i> {
     pub fn next(&mut self) -> Result<Option<Item<'_>>, DecodeError> {
         let item = self.items.next();
         self.machine.note(match &item {
-            Ok(Some(Item::Event(_))) => Ok(Progress::Event),
-            Ok(Some(Item::LastEventId(id))) => Ok(Progress::LastEventId(Cow::Borrowed(&**id))),
-            Ok(Some(Item::ReconnectionTime(time))) => Ok(Progress::ReconnectionTime(*time)),
-            Ok(Some(Item::Comment(_)) | None) => Ok(Progress::None),
-            Err(error) => Err(*error),
+            Ok(Some(Item::Event(_))) => Progress::Event,
+            Ok(Some(Item::LastEventId(id))) => Progress::LastEventId(id),
+            Ok(Some(Item::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
+            Ok(Some(Item::Comment(_)) | None) => Progress::None,
+            Err(error) => Progress::TooLarge(*error),
         });
         item
     }
@@ -324,11 +317,11 @@ impl<'i> Received<'_, 'i> {
     pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
         let item = self.items.next_owned();
         self.machine.note(match &item {
-            Ok(Some(OwnedItem::Event(_))) => Ok(Progress::Event),
-            Ok(Some(OwnedItem::LastEventId(id))) => Ok(Progress::LastEventId(id.into())),
-            Ok(Some(OwnedItem::ReconnectionTime(time))) => Ok(Progress::ReconnectionTime(*time)),
-            Ok(Some(OwnedItem::Comment(_)) | None) => Ok(Progress::None),
-            Err(error) => Err(*error),
+            Ok(Some(OwnedItem::Event(_))) => Progress::Event,
+            Ok(Some(OwnedItem::LastEventId(id))) => Progress::LastEventId(id),
+            Ok(Some(OwnedItem::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
+            Ok(Some(OwnedItem::Comment(_)) | None) => Progress::None,
+            Err(error) => Progress::TooLarge(*error),
         });
         item
     }

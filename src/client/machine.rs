@@ -1,6 +1,5 @@
 //! A client without its decoder: the table of states applied, and what it remembers.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::mem;
 use core::time::Duration;
@@ -23,7 +22,6 @@ pub(super) struct Machine {
     route: Route,
     backoff: Backoff,
     state: State,
-    closed: Option<Box<Loss>>,
     /// Why the last connection was lost.
     last: Option<LossReason>,
     /// When the wait of the state is over: for a response, for a byte, or for the retry.
@@ -38,26 +36,25 @@ pub(super) struct Machine {
 }
 
 /// Outputs that are not polled yet: at most one of each, in the order of the fields.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each may be there or not, whatever the others are"
-)]
 #[derive(Default)]
 struct Unpolled {
     opened: bool,
     abort: bool,
-    /// Boxed as `Machine::closed` is: a client has none for most of its life.
+    /// Boxed, since a client has none for most of its life.
     lost: Option<Box<Loss>>,
     request: bool,
-    closed: bool,
+    closed: Option<Box<Loss>>,
 }
 
 /// What an item means for reconnecting.
+#[derive(Clone, Copy)]
 pub(super) enum Progress<'a> {
     Event,
     /// A block set the last event ID and nothing else.
-    LastEventId(Cow<'a, str>),
+    LastEventId(&'a str),
     ReconnectionTime(Duration),
+    /// An event passed a limit.
+    TooLarge(DecodeError),
     None,
 }
 
@@ -67,10 +64,9 @@ impl Machine {
             method: method.map(Into::into),
             is_sendable: true,
             options,
-            route: Route::new(url),
+            route: Route::new(url.into()),
             backoff: Backoff::new(seed),
             state: State::Idle,
-            closed: None,
             last: None,
             until: None,
             opened_at: Duration::ZERO,
@@ -85,20 +81,12 @@ impl Machine {
         self.state
     }
 
-    pub(super) fn closed(&self) -> Option<&Loss> {
-        self.closed.as_deref()
-    }
-
     pub(super) fn url(&self) -> &str {
         self.route.url()
     }
 
     pub(super) const fn reconnection_time(&self) -> Option<Duration> {
         self.backoff.reconnection_time
-    }
-
-    pub(super) fn set_reconnection_time(&mut self, time: Duration) {
-        self.backoff.reconnection_time = Some(time);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
@@ -165,17 +153,17 @@ impl Machine {
     }
 
     /// Takes what came of bytes: an item, or an event past a limit.
-    pub(super) fn note(&mut self, step: Result<Progress<'_>, DecodeError>) {
-        match step {
-            Ok(Progress::Event) => self.backoff.reset(),
-            Ok(Progress::LastEventId(id)) if *id != *self.known_id => self.backoff.reset(),
-            Ok(Progress::ReconnectionTime(time)) => self.set_reconnection_time(time),
-            Err(error) if self.options.decode_limits.ends() => {
+    pub(super) fn note(&mut self, progress: Progress<'_>) {
+        match progress {
+            Progress::Event => self.backoff.reset(),
+            Progress::LastEventId(id) if *id != *self.known_id => self.backoff.reset(),
+            Progress::ReconnectionTime(time) => self.backoff.reconnection_time = Some(time),
+            Progress::TooLarge(error) if self.options.decode_limits.ends() => {
                 let mut loss = Loss::new(LossReason::TooLarge(error));
                 loss.is_interrupted = true;
                 self.close(loss, Trigger::GiveUp);
             }
-            Ok(Progress::LastEventId(_) | Progress::None) | Err(_) => {}
+            Progress::LastEventId(_) | Progress::TooLarge(_) | Progress::None => {}
         }
     }
 
@@ -266,10 +254,7 @@ impl Machine {
             self.known_id = decoder.last_event_id().into();
             return Some(Output::Request(self.request()));
         }
-        if mem::take(&mut unpolled.closed) {
-            return self.closed().cloned().map(Output::Closed);
-        }
-        None
+        unpolled.closed.take().map(|loss| Output::Closed(*loss))
     }
 
     fn request(&self) -> Request {
@@ -277,7 +262,6 @@ impl Machine {
             method: self.method.clone().filter(|_| !self.route.is_get()),
             url: self.route.url().into(),
             last_event_id: self.known_id.clone(),
-            attempt: self.backoff.failures(),
             is_same_origin: self.route.is_same_origin(),
         }
     }
@@ -319,7 +303,7 @@ impl Machine {
     }
 
     fn wait(&mut self, now: Duration, mut loss: Loss, delay: Duration) {
-        self.last = Some(loss.reason);
+        self.last = Some(loss.reason.clone());
         loss.attempt = self.backoff.failures();
         loss.retry_in = (!self.is_offline).then_some(delay);
         self.unpolled.lost = Some(Box::new(loss));
@@ -357,7 +341,7 @@ impl Machine {
 
     fn close(&mut self, mut loss: Loss, trigger: Trigger) {
         loss.attempt = self.backoff.failures();
-        self.closed = Some(Box::new(loss));
+        self.unpolled.closed = Some(Box::new(loss));
         // Nothing begins here, so the time does not matter.
         self.advance(Duration::ZERO, trigger);
     }
@@ -395,7 +379,6 @@ impl Machine {
                 self.drop_connection();
                 self.until = None;
                 self.route.restart();
-                self.unpolled.closed = true;
             }
         }
     }

@@ -153,5 +153,4 @@ pub use options::Options;
 pub use output::{Loss, LossReason, Output};
 pub use request::Request;
 pub use response::Response;
-pub use state::State;
 pub use stream::{Connect, EventSourceStream, Update};

@@ -45,7 +45,7 @@ pub enum Output {
 /// assert_eq!(loss.reason, LossReason::Rejected(204));
 /// assert_eq!(loss.to_string(), "the server answered 204");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Loss {
     /// Why the connection ended, or why no other one follows.
@@ -66,7 +66,7 @@ pub struct Loss {
 }
 
 /// Why a connection ended, or why no other one follows.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum LossReason {
     /// The body ended. A server ends an answer in this way, and so does one that restarts;
@@ -114,58 +114,58 @@ impl Loss {
         }
     }
 
-    fn fmt_reason(&self, reason: LossReason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let content_type = || self.response.as_ref()?.content_type();
-        f.write_str(match reason {
+    fn fmt_reason(&self, reason: &LossReason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = self
+            .response
+            .as_ref()
+            .and_then(|response| response.content_type());
+        match reason {
             LossReason::EndOfStream if self.is_interrupted => {
-                "the event stream ended within a block"
+                f.write_str("the event stream ended within a block")
             }
-            LossReason::EndOfStream => "the event stream ended",
-            LossReason::IoError => "the connection failed",
-            LossReason::ConnectTimeout => "no response came in time",
-            LossReason::IdleTimeout => "the event stream was silent for too long",
-            LossReason::NetworkLost => "the network is lost",
-            LossReason::Rejected(200) => match content_type() {
+            LossReason::EndOfStream => f.write_str("the event stream ended"),
+            LossReason::IoError => f.write_str("the connection failed"),
+            LossReason::ConnectTimeout => f.write_str("no response came in time"),
+            LossReason::IdleTimeout => f.write_str("the event stream was silent for too long"),
+            LossReason::NetworkLost => f.write_str("the network is lost"),
+            LossReason::Rejected(200) => match found {
                 // `Debug`, since a terminal must not print what a server sends.
-                Some(found) => {
-                    return write!(f, "the content type is {found:?} and not text/event-stream");
-                }
-                None => "the response has no content type",
+                Some(found) => write!(f, "the content type is {found:?} and not text/event-stream"),
+                None => f.write_str("the response has no content type"),
             },
             LossReason::Rejected(status @ (301 | 302 | 303 | 307 | 308)) => {
-                return write!(f, "the redirect with {status} leads nowhere");
+                write!(f, "the redirect with {status} leads nowhere")
             }
-            LossReason::Rejected(status) => return write!(f, "the server answered {status}"),
+            LossReason::Rejected(status) => write!(f, "the server answered {status}"),
             LossReason::TooManyRedirects(status) => {
-                return write!(f, "too many redirects, the last with {status}");
+                write!(f, "too many redirects, the last with {status}")
             }
-            LossReason::TooLarge(error) => return fmt::Display::fmt(&error, f),
-            LossReason::Reconnect => "a new connection was asked for",
-            LossReason::Closed => "closed",
-            LossReason::NotRepeatable => "the request is not sent twice",
+            LossReason::TooLarge(error) => fmt::Display::fmt(error, f),
+            LossReason::Reconnect => f.write_str("a new connection was asked for"),
+            LossReason::Closed => f.write_str("closed"),
+            LossReason::NotRepeatable => f.write_str("the request is not sent twice"),
             LossReason::TooManyRetries => {
-                return write!(f, "gave up after {} failures in a row", self.attempt);
+                write!(f, "gave up after {} failures in a row", self.attempt)
             }
             LossReason::TimeExhausted(elapsed) => {
-                return write!(f, "gave up after {elapsed:?} without progress");
+                write!(f, "gave up after {elapsed:?} without progress")
             }
-        })
+        }
     }
 }
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(last) = self.last else {
-            return self.fmt_reason(self.reason, f);
+        let (first, joint, second) = match &self.last {
+            None => return self.fmt_reason(&self.reason, f),
+            Some(last) if self.reason == LossReason::NotRepeatable => {
+                (last, ", and ", &self.reason)
+            }
+            Some(last) => (&self.reason, ": ", last),
         };
-        if self.reason == LossReason::NotRepeatable {
-            self.fmt_reason(last, f)?;
-            f.write_str(", and ")?;
-            return self.fmt_reason(self.reason, f);
-        }
-        self.fmt_reason(self.reason, f)?;
-        f.write_str(": ")?;
-        self.fmt_reason(last, f)
+        self.fmt_reason(first, f)?;
+        f.write_str(joint)?;
+        self.fmt_reason(second, f)
     }
 }
 

@@ -21,7 +21,6 @@ pub struct Request {
     pub(super) method: Option<Box<str>>,
     pub(super) url: Box<str>,
     pub(super) last_event_id: Box<str>,
-    pub(super) attempt: u32,
     pub(super) is_same_origin: bool,
 }
 
@@ -69,11 +68,6 @@ impl Request {
         (!id.is_empty() && sendable(id).is_none()).then_some(id)
     }
 
-    /// Returns how many connections in a row were lost before this request: 0 for the first.
-    pub const fn attempt(&self) -> u32 {
-        self.attempt
-    }
-
     /// Returns whether credentials (`Authorization`, cookies, keys in headers, a client
     /// certificate) may be sent along.
     ///
@@ -119,7 +113,6 @@ impl fmt::Debug for Request {
             .field("method", &self.method())
             .field("url", &Shown(&self.url))
             .field("last_event_id", &self.last_event_id)
-            .field("attempt", &self.attempt)
             .field("may_have_credentials", &self.is_same_origin)
             .finish()
     }

@@ -21,13 +21,11 @@ const MAX_LOCATION: usize = 8 << 10;
 /// use sse_proto::client::Response;
 ///
 /// // With the types of the crate `http`: `Response::from_headers(status.as_u16(), response.headers())`.
-/// let headers = [("Content-Type", "Text/Event-Stream; charset=utf-8"), ("Server", "x")];
+/// let headers = [("Content-Type", "Text/HTML; charset=utf-8"), ("Server", "x")];
 /// let response = Response::from_headers(200, headers);
-/// assert!(response.is_event_stream());
-///
-/// assert!(!Response::new(200).with_header("content-type", b"text/html").is_event_stream());
+/// assert_eq!(response.content_type(), Some("Text/HTML; charset=utf-8"));
+/// assert_eq!(Response::new(204).content_type(), None);
 /// ```
-#[derive(Clone)]
 pub struct Response {
     status: u16,
     is_event_stream: bool,
@@ -50,26 +48,26 @@ impl Response {
         }
     }
 
-    /// Makes a response from its headers, as [`with_header`](Self::with_header) does one by one.
+    /// Makes a response with a status and headers: `content-type`, `retry-after` and `location`, in
+    /// any case. Other headers are ignored. Of several headers with one name, the first that can be
+    /// read counts.
+    ///
+    /// A `retry-after` is a number of seconds, and saturates. A date is ignored, since there is no
+    /// clock here that could read it. An empty `location` leads nowhere.
     pub fn from_headers<N: AsRef<str>, V: AsRef<[u8]>>(
         status: u16,
         headers: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        headers
-            .into_iter()
-            .fold(Self::new(status), |response, (name, value)| {
-                response.with_header(name.as_ref(), value.as_ref())
-            })
+        let mut response = Self::new(status);
+        for (name, value) in headers {
+            response.take(name.as_ref(), value.as_ref());
+        }
+        response
     }
 
-    /// Takes one header: `content-type`, `retry-after` or `location`, in any case. Other headers
-    /// are ignored. Of several headers with one name, the first that can be read counts.
-    ///
-    /// A `retry-after` is a number of seconds, and saturates. A date is ignored, since there is no
-    /// clock here that could read it. An empty `location` leads nowhere.
-    #[must_use]
-    pub fn with_header(mut self, name: &str, value: &[u8]) -> Self {
+    fn take(&mut self, name: &str, value: &[u8]) {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let text = core::str::from_utf8(value).unwrap_or_default().trim_ascii();
         if is("content-type") && self.content_type.is_none() {
             let essence = value.split(|&byte| byte == b';').next();
             let essence = essence.unwrap_or_default().trim_ascii();
@@ -77,14 +75,11 @@ impl Response {
             let kept = &value[..value.len().min(MAX_CONTENT_TYPE)];
             self.content_type = Some(String::from_utf8_lossy(kept).into());
         } else if is("retry-after") && self.retry_after.is_none() {
-            self.retry_after = seconds(value.trim_ascii());
+            self.retry_after = seconds(text);
         } else if is("location") && self.location.is_none() {
-            let text = core::str::from_utf8(value).ok().map(str::trim_ascii);
-            self.location = text
-                .filter(|text| !text.is_empty() && text.len() <= MAX_LOCATION)
-                .map(Box::from);
+            let is_readable = !text.is_empty() && text.len() <= MAX_LOCATION;
+            self.location = is_readable.then(|| text.into());
         }
-        self
     }
 
     /// Sets the final URL, for an HTTP client that follows redirects by itself. Such a client also
@@ -107,11 +102,9 @@ impl Response {
         self.content_type.as_deref()
     }
 
-    /// Returns whether this response opens an event stream: its status is 200, and its type is
-    /// `text/event-stream` in any case, with any parameters.
     // > if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then
     // > fail the connection.
-    pub const fn is_event_stream(&self) -> bool {
+    pub(super) const fn is_event_stream(&self) -> bool {
         self.status == 200 && self.is_event_stream
     }
 
@@ -138,13 +131,8 @@ impl fmt::Debug for Response {
 }
 
 /// A whole number of seconds.
-fn seconds(digits: &[u8]) -> Option<Duration> {
-    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    is_number.then(|| {
-        let seconds = digits.iter().fold(0_u64, |seconds, digit| {
-            let seconds = seconds.saturating_mul(10);
-            seconds.saturating_add(u64::from(digit - b'0'))
-        });
-        Duration::from_secs(seconds)
-    })
+fn seconds(digits: &str) -> Option<Duration> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // Digits that do not parse are a number that is too large.
+    is_number.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
 }

@@ -9,6 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use core::mem;
 
 /// The longest URL that a redirect may lead to.
 const MAX_LEN: usize = 8 << 10;
@@ -26,9 +27,9 @@ pub(super) struct Route {
 }
 
 impl Route {
-    pub(super) fn new(url: &str) -> Self {
+    pub(super) const fn new(url: Box<str>) -> Self {
         Self {
-            first: url.into(),
+            first: url,
             current: None,
             redirects: 0,
             is_same_origin: true,
@@ -54,10 +55,7 @@ impl Route {
 
     /// Goes back to the first URL, for the next connection.
     pub(super) fn restart(&mut self) {
-        self.current = None;
-        self.redirects = 0;
-        self.is_same_origin = true;
-        self.is_get = false;
+        *self = Self::new(mem::take(&mut self.first));
     }
 
     /// The HTTP client has come to this URL by itself. That is none of the redirects that are
@@ -104,22 +102,13 @@ fn resolve(base: &str, location: &str) -> Option<String> {
     if location.bytes().any(is_refused) {
         return None;
     }
+    if location.starts_with("//") {
+        return resolve(base, &format!("{}:{location}", scheme(base)?));
+    }
     let location = without_fragment(location);
-    let resolved = if scheme(location).is_some() {
-        Url::of(location)?.join(None)
-    } else {
-        let base = Url::of(without_fragment(base))?;
-        if let Some(rest) = location.strip_prefix("//") {
-            let (authority, path) = split_authority(rest);
-            Url {
-                authority,
-                path,
-                ..base
-            }
-            .join(None)
-        } else {
-            base.join(Some(location))
-        }
+    let resolved = match scheme(location) {
+        Some(_) => Url::of(location)?.join(""),
+        None => Url::of(without_fragment(base))?.join(location),
     };
     Url::of(&resolved)?.origin()?;
     (resolved.len() <= MAX_LEN).then_some(resolved)
@@ -129,12 +118,7 @@ fn resolve(base: &str, location: &str) -> Option<String> {
 /// origin.
 fn is_same_origin(one: &str, other: &str) -> bool {
     let origin = |url| Url::of(url)?.origin();
-    match (origin(one), origin(other)) {
-        (Some(one), Some(other)) => {
-            one.0 == other.0 && one.1.eq_ignore_ascii_case(other.1) && one.2 == other.2
-        }
-        _ => false,
-    }
+    origin(one).is_some_and(|one| origin(other) == Some(one))
 }
 
 /// The parts of an `http` or `https` URL.
@@ -162,8 +146,9 @@ impl<'a> Url<'a> {
         })
     }
 
-    /// Scheme, host and port; `None` where the authority is odd.
-    fn origin(&self) -> Option<(bool, &'a str, u16)> {
+    /// Returns whether the scheme is `https`, the host in lower case, and the port; `None` if the
+    /// authority is odd.
+    fn origin(&self) -> Option<(bool, String, u16)> {
         let authority = self.authority;
         if authority.contains(['@', '\\', '%']) || !authority.is_ascii() {
             return None;
@@ -182,37 +167,37 @@ impl<'a> Url<'a> {
             }
             _ => return None,
         };
-        (!host.is_empty()).then_some((self.is_secure, host, port))
+        (!host.is_empty()).then(|| (self.is_secure, host.to_ascii_lowercase(), port))
     }
 
-    /// The URL as a text, with another path, if one is given.
-    fn join(&self, relative: Option<&str>) -> String {
+    /// Returns the URL that a relative reference leads to. An empty one leads to this URL.
+    fn join(&self, relative: &str) -> String {
         let (base_path, base_query) = split_query(self.path);
-        let (path, query) = match relative.map(split_query) {
-            None => (remove_dots(base_path), base_query),
+        let (path, query) = split_query(relative);
+        let path = if path.is_empty() {
             // > if (R.path == "") then T.path = Base.path
-            Some(("", query)) => (
-                remove_dots(base_path),
-                if query.is_empty() { base_query } else { query },
-            ),
-            Some((path, query)) if path.starts_with('/') => (remove_dots(path), query),
-            Some((path, query)) => {
-                let folder = base_path
-                    .rfind('/')
-                    .map_or("/", |slash| &base_path[..=slash]);
-                (remove_dots(&format!("{folder}{path}")), query)
-            }
+            remove_dots(base_path)
+        } else if path.starts_with('/') {
+            remove_dots(path)
+        } else {
+            let folder = base_path
+                .rfind('/')
+                .map_or("/", |slash| &base_path[..=slash]);
+            remove_dots(&format!("{folder}{path}"))
+        };
+        let query = if relative.is_empty() {
+            base_query
+        } else {
+            query
         };
         let scheme = if self.is_secure { "https" } else { "http" };
         let mut url = format!("{scheme}://{}", self.authority);
-        for character in path.chars().chain(query.chars()) {
-            if character.is_ascii() {
-                url.push(character);
+        for byte in path.bytes().chain(query.bytes()) {
+            if byte.is_ascii() {
+                url.push(char::from(byte));
             } else {
-                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                    // A `String` takes all that is written to it.
-                    let _ = write!(url, "%{byte:02X}");
-                }
+                // A `String` takes all that is written to it.
+                let _ = write!(url, "%{byte:02X}");
             }
         }
         url
@@ -242,26 +227,18 @@ fn split_query(path: &str) -> (&str, &str) {
     path.split_at(path.find('?').unwrap_or(path.len()))
 }
 
-/// RFC 3986, 5.2.4, of a path that is absolute or empty.
+/// Removes the segments `.` and `..` of a path that is absolute or empty (RFC 3986, 5.2.4).
 fn remove_dots(path: &str) -> String {
     let mut kept = Vec::new();
-    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
-    while let Some(segment) = segments.next() {
-        let is_last = segments.peek().is_none();
-        if segment == ".." {
-            kept.pop();
-        } else if segment != "." {
-            kept.push(segment);
-            continue;
-        }
-        if is_last {
-            kept.push("");
+    for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            _ => kept.push(segment),
         }
     }
-    let mut path = String::new();
-    for segment in kept {
-        path.push('/');
-        path.push_str(segment);
+    if path.ends_with("/.") || path.ends_with("/..") {
+        kept.push("");
     }
-    path
+    format!("/{}", kept.join("/"))
 }

@@ -1,11 +1,11 @@
 //! The states of a client, and every transition between them.
 
-/// Where an [`EventSource`](crate::EventSource) is in its life.
+/// The state of an [`EventSource`](crate::EventSource).
 ///
 /// The standard's `readyState` is `CONNECTING` for `Idle`, `Connecting` and `Waiting`, `OPEN` for
 /// `Open`, and `CLOSED` for `Closed`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum State {
+pub(super) enum State {
     /// Not started.
     Idle,
     /// A request is to be sent, or its response has not come.
@@ -14,7 +14,7 @@ pub enum State {
     Open,
     /// Between two requests: until the retry, or until the network is back.
     Waiting,
-    /// Closed for good. [`closed`](crate::EventSource::closed) has the reason.
+    /// Closed for good.
     Closed,
 }
 

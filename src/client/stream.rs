@@ -7,14 +7,13 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use futures_core::{FusedStream, Stream};
+use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::event_source::EventSource;
 use super::output::{Loss, Output};
 use super::request::Request;
 use super::response::Response;
-use super::state::State;
 use crate::timer::Timer;
 use crate::wire::decode::{DecodeError, OwnedItem};
 
@@ -220,8 +219,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
                 }
             }
         }
-        let is_in_flight = matches!(this.source.state(), State::Connecting | State::Open);
-        if is_in_flight && this.opening.is_none() && this.body.is_none() {
+        if this.source.is_in_flight() && this.opening.is_none() && this.body.is_none() {
             // A panic took the connection along, or the source was started elsewhere.
             this.source.handle_error(now);
             return None;
@@ -351,12 +349,6 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<
         }
         context.waker().wake_by_ref();
         Poll::Pending
-    }
-}
-
-impl<C: Connect, T: Timer, N: FnMut() -> Duration> FusedStream for EventSourceStream<C, T, N> {
-    fn is_terminated(&self) -> bool {
-        self.has_ended
     }
 }
 

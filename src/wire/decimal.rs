@@ -12,21 +12,14 @@ impl Decimal {
     const MAX_LEN: usize = 39;
 
     /// Writes the digits of a number.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn of(number: impl Into<u128>) -> Self {
-        let mut number = number.into();
+        let number = number.into();
         let mut digits = Self {
             start: Self::MAX_LEN,
             array: [b'0'; Self::MAX_LEN],
         };
-        // Divisions of 128 bits are slow, so they end once the rest fits into 64.
-        let mut rest = loop {
-            match u64::try_from(number) {
-                Ok(rest) => break rest,
-                Err(_) => digits.push_front((number % 10) as u8),
-            }
-            number /= 10;
-        };
+        let mut rest = u64::try_from(number).unwrap_or_else(|_| digits.push_beyond_u64(number));
         loop {
             digits.push_front((rest % 10) as u8);
             rest /= 10;
@@ -36,21 +29,27 @@ impl Decimal {
         }
     }
 
+    /// Writes digits until the rest fits into 64 bits, since divisions of 128 bits are slow.
+    #[cold]
+    fn push_beyond_u64(&mut self, mut number: u128) -> u64 {
+        loop {
+            self.push_front((number % 10) as u8);
+            number /= 10;
+            if let Ok(rest) = u64::try_from(number) {
+                return rest;
+            }
+        }
+    }
+
     /// Returns how many digits a number has.
     #[inline]
-    pub(crate) fn count(number: impl Into<u128>) -> usize {
-        let log = number.into().checked_ilog10();
-        log.map_or(1, |log| log as usize + 1)
+    pub(crate) fn count(number: u64) -> usize {
+        number.checked_ilog10().map_or(1, |log| log as usize + 1)
     }
 
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.array[self.start..]
-    }
-
-    #[inline]
-    pub(crate) fn as_str(&self) -> &str {
-        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     #[inline]

@@ -18,7 +18,7 @@ use core::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::decimal::Decimal;
-use super::field::IdText;
+use super::field::TextOrNumber;
 use super::line::{self, Ends, Span, Splitter};
 
 // Every line but the first begins with the end of the line before it. So an end-of-line and the
@@ -45,7 +45,7 @@ const MESSAGE: &[u8] = b"message";
 pub(crate) struct Fields<'a> {
     pub(crate) comment: Option<&'a str>,
     pub(crate) event_type: Option<&'a str>,
-    pub(crate) id: Option<IdText<'a>>,
+    pub(crate) id: Option<TextOrNumber<&'a str>>,
     pub(crate) reconnection_time: Option<Duration>,
     pub(crate) data: Option<&'a str>,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Measured {
 }
 
 /// Which texts of an event are known to be one line, and need no search.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     one_line_comment: bool,
     one_line_data: bool,
@@ -70,16 +70,8 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn with_id(&self, id: &'a str) -> Self {
         Self {
-            id: Some(IdText::Text(id)),
+            id: Some(TextOrNumber::Text(id)),
             ..*self
-        }
-    }
-
-    /// Returns the same fields with data, which is empty if they have none.
-    pub(crate) fn with_some_data(self) -> Self {
-        Self {
-            data: self.data.or(Some("")),
-            ..self
         }
     }
 
@@ -129,24 +121,6 @@ impl<'a> Fields<'a> {
     /// Writes the block.
     #[inline]
     pub(crate) fn write(&self, shape: Shape, out: &mut impl Sink) {
-        let mut first = self.write_head(shape, out);
-        if let Some(data) = self.data {
-            open(DATA, &mut first, out);
-            write_text(data, shape.one_line_data, out, |out| out.put(DATA));
-        }
-        // A block with nothing in it is the blank line alone.
-        out.put(if first { &BLANK[1..] } else { BLANK });
-    }
-
-    /// Writes the block up to the text of its data.
-    pub(crate) fn open_data(&self, out: &mut impl Sink) {
-        let mut first = self.write_head(Shape::default(), out);
-        open(DATA, &mut first, out);
-    }
-
-    /// Writes all lines before the data. Returns whether there are none.
-    #[inline]
-    fn write_head(&self, shape: Shape, out: &mut impl Sink) -> bool {
         let mut first = true;
         if let Some(text) = self.comment {
             open(COMMENT, &mut first, out);
@@ -158,13 +132,18 @@ impl<'a> Fields<'a> {
         }
         if let Some(id) = self.id {
             open(ID, &mut first, out);
-            id.with_str(|id| out.put(id.as_bytes()));
+            id.with_bytes(|id| out.put(id));
         }
         if let Some(time) = self.reconnection_time {
             open(RETRY, &mut first, out);
             out.put(Decimal::of(whole_millis(time)).as_bytes());
         }
-        first
+        if let Some(data) = self.data {
+            open(DATA, &mut first, out);
+            write_text(data, shape.one_line_data, out, |out| out.put(DATA));
+        }
+        // A block with nothing in it is the blank line alone.
+        out.put(if first { &BLANK[1..] } else { BLANK });
     }
 
     /// Writes the block into one exact allocation.
@@ -189,11 +168,11 @@ impl<'a> Fields<'a> {
     /// Writes the block to the front of a slice.
     #[inline(never)]
     pub(crate) fn write_to_slice(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let (Measured { len, shape }, available) = (self.measure(), out.len());
-        let needed = len;
+        let (measured, available) = (self.measure(), out.len());
+        let needed = measured.len;
         let too_small = BufferTooSmall { needed, available };
-        self.write(shape, &mut out.get_mut(..len).ok_or(too_small)?);
-        Ok(len)
+        self.write(measured.shape, &mut out.get_mut(..needed).ok_or(too_small)?);
+        Ok(needed)
     }
 }
 
@@ -339,7 +318,7 @@ impl Sink for &mut [u8] {
 ///
 /// Returned by [`Event::encode_to_slice`](crate::Event::encode_to_slice), which then has written
 /// nothing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct BufferTooSmall {
     needed: usize,
     available: usize,

@@ -7,7 +7,6 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::error::Error;
 use core::fmt;
-use core::hash::{Hash, Hasher};
 
 use super::decimal::Decimal;
 use super::line;
@@ -40,7 +39,7 @@ use super::line;
 /// ```
 #[doc(alias = "name")]
 #[doc(alias = "kind")]
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq)]
 pub struct EventType<'a>(Cow<'a, str>);
 
 impl<'a> EventType<'a> {
@@ -84,12 +83,6 @@ impl<T: AsRef<str> + ?Sized> PartialEq<T> for EventType<'_> {
     }
 }
 
-impl fmt::Display for EventType<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 impl fmt::Debug for EventType<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
@@ -118,15 +111,7 @@ impl fmt::Debug for EventType<'_> {
 #[doc(alias = "cursor")]
 #[doc(alias = "offset")]
 #[derive(Clone)]
-pub struct EventId<'a>(TextOrNumber<'a>);
-
-/// A number is held in halves and without its digits: three words stay in registers while an event
-/// is built, an array of digits would not.
-#[derive(Clone)]
-enum TextOrNumber<'a> {
-    Text(Cow<'a, str>),
-    Number(u64, u64),
-}
+pub struct EventId<'a>(TextOrNumber<Cow<'a, str>>);
 
 impl<'a> EventId<'a> {
     /// Checks a text and keeps it, borrowed or owned.
@@ -157,8 +142,10 @@ impl<'a> EventId<'a> {
     /// text: an id equals a `str`, and it implements [`Display`](fmt::Display).
     pub fn to_str(&self) -> Cow<'_, str> {
         match self.text() {
-            IdText::Text(text) => Cow::Borrowed(text),
-            number @ IdText::Number(..) => number.with_str(|text| Cow::Owned(String::from(text))),
+            TextOrNumber::Text(text) => Cow::Borrowed(text),
+            number @ TextOrNumber::Number(..) => number
+                .with_bytes(|digits| String::from_utf8_lossy(digits).into_owned())
+                .into(),
         }
     }
 
@@ -171,10 +158,10 @@ impl<'a> EventId<'a> {
     }
 
     #[inline]
-    pub(crate) fn text(&self) -> IdText<'_> {
+    pub(crate) fn text(&self) -> TextOrNumber<&str> {
         match &self.0 {
-            TextOrNumber::Text(text) => IdText::Text(text),
-            TextOrNumber::Number(high, low) => IdText::Number(*high, *low),
+            TextOrNumber::Text(text) => TextOrNumber::Text(text),
+            TextOrNumber::Number(high, low) => TextOrNumber::Number(*high, *low),
         }
     }
 }
@@ -209,58 +196,55 @@ impl From<u128> for EventId<'_> {
 
 impl PartialEq for EventId<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.text().with_str(|text| other == text)
-    }
-}
-
-impl Eq for EventId<'_> {}
-
-impl Hash for EventId<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text().with_str(|text| text.hash(state));
+        let (one, other) = (self.text(), other.text());
+        one.with_bytes(|one| other.with_bytes(|other| one == other))
     }
 }
 
 impl<T: AsRef<str> + ?Sized> PartialEq<T> for EventId<'_> {
     fn eq(&self, other: &T) -> bool {
-        self.text().with_str(|text| text == other.as_ref())
+        let other = other.as_ref().as_bytes();
+        self.text().with_bytes(|text| text == other)
     }
 }
 
 impl fmt::Display for EventId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text().with_str(|text| f.pad(text))
+        f.pad(&self.to_str())
     }
 }
 
 impl fmt::Debug for EventId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text().with_str(|text| fmt::Debug::fmt(text, f))
+        fmt::Debug::fmt(&*self.to_str(), f)
     }
 }
 
-/// The text of an id, or the halves of the number whose digits are the text.
+/// The text of an id, or the number whose digits are the text.
+///
+/// A number is held in halves and without its digits: three words stay in registers while an event
+/// is built, an array of digits would not.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum IdText<'a> {
-    Text(&'a str),
+pub(crate) enum TextOrNumber<T> {
+    Text(T),
     Number(u64, u64),
 }
 
-impl IdText<'_> {
+impl TextOrNumber<&str> {
     #[inline]
     pub(crate) fn len(self) -> usize {
         match self {
             Self::Text(text) => text.len(),
             Self::Number(0, low) => Decimal::count(low),
-            Self::Number(high, low) => Decimal::count(joined(high, low)),
+            Self::Number(..) => self.with_bytes(<[u8]>::len),
         }
     }
 
     #[inline]
-    pub(crate) fn with_str<T>(self, work: impl FnOnce(&str) -> T) -> T {
+    pub(crate) fn with_bytes<T>(self, work: impl FnOnce(&[u8]) -> T) -> T {
         match self {
-            Self::Text(text) => work(text),
-            Self::Number(high, low) => work(Decimal::of(joined(high, low)).as_str()),
+            Self::Text(text) => work(text.as_bytes()),
+            Self::Number(high, low) => work(Decimal::of(joined(high, low)).as_bytes()),
         }
     }
 }
@@ -278,31 +262,23 @@ fn joined(high: u64, low: u64) -> u128 {
 ///
 /// ```
 /// let error = sse_proto::EventId::new("12\n34").unwrap_err();
-/// assert_eq!((error.field(), error.character(), error.offset()), ("id", Some('\n'), 2));
+/// assert_eq!((error.character(), error.offset()), (Some('\n'), 2));
 /// assert_eq!(error.to_string(), "LF (U+000A) at byte 2 can't be part of an id");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct InvalidField {
     field: Checked,
     character: Option<char>,
     offset: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 enum Checked {
     EventType,
     Id,
 }
 
 impl InvalidField {
-    /// Returns the name of the field on the wire: `event` or `id`.
-    pub fn field(&self) -> &'static str {
-        match self.field {
-            Checked::EventType => "event",
-            Checked::Id => "id",
-        }
-    }
-
     /// Returns the refused character; `None` if the text is empty.
     pub fn character(&self) -> Option<char> {
         self.character

@@ -26,9 +26,9 @@ use super::line::{Span, Splitter};
 /// failed, truncates the buffer to what it held before. A writer that is forgotten with
 /// [`core::mem::forget`] leaves an event without an end in it.
 ///
-/// The writer appends to a buffer that it borrows, or [to one of its own](Self::for_frame), whose
-/// event becomes a [`Frame`]. Local listeners do not see an event that is written this way, because
-/// there is no [`Event`] to show them.
+/// The writer appends to a buffer that it borrows or owns. [`into_frame`](Self::into_frame) makes a
+/// [`Frame`] of the event. Local listeners do not see an event that is written this way, because there
+/// is no [`Event`] to show them.
 ///
 /// # Examples
 ///
@@ -59,37 +59,7 @@ pub struct EventWriter<B: BorrowMut<BytesMut> = BytesMut> {
     utf8: Utf8Pieces,
     failure: Option<WriteError>,
     /// Set while a value is serialized. A serializer that panics leaves it set.
-    #[cfg(feature = "json")]
     in_value: bool,
-}
-
-impl EventWriter<BytesMut> {
-    /// Starts an event in a buffer of its own; [`into_frame`](Self::into_frame) ends it.
-    pub fn for_frame(head: &Event<'_>) -> Self {
-        Self::new(BytesMut::new(), head)
-    }
-
-    /// Ends the event and returns it as a frame.
-    ///
-    /// The frame holds at most a sixteenth more memory than its bytes. If the buffer is larger, the
-    /// bytes are copied once.
-    ///
-    /// # Errors
-    ///
-    /// As [`finish`](Self::finish).
-    pub fn into_frame(self) -> Result<Frame, WriteError> {
-        let ranges = self.ranges.clone();
-        let start = self.out.start;
-        let mut buffer = self.finish()?;
-        let event = buffer.split_off(start);
-        let spare = event.capacity() - event.len();
-        let bytes = if start > 0 || spare > event.len() / 16 {
-            Bytes::copy_from_slice(&event)
-        } else {
-            event.freeze()
-        };
-        Ok(Frame::of_encoded(bytes, ranges))
-    }
 }
 
 impl<B: BorrowMut<BytesMut>> EventWriter<B> {
@@ -102,24 +72,27 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     ///
     /// The write that would pass the limit fails, and the event with it.
     pub fn with_limit(out: B, head: &Event<'_>, limit: usize) -> Self {
-        let fields = head.fields().with_some_data();
+        let mut head = head.fields();
+        head.data.get_or_insert("");
+        let least = head.measure().len;
+        let data = head.data.replace("").unwrap_or_default();
         let mut writer = Self {
             out: Unfinished::new(out),
             limit,
-            ranges: FieldRanges::of(&fields),
+            ranges: FieldRanges::of(&head),
             splitter: Splitter::default(),
             utf8: Utf8Pieces::default(),
             failure: None,
-            #[cfg(feature = "json")]
             in_value: false,
         };
-        if fields.measure().len > limit {
+        if least > limit {
             writer.fail(WriteError::TooLarge { limit });
         } else if let Some(buffer) = writer.out.buffer() {
-            fields.open_data(buffer);
+            head.append(buffer);
+            buffer.truncate(buffer.len() - encode::BLANK.len());
         }
         // `finish` returns the failure.
-        let _ = writer.write_text(fields.data.unwrap_or_default());
+        let _ = writer.write_text(data);
         writer
     }
 
@@ -131,7 +104,6 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     /// it held before.
     pub fn finish(mut self) -> Result<B, WriteError> {
         self.end_character();
-        #[cfg(feature = "json")]
         if self.in_value {
             self.fail(WriteError::Aborted);
         }
@@ -140,6 +112,28 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
             // Each write left room for the end.
             None => self.out.finish(encode::BLANK).ok_or(WriteError::Aborted),
         }
+    }
+
+    /// Ends the event, takes it out of the buffer, and returns it as a frame.
+    ///
+    /// The frame holds at most a sixteenth more memory than its bytes. If the buffer is larger, the
+    /// bytes are copied once.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish).
+    pub fn into_frame(self) -> Result<Frame, WriteError> {
+        let (start, ranges) = (self.out.start, self.ranges.clone());
+        let mut buffer = self.finish()?;
+        let buffer: &mut BytesMut = buffer.borrow_mut();
+        let event = buffer.split_off(start);
+        let spare = event.capacity() - event.len();
+        let bytes = if start > 0 || spare > event.len() / 16 {
+            Bytes::copy_from_slice(&event)
+        } else {
+            event.freeze()
+        };
+        Ok(Frame::of_encoded(bytes, ranges))
     }
 
     /// Writes `value` as the next piece of the data, as compact JSON, without holding it as a text.
@@ -152,9 +146,10 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     /// # Examples
     ///
     /// ```
+    /// use bytes::BytesMut;
     /// use sse_proto::{Event, EventWriter};
     ///
-    /// let mut writer = EventWriter::for_frame(&Event::block());
+    /// let mut writer = EventWriter::new(BytesMut::new(), &Event::block());
     /// writer.json(&["a", "b"])?;
     /// assert_eq!(writer.into_frame()?.as_bytes(), b"data: [\"a\",\"b\"]\n\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -173,13 +168,14 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         result
     }
 
-    fn write_text(&mut self, text: &str) -> Result<(), WriteError> {
-        self.check()?;
+    fn write_text(&mut self, text: &str) -> fmt::Result {
         let limit = self.limit;
         let most = limit
             .saturating_sub(encode::BLANK.len())
             .saturating_add(self.out.start);
-        let buffer = self.out.buffer().ok_or(WriteError::Aborted)?;
+        let Some(buffer) = self.out.buffer().filter(|_| self.failure.is_none()) else {
+            return Err(fmt::Error);
+        };
         let mut put = |bytes: &[u8]| {
             if buffer.len() + bytes.len() > most {
                 return Err(WriteError::TooLarge { limit });
@@ -194,30 +190,28 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         written.map_err(|failure| self.fail(failure))
     }
 
-    #[cfg(feature = "std")]
-    fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        self.check()?;
-        let mut utf8 = core::mem::take(&mut self.utf8);
-        let written = utf8.split(bytes, |text| self.write_text(text));
-        self.utf8 = utf8;
-        written.map_err(|failure| self.fail(failure))
-    }
-
-    fn check(&self) -> Result<(), WriteError> {
-        self.failure.clone().map_or(Ok(()), Err)
-    }
-
     /// Fails the event if a write ended within a character.
     fn end_character(&mut self) {
-        if let Some(offset) = self.utf8.unfinished() {
+        if self.utf8.held_len > 0 {
+            let offset = self.utf8.passed;
             self.fail(WriteError::InvalidUtf8 { offset });
         }
     }
 
-    /// Truncates the buffer. Keeps and returns the first failure.
-    fn fail(&mut self, failure: WriteError) -> WriteError {
-        self.out.truncate();
-        self.failure.get_or_insert(failure).clone()
+    /// Fails the event as [`fail`](Self::fail) does, and returns the first failure.
+    #[cfg(feature = "std")]
+    fn io_error(&mut self, failure: WriteError) -> std::io::Error {
+        use std::io::ErrorKind::{InvalidData, Other};
+        let failure = self.failure.get_or_insert(failure);
+        let is_invalid = matches!(failure, WriteError::InvalidUtf8 { .. });
+        let kind = if is_invalid { InvalidData } else { Other };
+        std::io::Error::new(kind, alloc::string::ToString::to_string(failure))
+    }
+
+    /// Keeps the first failure.
+    fn fail(&mut self, failure: WriteError) -> fmt::Error {
+        self.failure.get_or_insert(failure);
+        fmt::Error
     }
 }
 
@@ -229,8 +223,8 @@ impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
             return Ok(());
         }
         self.end_character();
-        self.utf8.skip(text.len());
-        self.write_text(text).map_err(|_| fmt::Error)
+        self.utf8.passed += text.len();
+        self.write_text(text)
     }
 
     /// Fails, and fails the event, also if a formatted value fails.
@@ -247,20 +241,20 @@ impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
 #[cfg(feature = "std")]
 impl<B: BorrowMut<BytesMut>> std::io::Write for EventWriter<B> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        use std::io::{Error, ErrorKind};
-        match self.write_bytes(bytes) {
-            Ok(()) => Ok(bytes.len()),
-            Err(failure @ WriteError::InvalidUtf8 { .. }) => {
-                Err(Error::new(ErrorKind::InvalidData, failure))
-            }
-            Err(failure) => Err(Error::other(failure)),
+        let mut utf8 = core::mem::take(&mut self.utf8);
+        let written = utf8.split(bytes, |text| self.write_text(text));
+        let offset = utf8.passed;
+        self.utf8 = utf8;
+        match written {
+            Ok(()) if self.failure.is_none() => Ok(bytes.len()),
+            _ => Err(self.io_error(WriteError::InvalidUtf8 { offset })),
         }
     }
 
     /// As the method of [`core::fmt::Write`].
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> std::io::Result<()> {
         fmt::Write::write_fmt(self, arguments)
-            .map_err(|fmt::Error| std::io::Error::other(self.fail(WriteError::Aborted)))
+            .map_err(|fmt::Error| self.io_error(WriteError::Aborted))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -278,7 +272,7 @@ impl<B: BorrowMut<BytesMut>> fmt::Debug for EventWriter<B> {
 }
 
 /// The reason why an [`EventWriter`](crate::EventWriter) cannot finish its event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum WriteError {
     /// The event would take more bytes on the wire than the writer's limit.
@@ -330,8 +324,10 @@ impl<B: BorrowMut<BytesMut>> Unfinished<B> {
         self.buffer()?.extend_from_slice(end);
         self.buffer.take()
     }
+}
 
-    fn truncate(&mut self) {
+impl<B: BorrowMut<BytesMut>> Drop for Unfinished<B> {
+    fn drop(&mut self) {
         let start = self.start;
         if let Some(buffer) = self.buffer() {
             buffer.truncate(start);
@@ -339,15 +335,9 @@ impl<B: BorrowMut<BytesMut>> Unfinished<B> {
     }
 }
 
-impl<B: BorrowMut<BytesMut>> Drop for Unfinished<B> {
-    fn drop(&mut self) {
-        self.truncate();
-    }
-}
-
 /// Turns bytes into text if characters may be cut between two pieces. Holds at most the three bytes
 /// of an unfinished character.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Default)]
 struct Utf8Pieces {
     #[cfg(feature = "std")]
     held: [u8; 4],
@@ -356,14 +346,15 @@ struct Utf8Pieces {
     passed: usize,
 }
 
+#[cfg(feature = "std")]
 impl Utf8Pieces {
-    /// Hands the text in `bytes` to `each`, after the bytes that were held.
-    #[cfg(feature = "std")]
+    /// Hands the text in `bytes` to `each`, after the bytes that were held. Fails at the first bytes
+    /// that are not UTF-8, or if `each` does.
     fn split(
         &mut self,
         mut bytes: &[u8],
-        mut each: impl FnMut(&str) -> Result<(), WriteError>,
-    ) -> Result<(), WriteError> {
+        mut each: impl FnMut(&str) -> fmt::Result,
+    ) -> fmt::Result {
         if self.held_len > 0 {
             // Four bytes begin with a complete character or an invalid one.
             let taken = bytes.len().min(self.held.len() - self.held_len);
@@ -385,8 +376,7 @@ impl Utf8Pieces {
     }
 
     /// Splits bytes into text and an unfinished character.
-    #[cfg(feature = "std")]
-    fn take_text<'b>(&mut self, bytes: &'b [u8]) -> Result<(&'b str, &'b [u8]), WriteError> {
+    fn take_text<'b>(&mut self, bytes: &'b [u8]) -> Result<(&'b str, &'b [u8]), fmt::Error> {
         let error = match core::str::from_utf8(bytes) {
             Ok(text) => {
                 self.passed += text.len();
@@ -397,19 +387,8 @@ impl Utf8Pieces {
         let (valid, rest) = bytes.split_at(error.valid_up_to());
         self.passed += valid.len();
         if error.error_len().is_some() {
-            let offset = self.passed;
-            return Err(WriteError::InvalidUtf8 { offset });
+            return Err(fmt::Error);
         }
         Ok((core::str::from_utf8(valid).unwrap_or_default(), rest))
-    }
-
-    /// Returns the offset of the character that is not complete yet, if there is one.
-    fn unfinished(&self) -> Option<usize> {
-        (self.held_len > 0).then_some(self.passed)
-    }
-
-    /// Counts text that was not written as bytes.
-    fn skip(&mut self, len: usize) {
-        self.passed += len;
     }
 }

@@ -10,7 +10,7 @@ use sse_proto::decode::{
     AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
     OwnedMessageEvent, ReceiveError,
 };
-use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
+use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
 use sse_proto::http::RequestError;
 use sse_proto::target::{
     CloseReason, Dispatch, DispatchError, Dispatched, Limits, ListenerId, Local, LocalEventStream,
@@ -50,7 +50,6 @@ fn values_go_everywhere() {
     assert_eq!(auto_traits!(EventType<'static>), ALL);
     assert_eq!(auto_traits!(EventId<'static>), ALL);
     assert_eq!(auto_traits!(Frame), ALL);
-    assert_eq!(auto_traits!(Lines<'static>), ALL);
     assert_eq!(auto_traits!(Limits), ALL);
     assert_eq!(auto_traits!(Overflow), ALL);
     assert_eq!(auto_traits!(On), ALL);
@@ -205,8 +204,7 @@ fn the_ends_of_a_local_channel_stay_on_their_thread() {
 fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     use sse_proto::EventSource;
     use sse_proto::client::{
-        EventSourceStream, Loss, LossReason, Options, Output, Received, Request, Response, State,
-        Update,
+        EventSourceStream, Loss, LossReason, Options, Output, Received, Request, Response, Update,
     };
 
     type Opening<B> = std::future::Ready<Result<(Response, B), std::io::Error>>;
@@ -224,14 +222,12 @@ fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     assert_eq!(auto_traits!(Output), ALL);
     assert_eq!(auto_traits!(Request), ALL);
     assert_eq!(auto_traits!(Response), ALL);
-    assert_eq!(auto_traits!(State), ALL);
     assert_eq!(auto_traits!(Loss), ALL);
     assert_eq!(auto_traits!(LossReason), ALL);
     assert_eq!(auto_traits!(Update<std::io::ErrorKind>), ALL);
-    assert!(has!(Loss: std::error::Error) && has!(LossReason: Copy));
+    assert!(has!(Loss: std::error::Error) && has!(LossReason: Clone));
     assert!(has!(Options: Copy) && !has!(EventSource: Clone));
 
     assert_eq!(auto_traits!(Stream<Body>)[..3], ALL[..3]);
     assert!(!has!(Stream<Local>: Send));
-    assert!(has!(Stream<Body>: futures::stream::FusedStream));
 }

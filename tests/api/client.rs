@@ -137,11 +137,14 @@ fn a_rejected_response_says_what_is_wrong_with_it() {
         "the response has no content type"
     );
     assert_eq!(
-        rejected(Response::new(200).with_header("content-type", b"text/\x1b[31mhtml")),
+        rejected(Response::from_headers(
+            200,
+            [("content-type", b"text/\x1b[31mhtml")]
+        )),
         "the content type is \"text/\\u{1b}[31mhtml\" and not text/event-stream"
     );
     assert_eq!(
-        rejected(Response::new(302).with_header("location", b"/")),
+        rejected(Response::from_headers(302, [("location", b"/")])),
         "too many redirects, the last with 302"
     );
     let mut source = connecting("GET", Options::standard());

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use sse_proto::EventSource;
 use sse_proto::client::{Connect, EventSourceStream, Options, Request, Response, Update};
 use sse_proto::decode::OwnedItem;
-use sse_proto::deps::futures_core::stream::{FusedStream, Stream};
+use sse_proto::deps::futures_core::stream::Stream;
 
 use super::driver::{URL, stream};
 use super::fakes::{Clock, Wakes};
@@ -100,7 +100,7 @@ impl Drop for Body {
 pub type Updates = Pin<Box<dyn Polled>>;
 
 /// The stream with its source, whatever its parts are.
-pub trait Polled: FusedStream<Item = Update<&'static str>> {
+pub trait Polled: Stream<Item = Update<&'static str>> {
     fn source(self: Pin<&mut Self>) -> &mut EventSource;
 }
 
@@ -109,7 +109,7 @@ where
     C: Connect,
     T: sse_proto::Timer,
     N: FnMut() -> std::time::Duration,
-    Self: FusedStream<Item = Update<&'static str>>,
+    Self: Stream<Item = Update<&'static str>>,
 {
     fn source(self: Pin<&mut Self>) -> &mut EventSource {
         self.source_mut()

@@ -47,7 +47,7 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(plain: Plain, id: &str, retry: Option<u128>) -> Self {
+    pub fn new(plain: Plain, id: &str) -> Self {
         Self {
             plain,
             phase: Phase::Idle,
@@ -56,7 +56,7 @@ impl Model {
             until: None,
             since: None,
             failures: 0,
-            retry,
+            retry: None,
             id: id.into(),
             known_id: String::new(),
             opened_at: 0,
@@ -145,7 +145,6 @@ impl Model {
             url: format!("{}://{}", self.scheme, self.place),
             id: (sendable && !self.id.is_empty()).then(|| self.id.clone()),
             left_out: !sendable,
-            attempt: self.failures,
             credentials: self.credentials,
             method: if self.get { "GET" } else { self.plain.method },
         }

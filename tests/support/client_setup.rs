@@ -197,16 +197,17 @@ impl Setup {
 
     pub fn make(&self) -> (EventSource, Model) {
         let seed = self.seed.into();
-        let mut source = EventSource::for_method(self.plain.method, FIRST, self.options, seed);
+        let (mut options, mut plain) = (self.options, self.plain.clone());
+        if let Some(retry) = self.retry {
+            options = options.with_reconnection_time(Duration::from_secs(retry));
+            plain.base = u128::from(retry) * SECOND;
+        }
+        let mut source = EventSource::for_method(plain.method, FIRST, options, seed);
         if let Some(id) = &self.id {
             source = source.with_last_event_id(&EventId::new(id.as_str()).expect("checked"));
         }
-        if let Some(retry) = self.retry {
-            source = source.with_reconnection_time(Duration::from_secs(retry));
-        }
         let id = self.id.as_deref().unwrap_or_default();
-        let retry = self.retry.map(|seconds| u128::from(seconds) * SECOND);
-        (source, Model::new(self.plain.clone(), id, retry))
+        (source, Model::new(plain, id))
     }
 }
 

@@ -77,7 +77,6 @@ pub enum Told {
         url: String,
         id: Option<String>,
         left_out: bool,
-        attempt: u32,
         credentials: bool,
         method: &'static str,
     },
@@ -96,7 +95,7 @@ pub enum Told {
 
 /// Why a connection is lost or a client closed, in the words of the model.
 pub fn why(loss: &Loss) -> Why {
-    match loss.reason {
+    match &loss.reason {
         LossReason::Rejected(_) | LossReason::TooManyRedirects(_) => Why::Rejected,
         LossReason::EndOfStream if loss.is_interrupted => Why::Interrupted,
         LossReason::EndOfStream => Why::Ended,

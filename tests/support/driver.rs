@@ -107,7 +107,7 @@ impl Driver {
 }
 
 pub fn stream() -> Response {
-    Response::new(200).with_header("content-type", b"text/event-stream")
+    Response::from_headers(200, [("content-type", b"text/event-stream")])
 }
 
 /// The data of the events.
@@ -118,4 +118,11 @@ pub fn data(said: &[Said]) -> Vec<&str> {
             _ => None,
         })
         .collect()
+}
+
+/// The state that the client's `Debug` shows.
+pub fn state(source: &EventSource) -> String {
+    let shown = format!("{source:?}");
+    let (_, state) = shown.split_once("state: ").expect("it shows its state");
+    state.split(',').next().unwrap_or_default().to_owned()
 }

@@ -46,7 +46,8 @@ pub fn text(bytes: impl AsRef<[u8]>) -> String {
         .utf8_chunks()
         .map(|chunk| {
             let invalid = chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}"));
-            chunk.valid().escape_debug().to_string() + &invalid.collect::<String>()
+            let valid = chunk.valid().escape_debug().to_string().replace("\\'", "'");
+            valid + &invalid.collect::<String>()
         })
         .collect();
     if shown.len() < bytes.len() {

@@ -33,7 +33,6 @@ impl Parts {
                     event = event.with_event_type(event_type);
                 }
                 Err(error) => {
-                    assert_eq!(error.field(), "event");
                     assert_eq!(error.offset(), bad.unwrap_or(0));
                     assert_eq!(
                         error.character(),
@@ -50,7 +49,6 @@ impl Parts {
                     event = event.with_id(id);
                 }
                 Err(error) => {
-                    assert_eq!(error.field(), "id");
                     assert_eq!(Some(error.offset()), bad);
                     assert_eq!(error.character(), text[error.offset()..].chars().next());
                 }
@@ -144,7 +142,7 @@ pub fn encodes_exactly(event: &Event<'_>) {
     assert_same(&appended, &[b"before", &bytes[..]].concat());
 
     let mut slice = vec![0xAA; len + 3];
-    assert_eq!(event.encode_to_slice(&mut slice), Ok(len));
+    assert_eq!(event.encode_to_slice(&mut slice).unwrap(), len);
     assert_same(&slice, &[&bytes[..], &[0xAA; 3]].concat());
     for short in [0, len / 2, len - 1] {
         let mut slice = vec![0xAA; short];
@@ -185,7 +183,7 @@ pub fn splits_the_same(data: &str, cut: usize) {
     }
     assert_same(&out, &[b"before", &whole[..]].concat());
 
-    let mut writer = EventWriter::for_frame(&Event::message(""));
+    let mut writer = EventWriter::new(BytesMut::new(), &Event::message(""));
     std::io::Write::write_all(&mut writer, &data.as_bytes()[..cut]).unwrap();
     std::io::Write::write_all(&mut writer, &data.as_bytes()[cut..]).unwrap();
     assert_same(writer.into_frame().unwrap().as_bytes(), &whole);
@@ -226,7 +224,10 @@ pub fn takes_text_only(bytes: &[u8], cut: usize) {
             let _ = std::io::Write::write(&mut writer, b"x");
             let offset = error.valid_up_to();
             let failure = writer.finish().unwrap_err();
-            assert_eq!(failure, WriteError::InvalidUtf8 { offset });
+            let WriteError::InvalidUtf8 { offset: found } = failure else {
+                panic!("{failure}");
+            };
+            assert_eq!(found, offset);
             assert_same(&out, b"before");
         }
     }

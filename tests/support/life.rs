@@ -243,7 +243,7 @@ impl Life {
             }
             _ => self.ask(&Command::Dispatch(Message {
                 event_type: None,
-                letter: b'd',
+                letter: 'd',
                 len: u16::try_from(chunk.len()).unwrap_or(u16::MAX),
                 cancelable: true,
             })),

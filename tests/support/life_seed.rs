@@ -116,7 +116,7 @@ fn message(input: &mut Input<'_>, letter: u8) -> Message {
     let types = [None, Some("message"), Some("tick"), Some(NEVER)];
     Message {
         event_type: types[usize::from(number(input) % 4)],
-        letter,
+        letter: letter.into(),
         len: 4 * u16::from(number(input)),
         cancelable: true,
     }

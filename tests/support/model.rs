@@ -2,6 +2,7 @@
 
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Overflow};
 
+use super::life::Chunk;
 use super::model_line::{Line, Queued};
 use super::play::{
     Action, ENOUGH, Heard, MARKER, MOST_LISTENERS, Message, Operation, Outcome, Rules, When,
@@ -72,7 +73,7 @@ impl Model {
                 Ok(Outcome::Nothing)
             }
             Operation::Remove(number) => Ok(Outcome::Removed(self.remove(*number))),
-            Operation::Take => Ok(Outcome::Taken(self.take())),
+            Operation::Take => Ok(Outcome::Taken(self.take().map(Chunk))),
             Operation::End(reason) => self.end(*reason).map(|()| Outcome::Nothing),
         };
         // What a panic left under way is over.

@@ -6,6 +6,8 @@ use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, Overflow
 use sse_proto::{Event, EventType};
 
 use super::input::Input;
+use super::law::law;
+use super::life::Chunk;
 use super::model::Model;
 use super::stage::Stage;
 use super::stage_channel::{Channel, LocalChannel, PolledByHand};
@@ -42,15 +44,14 @@ pub fn comment(len: u8) -> Vec<u8> {
 pub struct Message {
     pub event_type: Option<&'static str>,
     /// What its data is made of.
-    pub letter: u8,
+    pub letter: char,
     pub len: u16,
     pub cancelable: bool,
 }
 
 impl Message {
     pub fn with_event<T>(&self, work: impl FnOnce(&Event<'_>) -> T) -> T {
-        let data = vec![self.letter; usize::from(self.len)];
-        let data = String::from_utf8(data).expect("a letter");
+        let data = self.letter.to_string().repeat(self.len.into());
         let mut event = Event::message(data).with_cancelable(self.cancelable);
         if let Some(event_type) = self.event_type {
             event = event.with_event_type(EventType::from_static(event_type));
@@ -111,7 +112,7 @@ pub enum Outcome {
     Dispatched(Result<Dispatched, DispatchError>),
     Queued(Result<(), DispatchError>),
     Removed(bool),
-    Taken(Option<Vec<u8>>),
+    Taken(Option<Chunk>),
     Panicked,
 }
 
@@ -126,6 +127,10 @@ pub enum Heard {
 /// Law 1 (the part on panics), 8, 9 and 10, and the contract of the listeners: a target does what its
 /// model does.
 pub fn plays_like_its_model(rules: Rules, operations: &[Operation]) {
+    let _law = law(
+        "1, 8, 9, 10: a target does what its model does",
+        format!("{rules:?} {operations:?}"),
+    );
     play(&Channel::new(rules), rules, operations);
     play(&LocalChannel::new(rules), rules, operations);
     play(&PolledByHand::new(rules), rules, operations);
@@ -196,7 +201,7 @@ fn message(input: &mut Input<'_>) -> Message {
     Message {
         event_type: [None, Some("message"), Some("tick"), Some("close")][usize::from(byte % 4)],
         cancelable: byte % 16 < 12,
-        letter: b'x',
+        letter: 'x',
         len: input.byte().into(),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched};
 use sse_proto::{Event, Frame};
 
+use super::life::Chunk;
 use super::play::{Action, ENOUGH, Heard, MARKER, Message, Operation, Outcome, When};
 
 /// A target of either form.
@@ -39,7 +40,7 @@ pub trait Stage {
                 Outcome::Nothing
             }
             Operation::Remove(number) => Outcome::Removed(self.remove(*number)),
-            Operation::Take => Outcome::Taken(self.take()),
+            Operation::Take => Outcome::Taken(self.take().map(Chunk)),
             Operation::End(reason) => {
                 self.end(*reason);
                 Outcome::Nothing
@@ -108,7 +109,7 @@ macro_rules! add_listener {
                     }
                     let message = Message {
                         event_type,
-                        letter: b'x',
+                        letter: 'x',
                         len: event
                             .data()
                             .map_or(0, |data| u16::try_from(data.len()).unwrap()),

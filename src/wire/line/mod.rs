@@ -26,32 +26,18 @@ pub(crate) const CR: u8 = b'\r';
 /// assert_eq!(lines, ["one", "two", "three", ""]);
 /// assert_eq!(sse_proto::event::lines("a\u{2028}b").count(), 1);
 /// ```
-pub fn lines(text: &str) -> Lines<'_> {
-    Lines { rest: Some(text) }
-}
-
-/// The iterator that [`lines`] returns.
-#[derive(Clone, Debug)]
-pub struct Lines<'a> {
-    rest: Option<&'a str>,
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        let text = self.rest?;
+pub fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {
+    let mut rest = Some(text);
+    core::iter::from_fn(move || {
+        let text = rest.take()?;
         let Some(end) = find_end(text.as_bytes()) else {
-            self.rest = None;
             return Some(text);
         };
         let after = end + end_of_line_len(&text.as_bytes()[end..]);
-        self.rest = Some(&text[after..]);
+        rest = Some(&text[after..]);
         Some(&text[..end])
-    }
+    })
 }
-
-impl core::iter::FusedIterator for Lines<'_> {}
 
 /// What a [`Splitter`] finds in a piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -66,7 +66,7 @@ pub fn bytes_after_a_limit() -> i64 {
         let is_past = |source: &mut EventSource| source.handle_bytes(now, &chunk).next().is_err();
         assert!((0..20).any(|_| is_past(&mut source)));
         while source.poll_output().is_some() {}
-        assert!(source.closed().is_some());
+        assert!(!source.is_open());
         made.push(source);
     });
     drop(made);
@@ -156,7 +156,7 @@ impl Year {
             match self.requests % 5 {
                 0 => self.source.handle_response(
                     self.now,
-                    Response::new(503).with_header("retry-after", b"60"),
+                    Response::from_headers(503, [("retry-after", b"60")]),
                 ),
                 1 => self.source.handle_error(self.now),
                 // Silence, until the idle timeout.
@@ -185,7 +185,7 @@ impl Year {
 fn open(source: &mut EventSource, now: Duration) {
     source.handle_response(
         now,
-        Response::new(200).with_header("content-type", b"text/event-stream"),
+        Response::from_headers(200, [("content-type", b"text/event-stream")]),
     );
     while source.poll_output().is_some() {}
 }

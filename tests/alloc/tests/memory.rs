@@ -9,6 +9,7 @@ use std::fmt::Write;
 use std::task::Poll;
 
 use allocation_counter::{AllocationInfo, measure};
+use sse_proto::deps::bytes::BytesMut;
 use sse_proto::target::{
     DispatchError, Limits, LocalEventStream, LocalTarget, Overflow, local_channel_with,
 };
@@ -111,7 +112,7 @@ fn send(target: &LocalTarget, sent: Sent, number: usize, text: &str) -> Result<(
         Sent::Events(lens) => target.dispatch_message(data(lens)).map(|_| ()),
         Sent::Frames(lens) => target.dispatch_frame(&Frame::new(&Event::message(data(lens)))),
         Sent::Written(lens) => {
-            let mut writer = EventWriter::for_frame(&Event::block());
+            let mut writer = EventWriter::new(BytesMut::new(), &Event::block());
             for piece in data(lens).as_bytes().chunks(100) {
                 let piece = std::str::from_utf8(piece).unwrap_or_default();
                 writer.write_str(piece).expect("there is no limit");

@@ -8,7 +8,7 @@ use core::task::Poll;
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use sse_proto::client::{Options, Output, Response, State};
+use sse_proto::client::{Options, Output, Response};
 use sse_proto::event::lines;
 use sse_proto::http::last_event_id;
 use sse_proto::target::{
@@ -60,7 +60,7 @@ fn encodes() -> bool {
 }
 
 fn writes_in_pieces() -> bool {
-    let mut writer = EventWriter::for_frame(&Event::block().with_id(7_u32));
+    let mut writer = EventWriter::new(BytesMut::new(), &Event::block().with_id(7_u32));
     let written = write!(writer, "{}\r", 1).and_then(|()| writer.write_str("\ntwo"));
     let frame = writer.into_frame();
 
@@ -137,7 +137,7 @@ fn ends_and_tells() -> bool {
 }
 
 fn reads_a_last_event_id() -> bool {
-    last_event_id(Some(b"7")) == Ok(Some(EventId::from(7_u8)))
+    last_event_id(Some(b"7")).is_ok_and(|id| id == Some(EventId::from(7_u8)))
         && last_event_id(Some(b"\0")).is_err()
 }
 
@@ -176,7 +176,7 @@ fn reconnects() -> bool {
     let asked = matches!(source.poll_output(), Some(Output::Request(_)));
     source.handle_response(
         Duration::ZERO,
-        Response::new(200).with_header("content-type", b"text/event-stream"),
+        Response::from_headers(200, [("content-type", b"text/event-stream")]),
     );
     let opened = matches!(source.poll_output(), Some(Output::Opened));
     let mut events = 0;
@@ -192,5 +192,5 @@ fn reconnects() -> bool {
         Some(Output::Request(request)) if request.last_event_id() == Some("7")
     );
     source.close();
-    asked && opened && events == 1 && down && resumes && source.state() == State::Closed
+    asked && opened && events == 1 && down && resumes && !source.is_open()
 }
