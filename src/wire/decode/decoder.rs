@@ -174,9 +174,11 @@ impl Decoder {
     /// ```
     #[inline]
     pub fn feed<'d, 'i>(&'d mut self, bytes: &'i [u8]) -> Items<'d, 'i> {
+        let mut input = InputChunk::new(bytes);
+        self.lines.begin(&mut input);
         Items {
             decoder: self,
-            input: InputChunk::new(bytes),
+            input,
         }
     }
 
@@ -194,77 +196,37 @@ impl Decoder {
     /// Reads up to the first item that the input completes.
     #[inline]
     fn advance(&mut self, input: &mut InputChunk<'_>) -> Outcome {
-        if input.is_within_line() {
-            if let Some(line) = self.lines.go_on(input) {
-                if line == Line::Piece {
-                    let (kind, piece) = (self.lines.kind(), self.lines.value());
-                    self.block.push_piece(kind, piece, input);
-                }
-                return Outcome::More;
-            }
-        }
-        self.read(input)
-    }
-
-    /// Does the same, line by line.
-    fn read(&mut self, input: &mut InputChunk<'_>) -> Outcome {
         self.block.take_back();
         loop {
-            match self.lines.next(input) {
-                Line::Data => self.block.add_data(self.lines.value(), input),
-                Line::Event => self.block.set_event_type(self.lines.value()),
-                Line::Id => self.block.set_id(self.lines.value(), input),
+            let outcome = match self.lines.next(input) {
+                Line::Whole(kind) => self.block.take(kind, self.lines.value(), input),
                 // > If the line is empty (a blank line), dispatch the event.
                 Line::Blank => match self.block.dispatch(input) {
-                    Some(Outcome::LastEventId) if !self.last_event_ids => {}
-                    Some(outcome) => return outcome,
-                    None => {}
+                    Some(Outcome::LastEventId) if !self.last_event_ids => None,
+                    outcome => outcome,
                 },
                 Line::Piece => {
                     let (kind, piece) = (self.lines.kind(), self.lines.value());
-                    self.block.push_piece(kind, piece, input);
-                    if input.remaining().is_empty() {
-                        return Outcome::More;
-                    }
+                    self.block.push(kind, piece, input);
+                    input.remaining().is_empty().then_some(Outcome::More)
                 }
+                Line::Begun => {
+                    self.block.begin(self.lines.kind(), input);
+                    None
+                }
+                Line::End => self.block.end(self.lines.kind()),
                 Line::More => {
                     self.block.spill(input);
-                    return Outcome::More;
+                    Some(Outcome::More)
                 }
-                rare => {
-                    if let Some(outcome) = self.take_rare(rare, input) {
-                        return outcome;
-                    }
+                Line::TooLong => {
+                    self.block.discard();
+                    Some(Outcome::TooLong)
                 }
+            };
+            if let Some(outcome) = outcome {
+                return outcome;
             }
-        }
-    }
-
-    /// Takes the lines that are rare, or that the input has cut.
-    #[inline(never)]
-    fn take_rare(&mut self, line: Line, input: &InputChunk<'_>) -> Option<Outcome> {
-        let (kind, value) = (self.lines.kind(), self.lines.value());
-        match line {
-            Line::LastPiece => self.block.push_last_piece(kind, value, input),
-            Line::Begun => {
-                self.block.begin(kind, input);
-                self.block.push(kind, self.lines.carried(), None);
-                None
-            }
-            Line::Carried => {
-                self.block.begin(kind, input);
-                self.block.push(kind, self.lines.carried(), None);
-                self.block.end(kind)
-            }
-            Line::Other => {
-                self.block.begin(kind, input);
-                self.block.push_last_piece(kind, value, input)
-            }
-            Line::TooLong(outcome) => {
-                self.block.discard();
-                Some(outcome)
-            }
-            Line::Data | Line::Event | Line::Id | Line::Piece | Line::Blank | Line::More => None,
         }
     }
 
@@ -291,7 +253,7 @@ impl Decoder {
                 let time = Duration::from_millis(self.block.reconnection_time());
                 Ok(Item::ReconnectionTime(time))
             }
-            too_long => Err(self.lines.error(too_long)),
+            Outcome::More | Outcome::Event | Outcome::TooLong => Err(self.lines.error()),
         }
     }
 
@@ -330,9 +292,7 @@ pub(super) enum Outcome {
     ReconnectionTime,
     Comment,
     LastEventId,
-    LineTooLong,
-    IdTooLong,
-    EventTooLong,
+    TooLong,
 }
 
 /// The items that fed bytes complete; returned by [`Decoder::feed`].

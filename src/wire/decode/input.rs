@@ -47,12 +47,6 @@ impl<'i> InputChunk<'i> {
         &self.bytes[self.at..]
     }
 
-    /// Whether the chunk is short, not read yet, and without a line end.
-    #[inline]
-    pub(super) const fn is_within_line(&self) -> bool {
-        self.line_ends.is_none() && self.at == 0 && !self.bytes.is_empty()
-    }
-
     /// The first line end at or after `from`.
     #[inline]
     pub(super) fn find_line_end(&mut self, from: usize) -> Option<usize> {
@@ -88,8 +82,8 @@ impl<'i> InputChunk<'i> {
     #[inline]
     pub(super) fn text_at(&self, value: ValueSpan) -> Text<'i> {
         match self.checked(value) {
-            Some(text) => Text::checked(text),
-            None => Text::raw(self.bytes_at(value)),
+            Some(text) => Text::Checked(text),
+            None => Text::Raw(self.bytes_at(value)),
         }
     }
 

@@ -153,9 +153,9 @@ impl<'a> MessageEvent<'a> {
     /// ```
     #[cfg(feature = "json")]
     pub fn json<T: serde::Deserialize<'a>>(&self) -> Result<T, serde_json::Error> {
-        match self.data.as_checked() {
-            Some(text) => serde_json::from_str(text),
-            None => serde_json::from_slice(self.data.as_bytes()),
+        match self.data {
+            Text::Checked(text) => serde_json::from_str(text),
+            Text::Raw(bytes) => serde_json::from_slice(bytes),
         }
     }
 }

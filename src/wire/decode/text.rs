@@ -7,10 +7,7 @@ use core::mem;
 
 /// Bytes that are read as UTF-8 text.
 #[derive(Clone, Copy)]
-pub(super) struct Text<'a>(Lent<'a>);
-
-#[derive(Clone, Copy)]
-enum Lent<'a> {
+pub(super) enum Text<'a> {
     Checked(&'a str),
     Raw(&'a [u8]),
 }
@@ -18,11 +15,11 @@ enum Lent<'a> {
 impl<'a> Text<'a> {
     /// The text: borrowed if it is UTF-8, otherwise a copy with U+FFFD for each maximal subpart that is not.
     #[inline]
-    pub(super) fn to_str(&self) -> Cow<'a, str> {
-        match self.0 {
-            Lent::Checked(text) => Cow::Borrowed(text),
+    pub(super) fn to_str(self) -> Cow<'a, str> {
+        match self {
+            Self::Checked(text) => Cow::Borrowed(text),
             // The check alone is several times faster than the search for what to replace.
-            Lent::Raw(bytes) => match check(bytes) {
+            Self::Raw(bytes) => match check(bytes) {
                 Ok(text) => Cow::Borrowed(text),
                 Err(_) => replace_malformed(bytes),
             },
@@ -30,37 +27,10 @@ impl<'a> Text<'a> {
     }
 
     #[inline]
-    pub(super) const fn as_bytes(&self) -> &'a [u8] {
-        match self.0 {
-            Lent::Checked(text) => text.as_bytes(),
-            Lent::Raw(bytes) => bytes,
-        }
-    }
-
-    #[inline]
-    pub(super) const fn checked(text: &'a str) -> Self {
-        Self(Lent::Checked(text))
-    }
-
-    #[inline]
-    pub(super) const fn raw(bytes: &'a [u8]) -> Self {
-        Self(Lent::Raw(bytes))
-    }
-
-    /// The text if its UTF-8 is checked already.
-    #[cfg(feature = "json")]
-    pub(super) const fn as_checked(&self) -> Option<&'a str> {
-        match self.0 {
-            Lent::Checked(text) => Some(text),
-            Lent::Raw(_) => None,
-        }
-    }
-
-    #[inline]
-    pub(super) fn without_last_line_feed(self) -> Self {
-        match self.0 {
-            Lent::Checked(text) => Self::checked(text.strip_suffix('\n').unwrap_or(text)),
-            Lent::Raw(bytes) => Self::raw(bytes.strip_suffix(b"\n").unwrap_or(bytes)),
+    pub(super) const fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Checked(text) => text.as_bytes(),
+            Self::Raw(bytes) => bytes,
         }
     }
 }
@@ -177,6 +147,15 @@ impl TextBuffer {
         }
     }
 
+    /// Removes the last byte, an LF.
+    #[inline]
+    pub(super) fn pop(&mut self) {
+        match &mut self.content {
+            Content::Text(text) => drop(text.pop()),
+            Content::Raw(bytes) => drop(bytes.pop()),
+        }
+    }
+
     /// Appends a piece; `checked` is the same as text if it is known to be UTF-8.
     #[inline]
     pub(super) fn push(&mut self, piece: &[u8], checked: Option<&str>) {
@@ -287,8 +266,8 @@ impl TextBuffer {
     #[inline]
     pub(super) fn text(&self) -> Text<'_> {
         match &self.content {
-            Content::Text(text) => Text::checked(text),
-            Content::Raw(bytes) => Text::raw(bytes),
+            Content::Text(text) => Text::Checked(text),
+            Content::Raw(bytes) => Text::Raw(bytes),
         }
     }
 
@@ -300,7 +279,7 @@ impl TextBuffer {
         }
     }
 
-    /// Takes large data out, with its allocation if that is not much larger, and without its last LF.
+    /// Takes large data out, with its allocation if that is not much larger.
     pub(super) fn take_large(&mut self) -> Option<String> {
         let len = self.len();
         if len < LARGE || len < self.capacity() / 2 {
@@ -310,9 +289,7 @@ impl TextBuffer {
         let Content::Text(text) = &mut self.content else {
             return None;
         };
-        let mut text = mem::take(text);
-        text.pop();
-        Some(text)
+        Some(mem::take(text))
     }
 }
 
