@@ -387,8 +387,7 @@ impl Block {
     }
 
     /// Takes the event that was dispatched, in one allocation; large data keeps that of its buffer.
-    pub(super) fn take_event(&mut self, input: &mut InputChunk<'_>) -> OwnedMessageEvent {
-        input.check_values(self.data.at, self.event_type.at);
+    pub(super) fn take_event(&mut self, input: &InputChunk<'_>) -> OwnedMessageEvent {
         let large = match self.data.at.is_input() {
             true => None,
             false => self.data.text.take_large(),

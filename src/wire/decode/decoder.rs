@@ -349,9 +349,10 @@ impl<'i> Items<'_, 'i> {
     /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
+        self.input.check_ahead();
         let outcome = self.decoder.advance(&mut self.input);
         if outcome == Outcome::Event {
-            let event = self.decoder.block.take_event(&mut self.input);
+            let event = self.decoder.block.take_event(&self.input);
             return Ok(Some(OwnedItem::Event(event)));
         }
         let item = self.decoder.lend(outcome, &self.input)?;

@@ -108,18 +108,4 @@ impl<'i> InputChunk<'i> {
         self.text_start = self.at;
         self.text = text::valid_start(&window[..lines]);
     }
-
-    /// Checks all bytes from the one value to the other, since one check takes less time than two.
-    #[inline]
-    pub(super) fn check_values(&mut self, one: ValueSpan, other: ValueSpan) {
-        let (start, end) = match (one.is_input(), other.is_input()) {
-            (true, true) => (one.start.min(other.start), one.end.max(other.end)),
-            (true, false) => (one.start, one.end),
-            (false, true) => (other.start, other.end),
-            (false, false) => return,
-        };
-        if let Ok(text) = text::check(&self.bytes[start..end]) {
-            (self.text, self.text_start) = (text, start);
-        }
-    }
 }
