@@ -215,8 +215,7 @@ impl Block {
         input: &InputChunk<'_>,
     ) -> Option<Outcome> {
         self.begin(kind, input);
-        self.push(kind, value, input);
-        self.end(kind)
+        self.push_last(kind, value, input)
     }
 
     /// Begins a value that comes in pieces, or that the call returns.
@@ -243,12 +242,18 @@ impl Block {
         self.unfinished.text.push(piece, checked);
     }
 
-    /// Processes a field whose value has come in pieces.
-    pub(super) fn end(&mut self, kind: LineKind) -> Option<Outcome> {
+    /// Adds the last piece of the value to it, and processes the field.
+    pub(super) fn push_last(
+        &mut self,
+        kind: LineKind,
+        value: ValueSpan,
+        input: &InputChunk<'_>,
+    ) -> Option<Outcome> {
         if kind == LineKind::Data {
-            self.push_data(b"\n", Some("\n"));
+            self.push_data_line(value, input);
             return None;
         }
+        self.push(kind, value, input);
         self.unfinished.text.finish();
         let value = self.unfinished.text.text().as_bytes();
         let buffer = match kind {
@@ -322,8 +327,7 @@ impl Block {
         ] {
             if at.is_input() {
                 self.unfinished.text.clear();
-                self.push(kind, at, input);
-                self.end(kind);
+                self.push_last(kind, at, input);
             }
         }
     }

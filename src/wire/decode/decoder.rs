@@ -214,7 +214,10 @@ impl Decoder {
                     self.block.begin(self.lines.kind(), input);
                     None
                 }
-                Line::End => self.block.end(self.lines.kind()),
+                Line::LastPiece => {
+                    let (kind, piece) = (self.lines.kind(), self.lines.value());
+                    self.block.push_last(kind, piece, input)
+                }
                 Line::More => {
                     self.block.spill(input);
                     Some(Outcome::More)

@@ -34,8 +34,8 @@ pub(super) enum Line {
     Begun,
     /// The next piece of its value.
     Piece,
-    /// The end of it.
-    End,
+    /// The last piece of it, up to the end of the line.
+    LastPiece,
     /// The line that ends a block.
     Blank,
     /// All bytes are read, and a line is open or not.
@@ -347,19 +347,21 @@ impl LineReader {
     fn read_piece(&mut self, input: &mut InputChunk<'_>) -> Line {
         let start = input.at;
         let end = input.find_piece_end(self.taken);
-        if end == start {
-            self.count(self.kind, self.taken);
-            self.cut = Cut::LineStart;
-            input.at = self.end_line(input.bytes, end);
-            return Line::End;
-        }
         self.value = ValueSpan { start, end };
         self.taken = self.taken.saturating_add(end - start);
         input.at = end;
         if self.taken > self.room(self.kind) {
             return self.refuse(self.kind);
         }
-        Line::Piece
+        match input.bytes.get(end) {
+            Some(&byte) if ends_line(byte) => {
+                self.count(self.kind, self.taken);
+                self.cut = Cut::LineStart;
+                input.at = self.end_line(input.bytes, end);
+                Line::LastPiece
+            }
+            _ => Line::Piece,
+        }
     }
 
     /// Ends the line at its CR or LF. An LF after a CR is skipped with it, or when it comes.
