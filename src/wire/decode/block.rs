@@ -305,7 +305,6 @@ impl Block {
             let (bytes, checked) = (input.bytes_at(self.id.at), input.checked(self.id.at));
             self.last_event_id.set(bytes, checked);
         } else {
-            self.id.text.check_all();
             mem::swap(&mut self.last_event_id, &mut self.id.text);
             self.id.text.clear();
             self.id.text.shrink(KEPT);
