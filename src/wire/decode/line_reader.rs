@@ -159,38 +159,58 @@ impl LineReader {
     #[inline]
     pub(super) fn next(&mut self, input: &mut InputChunk<'_>) -> Line {
         loop {
-            if self.cut == Cut::LineStart {
-                let front = front(input.bytes, input.at);
-                let first = first_of(front);
-                let whole = if DATA.begins(front) {
-                    self.read_whole(input, front, DATA)
-                } else if ends_line(first) {
-                    self.left = self.limits.event;
-                    input.at = self.end_line(input.bytes, input.at);
-                    return Line::Blank;
-                } else if EVENT.begins(front) {
-                    self.read_whole(input, front, EVENT)
-                } else if ID.begins(front) {
-                    self.read_whole(input, front, ID)
-                } else if first == b':' && !self.comments {
-                    if let Some(end) = input.find_line_end(input.at) {
-                        input.at = self.end_line(input.bytes, end);
-                        continue;
-                    }
-                    None
-                } else {
-                    None
-                };
-                if let Some(line) = whole {
+            if self.cut != Cut::LineStart {
+                if let Some(line) = self.go_on(input) {
                     return line;
                 }
+                continue;
             }
-            if self.cut == Cut::Value && !input.remaining().is_empty() {
-                return self.read_piece(input);
-            }
-            if let Some(line) = self.resume(input) {
+            let front = front(input.bytes, input.at);
+            let first = first_of(front);
+            let line = if DATA.begins(front) {
+                self.read_whole(input, front, DATA)
+            } else if ends_line(first) {
+                self.left = self.limits.event;
+                input.at = self.end_line(input.bytes, input.at);
+                Some(Line::Blank)
+            } else if EVENT.begins(front) {
+                self.read_whole(input, front, EVENT)
+            } else if ID.begins(front) {
+                self.read_whole(input, front, ID)
+            } else if first == b':' && !self.comments {
+                // > If the line starts with a U+003A COLON character (:), ignore the line.
+                match input.find_line_end(input.at) {
+                    Some(end) => input.at = self.end_line(input.bytes, end),
+                    None => self.cut = Cut::Ignored,
+                }
+                continue;
+            } else {
+                None
+            };
+            if let Some(line) = line.or_else(|| self.resume(input)) {
                 return line;
             }
+        }
+    }
+
+    /// Reads on in a line of which the input before this has a part; `None` at its end.
+    #[inline]
+    fn go_on(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
+        if input.remaining().is_empty() {
+            return Some(Line::More);
+        }
+        match self.cut {
+            Cut::Value => Some(self.read_piece(input)),
+            Cut::Ignored => {
+                if let Some(end) = input.find_line_end(input.at) {
+                    self.cut = Cut::LineStart;
+                    input.at = self.end_line(input.bytes, end);
+                } else {
+                    input.at = input.bytes.len();
+                }
+                None
+            }
+            _ => self.resume(input),
         }
     }
 
@@ -255,16 +275,7 @@ impl LineReader {
                 self.read_name(input)
             }
             Cut::Name => self.read_name(input),
-            Cut::Value => None,
-            Cut::Ignored => {
-                if let Some(end) = input.find_line_end(input.at) {
-                    self.cut = Cut::LineStart;
-                    input.at = self.end_line(bytes, end);
-                } else {
-                    input.at = bytes.len();
-                }
-                None
-            }
+            Cut::Value | Cut::Ignored => None,
             Cut::SkippedLineStart | Cut::Skipped => {
                 if let Some(end) = input.find_line_end(input.at) {
                     let is_blank = self.cut == Cut::SkippedLineStart && end == input.at;
@@ -437,7 +448,6 @@ const NAMES: [(&[u8], LineKind); 5] = [
     (b"event", LineKind::Event),
     (b"id", LineKind::Id),
     (b"retry", LineKind::Retry),
-    // > If the line starts with a U+003A COLON character (:), ignore the line.
     (b"", LineKind::Comment),
 ];
 
