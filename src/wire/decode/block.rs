@@ -19,10 +19,10 @@
 //! times and not 88 times.
 
 use core::mem;
+use core::time::Duration;
 
-use super::decoder::Outcome;
 use super::input::InputChunk;
-use super::item::{MessageEvent, OwnedMessageEvent};
+use super::item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
 use super::line_reader::LineKind;
 use super::text::{Text, TextBuffer};
 use crate::wire::line::has_nul;
@@ -90,6 +90,15 @@ impl Buffer {
     }
 }
 
+/// An item that a line has completed. A plain number, so that it is returned in a register: its values are in the block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Completed {
+    Event,
+    ReconnectionTime,
+    Comment,
+    LastEventId,
+}
+
 /// What the last call has returned a borrow of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Borrowed {
@@ -108,7 +117,7 @@ pub(super) struct Block {
     unfinished: Buffer,
     /// > Set the last event ID string of the event source to the value of the last event ID buffer.
     last_event_id: TextBuffer,
-    reconnection_time: u64,
+    reconnection_time: Duration,
     borrowed: Borrowed,
     /// A buffer has grown beyond what it keeps.
     is_large: bool,
@@ -128,7 +137,7 @@ impl Block {
             id: Buffer::new(),
             unfinished: Buffer::new(),
             last_event_id: TextBuffer::new(),
-            reconnection_time: 0,
+            reconnection_time: Duration::ZERO,
             borrowed: Borrowed::Nothing,
             is_large: false,
             has_given_back: false,
@@ -183,7 +192,7 @@ impl Block {
         kind: LineKind,
         value: ValueSpan,
         input: &InputChunk<'_>,
-    ) -> Option<Outcome> {
+    ) -> Option<Completed> {
         match kind {
             LineKind::Data if self.data.at.is_nowhere() => self.data.at = value,
             LineKind::Data => {
@@ -213,7 +222,7 @@ impl Block {
         kind: LineKind,
         value: ValueSpan,
         input: &InputChunk<'_>,
-    ) -> Option<Outcome> {
+    ) -> Option<Completed> {
         self.begin(kind, input);
         self.push_last(kind, value, input)
     }
@@ -248,7 +257,7 @@ impl Block {
         kind: LineKind,
         value: ValueSpan,
         input: &InputChunk<'_>,
-    ) -> Option<Outcome> {
+    ) -> Option<Completed> {
         if kind == LineKind::Data {
             self.push_data_line(value, input);
             return None;
@@ -261,12 +270,12 @@ impl Block {
             LineKind::Id if has_nul(value) => return None,
             LineKind::Id => &mut self.id,
             LineKind::Retry => {
-                self.reconnection_time = digits(value)?;
-                return Some(Outcome::ReconnectionTime);
+                self.reconnection_time = Duration::from_millis(digits(value)?);
+                return Some(Completed::ReconnectionTime);
             }
             LineKind::Data | LineKind::Comment => {
                 self.borrowed = Borrowed::Comment;
-                return Some(Outcome::Comment);
+                return Some(Completed::Comment);
             }
         };
         buffer.at = ValueSpan::BUFFER;
@@ -276,7 +285,7 @@ impl Block {
 
     /// Does what the standard says at a blank line; `None` if nothing is to be told.
     #[inline]
-    pub(super) fn dispatch(&mut self, input: &InputChunk<'_>) -> Option<Outcome> {
+    pub(super) fn dispatch(&mut self, input: &InputChunk<'_>) -> Option<Completed> {
         let has_id = !self.id.at.is_nowhere();
         if has_id {
             self.commit_id(input);
@@ -285,7 +294,7 @@ impl Block {
         // > return.
         if self.data.at.is_nowhere() {
             self.discard();
-            return has_id.then_some(Outcome::LastEventId);
+            return has_id.then_some(Completed::LastEventId);
         }
         // > If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last character from
         // > the data buffer.
@@ -293,7 +302,7 @@ impl Block {
             self.data.text.pop();
         }
         self.borrowed = Borrowed::Event;
-        Some(Outcome::Event)
+        Some(Completed::Event)
     }
 
     /// > Set the last event ID string of the event source to the value of the last event ID buffer. The buffer does not
@@ -369,18 +378,23 @@ impl Block {
         self.last_event_id.text()
     }
 
-    pub(super) fn comment(&self) -> Text<'_> {
-        self.unfinished.text.text()
-    }
-
-    /// Returns the reconnection time in milliseconds.
-    pub(super) const fn reconnection_time(&self) -> u64 {
-        self.reconnection_time
-    }
-
-    /// Lends the event that was dispatched.
+    /// Lends the item that was completed.
     #[inline]
-    pub(super) fn event<'s, 'i: 's>(&'s self, input: &InputChunk<'i>) -> MessageEvent<'s> {
+    pub(super) fn lend<'s, 'i: 's>(
+        &'s self,
+        completed: Completed,
+        input: &InputChunk<'i>,
+    ) -> Item<'s> {
+        match completed {
+            Completed::Event => Item::Event(self.event(input)),
+            Completed::ReconnectionTime => Item::ReconnectionTime(self.reconnection_time),
+            Completed::Comment => Item::Comment(self.unfinished.text.text().to_str()),
+            Completed::LastEventId => Item::LastEventId(self.last_event_id.text().to_str()),
+        }
+    }
+
+    #[inline]
+    fn event<'s, 'i: 's>(&'s self, input: &InputChunk<'i>) -> MessageEvent<'s> {
         MessageEvent {
             event_type: self.event_type.lend(input),
             data: self.data.lend(input),
@@ -389,26 +403,22 @@ impl Block {
         }
     }
 
-    /// Takes the event that was dispatched, in one allocation; large data keeps that of its buffer.
-    pub(super) fn take_event(&mut self, input: &InputChunk<'_>) -> OwnedMessageEvent {
-        let large = match self.data.at.is_input() {
-            true => None,
-            false => self.data.text.take_large(),
+    /// Takes the item that was completed. An event is one allocation; large data keeps that of its buffer.
+    pub(super) fn take_out(&mut self, completed: Completed, input: &InputChunk<'_>) -> OwnedItem {
+        if completed != Completed::Event || self.data.at.is_input() {
+            return self.lend(completed, input).into_owned();
+        }
+        let Some(data) = self.data.text.take_large() else {
+            return self.lend(completed, input).into_owned();
         };
-        if let Some(data) = &large {
-            self.size_before = data.capacity();
-        }
-        let MessageEvent {
-            event_type,
+        self.size_before = data.capacity();
+        let event = self.event(input);
+        OwnedItem::Event(OwnedMessageEvent::from_data(
             data,
-            last_event_id,
-            own_id,
-        } = self.event(input);
-        let (event_type, last_event_id) = (event_type.to_str(), last_event_id.to_str());
-        match large {
-            Some(data) => OwnedMessageEvent::from_data(data, &event_type, &last_event_id, own_id),
-            None => OwnedMessageEvent::new(&data.to_str(), &event_type, &last_event_id, own_id),
-        }
+            &event.event_type.to_str(),
+            &event.last_event_id(),
+            event.own_id,
+        ))
     }
 
     /// Makes room for `more` bytes in one of the buffers.

@@ -2,9 +2,8 @@
 
 use alloc::borrow::Cow;
 use core::fmt;
-use core::time::Duration;
 
-use super::block::Block;
+use super::block::{Block, Completed};
 use super::input::InputChunk;
 use super::item::{Item, OwnedItem};
 use super::limits::{DecodeError, DecodeLimits};
@@ -71,7 +70,7 @@ impl Decoder {
     #[must_use]
     pub const fn with_limits(mut self, limits: DecodeLimits) -> Self {
         self.lines.set_limits(limits);
-        self.bound_memory();
+        self.block.set_most(self.lines.most_held());
         self
     }
 
@@ -82,7 +81,7 @@ impl Decoder {
     #[must_use]
     pub const fn with_comments(mut self, comments: bool) -> Self {
         self.lines.set_comments(comments);
-        self.bound_memory();
+        self.block.set_most(self.lines.most_held());
         self
     }
 
@@ -195,23 +194,26 @@ impl Decoder {
 
     /// Reads up to the first item that the input completes.
     #[inline]
-    fn advance(&mut self, input: &mut InputChunk<'_>) -> Outcome {
+    fn advance(&mut self, input: &mut InputChunk<'_>) -> Result<Option<Completed>, TooLong> {
         self.block.take_back();
         loop {
-            let outcome = match self.lines.next(input) {
+            let completed = match self.lines.next(input) {
                 Line::Whole(kind) => self.block.take(kind, self.lines.value(), input),
                 // > If the line is empty (a blank line), dispatch the event.
                 Line::Blank => match self.block.dispatch(input) {
-                    Some(Outcome::LastEventId) if !self.last_event_ids => None,
-                    outcome => outcome,
+                    Some(Completed::LastEventId) if !self.last_event_ids => None,
+                    completed => completed,
                 },
+                Line::Begun => {
+                    self.block.begin(self.lines.kind(), input);
+                    None
+                }
                 Line::Piece => {
                     let (kind, piece) = (self.lines.kind(), self.lines.value());
                     self.block.push(kind, piece, input);
-                    input.remaining().is_empty().then_some(Outcome::More)
-                }
-                Line::Begun => {
-                    self.block.begin(self.lines.kind(), input);
+                    if input.remaining().is_empty() {
+                        return Ok(None);
+                    }
                     None
                 }
                 Line::LastPiece => {
@@ -220,54 +222,17 @@ impl Decoder {
                 }
                 Line::More => {
                     self.block.spill(input);
-                    Some(Outcome::More)
+                    return Ok(None);
                 }
                 Line::TooLong => {
                     self.block.discard();
-                    Some(Outcome::TooLong)
+                    return Err(TooLong);
                 }
             };
-            if let Some(outcome) = outcome {
-                return outcome;
+            if completed.is_some() {
+                return Ok(completed);
             }
         }
-    }
-
-    /// The outcome as an item.
-    #[inline]
-    fn lend<'s, 'i: 's>(
-        &'s self,
-        outcome: Outcome,
-        input: &InputChunk<'i>,
-    ) -> Result<Option<Item<'s>>, DecodeError> {
-        match outcome {
-            Outcome::More => Ok(None),
-            Outcome::Event => Ok(Some(Item::Event(self.block.event(input)))),
-            other => self.lend_other(other).map(Some),
-        }
-    }
-
-    #[inline(never)]
-    fn lend_other(&self, outcome: Outcome) -> Result<Item<'_>, DecodeError> {
-        match outcome {
-            Outcome::Comment => Ok(Item::Comment(self.block.comment().to_str())),
-            Outcome::LastEventId => Ok(Item::LastEventId(self.last_event_id())),
-            Outcome::ReconnectionTime => {
-                let time = Duration::from_millis(self.block.reconnection_time());
-                Ok(Item::ReconnectionTime(time))
-            }
-            Outcome::More | Outcome::Event | Outcome::TooLong => Err(self.lines.error()),
-        }
-    }
-
-    const fn bound_memory(&mut self) {
-        let limits = self.lines.limits();
-        let comment = if self.lines.comments() {
-            limits.line
-        } else {
-            0
-        };
-        self.block.set_most(limits.event.saturating_add(comment));
     }
 }
 
@@ -286,17 +251,8 @@ impl fmt::Debug for Decoder {
     }
 }
 
-/// What reading on has come to. A plain number, so that it is returned in a register; the values are in the block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// All input is read.
-    More,
-    Event,
-    ReconnectionTime,
-    Comment,
-    LastEventId,
-    TooLong,
-}
+/// A limit was passed: the reader of lines knows which one.
+struct TooLong;
 
 /// The items that fed bytes complete; returned by [`Decoder::feed`].
 ///
@@ -325,8 +281,11 @@ impl<'i> Items<'_, 'i> {
     )]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, DecodeError> {
         self.input.check_ahead();
-        let outcome = self.decoder.advance(&mut self.input);
-        self.decoder.lend(outcome, &self.input)
+        match self.decoder.advance(&mut self.input) {
+            Ok(None) => Ok(None),
+            Ok(Some(completed)) => Ok(Some(self.decoder.block.lend(completed, &self.input))),
+            Err(TooLong) => Err(self.decoder.lines.error()),
+        }
     }
 
     /// Does what [`next`](Self::next) does and returns an item that borrows nothing. A large event that was put together
@@ -353,13 +312,11 @@ impl<'i> Items<'_, 'i> {
     /// ```
     pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
         self.input.check_ahead();
-        let outcome = self.decoder.advance(&mut self.input);
-        if outcome == Outcome::Event {
-            let event = self.decoder.block.take_event(&self.input);
-            return Ok(Some(OwnedItem::Event(event)));
+        match self.decoder.advance(&mut self.input) {
+            Ok(None) => Ok(None),
+            Ok(Some(completed)) => Ok(Some(self.decoder.block.take_out(completed, &self.input))),
+            Err(TooLong) => Err(self.decoder.lines.error()),
         }
-        let item = self.decoder.lend(outcome, &self.input)?;
-        Ok(item.map(Item::into_owned))
     }
 
     /// Returns the bytes that are not decoded yet.

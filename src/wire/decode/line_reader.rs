@@ -112,8 +112,10 @@ impl LineReader {
         self.comments = comments;
     }
 
-    pub(super) const fn comments(&self) -> bool {
-        self.comments
+    /// The most bytes of a block, and of a comment that is returned while the block is open.
+    pub(super) const fn most_held(&self) -> usize {
+        let comment = if self.comments { self.limits.line } else { 0 };
+        self.limits.event.saturating_add(comment)
     }
 
     /// Starts at the beginning of a new stream.
@@ -224,7 +226,7 @@ impl LineReader {
     fn read_whole(&mut self, input: &mut InputChunk<'_>, front: u64, name: Name) -> Option<Line> {
         let start = input.at;
         let value_start = name.value_start(front);
-        let end = input.find_line_end(start + name.len + 1)?;
+        let end = input.find_line_end(start + name.len)?;
         Some(self.take_whole(input, name.kind, end - start, start + value_start, end))
     }
 
@@ -439,9 +441,9 @@ impl LineReader {
 
 const MARK: [u8; 3] = *b"\xEF\xBB\xBF";
 
-const DATA: Name = Name::new(LineKind::Data, b"data:");
-const EVENT: Name = Name::new(LineKind::Event, b"event:");
-const ID: Name = Name::new(LineKind::Id, b"id:");
+const DATA: Name = Name::new(LineKind::Data, *b"data:\0\0\0");
+const EVENT: Name = Name::new(LineKind::Event, *b"event:\0\0");
+const ID: Name = Name::new(LineKind::Id, *b"id:\0\0\0\0\0");
 
 const NAMES: [(&[u8], LineKind); 5] = [
     (b"data", LineKind::Data),
@@ -452,35 +454,24 @@ const NAMES: [(&[u8], LineKind); 5] = [
 ];
 
 /// A field's name with its colon, as the first bytes of a word.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Name {
     kind: LineKind,
-    /// Without the colon.
-    len: usize,
     word: u64,
-    mask: u64,
+    /// With the colon.
+    len: usize,
 }
 
 impl Name {
-    const fn new(kind: LineKind, name: &[u8]) -> Self {
-        let (mut word, mut mask, mut at) = (0, 0, 0);
-        while at < name.len() {
-            word |= (name[at] as u64) << (8 * at);
-            mask |= 0xFF << (8 * at);
-            at += 1;
-        }
-        let len = name.len() - 1;
-        Self {
-            kind,
-            len,
-            word,
-            mask,
-        }
+    const fn new(kind: LineKind, bytes: [u8; 8]) -> Self {
+        let word = u64::from_le_bytes(bytes);
+        let len = 8 - word.leading_zeros() as usize / 8;
+        Self { kind, word, len }
     }
 
     #[inline]
     const fn begins(&self, front: u64) -> bool {
-        front & self.mask == self.word
+        (front ^ self.word) << (64 - 8 * self.len) == 0
     }
 
     /// Where the value of a line begins that has the name and a colon.
@@ -488,7 +479,7 @@ impl Name {
     /// > If value starts with a U+0020 SPACE character, remove it from value.
     #[inline]
     const fn value_start(&self, front: u64) -> usize {
-        self.len + 1 + (front.to_le_bytes()[self.len + 1] == b' ') as usize
+        self.len + (front.to_le_bytes()[self.len] == b' ') as usize
     }
 }
 
