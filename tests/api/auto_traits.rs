@@ -91,7 +91,6 @@ fn layers_of_the_decoder_go_where_what_they_hold_goes() {
     type LocalChunks = futures::stream::LocalBoxStream<'static, Result<Vec<u8>, ()>>;
 
     assert_eq!(auto_traits!(DecodeStream<Chunks, Vec<u8>>), ALL);
-    assert!(has!(DecodeStream<Chunks, Vec<u8>>: futures::stream::FusedStream));
     assert!(!has!(DecodeStream<LocalChunks, Vec<u8>>: Send));
     assert!(!has!(DecodeStream<Chunks, std::rc::Rc<[u8]>>: Send));
     // A chunk is read where it lies, and never pinned.

@@ -1,13 +1,13 @@
 //! What one event, one line and one id may take. (What is held for them: `tests/alloc`.)
 
-use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, OwnedItem};
+use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, OwnedItem, OwnedMessageEvent};
 use sse_proto::{Decoder, Item};
 
 use crate::events;
 
 fn data(decoder: &mut Decoder, bytes: &[u8]) -> Vec<String> {
     let events = events(decoder, bytes).into_iter();
-    events.map(|event| event.into_data()).collect()
+    events.map(OwnedMessageEvent::into_data).collect()
 }
 
 #[test]

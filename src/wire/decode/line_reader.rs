@@ -384,13 +384,11 @@ impl LineReader {
         if bytes[at] == LF {
             return next;
         }
-        match bytes.get(next) {
-            Some(&byte) => next + usize::from(byte == LF),
-            None => {
-                self.after_cr = true;
-                next
-            }
+        if let Some(&byte) = bytes.get(next) {
+            return next + usize::from(byte == LF);
         }
+        self.after_cr = true;
+        next
     }
 
     /// Counts a line of the block against the limit of an event.
