@@ -170,7 +170,7 @@ impl Machine {
             Ok(Progress::Event) => self.backoff.reset(),
             Ok(Progress::LastEventId(id)) if *id != *self.known_id => self.backoff.reset(),
             Ok(Progress::ReconnectionTime(time)) => self.set_reconnection_time(time),
-            Err(error) if self.options.decode_limits.ends() => {
+            Err(error) if self.options.decode_limits.end_at_limit => {
                 let mut loss = Loss::new(LossReason::TooLarge(error));
                 loss.is_interrupted = true;
                 self.close(loss, Trigger::GiveUp);

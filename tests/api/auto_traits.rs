@@ -8,8 +8,8 @@ use sse_proto::broadcast::{
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
-    OwnedMessageEvent, ReceiveError,
+    DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem, OwnedMessageEvent,
+    ReceiveError,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
 use sse_proto::http::RequestError;
@@ -78,7 +78,6 @@ fn what_is_received_goes_everywhere() {
     assert_eq!(auto_traits!(OwnedItem), ALL);
     assert_eq!(auto_traits!(OwnedMessageEvent), ALL);
     assert_eq!(auto_traits!(DecodeLimits), ALL);
-    assert_eq!(auto_traits!(AfterLimit), ALL);
     assert_eq!(auto_traits!(DecodeError), ALL);
     assert_eq!(auto_traits!(ReceiveError<()>), ALL);
     // What is lent is a copy of a few words; a decoder is not, since it has buffers.

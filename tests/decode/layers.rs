@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 use sse_proto::Decoder;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeRead, DecodeStream, OwnedItem, ReceiveError,
+    DecodeError, DecodeLimits, DecodeRead, DecodeStream, OwnedItem, ReceiveError,
 };
 
 /// Chunks, errors and pauses as a stream.
@@ -76,7 +76,7 @@ fn the_stream_ends_at_a_limit_if_told_so() {
     ];
     let limits = DecodeLimits::new()
         .with_max_event_bytes(5)
-        .with_after_limit(AfterLimit::End);
+        .with_end_at_limit(true);
     let decoder = Decoder::new().with_limits(limits);
     let mut stream = DecodeStream::new(Body(body.into_iter(), &polls), decoder);
     let mut context = Context::from_waker(Waker::noop());
@@ -177,7 +177,7 @@ impl Stream for Polled<'_> {
 fn both_layers_end_where_the_decoder_does_and_stay_ended() {
     let limits = DecodeLimits::new()
         .with_max_line_bytes(10)
-        .with_after_limit(AfterLimit::End);
+        .with_end_at_limit(true);
     let stream = &b"data: this is too long\n\ndata: x\n\n"[..];
     let mut reader = DecodeRead::new(stream, Decoder::new().with_limits(limits));
     let error = |result| {

@@ -118,7 +118,7 @@ impl Decoder {
         self.block.last_event_id().to_str()
     }
 
-    /// Returns whether a limit ended the stream; see [`AfterLimit::End`](super::AfterLimit::End).
+    /// Returns whether a limit ended the stream; see [`DecodeLimits::with_end_at_limit`].
     pub const fn is_ended(&self) -> bool {
         self.lines.is_ended()
     }
@@ -272,8 +272,8 @@ impl<'i> Items<'_, 'i> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when a line or an event passes a [limit](DecodeLimits), once for each block. The decoder goes on
-    /// as its [`AfterLimit`](super::AfterLimit) says: call again.
+    /// [`DecodeError`] when a line or an event passes a [limit](DecodeLimits), once for each block. Unless the limits end
+    /// the stream there, the decoder goes on after the block: call again.
     #[inline]
     #[expect(
         clippy::should_implement_trait,

@@ -11,11 +11,11 @@
 
 use super::block::ValueSpan;
 use super::input::InputChunk;
-use super::limits::{AfterLimit, DecodeError, DecodeLimits};
+use super::limits::{DecodeError, DecodeLimits};
 use crate::wire::line::{CR, LF};
 
 /// What a line is about: one of the fields that the standard knows, or a comment that the caller wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum LineKind {
     Data,
     Event,
@@ -26,7 +26,7 @@ pub(super) enum LineKind {
 
 /// What comes next in the input. A plain number, so that it is returned in a register: its value is at
 /// [`LineReader::value`], and what it is about at [`LineReader::kind`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Line {
     /// A line whose value lies whole in the input.
     Whole(LineKind),
@@ -40,12 +40,12 @@ pub(super) enum Line {
     Blank,
     /// All bytes are read, and a line is open or not.
     More,
-    /// A line has passed a limit. What follows is skipped as [`AfterLimit`] says.
+    /// A line has passed a limit. What follows is skipped.
     TooLong,
 }
 
 /// Where in a line the input stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Cut {
     /// In what may be a byte order mark, of which so many bytes have come.
     StreamStart(u8),
@@ -414,9 +414,10 @@ impl LineReader {
     #[cold]
     fn refuse(&mut self, kind: LineKind) -> Line {
         self.kind = kind;
-        self.cut = match self.limits.after {
-            AfterLimit::SkipBlock => Cut::Skipped,
-            AfterLimit::End => Cut::Ended,
+        self.cut = if self.limits.end_at_limit {
+            Cut::Ended
+        } else {
+            Cut::Skipped
         };
         Line::TooLong
     }

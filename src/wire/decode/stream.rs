@@ -18,8 +18,8 @@ pin_project! {
     /// `Stream<Item = Result<B, E>>` whose chunks are bytes.
     ///
     /// An event that was complete before the transport failed comes before that error. The stream ends at the
-    /// first transport error, and stays ended. After a [`DecodeError`] it goes on as the decoder's [`AfterLimit`](super::AfterLimit)
-    /// says. It holds one chunk at a time.
+    /// first transport error, and stays ended. After a [`DecodeError`] it goes on, unless the
+    /// limits end the stream. It holds one chunk at a time.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that other tasks can run.
     ///
