@@ -205,8 +205,8 @@ pub mod decode {
     #[cfg(feature = "std")]
     pub use crate::wire::decode::DecodeRead;
     pub use crate::wire::decode::{
-        AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
-        OwnedMessageEvent, ReceiveError,
+        DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem, OwnedMessageEvent,
+        ReceiveError,
     };
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sse_proto::EventSource;
 use sse_proto::client::{LossReason, Options, Output, Response};
-use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits};
+use sse_proto::decode::{DecodeError, DecodeLimits};
 use support::driver::{Driver, data, stream};
 
 fn at(seconds: u64) -> Duration {
@@ -257,27 +257,27 @@ fn a_stable_while_forgives_whatever_the_connection_is_lost_by() {
 
 #[test]
 fn past_a_limit_of_an_event_the_stream_goes_on_or_the_client_closes() {
-    for after in [AfterLimit::SkipBlock, AfterLimit::End] {
+    for ends in [false, true] {
         let limits = DecodeLimits::new()
             .with_max_event_bytes(16)
-            .with_after_limit(after);
+            .with_end_at_limit(ends);
         let mut driver = Driver::new(Options::resilient().with_decode_limits(limits));
         driver.open();
         let bytes = b"data: longer than the limit\n\ndata: x\n\n";
         let mut received = driver.source.handle_bytes(at(0), bytes);
         let error = DecodeError::EventTooLong { limit: 16 };
-        assert_eq!(received.next(), Err(error));
-        if matches!(after, AfterLimit::SkipBlock) {
-            assert!(received.next().is_ok_and(|item| item.is_some()));
-            assert_eq!(received.next(), Ok(None));
-            assert!(driver.is_quiet());
-        } else {
-            assert_eq!(received.next(), Ok(None));
+        assert_eq!(received.next().unwrap_err(), error);
+        if ends {
+            assert!(matches!(received.next(), Ok(None)));
             assert!(received.remaining().is_empty());
             assert!(driver.aborts());
             let loss = driver.closed();
             assert_eq!(loss.reason, LossReason::TooLarge(error));
             assert!(loss.is_interrupted);
+        } else {
+            assert!(received.next().is_ok_and(|item| item.is_some()));
+            assert!(matches!(received.next(), Ok(None)));
+            assert!(driver.is_quiet());
         }
     }
 }

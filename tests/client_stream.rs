@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use sse_proto::client::{LossReason, Options, Response, Update};
-use sse_proto::decode::{AfterLimit, DecodeLimits};
+use sse_proto::decode::DecodeLimits;
 use support::client_life::{Life, change};
 use support::fakes::Wakes;
 
@@ -185,21 +185,21 @@ fn the_source_can_be_closed_reconnected_and_told_of_the_network() {
 
 #[test]
 fn an_event_that_is_too_large_is_told_and_ends_the_stream_only_if_the_limits_say_so() {
-    for after in [AfterLimit::SkipBlock, AfterLimit::End] {
+    for ends in [false, true] {
         let limits = DecodeLimits::new()
             .with_max_event_bytes(12)
-            .with_after_limit(after);
+            .with_end_at_limit(ends);
         let mut life = Life::new(Options::standard().with_decode_limits(limits));
         life.open();
         life.feed("data: longer than that\n\ndata: b\n\n");
         assert!(matches!(life.next(), Update::TooLarge(_)));
-        if matches!(after, AfterLimit::SkipBlock) {
-            assert_eq!(life.data(), "b");
-        } else {
+        if ends {
             assert!(
                 matches!(life.next(), Update::Closed(loss) if matches!(loss.reason, LossReason::TooLarge(_)))
             );
             assert!(matches!(life.poll(), Poll::Ready(None)));
+        } else {
+            assert_eq!(life.data(), "b");
         }
     }
 }

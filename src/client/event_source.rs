@@ -290,8 +290,8 @@ impl<'i> Received<'_, 'i> {
     /// # Errors
     ///
     /// [`DecodeError`] when an event passes a [limit](crate::decode::DecodeLimits). The event is
-    /// lost. Unless the limits say [`AfterLimit::End`](crate::decode::AfterLimit::End), which closes
-    /// the client, the items after it follow.
+    /// lost. The items after it follow, unless the limits
+    /// [end the stream](crate::decode::DecodeLimits::with_end_at_limit), which closes the client.
     #[expect(
         clippy::should_implement_trait,
         reason = "an iterator could not lend items"

@@ -158,7 +158,7 @@ impl Machine {
             Progress::Event => self.backoff.reset(),
             Progress::LastEventId(id) if *id != *self.known_id => self.backoff.reset(),
             Progress::ReconnectionTime(time) => self.backoff.reconnection_time = Some(time),
-            Progress::TooLarge(error) if self.options.decode_limits.ends() => {
+            Progress::TooLarge(error) if self.options.decode_limits.end_at_limit => {
                 let mut loss = Loss::new(LossReason::TooLarge(error));
                 loss.is_interrupted = true;
                 self.close(loss, Trigger::GiveUp);

@@ -87,7 +87,7 @@ pub enum LossReason {
     /// The response with this status is one redirect more than the
     /// [limit](super::Options::with_max_redirects).
     TooManyRedirects(u16),
-    /// An event passed a limit, and the [limits](crate::decode::AfterLimit::End) say to stop there.
+    /// An event passed a limit, and the limits [end the stream](crate::decode::DecodeLimits::with_end_at_limit) there.
     TooLarge(DecodeError),
     /// The caller asked for a new connection.
     Reconnect,

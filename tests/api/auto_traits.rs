@@ -7,8 +7,8 @@ use sse_proto::broadcast::{
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
-    OwnedMessageEvent, ReceiveError,
+    DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem, OwnedMessageEvent,
+    ReceiveError,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
 use sse_proto::http::RequestError;
@@ -78,7 +78,6 @@ fn what_is_received_goes_everywhere() {
     assert_eq!(auto_traits!(OwnedItem), ALL);
     assert_eq!(auto_traits!(OwnedMessageEvent), ALL);
     assert_eq!(auto_traits!(DecodeLimits), ALL);
-    assert_eq!(auto_traits!(AfterLimit), ALL);
     assert_eq!(auto_traits!(DecodeError), ALL);
     assert_eq!(auto_traits!(ReceiveError<()>), ALL);
     // What is lent is a copy of a few words; a decoder is not, since it has buffers.
@@ -91,7 +90,6 @@ fn layers_of_the_decoder_go_where_what_they_hold_goes() {
     type LocalChunks = futures::stream::LocalBoxStream<'static, Result<Vec<u8>, ()>>;
 
     assert_eq!(auto_traits!(DecodeStream<Chunks, Vec<u8>>), ALL);
-    assert!(has!(DecodeStream<Chunks, Vec<u8>>: futures::stream::FusedStream));
     assert!(!has!(DecodeStream<LocalChunks, Vec<u8>>: Send));
     assert!(!has!(DecodeStream<Chunks, std::rc::Rc<[u8]>>: Send));
     // A chunk is read where it lies, and never pinned.

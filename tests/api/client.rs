@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sse_proto::EventSource;
 use sse_proto::client::{Loss, Options, Output, Response};
-use sse_proto::decode::{AfterLimit, DecodeLimits};
+use sse_proto::decode::DecodeLimits;
 
 const NOW: Duration = Duration::ZERO;
 
@@ -117,7 +117,7 @@ fn a_client_that_gives_up_says_after_what() {
 
     let limits = DecodeLimits::new()
         .with_max_event_bytes(5)
-        .with_after_limit(AfterLimit::End);
+        .with_end_at_limit(true);
     let options = Options::standard().with_decode_limits(limits);
     let mut source = open("GET", options, b"data: x\n\n");
     let text = "event is longer than the limit of 5 bytes";

@@ -5,8 +5,8 @@ use sse_proto::broadcast::PublishError;
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
 use sse_proto::decode::{
-    AfterLimit, DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem,
-    OwnedMessageEvent, ReceiveError,
+    DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem, OwnedMessageEvent,
+    ReceiveError,
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
 use sse_proto::http::RequestError;
@@ -76,7 +76,6 @@ fn no_type_grows_unnoticed() {
         ("Permit", size_of::<Permit>(), 32),
         #[cfg(feature = "std")]
         ("SendEvent", size_of::<SendEvent<'_>>(), 96),
-        ("AfterLimit", size_of::<AfterLimit>(), 1),
         ("DecodeError", size_of::<DecodeError>(), 16),
         ("DecodeLimits", size_of::<DecodeLimits>(), 32),
         ("Decoder", size_of::<Decoder>(), 464),

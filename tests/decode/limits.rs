@@ -1,6 +1,6 @@
 //! What one event, one line and one id may take. (What is held for them: `tests/alloc`.)
 
-use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, OwnedItem, OwnedMessageEvent};
+use sse_proto::decode::{DecodeError, DecodeLimits, OwnedItem, OwnedMessageEvent};
 use sse_proto::{Decoder, Item};
 
 use crate::events;
@@ -55,7 +55,7 @@ fn comments_and_unknown_fields_never_count() {
 fn past_a_limit_the_stream_may_end() {
     let limits = DecodeLimits::new()
         .with_max_line_bytes(6)
-        .with_after_limit(AfterLimit::End);
+        .with_end_at_limit(true);
     let mut decoder = Decoder::new().with_limits(limits);
     let mut items = decoder.feed(b"data: x\n\ndata:y\n\n");
     assert_eq!(

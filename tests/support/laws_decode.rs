@@ -1,6 +1,6 @@
 //! The laws that the decoder keeps, as functions: property tests, fuzz targets and the replay of the seeds call them.
 
-use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits, Items, OwnedItem};
+use sse_proto::decode::{DecodeError, DecodeLimits, Items, OwnedItem};
 use sse_proto::{Decoder, EventId, Item};
 
 use super::law::law;
@@ -32,14 +32,9 @@ fn decoder(settings: &Settings) -> Decoder {
             .with_max_event_bytes(event),
         None => DecodeLimits::unlimited(),
     };
-    let after = if settings.end_at_limit {
-        AfterLimit::End
-    } else {
-        AfterLimit::SkipBlock
-    };
     let last_event_id = EventId::new(&settings.last_event_id).expect("without CR, LF and NUL");
     Decoder::new()
-        .with_limits(limits.with_after_limit(after))
+        .with_limits(limits.with_end_at_limit(settings.end_at_limit))
         .with_comments(settings.comments)
         .with_last_event_ids(settings.last_event_ids)
         .with_last_event_id(&last_event_id)

@@ -19,10 +19,10 @@
 //! times and not 88 times.
 
 use core::mem;
+use core::time::Duration;
 
-use super::decoder::Outcome;
 use super::input::InputChunk;
-use super::item::{MessageEvent, OwnedMessageEvent};
+use super::item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
 use super::line_reader::LineKind;
 use super::text::{Text, TextBuffer};
 use crate::wire::line::has_nul;
@@ -47,29 +47,56 @@ pub(super) struct ValueSpan {
 }
 
 impl ValueSpan {
-    // A value in the input has at least a name before it, so that small ends are free.
-    const NOWHERE: Self = Self { start: 0, end: 0 };
-    const BUFFER: Self = Self { start: 0, end: 1 };
-
-    #[inline]
-    pub(super) const fn len(self) -> usize {
-        self.end - self.start
-    }
+    pub(super) const NOWHERE: Self = Self {
+        start: usize::MAX,
+        end: 0,
+    };
+    const BUFFER: Self = Self { start: 1, end: 0 };
 
     #[inline]
     pub(super) const fn is_input(self) -> bool {
-        self.end > 1
-    }
-
-    #[inline]
-    const fn is_buffer(self) -> bool {
-        self.end == 1
+        self.start <= self.end
     }
 
     #[inline]
     const fn is_nowhere(self) -> bool {
-        self.end == 0
+        self.start == usize::MAX
     }
+}
+
+/// One of the standard's buffers: where its value is, and its memory.
+struct Buffer {
+    at: ValueSpan,
+    text: TextBuffer,
+}
+
+impl Buffer {
+    const fn new() -> Self {
+        Self {
+            at: ValueSpan::NOWHERE,
+            text: TextBuffer::new(),
+        }
+    }
+
+    #[inline]
+    fn lend<'s, 'i: 's>(&'s self, input: &InputChunk<'i>) -> Text<'s> {
+        if self.at.is_input() {
+            input.text_at(self.at)
+        } else if self.at.is_nowhere() {
+            Text::Checked("")
+        } else {
+            self.text.text()
+        }
+    }
+}
+
+/// An item that a line has completed. A plain number, so that it is returned in a register: its values are in the block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Completed {
+    Event,
+    ReconnectionTime,
+    Comment,
+    LastEventId,
 }
 
 /// What the last call has returned a borrow of.
@@ -82,23 +109,20 @@ enum Borrowed {
 
 /// The values of the open block, and the last event ID.
 pub(super) struct Block {
-    data_at: ValueSpan,
-    event_type_at: ValueSpan,
-    id_at: ValueSpan,
+    /// In memory, every line has its LF, as in the standard, until the event is dispatched.
+    data: Buffer,
+    event_type: Buffer,
+    id: Buffer,
+    /// The value of a cut line other than data, until the line is over: an `id` with a NULL leaves `id` as it is.
+    unfinished: Buffer,
+    /// > Set the last event ID string of the event source to the value of the last event ID buffer.
+    last_event_id: TextBuffer,
+    reconnection_time: Duration,
     borrowed: Borrowed,
     /// A buffer has grown beyond what it keeps.
     is_large: bool,
     /// A buffer has made others give back what they had reserved.
     has_given_back: bool,
-    /// Every line with its LF, as in the standard. The last one is removed by the reader.
-    data: TextBuffer,
-    event_type: TextBuffer,
-    id: TextBuffer,
-    /// The value of a cut line other than data, until the line is over: an `id` with a NULL leaves `id` as it is.
-    unfinished: TextBuffer,
-    /// > Set the last event ID string of the event source to the value of the last event ID buffer.
-    last_event_id: TextBuffer,
-    reconnection_time: u64,
     /// The most that the buffers may hold beyond what they keep.
     most: usize,
     /// The capacity of the data buffer that the last large event has taken along or given back.
@@ -108,18 +132,15 @@ pub(super) struct Block {
 impl Block {
     pub(super) const fn new(most: usize) -> Self {
         Self {
-            data_at: ValueSpan::NOWHERE,
-            event_type_at: ValueSpan::NOWHERE,
-            id_at: ValueSpan::NOWHERE,
+            data: Buffer::new(),
+            event_type: Buffer::new(),
+            id: Buffer::new(),
+            unfinished: Buffer::new(),
+            last_event_id: TextBuffer::new(),
+            reconnection_time: Duration::ZERO,
             borrowed: Borrowed::Nothing,
             is_large: false,
             has_given_back: false,
-            data: TextBuffer::new(),
-            event_type: TextBuffer::new(),
-            id: TextBuffer::new(),
-            unfinished: TextBuffer::new(),
-            last_event_id: TextBuffer::new(),
-            reconnection_time: 0,
             most,
             size_before: 0,
         }
@@ -131,9 +152,9 @@ impl Block {
 
     /// Whether a field of the block has come.
     pub(super) const fn is_open(&self) -> bool {
-        let has_field = !self.data_at.is_nowhere()
-            || !self.event_type_at.is_nowhere()
-            || !self.id_at.is_nowhere();
+        let has_field = !self.data.at.is_nowhere()
+            || !self.event_type.at.is_nowhere()
+            || !self.id.at.is_nowhere();
         has_field && !matches!(self.borrowed, Borrowed::Event)
     }
 
@@ -145,8 +166,8 @@ impl Block {
             Borrowed::Event => self.discard(),
             // What the block has stays as it is: to move it for each comment would cost more than the comment.
             Borrowed::Comment => {
-                self.unfinished.clear();
-                self.unfinished.shrink(KEPT);
+                self.unfinished.text.clear();
+                self.unfinished.text.shrink(KEPT);
                 self.borrowed = Borrowed::Nothing;
             }
         }
@@ -156,140 +177,132 @@ impl Block {
     #[inline]
     pub(super) fn discard(&mut self) {
         self.borrowed = Borrowed::Nothing;
-        self.data_at = ValueSpan::NOWHERE;
-        self.event_type_at = ValueSpan::NOWHERE;
-        self.id_at = ValueSpan::NOWHERE;
+        for buffer in self.buffers() {
+            buffer.at = ValueSpan::NOWHERE;
+        }
         if self.is_large {
             self.shrink();
         }
     }
 
-    /// Takes a data line that lies whole in the input.
+    /// Takes a line that lies whole in the input.
     #[inline]
-    pub(super) fn add_data(&mut self, value: ValueSpan, input: &InputChunk<'_>) {
-        if self.data_at.is_nowhere() {
-            self.data_at = value;
-            return;
+    pub(super) fn take(
+        &mut self,
+        kind: LineKind,
+        value: ValueSpan,
+        input: &InputChunk<'_>,
+    ) -> Option<Completed> {
+        match kind {
+            LineKind::Data if self.data.at.is_nowhere() => self.data.at = value,
+            LineKind::Data => {
+                if self.data.at.is_input() {
+                    self.spill_data(input);
+                }
+                self.push_data_line(value, input);
+            }
+            // > Set the event type buffer to the field value.
+            LineKind::Event => self.event_type.at = value,
+            LineKind::Id => {
+                // > If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field
+                // > value. Otherwise, ignore the field.
+                if !has_nul(input.bytes_at(value)) {
+                    self.id.at = value;
+                }
+            }
+            LineKind::Retry | LineKind::Comment => return self.take_copy(kind, value, input),
         }
-        if self.data_at.is_input() {
-            self.spill_data(input);
-        }
-        self.push_data_line(value, input);
+        None
     }
 
-    /// > Set the event type buffer to the field value.
-    #[inline]
-    pub(super) fn set_event_type(&mut self, value: ValueSpan) {
-        self.event_type_at = value;
-    }
-
-    /// > If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field value.
-    /// > Otherwise, ignore the field.
-    #[inline]
-    pub(super) fn set_id(&mut self, value: ValueSpan, input: &InputChunk<'_>) {
-        if !has_nul(input.bytes_at(value)) {
-            self.id_at = value;
-        }
+    /// Takes a line by a copy of its value.
+    #[inline(never)]
+    fn take_copy(
+        &mut self,
+        kind: LineKind,
+        value: ValueSpan,
+        input: &InputChunk<'_>,
+    ) -> Option<Completed> {
+        self.begin(kind, input);
+        self.push_last(kind, value, input)
     }
 
     /// Begins a value that comes in pieces, or that the call returns.
     pub(super) fn begin(&mut self, kind: LineKind, input: &InputChunk<'_>) {
         self.spill(input);
         if kind != LineKind::Data {
-            self.unfinished.clear();
-        } else if self.data_at.is_nowhere() {
-            self.data.clear();
-            self.data_at = ValueSpan::BUFFER;
-        }
-    }
-
-    /// Adds bytes of the value to it.
-    #[inline]
-    pub(super) fn push(&mut self, kind: LineKind, piece: &[u8], checked: Option<&str>) {
-        if kind == LineKind::Data {
-            self.push_data(piece, checked);
-        } else {
-            if !self.unfinished.has_room(piece.len()) {
-                self.make_room(|block| &mut block.unfinished, piece.len());
-            }
-            self.unfinished.push(piece, checked);
+            self.unfinished.text.clear();
+        } else if self.data.at.is_nowhere() {
+            self.data.text.clear();
+            self.data.at = ValueSpan::BUFFER;
         }
     }
 
     /// Adds a piece of the value to it.
     #[inline]
-    pub(super) fn push_piece(&mut self, kind: LineKind, value: ValueSpan, input: &InputChunk<'_>) {
+    pub(super) fn push(&mut self, kind: LineKind, value: ValueSpan, input: &InputChunk<'_>) {
+        let (piece, checked) = (input.bytes_at(value), input.checked(value));
         if kind == LineKind::Data {
-            self.push_data(input.bytes_at(value), input.checked(value));
-        } else {
-            self.push(kind, input.bytes_at(value), input.checked(value));
+            return self.push_data(piece, checked);
         }
+        if !self.unfinished.text.has_room(piece.len()) {
+            self.make_room(|block| &mut block.unfinished, piece.len());
+        }
+        self.unfinished.text.push(piece, checked);
     }
 
-    /// Adds the last piece of the value to it, and ends it.
-    #[inline]
-    pub(super) fn push_last_piece(
+    /// Adds the last piece of the value to it, and processes the field.
+    pub(super) fn push_last(
         &mut self,
         kind: LineKind,
         value: ValueSpan,
         input: &InputChunk<'_>,
-    ) -> Option<Outcome> {
+    ) -> Option<Completed> {
         if kind == LineKind::Data {
             self.push_data_line(value, input);
             return None;
         }
-        self.push_piece(kind, value, input);
-        self.end(kind)
-    }
-
-    /// Processes a field whose value has come in pieces.
-    pub(super) fn end(&mut self, kind: LineKind) -> Option<Outcome> {
-        if kind == LineKind::Data {
-            self.push_data(b"\n", Some("\n"));
-            return None;
-        }
-        self.unfinished.finish();
-        let value = self.unfinished.text().as_bytes();
-        match kind {
-            LineKind::Data => None,
-            LineKind::Event => {
-                mem::swap(&mut self.event_type, &mut self.unfinished);
-                self.event_type_at = ValueSpan::BUFFER;
-                None
-            }
-            LineKind::Id => {
-                if !has_nul(value) {
-                    mem::swap(&mut self.id, &mut self.unfinished);
-                    self.id_at = ValueSpan::BUFFER;
-                }
-                None
-            }
+        self.push(kind, value, input);
+        self.unfinished.text.finish();
+        let value = self.unfinished.text.text().as_bytes();
+        let buffer = match kind {
+            LineKind::Event => &mut self.event_type,
+            LineKind::Id if has_nul(value) => return None,
+            LineKind::Id => &mut self.id,
             LineKind::Retry => {
-                self.reconnection_time = digits(value)?;
-                Some(Outcome::ReconnectionTime)
+                self.reconnection_time = Duration::from_millis(digits(value)?);
+                return Some(Completed::ReconnectionTime);
             }
-            LineKind::Comment => {
+            LineKind::Data | LineKind::Comment => {
                 self.borrowed = Borrowed::Comment;
-                Some(Outcome::Comment)
+                return Some(Completed::Comment);
             }
-        }
+        };
+        buffer.at = ValueSpan::BUFFER;
+        mem::swap(&mut buffer.text, &mut self.unfinished.text);
+        None
     }
 
     /// Does what the standard says at a blank line; `None` if nothing is to be told.
     #[inline]
-    pub(super) fn dispatch(&mut self, input: &InputChunk<'_>) -> Option<Outcome> {
-        let has_id = !self.id_at.is_nowhere();
+    pub(super) fn dispatch(&mut self, input: &InputChunk<'_>) -> Option<Completed> {
+        let has_id = !self.id.at.is_nowhere();
         if has_id {
             self.commit_id(input);
         }
         // > If the data buffer is an empty string, set the data buffer and the event type buffer to the empty string and
         // > return.
-        if self.data_at.is_nowhere() {
+        if self.data.at.is_nowhere() {
             self.discard();
-            return has_id.then_some(Outcome::LastEventId);
+            return has_id.then_some(Completed::LastEventId);
+        }
+        // > If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last character from
+        // > the data buffer.
+        if !self.data.at.is_input() {
+            self.data.text.pop();
         }
         self.borrowed = Borrowed::Event;
-        Some(Outcome::Event)
+        Some(Completed::Event)
     }
 
     /// > Set the last event ID string of the event source to the value of the last event ID buffer. The buffer does not
@@ -297,52 +310,41 @@ impl Block {
     /// > set by the server.
     #[inline]
     fn commit_id(&mut self, input: &InputChunk<'_>) {
-        if self.id_at.is_buffer() {
-            return self.commit_buffered_id();
+        if self.id.at.is_input() {
+            let (bytes, checked) = (input.bytes_at(self.id.at), input.checked(self.id.at));
+            self.last_event_id.set(bytes, checked);
+        } else {
+            mem::swap(&mut self.last_event_id, &mut self.id.text);
+            self.id.text.clear();
+            self.id.text.shrink(KEPT);
         }
-        let (bytes, checked) = (input.bytes_at(self.id_at), input.checked(self.id_at));
-        self.last_event_id.set(bytes, checked);
         if self.last_event_id.capacity() > KEPT_ID {
             self.last_event_id.shrink(KEPT_ID);
         }
     }
 
-    fn commit_buffered_id(&mut self) {
-        self.id.check_all();
-        mem::swap(&mut self.last_event_id, &mut self.id);
-        self.id.clear();
-        self.id.shrink(KEPT);
-        self.last_event_id.shrink(KEPT_ID);
-    }
-
     /// Copies what the open block has in the input.
     #[inline]
     pub(super) fn spill(&mut self, input: &InputChunk<'_>) {
-        if self.data_at.is_input() {
+        if self.data.at.is_input() {
             self.spill_data(input);
         }
-        if self.event_type_at.is_input() || self.id_at.is_input() {
-            self.spill_others(input);
+        for (kind, at) in [
+            (LineKind::Event, self.event_type.at),
+            (LineKind::Id, self.id.at),
+        ] {
+            if at.is_input() {
+                self.unfinished.text.clear();
+                self.push_last(kind, at, input);
+            }
         }
     }
 
     #[inline(never)]
     fn spill_data(&mut self, input: &InputChunk<'_>) {
-        let value = mem::replace(&mut self.data_at, ValueSpan::BUFFER);
-        self.data.clear();
+        let value = mem::replace(&mut self.data.at, ValueSpan::BUFFER);
+        self.data.text.clear();
         self.push_data_line(value, input);
-    }
-
-    #[inline(never)]
-    fn spill_others(&mut self, input: &InputChunk<'_>) {
-        let (event_type_at, id_at) = (self.event_type_at, self.id_at);
-        for (kind, value) in [(LineKind::Event, event_type_at), (LineKind::Id, id_at)] {
-            if value.is_input() {
-                self.unfinished.clear();
-                self.push(kind, input.bytes_at(value), input.checked(value));
-                self.end(kind);
-            }
-        }
     }
 
     /// > Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character to the data
@@ -361,10 +363,10 @@ impl Block {
 
     #[inline]
     fn push_data(&mut self, piece: &[u8], checked: Option<&str>) {
-        if !self.data.has_room(piece.len()) {
+        if !self.data.text.has_room(piece.len()) {
             self.make_room(|block| &mut block.data, piece.len());
         }
-        self.data.push(piece, checked);
+        self.data.text.push(piece, checked);
     }
 
     pub(super) fn set_last_event_id(&mut self, text: &str) {
@@ -376,115 +378,86 @@ impl Block {
         self.last_event_id.text()
     }
 
-    pub(super) fn comment(&self) -> Text<'_> {
-        self.unfinished.text()
-    }
-
-    /// Returns the reconnection time in milliseconds.
-    pub(super) const fn reconnection_time(&self) -> u64 {
-        self.reconnection_time
-    }
-
-    /// Lends the event that was dispatched.
+    /// Lends the item that was completed.
     #[inline]
-    pub(super) fn event<'s, 'i: 's>(&'s self, input: &InputChunk<'i>) -> MessageEvent<'s> {
+    pub(super) fn lend<'s, 'i: 's>(
+        &'s self,
+        completed: Completed,
+        input: &InputChunk<'i>,
+    ) -> Item<'s> {
+        match completed {
+            Completed::Event => Item::Event(self.event(input)),
+            Completed::ReconnectionTime => Item::ReconnectionTime(self.reconnection_time),
+            Completed::Comment => Item::Comment(self.unfinished.text.text().to_str()),
+            Completed::LastEventId => Item::LastEventId(self.last_event_id.text().to_str()),
+        }
+    }
+
+    #[inline]
+    fn event<'s, 'i: 's>(&'s self, input: &InputChunk<'i>) -> MessageEvent<'s> {
         MessageEvent {
-            event_type: self.lent_event_type(input),
-            data: self.lent_data(input),
+            event_type: self.event_type.lend(input),
+            data: self.data.lend(input),
             last_event_id: self.last_event_id.text(),
-            own_id: !self.id_at.is_nowhere(),
+            own_id: !self.id.at.is_nowhere(),
         }
     }
 
-    /// Takes the event that was dispatched, in one allocation; large data keeps that of its buffer.
-    pub(super) fn take_event(&mut self, input: &mut InputChunk<'_>) -> OwnedMessageEvent {
-        input.check_values(self.data_at, self.event_type_at);
-        let own_id = !self.id_at.is_nowhere();
-        if self.data_at.is_buffer() {
-            if let Some(data) = self.data.take_large() {
-                self.size_before = data.capacity();
-                let event_type = self.lent_event_type(input).to_str();
-                let last_event_id = self.last_event_id.text().to_str();
-                return OwnedMessageEvent::from_data(data, &event_type, &last_event_id, own_id);
-            }
+    /// Takes the item that was completed. An event is one allocation; large data keeps that of its buffer.
+    pub(super) fn take_out(&mut self, completed: Completed, input: &InputChunk<'_>) -> OwnedItem {
+        if completed != Completed::Event || self.data.at.is_input() {
+            return self.lend(completed, input).into_owned();
         }
-        let event_type = self.lent_event_type(input).to_str();
-        let last_event_id = self.last_event_id.text().to_str();
-        let data = self.lent_data(input).to_str();
-        OwnedMessageEvent::new(&data, &event_type, &last_event_id, own_id)
-    }
-
-    #[inline]
-    fn lent_event_type<'s, 'i: 's>(&'s self, input: &InputChunk<'i>) -> Text<'s> {
-        if self.event_type_at.is_input() {
-            input.text_at(self.event_type_at)
-        } else if self.event_type_at.is_buffer() {
-            self.event_type.text()
-        } else {
-            Text::checked("")
-        }
-    }
-
-    /// > If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last character from
-    /// > the data buffer.
-    #[inline]
-    fn lent_data<'s, 'i: 's>(&'s self, input: &InputChunk<'i>) -> Text<'s> {
-        if self.data_at.is_input() {
-            input.text_at(self.data_at)
-        } else {
-            self.data.text().without_last_line_feed()
-        }
+        let Some(data) = self.data.text.take_large() else {
+            return self.lend(completed, input).into_owned();
+        };
+        self.size_before = data.capacity();
+        let event = self.event(input);
+        OwnedItem::Event(OwnedMessageEvent::from_data(
+            data,
+            &event.event_type.to_str(),
+            &event.last_event_id(),
+            event.own_id,
+        ))
     }
 
     /// Makes room for `more` bytes in one of the buffers.
     #[cold]
     #[inline(never)]
-    fn make_room(&mut self, pick: fn(&mut Self) -> &mut TextBuffer, more: usize) {
-        let mut buffer = mem::replace(pick(self), TextBuffer::new());
-        let least = buffer.len().saturating_add(more);
+    fn make_room(&mut self, pick: fn(&mut Self) -> &mut Buffer, more: usize) {
+        let mut text = mem::replace(&mut pick(self).text, TextBuffer::new());
+        let least = text.len().saturating_add(more);
         let mut most = self.most_for_one();
         if least > most {
-            self.give_back();
+            // One line is read at a time: an unfinished value other than the one that was taken out is not needed.
+            for buffer in self.buffers() {
+                if buffer.at != ValueSpan::BUFFER {
+                    buffer.text.clear();
+                }
+                buffer.text.shrink(KEPT);
+            }
             self.has_given_back = true;
             most = self.most_for_one();
         }
         let mut most_ahead = most;
         if self.has_given_back {
-            most_ahead -= most.saturating_sub(buffer.len()) / 2;
+            most_ahead -= most.saturating_sub(text.len()) / 2;
         }
-        let mut wanted = buffer.capacity().saturating_mul(2).max(FIRST);
+        let mut wanted = text.capacity().saturating_mul(2).max(FIRST);
         if wanted > KEPT {
             // Large events come in rows: the buffer of the next one need not double its way up.
             wanted = wanted.max(mem::take(&mut self.size_before));
         }
-        buffer.reserve(wanted.min(most_ahead).max(least));
-        self.is_large |= buffer.capacity() > KEPT;
-        *pick(self) = buffer;
+        text.reserve(wanted.min(most_ahead).max(least));
+        self.is_large |= text.capacity() > KEPT;
+        pick(self).text = text;
     }
 
     /// What a buffer may hold, when it is taken out, beside the others.
     fn most_for_one(&mut self) -> usize {
-        let charged = |buffer: &mut TextBuffer| buffer.capacity().saturating_sub(KEPT);
+        let charged = |buffer: &mut Buffer| buffer.text.capacity().saturating_sub(KEPT);
         let others: usize = self.buffers().into_iter().map(charged).sum();
         self.most.saturating_sub(others).saturating_add(KEPT)
-    }
-
-    /// Shrinks the buffers to what they must hold. One line is read at a time: if the buffer of an unfinished value is
-    /// not the one that was taken out, nothing in it is needed.
-    fn give_back(&mut self) {
-        self.unfinished.clear();
-        for (buffer, at) in [
-            (&mut self.data, self.data_at),
-            (&mut self.event_type, self.event_type_at),
-            (&mut self.id, self.id_at),
-        ] {
-            if !at.is_buffer() {
-                buffer.clear();
-            }
-        }
-        for buffer in self.buffers() {
-            buffer.shrink(KEPT);
-        }
     }
 
     /// Gives back what a large event made the buffers grow to, and remembers how large that was.
@@ -493,17 +466,13 @@ impl Block {
     fn shrink(&mut self) {
         self.is_large = false;
         self.has_given_back = false;
-        if self.data.capacity() > KEPT {
-            let is_well_used = self.data.len() >= self.data.capacity() / 4;
-            self.size_before = if is_well_used {
-                self.data.capacity()
-            } else {
-                0
-            };
+        let (len, capacity) = (self.data.text.len(), self.data.text.capacity());
+        if capacity > KEPT {
+            self.size_before = if len >= capacity / 4 { capacity } else { 0 };
         }
         for buffer in self.buffers() {
-            buffer.clear();
-            buffer.shrink(KEPT);
+            buffer.text.clear();
+            buffer.text.shrink(KEPT);
         }
     }
 
@@ -511,13 +480,14 @@ impl Block {
     pub(super) fn release(&mut self) {
         self.discard();
         for buffer in self.buffers() {
-            *buffer = TextBuffer::new();
+            *buffer = Buffer::new();
         }
         self.last_event_id.shrink(0);
     }
 
     /// All buffers but the last event ID, which is no part of a block.
-    fn buffers(&mut self) -> [&mut TextBuffer; 4] {
+    #[inline]
+    fn buffers(&mut self) -> [&mut Buffer; 4] {
         [
             &mut self.data,
             &mut self.event_type,

@@ -2,9 +2,8 @@
 
 use alloc::borrow::Cow;
 use core::fmt;
-use core::time::Duration;
 
-use super::block::Block;
+use super::block::{Block, Completed};
 use super::input::InputChunk;
 use super::item::{Item, OwnedItem};
 use super::limits::{DecodeError, DecodeLimits};
@@ -71,7 +70,7 @@ impl Decoder {
     #[must_use]
     pub const fn with_limits(mut self, limits: DecodeLimits) -> Self {
         self.lines.set_limits(limits);
-        self.bound_memory();
+        self.block.set_most(self.lines.most_held());
         self
     }
 
@@ -82,7 +81,7 @@ impl Decoder {
     #[must_use]
     pub const fn with_comments(mut self, comments: bool) -> Self {
         self.lines.set_comments(comments);
-        self.bound_memory();
+        self.block.set_most(self.lines.most_held());
         self
     }
 
@@ -119,7 +118,7 @@ impl Decoder {
         self.block.last_event_id().to_str()
     }
 
-    /// Returns whether a limit ended the stream; see [`AfterLimit::End`](super::AfterLimit::End).
+    /// Returns whether a limit ended the stream; see [`DecodeLimits::with_end_at_limit`].
     pub const fn is_ended(&self) -> bool {
         self.lines.is_ended()
     }
@@ -174,9 +173,11 @@ impl Decoder {
     /// ```
     #[inline]
     pub fn feed<'d, 'i>(&'d mut self, bytes: &'i [u8]) -> Items<'d, 'i> {
+        let mut input = InputChunk::new(bytes);
+        self.lines.begin(&mut input);
         Items {
             decoder: self,
-            input: InputChunk::new(bytes),
+            input,
         }
     }
 
@@ -193,116 +194,45 @@ impl Decoder {
 
     /// Reads up to the first item that the input completes.
     #[inline]
-    fn advance(&mut self, input: &mut InputChunk<'_>) -> Outcome {
-        if input.is_within_line() {
-            if let Some(line) = self.lines.go_on(input) {
-                if line == Line::Piece {
-                    let (kind, piece) = (self.lines.kind(), self.lines.value());
-                    self.block.push_piece(kind, piece, input);
-                }
-                return Outcome::More;
-            }
-        }
-        self.read(input)
-    }
-
-    /// Does the same, line by line.
-    fn read(&mut self, input: &mut InputChunk<'_>) -> Outcome {
+    fn advance(&mut self, input: &mut InputChunk<'_>) -> Result<Option<Completed>, TooLong> {
         self.block.take_back();
         loop {
-            match self.lines.next(input) {
-                Line::Data => self.block.add_data(self.lines.value(), input),
-                Line::Event => self.block.set_event_type(self.lines.value()),
-                Line::Id => self.block.set_id(self.lines.value(), input),
+            let completed = match self.lines.next(input) {
+                Line::Whole(kind) => self.block.take(kind, self.lines.value(), input),
                 // > If the line is empty (a blank line), dispatch the event.
                 Line::Blank => match self.block.dispatch(input) {
-                    Some(Outcome::LastEventId) if !self.last_event_ids => {}
-                    Some(outcome) => return outcome,
-                    None => {}
+                    Some(Completed::LastEventId) if !self.last_event_ids => None,
+                    completed => completed,
                 },
+                Line::Begun => {
+                    self.block.begin(self.lines.kind(), input);
+                    None
+                }
                 Line::Piece => {
                     let (kind, piece) = (self.lines.kind(), self.lines.value());
-                    self.block.push_piece(kind, piece, input);
+                    self.block.push(kind, piece, input);
                     if input.remaining().is_empty() {
-                        return Outcome::More;
+                        return Ok(None);
                     }
+                    None
+                }
+                Line::LastPiece => {
+                    let (kind, piece) = (self.lines.kind(), self.lines.value());
+                    self.block.push_last(kind, piece, input)
                 }
                 Line::More => {
                     self.block.spill(input);
-                    return Outcome::More;
+                    return Ok(None);
                 }
-                rare => {
-                    if let Some(outcome) = self.take_rare(rare, input) {
-                        return outcome;
-                    }
+                Line::TooLong => {
+                    self.block.discard();
+                    return Err(TooLong);
                 }
+            };
+            if completed.is_some() {
+                return Ok(completed);
             }
         }
-    }
-
-    /// Takes the lines that are rare, or that the input has cut.
-    #[inline(never)]
-    fn take_rare(&mut self, line: Line, input: &InputChunk<'_>) -> Option<Outcome> {
-        let (kind, value) = (self.lines.kind(), self.lines.value());
-        match line {
-            Line::LastPiece => self.block.push_last_piece(kind, value, input),
-            Line::Begun => {
-                self.block.begin(kind, input);
-                self.block.push(kind, self.lines.carried(), None);
-                None
-            }
-            Line::Carried => {
-                self.block.begin(kind, input);
-                self.block.push(kind, self.lines.carried(), None);
-                self.block.end(kind)
-            }
-            Line::Other => {
-                self.block.begin(kind, input);
-                self.block.push_last_piece(kind, value, input)
-            }
-            Line::TooLong(outcome) => {
-                self.block.discard();
-                Some(outcome)
-            }
-            Line::Data | Line::Event | Line::Id | Line::Piece | Line::Blank | Line::More => None,
-        }
-    }
-
-    /// The outcome as an item.
-    #[inline]
-    fn lend<'s, 'i: 's>(
-        &'s self,
-        outcome: Outcome,
-        input: &InputChunk<'i>,
-    ) -> Result<Option<Item<'s>>, DecodeError> {
-        match outcome {
-            Outcome::More => Ok(None),
-            Outcome::Event => Ok(Some(Item::Event(self.block.event(input)))),
-            other => self.lend_other(other).map(Some),
-        }
-    }
-
-    #[inline(never)]
-    fn lend_other(&self, outcome: Outcome) -> Result<Item<'_>, DecodeError> {
-        match outcome {
-            Outcome::Comment => Ok(Item::Comment(self.block.comment().to_str())),
-            Outcome::LastEventId => Ok(Item::LastEventId(self.last_event_id())),
-            Outcome::ReconnectionTime => {
-                let time = Duration::from_millis(self.block.reconnection_time());
-                Ok(Item::ReconnectionTime(time))
-            }
-            too_long => Err(self.lines.error(too_long)),
-        }
-    }
-
-    const fn bound_memory(&mut self) {
-        let limits = self.lines.limits();
-        let comment = if self.lines.comments() {
-            limits.line
-        } else {
-            0
-        };
-        self.block.set_most(limits.event.saturating_add(comment));
     }
 }
 
@@ -321,19 +251,8 @@ impl fmt::Debug for Decoder {
     }
 }
 
-/// What reading on has come to. A plain number, so that it is returned in a register; the values are in the block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// All input is read.
-    More,
-    Event,
-    ReconnectionTime,
-    Comment,
-    LastEventId,
-    LineTooLong,
-    IdTooLong,
-    EventTooLong,
-}
+/// A limit was passed: the reader of lines knows which one.
+struct TooLong;
 
 /// The items that fed bytes complete; returned by [`Decoder::feed`].
 ///
@@ -353,8 +272,8 @@ impl<'i> Items<'_, 'i> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when a line or an event passes a [limit](DecodeLimits), once for each block. The decoder goes on
-    /// as its [`AfterLimit`](super::AfterLimit) says: call again.
+    /// [`DecodeError`] when a line or an event passes a [limit](DecodeLimits), once for each block. Unless the limits end
+    /// the stream there, the decoder goes on after the block: call again.
     #[inline]
     #[expect(
         clippy::should_implement_trait,
@@ -362,8 +281,11 @@ impl<'i> Items<'_, 'i> {
     )]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, DecodeError> {
         self.input.check_ahead();
-        let outcome = self.decoder.advance(&mut self.input);
-        self.decoder.lend(outcome, &self.input)
+        match self.decoder.advance(&mut self.input) {
+            Ok(None) => Ok(None),
+            Ok(Some(completed)) => Ok(Some(self.decoder.block.lend(completed, &self.input))),
+            Err(TooLong) => Err(self.decoder.lines.error()),
+        }
     }
 
     /// Does what [`next`](Self::next) does and returns an item that borrows nothing. A large event that was put together
@@ -389,13 +311,12 @@ impl<'i> Items<'_, 'i> {
     /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
-        let outcome = self.decoder.advance(&mut self.input);
-        if outcome == Outcome::Event {
-            let event = self.decoder.block.take_event(&mut self.input);
-            return Ok(Some(OwnedItem::Event(event)));
+        self.input.check_ahead();
+        match self.decoder.advance(&mut self.input) {
+            Ok(None) => Ok(None),
+            Ok(Some(completed)) => Ok(Some(self.decoder.block.take_out(completed, &self.input))),
+            Err(TooLong) => Err(self.decoder.lines.error()),
         }
-        let item = self.decoder.lend(outcome, &self.input)?;
-        Ok(item.map(Item::into_owned))
     }
 
     /// Returns the bytes that are not decoded yet.

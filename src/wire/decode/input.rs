@@ -47,12 +47,6 @@ impl<'i> InputChunk<'i> {
         &self.bytes[self.at..]
     }
 
-    /// Whether the chunk is short, not read yet, and without a line end.
-    #[inline]
-    pub(super) const fn is_within_line(&self) -> bool {
-        self.line_ends.is_none() && self.at == 0 && !self.bytes.is_empty()
-    }
-
     /// The first line end at or after `from`.
     #[inline]
     pub(super) fn find_line_end(&mut self, from: usize) -> Option<usize> {
@@ -88,8 +82,8 @@ impl<'i> InputChunk<'i> {
     #[inline]
     pub(super) fn text_at(&self, value: ValueSpan) -> Text<'i> {
         match self.checked(value) {
-            Some(text) => Text::checked(text),
-            None => Text::raw(self.bytes_at(value)),
+            Some(text) => Text::Checked(text),
+            None => Text::Raw(self.bytes_at(value)),
         }
     }
 
@@ -113,19 +107,5 @@ impl<'i> InputChunk<'i> {
         self.checked_to = self.at + window.len();
         self.text_start = self.at;
         self.text = text::valid_start(&window[..lines]);
-    }
-
-    /// Checks all bytes from the one value to the other, since one check takes less time than two.
-    #[inline]
-    pub(super) fn check_values(&mut self, one: ValueSpan, other: ValueSpan) {
-        let (start, end) = match (one.is_input(), other.is_input()) {
-            (true, true) => (one.start.min(other.start), one.end.max(other.end)),
-            (true, false) => (one.start, one.end),
-            (false, true) => (other.start, other.end),
-            (false, false) => return,
-        };
-        if let Ok(text) = text::check(&self.bytes[start..end]) {
-            (self.text, self.text_start) = (text, start);
-        }
     }
 }

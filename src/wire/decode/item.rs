@@ -11,7 +11,7 @@ use super::text::Text;
 const MESSAGE: &str = "message";
 
 /// One thing that an event stream said.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Item<'a> {
     /// A block with data was complete: the standard's "dispatch the event".
@@ -57,8 +57,6 @@ impl<'a> Item<'a> {
 ///
 /// As with the standard's `MessageEvent`, the type is `message` when the stream named none. Text is borrowed if it is
 /// UTF-8, and otherwise copied, with U+FFFD for each maximal subpart that is not.
-///
-/// Two events are equal if all that they tell is equal: an explicit type `message` is no type.
 ///
 /// # Examples
 ///
@@ -126,12 +124,11 @@ impl<'a> MessageEvent<'a> {
 
     /// Copies the event in one allocation, with U+FFFD for what is not UTF-8.
     pub fn into_owned(self) -> OwnedMessageEvent {
-        OwnedMessageEvent::new(
-            &self.data(),
-            &self.event_type.to_str(),
-            &self.last_event_id(),
-            self.own_id,
-        )
+        let (data, event_type) = (self.data(), self.event_type.to_str());
+        let last_event_id = self.last_event_id();
+        let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
+        text.push_str(&data);
+        OwnedMessageEvent::from_data(text, &event_type, &last_event_id, self.own_id)
     }
 
     /// Deserializes the data as JSON. Its UTF-8 is checked at most once.
@@ -153,19 +150,10 @@ impl<'a> MessageEvent<'a> {
     /// ```
     #[cfg(feature = "json")]
     pub fn json<T: serde::Deserialize<'a>>(&self) -> Result<T, serde_json::Error> {
-        match self.data.as_checked() {
-            Some(text) => serde_json::from_str(text),
-            None => serde_json::from_slice(self.data.as_bytes()),
+        match self.data {
+            Text::Checked(text) => serde_json::from_str(text),
+            Text::Raw(bytes) => serde_json::from_slice(bytes),
         }
-    }
-}
-
-impl PartialEq for MessageEvent<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.event_type() == other.event_type()
-            && self.data_bytes() == other.data_bytes()
-            && self.last_event_id() == other.last_event_id()
-            && self.own_id == other.own_id
     }
 }
 
@@ -224,7 +212,7 @@ impl OwnedItem {
 /// ```
 ///
 /// Two events are equal if all that they tell is equal: an explicit type `message` is no type.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct OwnedMessageEvent {
     /// Data, then event type, then last event ID: data comes first so that a decoder's buffer becomes the event.
     text: String,
@@ -234,14 +222,6 @@ pub struct OwnedMessageEvent {
 }
 
 impl OwnedMessageEvent {
-    /// Copies the parts; an empty event type stands for `message`.
-    #[inline]
-    pub(super) fn new(data: &str, event_type: &str, last_event_id: &str, own_id: bool) -> Self {
-        let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
-        text.push_str(data);
-        Self::from_data(text, event_type, last_event_id, own_id)
-    }
-
     /// Goes on with the allocation of the data.
     #[inline]
     pub(super) fn from_data(
@@ -251,6 +231,11 @@ impl OwnedMessageEvent {
         own_id: bool,
     ) -> Self {
         let data_len = text.len();
+        let event_type = if event_type == MESSAGE {
+            ""
+        } else {
+            event_type
+        };
         let event_type_len = event_type.len();
         if event_type_len + last_event_id.len() > 0 {
             text.reserve_exact(event_type_len + last_event_id.len());
@@ -307,15 +292,6 @@ impl OwnedMessageEvent {
     #[cfg(feature = "json")]
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.data())
-    }
-}
-
-impl PartialEq for OwnedMessageEvent {
-    fn eq(&self, other: &Self) -> bool {
-        self.event_type() == other.event_type()
-            && self.data() == other.data()
-            && self.last_event_id() == other.last_event_id()
-            && self.own_id == other.own_id
     }
 }
 

@@ -28,10 +28,10 @@ const ID_BYTES: usize = 8 << 10;
 /// # Examples
 ///
 /// ```
-/// use sse_proto::decode::{AfterLimit, DecodeError, DecodeLimits};
+/// use sse_proto::decode::{DecodeError, DecodeLimits};
 /// use sse_proto::Decoder;
 ///
-/// let limits = DecodeLimits::new().with_max_event_bytes(32).with_after_limit(AfterLimit::SkipBlock);
+/// let limits = DecodeLimits::new().with_max_event_bytes(32);
 /// let mut decoder = Decoder::new().with_limits(limits);
 /// let mut items = decoder.feed(b"data: this event is longer than the limit above\n\ndata: short\n\n");
 /// assert_eq!(items.next().unwrap_err(), DecodeError::EventTooLong { limit: 32 });
@@ -43,7 +43,7 @@ pub struct DecodeLimits {
     pub(super) line: usize,
     pub(super) id: usize,
     pub(super) event: usize,
-    pub(super) after: AfterLimit,
+    pub(crate) end_at_limit: bool,
 }
 
 impl DecodeLimits {
@@ -53,7 +53,7 @@ impl DecodeLimits {
             line: EVENT_BYTES,
             id: ID_BYTES,
             event: EVENT_BYTES,
-            after: AfterLimit::SkipBlock,
+            end_at_limit: false,
         }
     }
 
@@ -63,7 +63,7 @@ impl DecodeLimits {
             line: usize::MAX,
             id: usize::MAX,
             event: usize::MAX,
-            after: AfterLimit::SkipBlock,
+            end_at_limit: false,
         }
     }
 
@@ -88,16 +88,14 @@ impl DecodeLimits {
         self
     }
 
-    /// Sets what the decoder does after the error. By default it skips the block.
+    /// Sets whether the first error ends the stream: the decoder skips all later input.
+    ///
+    /// By default the decoder drops the block and goes on after the next blank line. The id of the block does not count,
+    /// and the earlier one stays. Fields and comments in the rest of the block are skipped.
     #[must_use]
-    pub const fn with_after_limit(mut self, after: AfterLimit) -> Self {
-        self.after = after;
+    pub const fn with_end_at_limit(mut self, end_at_limit: bool) -> Self {
+        self.end_at_limit = end_at_limit;
         self
-    }
-
-    /// Whether the error ends the stream.
-    pub(crate) const fn ends(&self) -> bool {
-        matches!(self.after, AfterLimit::End)
     }
 }
 
@@ -107,22 +105,11 @@ impl Default for DecodeLimits {
     }
 }
 
-/// What the decoder does after it has returned a [`DecodeError`].
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum AfterLimit {
-    /// Drops the block and goes on after the next blank line. The id of the block does not count, and the earlier one
-    /// stays. Fields and comments in the rest of the block are skipped.
-    SkipBlock,
-    /// Ends the stream for this decoder: all later input is skipped.
-    End,
-}
-
 /// The error for a line or an event that is longer than the caller's own limit.
 ///
 /// It is the only error of a decoder. Malformed input is not an error, since the standard defines the meaning of every
 /// byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// A line has more bytes than [`DecodeLimits::with_max_line_bytes`] allows.

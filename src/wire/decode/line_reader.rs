@@ -4,18 +4,18 @@
 //! > not preceded by a U+000D CARRIAGE RETURN (CR) character, and a single U+000D CARRIAGE RETURN (CR) character not
 //! > followed by a U+000A LINE FEED (LF) character being the ways in which a line can end.
 //!
-//! [`LineReader::next`] reads a line that lies whole in the input, compares its name as one word, and copies nothing.
-//! Most of a stream's time is spent there, so it is kept to few instructions and leaves all else to
-//! [`LineReader::resume`], which reads a line that the input has cut. The start of a cut line goes to the carry, where
-//! a short line is put together. A line that does not fit is returned in pieces, which the block appends to its value.
+//! [`LineReader::next`] reads a line whose value lies whole in the input, compares its name as one word, and copies
+//! nothing. Most of a stream's time is spent there, so it is kept to few instructions and leaves all else to
+//! [`LineReader::resume`]. If the input cuts a name, the carry keeps the start of it. If the input cuts a value, the value
+//! is returned in pieces, which the block appends to its buffer.
 
 use super::block::ValueSpan;
-use super::decoder::Outcome;
 use super::input::InputChunk;
-use super::limits::{AfterLimit, DecodeError, DecodeLimits};
+use super::limits::{DecodeError, DecodeLimits};
+use crate::wire::line::{CR, LF};
 
 /// What a line is about: one of the fields that the standard knows, or a comment that the caller wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum LineKind {
     Data,
     Event,
@@ -24,73 +24,56 @@ pub(super) enum LineKind {
     Comment,
 }
 
-/// What comes next in the input. A plain number, so that it is returned in a register: the value is at
-/// [`LineReader::value`] or [`LineReader::carried`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What comes next in the input. A plain number, so that it is returned in a register: its value is at
+/// [`LineReader::value`], and what it is about at [`LineReader::kind`].
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Line {
-    /// A data line that lies whole in the input.
-    Data,
-    /// An `event` line that does.
-    Event,
-    /// An `id` line that does.
-    Id,
-    /// Another line that does, of [`LineReader::kind`].
-    Other,
-    /// A line that was cut, and is whole in the carry.
-    Carried,
-    /// The start of a line that was cut, in the carry.
+    /// A line whose value lies whole in the input.
+    Whole(LineKind),
+    /// The start of a line whose value the input cuts.
     Begun,
     /// The next piece of its value.
     Piece,
-    /// The last piece of its value.
+    /// The last piece of it, up to the end of the line.
     LastPiece,
     /// The line that ends a block.
     Blank,
     /// All bytes are read, and a line is open or not.
     More,
-    /// A line has passed a limit. What follows is skipped as [`AfterLimit`] says.
-    TooLong(Outcome),
+    /// A line has passed a limit. What follows is skipped.
+    TooLong,
 }
 
 /// Where in a line the input stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Cut {
     /// In what may be a byte order mark, of which so many bytes have come.
     StreamStart(u8),
     /// Before the first byte of a line.
     LineStart,
-    /// The same, after a CR: an LF that comes next belongs to it.
-    AfterCr,
-    /// In a line whose bytes are all in the carry.
-    Carried,
+    /// In a name, or before the first byte of a value.
+    Name,
     /// In a value that is returned in pieces.
     Value,
     /// In a line that means nothing.
     Ignored,
     /// After a limit, before the first byte of a line of the block that is skipped.
     SkippedLineStart,
-    /// The same, after a CR.
-    SkippedAfterCr,
     /// After a limit, within such a line.
     Skipped,
     /// After a limit that ends the stream.
     Ended,
 }
 
-/// How long a cut line may be that is put together before it is read.
-const CARRY: usize = 64;
-
-/// The longest name with its colon and a space.
-const LONGEST_NAME: usize = 7;
-
 /// Reads lines from chunks of any size, each byte once.
 pub(super) struct LineReader {
     cut: Cut,
+    /// The last byte of the last chunk was a CR: an LF that comes next belongs to it.
+    after_cr: bool,
     comments: bool,
-    /// The length of the name in the carry, with its colon and space.
-    value_start: u8,
-    carry_len: u8,
-    carry: [u8; CARRY],
+    /// The start of a line, up to its value. The longest has a name, a colon and a space in 7 bytes.
+    carry: u64,
+    carry_len: usize,
     kind: LineKind,
     value: ValueSpan,
     /// Bytes of the line that is returned in pieces.
@@ -104,12 +87,12 @@ impl LineReader {
     pub(super) const fn new(limits: DecodeLimits) -> Self {
         Self {
             cut: Cut::StreamStart(0),
+            after_cr: false,
             comments: false,
-            value_start: 0,
+            carry: 0,
             carry_len: 0,
-            carry: [0; CARRY],
             kind: LineKind::Data,
-            value: ValueSpan { start: 0, end: 0 },
+            value: ValueSpan::NOWHERE,
             taken: 0,
             left: limits.event,
             limits,
@@ -129,14 +112,16 @@ impl LineReader {
         self.comments = comments;
     }
 
-    pub(super) const fn comments(&self) -> bool {
-        self.comments
+    /// The most bytes of a block, and of a comment that is returned while the block is open.
+    pub(super) const fn most_held(&self) -> usize {
+        let comment = if self.comments { self.limits.line } else { 0 };
+        self.limits.event.saturating_add(comment)
     }
 
     /// Starts at the beginning of a new stream.
     pub(super) fn restart(&mut self) {
         self.cut = Cut::StreamStart(0);
-        self.carry_len = 0;
+        self.after_cr = false;
         self.left = self.limits.event;
     }
 
@@ -146,27 +131,9 @@ impl LineReader {
     }
 
     /// Whether a field has begun that the end of the stream would cut off.
-    pub(super) fn is_within_field(&self) -> bool {
-        match self.cut {
-            Cut::Carried => match Self::head(self.carry_bytes(), false) {
-                Head::Known(kind, _) => kind != LineKind::Comment,
-                Head::Unknown => {
-                    let begins = |name: &&[u8]| name.starts_with(self.carry_bytes());
-                    NAMES.iter().any(|(name, _)| begins(name))
-                }
-                Head::Ignored => false,
-            },
-            Cut::Value => self.kind != LineKind::Comment,
-            Cut::StreamStart(_)
-            | Cut::LineStart
-            | Cut::AfterCr
-            | Cut::Ignored
-            // What is past a limit was reported.
-            | Cut::SkippedLineStart
-            | Cut::SkippedAfterCr
-            | Cut::Skipped
-            | Cut::Ended => false,
-        }
+    pub(super) const fn is_within_field(&self) -> bool {
+        // A line that is ignored has no such state, and what is past a limit was reported.
+        matches!(self.cut, Cut::Name | Cut::Value) && !matches!(self.kind, LineKind::Comment)
     }
 
     /// What the line is about.
@@ -181,70 +148,71 @@ impl LineReader {
         self.value
     }
 
-    /// The value of the line that was cut, or the start of it.
-    pub(super) fn carried(&self) -> &[u8] {
-        &self.carry[usize::from(self.value_start)..usize::from(self.carry_len)]
-    }
-
-    /// Reads a short chunk without a line end, if it is within a line that was cut and no limit can be near: the path of
-    /// most chunks that are a few bytes long.
+    /// Begins a chunk: an LF that completes a CRLF is skipped.
     #[inline]
-    pub(super) fn go_on(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
-        let len = input.bytes.len();
-        if self.cut == Cut::Value && self.taken < self.room(self.kind).saturating_sub(len) {
-            self.value = ValueSpan { start: 0, end: len };
-            self.taken += len;
-            input.at = len;
-            return Some(Line::Piece);
+    pub(super) fn begin(&mut self, input: &mut InputChunk<'_>) {
+        if self.after_cr && !input.bytes.is_empty() {
+            self.after_cr = false;
+            input.at = usize::from(input.bytes[0] == LF);
         }
-        if self.cut == Cut::Carried && usize::from(self.carry_len) + len <= self.carry_room() {
-            self.push_carry(input.bytes);
-            input.at = len;
-            return Some(Line::More);
-        }
-        None
     }
 
-    /// How much of a line the carry may hold: no line is refused that is shorter than all limits are.
-    #[inline]
-    fn carry_room(&self) -> usize {
-        let least = self.limits.line.min(self.limits.id).min(self.left);
-        CARRY.min(least)
-    }
-
-    /// Reads the next line.
+    /// Reads the next line, or the next piece of a line that is cut.
     #[inline]
     pub(super) fn next(&mut self, input: &mut InputChunk<'_>) -> Line {
-        if self.cut == Cut::Value && !input.remaining().is_empty() {
-            return self.read_piece(input);
-        }
-        if self.cut != Cut::LineStart {
-            if let Some(line) = self.resume(input) {
-                return line;
-            }
-        }
         loop {
+            if self.cut != Cut::LineStart {
+                if let Some(line) = self.go_on(input) {
+                    return line;
+                }
+                continue;
+            }
             let front = front(input.bytes, input.at);
             let first = first_of(front);
-            if DATA.begins(front) {
-                return self.read_whole(input, front, DATA, Line::Data);
+            let line = if DATA.begins(front) {
+                self.read_whole(input, front, DATA)
             } else if ends_line(first) {
                 self.left = self.limits.event;
                 input.at = self.end_line(input.bytes, input.at);
-                return Line::Blank;
+                Some(Line::Blank)
             } else if EVENT.begins(front) {
-                return self.read_whole(input, front, EVENT, Line::Event);
+                self.read_whole(input, front, EVENT)
             } else if ID.begins(front) {
-                return self.read_whole(input, front, ID, Line::Id);
+                self.read_whole(input, front, ID)
             } else if first == b':' && !self.comments {
                 // > If the line starts with a U+003A COLON character (:), ignore the line.
-                let Some(end) = input.find_line_end(input.at) else {
-                    return self.ignore_rest(input);
-                };
-                input.at = self.end_line(input.bytes, end);
-            } else if let Some(line) = self.read_other(input) {
+                match input.find_line_end(input.at) {
+                    Some(end) => input.at = self.end_line(input.bytes, end),
+                    None => self.cut = Cut::Ignored,
+                }
+                continue;
+            } else {
+                None
+            };
+            if let Some(line) = line.or_else(|| self.resume(input)) {
                 return line;
             }
+        }
+    }
+
+    /// Reads on in a line of which the input before this has a part; `None` at its end.
+    #[inline]
+    fn go_on(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
+        if input.remaining().is_empty() {
+            return Some(Line::More);
+        }
+        match self.cut {
+            Cut::Value => Some(self.read_piece(input)),
+            Cut::Ignored => {
+                if let Some(end) = input.find_line_end(input.at) {
+                    self.cut = Cut::LineStart;
+                    input.at = self.end_line(input.bytes, end);
+                } else {
+                    input.at = input.bytes.len();
+                }
+                None
+            }
+            _ => self.resume(input),
         }
     }
 
@@ -255,212 +223,154 @@ impl LineReader {
         clippy::inline_always,
         reason = "it was not, for the one or the other name"
     )]
-    fn read_whole(
+    fn read_whole(&mut self, input: &mut InputChunk<'_>, front: u64, name: Name) -> Option<Line> {
+        let start = input.at;
+        let value_start = name.value_start(front);
+        let end = input.find_line_end(start + name.len)?;
+        Some(self.take_whole(input, name.kind, end - start, start + value_start, end))
+    }
+
+    /// Takes a line of `len` bytes, whose value is in the input up to its end.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn take_whole(
         &mut self,
         input: &mut InputChunk<'_>,
-        front: u64,
-        name: Name,
-        line: Line,
+        kind: LineKind,
+        len: usize,
+        start: usize,
+        end: usize,
     ) -> Line {
-        let start = input.at;
-        let Some(end) = input.find_line_end(start + name.len) else {
-            return self.cut_line(input);
-        };
-        let len = end - start;
-        if len > self.room(name.kind) {
-            input.at = end;
-            return self.refuse(name.kind);
-        }
-        self.left -= len;
-        input.at = self.end_line(input.bytes, end);
-        // > If value starts with a U+0020 SPACE character, remove it from value.
-        let start = start + name.len + usize::from(name.has_space(front));
-        self.value = ValueSpan { start, end };
-        line
-    }
-
-    /// Reads the rare lines; `None` if it is one that means nothing.
-    #[inline(never)]
-    fn read_other(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
-        let (bytes, start) = (input.bytes, input.at);
-        if start == bytes.len() {
-            return Some(Line::More);
-        }
-        let Some(end) = input.find_line_end(start) else {
-            return Some(self.cut_line(input));
-        };
-        let Head::Known(kind, value_start) = Self::head(&bytes[start..end], true) else {
-            input.at = self.end_line(bytes, end);
-            return None;
-        };
-        let len = end - start;
         if len > self.room(kind) {
             input.at = end;
-            return Some(self.refuse(kind));
+            return self.refuse(kind);
         }
         self.count(kind, len);
-        input.at = self.end_line(bytes, end);
-        let start = start + value_start;
-        (self.kind, self.value) = (kind, ValueSpan { start, end });
-        Some(Line::Other)
+        self.value = ValueSpan { start, end };
+        input.at = self.end_line(input.bytes, end);
+        Line::Whole(kind)
     }
 
-    /// Skips the rest of the input, which is within a line that means nothing.
-    #[cold]
-    fn ignore_rest(&mut self, input: &mut InputChunk<'_>) -> Line {
-        self.cut = Cut::Ignored;
-        input.at = input.bytes.len();
-        Line::More
-    }
-
-    /// Leaves the line at the front, which does not end in the input.
-    #[inline(never)]
-    fn cut_line(&mut self, input: &mut InputChunk<'_>) -> Line {
-        self.cut = Cut::Carried;
-        self.carry_len = 0;
-        let line = self.carry_on(input).or_else(|| self.resume(input));
-        line.unwrap_or(Line::More)
-    }
-
-    /// Reads on where the input was cut; `None` at the start of a line.
+    /// Reads a rare line, or reads on where the input was cut. `None` after what means nothing.
     #[inline(never)]
     fn resume(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
         let bytes = input.bytes;
-        while let Some(&byte) = bytes.get(input.at) {
-            match self.cut {
-                Cut::LineStart => return None,
-                Cut::Value => return Some(self.read_piece(input)),
-                Cut::Carried => {
-                    if let Some(line) = self.carry_on(input) {
-                        return Some(line);
-                    }
-                }
-                Cut::AfterCr => {
-                    input.at += usize::from(byte == b'\n');
-                    self.cut = Cut::LineStart;
-                }
-                // > The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any.
-                Cut::StreamStart(seen) => {
-                    if MARK.get(usize::from(seen)) == Some(&byte) {
-                        input.at += 1;
-                        self.cut = Cut::StreamStart(seen + 1);
-                    } else if seen == 0 || usize::from(seen) == MARK.len() {
-                        self.cut = Cut::LineStart;
-                    } else {
-                        // Part of a mark is not a mark, and no field begins with it.
-                        self.cut = Cut::Ignored;
-                    }
-                }
-                Cut::Ignored => match input.find_line_end(input.at) {
-                    Some(end) => input.at = self.end_line(bytes, end),
-                    None => input.at = bytes.len(),
-                },
-                Cut::SkippedAfterCr => {
-                    input.at += usize::from(byte == b'\n');
-                    self.cut = Cut::SkippedLineStart;
-                }
-                Cut::SkippedLineStart if ends_line(byte) => {
-                    self.left = self.limits.event;
-                    input.at = self.end_line(bytes, input.at);
-                }
-                Cut::SkippedLineStart | Cut::Skipped => {
-                    if let Some(end) = input.find_line_end(input.at) {
-                        input.at = self.end_line(bytes, end);
-                        self.cut = match self.cut {
-                            Cut::AfterCr => Cut::SkippedAfterCr,
-                            _ => Cut::SkippedLineStart,
-                        };
-                    } else {
-                        self.cut = Cut::Skipped;
-                        input.at = bytes.len();
-                    }
-                }
-                Cut::Ended => input.at = bytes.len(),
-            }
-        }
-        Some(Line::More)
-    }
-
-    /// Adds what comes of the line to the carry; `None` after a line that means nothing.
-    fn carry_on(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
-        let (bytes, start, carried) = (input.bytes, input.at, usize::from(self.carry_len));
-        let end = input.find_line_end(start);
-        let piece = &bytes[start..end.unwrap_or(bytes.len())];
-        let len = carried + piece.len();
-        if len > self.carry_room() {
-            return self.leave_carry(input, piece, end.is_some());
-        }
-        self.push_carry(piece);
-        input.at += piece.len();
-        let Some(end) = end else {
+        let Some(&byte) = bytes.get(input.at) else {
             return Some(Line::More);
         };
-        input.at = self.end_line(bytes, end);
-        let Head::Known(kind, value_start) = Self::head(self.carry_bytes(), true) else {
-            return None;
-        };
-        self.kind = kind;
-        self.set_value_start(value_start);
-        self.count(kind, len);
-        Some(Line::Carried)
-    }
-
-    /// Goes on with a line that does not fit into the carry, or that may pass a limit: its value is returned in pieces.
-    fn leave_carry(
-        &mut self,
-        input: &mut InputChunk<'_>,
-        piece: &[u8],
-        ends: bool,
-    ) -> Option<Line> {
-        let carried = usize::from(self.carry_len);
-        let more = piece.len().min((LONGEST_NAME + 1).saturating_sub(carried));
-        self.push_carry(&piece[..more]);
-        input.at += more;
-        let is_all = more == piece.len();
-        match Self::head(self.carry_bytes(), is_all && ends) {
-            Head::Known(kind, value_start) => {
-                let len = usize::from(self.carry_len);
-                if len > self.room(kind) {
-                    return Some(self.refuse(kind));
+        match self.cut {
+            // > The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any.
+            Cut::StreamStart(seen) => {
+                if MARK.get(usize::from(seen)) == Some(&byte) {
+                    input.at += 1;
+                    self.cut = Cut::StreamStart(seen + 1);
+                } else if seen == 0 || usize::from(seen) == MARK.len() {
+                    self.cut = Cut::LineStart;
+                } else {
+                    // Part of a mark is not a mark, and no field begins with it.
+                    self.cut = Cut::Ignored;
                 }
-                if is_all && !ends && len <= LONGEST_NAME {
-                    // A space may come next.
-                    return Some(Line::More);
-                }
-                // Bytes of the value are read where they are, so that they are checked with those that follow.
-                let back = len.saturating_sub(value_start).min(more);
-                input.at -= back;
-                self.carry_len -= u8::try_from(back).unwrap_or_default();
-                self.set_value_start(value_start);
-                self.taken = usize::from(self.carry_len);
-                (self.cut, self.kind) = (Cut::Value, kind);
-                Some(Line::Begun)
+                None
             }
-            Head::Unknown => Some(Line::More),
-            Head::Ignored => {
-                self.cut = Cut::Ignored;
+            Cut::LineStart => {
+                (self.carry, self.carry_len) = (0, 0);
+                self.read_name(input)
+            }
+            Cut::Name => self.read_name(input),
+            Cut::Value | Cut::Ignored => None,
+            Cut::SkippedLineStart | Cut::Skipped => {
+                if let Some(end) = input.find_line_end(input.at) {
+                    let is_blank = self.cut == Cut::SkippedLineStart && end == input.at;
+                    self.cut = if is_blank {
+                        self.left = self.limits.event;
+                        Cut::LineStart
+                    } else {
+                        Cut::SkippedLineStart
+                    };
+                    input.at = self.end_line(bytes, end);
+                } else {
+                    self.cut = Cut::Skipped;
+                    input.at = bytes.len();
+                }
+                None
+            }
+            Cut::Ended => {
+                input.at = bytes.len();
                 None
             }
         }
     }
 
-    /// Reads on in a value that is returned in pieces.
-    fn read_piece(&mut self, input: &mut InputChunk<'_>) -> Line {
-        let kind = self.kind;
-        let value = ValueSpan {
-            start: input.at,
-            end: input.find_piece_end(self.taken),
+    /// Reads the start of a line, of which the carry has the first bytes.
+    fn read_name(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
+        let rest = input.remaining().len();
+        let len = self.carry_len + rest;
+        let start = self.carry | front(input.bytes, input.at) << (8 * self.carry_len);
+        let bytes = start.to_le_bytes();
+        let Some((kind, value_start)) = self.find_name(&bytes[..len.min(8)]) else {
+            self.cut = Cut::Ignored;
+            return None;
         };
-        self.value = value;
-        self.taken = self.taken.saturating_add(value.len());
-        input.at = value.end;
-        if self.taken > self.room(kind) {
-            return self.refuse(kind);
+        self.kind = kind;
+        if value_start > self.room(kind) && value_start <= len {
+            return Some(self.refuse(kind));
         }
-        match input.bytes.get(value.end) {
+        if value_start >= len {
+            // The name is cut, or a space may come next.
+            self.cut = Cut::Name;
+            (self.carry, self.carry_len) = (start, len);
+            input.at = input.bytes.len();
+            return Some(Line::More);
+        }
+        let at = input.at + value_start - self.carry_len;
+        if let Some(end) = input.find_line_end(at) {
+            self.cut = Cut::LineStart;
+            return Some(self.take_whole(input, kind, value_start + end - at, at, end));
+        }
+        self.cut = Cut::Value;
+        self.taken = value_start;
+        input.at = at;
+        Some(Line::Begun)
+    }
+
+    /// Returns what a line is about that starts with these bytes, and where its value begins: after them if the name is
+    /// cut. `None` for a line that means nothing.
+    fn find_name(&self, start: &[u8]) -> Option<(LineKind, usize)> {
+        let (kind, len) = NAMES.into_iter().find_map(|(name, kind)| {
+            // > Field names must be compared literally, with no case folding performed.
+            let value_start = match start.strip_prefix(name) {
+                None if name.starts_with(start) => name.len() + 1,
+                // > If value starts with a U+0020 SPACE character, remove it from value.
+                Some([b':', b' ', ..]) => name.len() + 2,
+                Some([b':', ..] | []) => name.len() + 1,
+                // > Otherwise, the string is not empty but does not contain a U+003A COLON character (:)
+                Some([CR | LF, ..]) => name.len(),
+                // > Otherwise, the field is ignored.
+                _ => return None,
+            };
+            Some((kind, value_start))
+        })?;
+        // A comment that has begun is returned, also if the caller wants no more of them.
+        let is_wanted = kind != LineKind::Comment || self.comments || self.carry_len > 0;
+        is_wanted.then_some((kind, len))
+    }
+
+    /// Reads on in a value that is returned in pieces.
+    #[inline]
+    fn read_piece(&mut self, input: &mut InputChunk<'_>) -> Line {
+        let start = input.at;
+        let end = input.find_piece_end(self.taken);
+        self.value = ValueSpan { start, end };
+        self.taken = self.taken.saturating_add(end - start);
+        input.at = end;
+        if self.taken > self.room(self.kind) {
+            return self.refuse(self.kind);
+        }
+        match input.bytes.get(end) {
             Some(&byte) if ends_line(byte) => {
-                self.count(kind, self.taken);
-                input.at = self.end_line(input.bytes, value.end);
+                self.count(self.kind, self.taken);
+                self.cut = Cut::LineStart;
+                input.at = self.end_line(input.bytes, end);
                 Line::LastPiece
             }
             _ => Line::Piece,
@@ -470,22 +380,19 @@ impl LineReader {
     /// Ends the line at its CR or LF. An LF after a CR is skipped with it, or when it comes.
     #[inline]
     fn end_line(&mut self, bytes: &[u8], at: usize) -> usize {
-        self.cut = Cut::LineStart;
         let next = at + 1;
-        if bytes[at] == b'\n' {
+        if bytes[at] == LF {
             return next;
         }
-        match bytes.get(next) {
-            Some(b'\n') => next + 1,
-            Some(_) => next,
-            None => {
-                self.cut = Cut::AfterCr;
-                next
-            }
+        if let Some(&byte) = bytes.get(next) {
+            return next + usize::from(byte == LF);
         }
+        self.after_cr = true;
+        next
     }
 
     /// Counts a line of the block against the limit of an event.
+    #[inline]
     fn count(&mut self, kind: LineKind, len: usize) {
         // A comment is returned at once and is no part of the block.
         if kind != LineKind::Comment {
@@ -506,153 +413,78 @@ impl LineReader {
     /// Gives the block up.
     #[cold]
     fn refuse(&mut self, kind: LineKind) -> Line {
-        // The limit that the earlier byte passes is named.
-        let room = self.room(kind);
-        self.cut = match self.limits.after {
-            AfterLimit::SkipBlock => Cut::Skipped,
-            AfterLimit::End => Cut::Ended,
-        };
-        Line::TooLong(if room < self.limits.line && room < self.left {
-            Outcome::IdTooLong
-        } else if room < self.limits.line {
-            Outcome::EventTooLong
+        self.kind = kind;
+        self.cut = if self.limits.end_at_limit {
+            Cut::Ended
         } else {
-            Outcome::LineTooLong
-        })
+            Cut::Skipped
+        };
+        Line::TooLong
     }
 
-    fn carry_bytes(&self) -> &[u8] {
-        &self.carry[..usize::from(self.carry_len)]
-    }
-
-    #[inline]
-    fn push_carry(&mut self, piece: &[u8]) {
-        let start = usize::from(self.carry_len);
-        let end = start + piece.len();
-        self.carry[start..end].copy_from_slice(piece);
-        self.carry_len = u8::try_from(end).unwrap_or_default();
-    }
-
-    fn set_value_start(&mut self, value_start: usize) {
-        self.value_start = u8::try_from(value_start).unwrap_or_default();
-    }
-
-    /// Reads the name of a line of which these bytes have come.
-    fn head(line: &[u8], is_whole: bool) -> Head {
-        let front = front(line, 0);
-        for known in [DATA, EVENT, ID] {
-            if known.begins(front) {
-                return Head::Known(known.kind, known.len + usize::from(known.has_space(front)));
-            }
-        }
-        let name_len = line
-            .iter()
-            .take(LONGEST_NAME)
-            .position(|&byte| byte == b':');
-        let name = &line[..name_len.unwrap_or(line.len())];
-        if name_len.is_none() && !is_whole {
-            let is_short = name.len() < LONGEST_NAME - 1;
-            return if is_short {
-                Head::Unknown
-            } else {
-                Head::Ignored
-            };
-        }
-        let value_start = name_len.map_or(line.len(), |len| {
-            len + 1 + usize::from(line.get(len + 1) == Some(&b' '))
-        });
-        // > If the line starts with a U+003A COLON character (:), ignore the line.
-        // (The one that the caller does not want is ignored before.)
-        if name.is_empty() && name_len.is_some() {
-            return Head::Known(LineKind::Comment, value_start);
-        }
-        // > Field names must be compared literally, with no case folding performed.
-        match NAMES.iter().find(|(known, _)| *known == name) {
-            Some((_, kind)) => Head::Known(*kind, value_start),
-            // > Otherwise, the field is ignored.
-            None => Head::Ignored,
-        }
-    }
-
-    /// The error for a limit that was passed.
-    pub(super) const fn error(&self, outcome: Outcome) -> DecodeError {
-        match outcome {
-            Outcome::IdTooLong => DecodeError::IdTooLong {
-                limit: self.limits.id,
-            },
-            Outcome::EventTooLong => DecodeError::EventTooLong {
-                limit: self.limits.event,
-            },
-            _ => DecodeError::LineTooLong {
-                limit: self.limits.line,
-            },
+    /// The error for the limit that was just passed: the one that an earlier byte passes, if there are two.
+    pub(super) fn error(&self) -> DecodeError {
+        let DecodeLimits {
+            line, id, event, ..
+        } = self.limits;
+        let room = self.room(self.kind);
+        if room < line && room < self.left {
+            DecodeError::IdTooLong { limit: id }
+        } else if room < line {
+            DecodeError::EventTooLong { limit: event }
+        } else {
+            DecodeError::LineTooLong { limit: line }
         }
     }
 }
 
 const MARK: [u8; 3] = *b"\xEF\xBB\xBF";
 
-const NAMES: [(&[u8], LineKind); 4] = [
+const DATA: Name = Name::new(LineKind::Data, *b"data:\0\0\0");
+const EVENT: Name = Name::new(LineKind::Event, *b"event:\0\0");
+const ID: Name = Name::new(LineKind::Id, *b"id:\0\0\0\0\0");
+
+const NAMES: [(&[u8], LineKind); 5] = [
     (b"data", LineKind::Data),
     (b"event", LineKind::Event),
     (b"id", LineKind::Id),
     (b"retry", LineKind::Retry),
+    (b"", LineKind::Comment),
 ];
 
-/// What the start of a line tells.
-enum Head {
-    /// What the line is about, and where its value begins.
-    Known(LineKind, usize),
-    /// It means nothing.
-    Ignored,
-    /// It may become a field's name.
-    Unknown,
-}
-
 /// A field's name with its colon, as the first bytes of a word.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Name {
     kind: LineKind,
-    len: usize,
     word: u64,
-    mask: u64,
+    /// With the colon.
+    len: usize,
 }
 
-const DATA: Name = Name::new(LineKind::Data, b"data:");
-const EVENT: Name = Name::new(LineKind::Event, b"event:");
-const ID: Name = Name::new(LineKind::Id, b"id:");
-
 impl Name {
-    const fn new(kind: LineKind, name: &[u8]) -> Self {
-        let (mut word, mut mask, mut at) = (0, 0, 0);
-        while at < name.len() {
-            word |= (name[at] as u64) << (8 * at);
-            mask |= 0xFF << (8 * at);
-            at += 1;
-        }
-        Self {
-            kind,
-            len: name.len(),
-            word,
-            mask,
-        }
+    const fn new(kind: LineKind, bytes: [u8; 8]) -> Self {
+        let word = u64::from_le_bytes(bytes);
+        let len = 8 - word.leading_zeros() as usize / 8;
+        Self { kind, word, len }
     }
 
     #[inline]
     const fn begins(&self, front: u64) -> bool {
-        front & self.mask == self.word
+        (front ^ self.word) << (64 - 8 * self.len) == 0
     }
 
-    /// Whether a space follows the colon.
+    /// Where the value of a line begins that has the name and a colon.
+    ///
+    /// > If value starts with a U+0020 SPACE character, remove it from value.
     #[inline]
-    const fn has_space(&self, front: u64) -> bool {
-        front.to_le_bytes()[self.len] == b' '
+    const fn value_start(&self, front: u64) -> usize {
+        self.len + (front.to_le_bytes()[self.len] == b' ') as usize
     }
 }
 
 #[inline]
 const fn ends_line(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
+    matches!(byte, LF | CR)
 }
 
 /// The eight bytes from `at` on, the first one lowest, with zeros after the last one.

@@ -34,7 +34,7 @@ pub(crate) use work::count as count_work;
 
 pub use decoder::{Decoder, Items};
 pub use item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
-pub use limits::{AfterLimit, DecodeError, DecodeLimits};
+pub use limits::{DecodeError, DecodeLimits};
 #[cfg(feature = "std")]
 pub use read::DecodeRead;
 pub use stream::{DecodeStream, ReceiveError};

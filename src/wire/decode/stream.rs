@@ -4,7 +4,7 @@ use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use futures_core::{FusedStream, Stream};
+use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::{DecodeError, Decoder, OwnedItem};
@@ -17,9 +17,9 @@ pin_project! {
     /// Decodes a stream of chunks, such as an HTTP body: `Stream<Item = Result<OwnedItem, ReceiveError<E>>>` over any
     /// `Stream<Item = Result<B, E>>` whose chunks are bytes.
     ///
-    /// An event that was complete before the transport failed comes before that error. The stream is fused, and ends at
-    /// the first transport error. After a [`DecodeError`] it goes on as the decoder's [`AfterLimit`](super::AfterLimit)
-    /// says. It holds one chunk at a time.
+    /// An event that was complete before the transport failed comes before that error. The stream ends at the
+    /// first transport error, and stays ended. After a [`DecodeError`] it goes on, unless the
+    /// limits end the stream. It holds one chunk at a time.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that other tasks can run.
     ///
@@ -126,16 +126,6 @@ where
         }
         context.waker().wake_by_ref();
         Poll::Pending
-    }
-}
-
-impl<S, B, E> FusedStream for DecodeStream<S, B>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: AsRef<[u8]>,
-{
-    fn is_terminated(&self) -> bool {
-        self.chunks.is_none() && self.chunk.is_none()
     }
 }
 

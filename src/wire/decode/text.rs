@@ -7,10 +7,7 @@ use core::mem;
 
 /// Bytes that are read as UTF-8 text.
 #[derive(Clone, Copy)]
-pub(super) struct Text<'a>(Lent<'a>);
-
-#[derive(Clone, Copy)]
-enum Lent<'a> {
+pub(super) enum Text<'a> {
     Checked(&'a str),
     Raw(&'a [u8]),
 }
@@ -19,10 +16,10 @@ impl<'a> Text<'a> {
     /// The text: borrowed if it is UTF-8, otherwise a copy with U+FFFD for each maximal subpart that is not.
     #[inline]
     pub(super) fn to_str(self) -> Cow<'a, str> {
-        match self.0 {
-            Lent::Checked(text) => Cow::Borrowed(text),
+        match self {
+            Self::Checked(text) => Cow::Borrowed(text),
             // The check alone is several times faster than the search for what to replace.
-            Lent::Raw(bytes) => match check(bytes) {
+            Self::Raw(bytes) => match check(bytes) {
                 Ok(text) => Cow::Borrowed(text),
                 Err(_) => replace_malformed(bytes),
             },
@@ -30,37 +27,10 @@ impl<'a> Text<'a> {
     }
 
     #[inline]
-    pub(super) const fn as_bytes(&self) -> &'a [u8] {
-        match self.0 {
-            Lent::Checked(text) => text.as_bytes(),
-            Lent::Raw(bytes) => bytes,
-        }
-    }
-
-    #[inline]
-    pub(super) const fn checked(text: &'a str) -> Self {
-        Self(Lent::Checked(text))
-    }
-
-    #[inline]
-    pub(super) const fn raw(bytes: &'a [u8]) -> Self {
-        Self(Lent::Raw(bytes))
-    }
-
-    /// The text if its UTF-8 is checked already.
-    #[cfg(feature = "json")]
-    pub(super) const fn as_checked(&self) -> Option<&'a str> {
-        match self.0 {
-            Lent::Checked(text) => Some(text),
-            Lent::Raw(_) => None,
-        }
-    }
-
-    #[inline]
-    pub(super) fn without_last_line_feed(self) -> Self {
-        match self.0 {
-            Lent::Checked(text) => Self::checked(text.strip_suffix('\n').unwrap_or(text)),
-            Lent::Raw(bytes) => Self::raw(bytes.strip_suffix(b"\n").unwrap_or(bytes)),
+    pub(super) const fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Checked(text) => text.as_bytes(),
+            Self::Raw(bytes) => bytes,
         }
     }
 }
@@ -177,6 +147,15 @@ impl TextBuffer {
         }
     }
 
+    /// Removes the last byte, an LF.
+    #[inline]
+    pub(super) fn pop(&mut self) {
+        match &mut self.content {
+            Content::Text(text) => drop(text.pop()),
+            Content::Raw(bytes) => drop(bytes.pop()),
+        }
+    }
+
     /// Appends a piece; `checked` is the same as text if it is known to be UTF-8.
     #[inline]
     pub(super) fn push(&mut self, piece: &[u8], checked: Option<&str>) {
@@ -190,54 +169,51 @@ impl TextBuffer {
     }
 
     #[inline(never)]
-    fn push_unchecked(&mut self, piece: &[u8]) {
-        let len = self.len();
-        if let Content::Raw(bytes) = &mut self.content {
+    fn push_unchecked(&mut self, mut piece: &[u8]) {
+        let is_short = self.len() < SHORT && piece.len() < SHORT;
+        match &mut self.content {
             // A long piece follows a short one: both may be text.
-            self.content = into_text(mem::take(bytes));
-        } else if len < SHORT && piece.len() < SHORT {
-            self.give_up_on_text();
-        }
-        self.push_checking(piece);
-    }
-
-    fn push_checking(&mut self, mut piece: &[u8]) {
-        while self.partial_len > 0 {
-            let Some((&byte, rest)) = piece.split_first() else {
-                return;
-            };
-            self.partial[self.partial_len] = byte;
-            self.partial_len += 1;
-            piece = rest;
-            let partial = self.partial;
-            match (
-                core::str::from_utf8(&partial[..self.partial_len]),
-                &mut self.content,
-            ) {
-                (Ok(character), Content::Text(text)) => {
-                    self.partial_len = 0;
-                    text.push_str(character);
-                }
-                (Err(error), _) if error.error_len().is_none() => {}
-                _ => self.give_up_on_text(),
-            }
+            Content::Raw(bytes) => self.content = into_text(mem::take(bytes)),
+            Content::Text(_) if is_short => self.give_up_on_text(),
+            Content::Text(_) if self.partial_len > 0 => piece = self.push_partial(piece),
+            Content::Text(_) => {}
         }
         let Content::Text(text) = &mut self.content else {
             return self.push_raw(piece);
         };
         match check(piece) {
             Ok(piece) => text.push_str(piece),
-            Err(error) if error.error_len().is_none() => {
+            Err(error) => {
                 let (valid, rest) = piece.split_at(error.valid_up_to());
                 text.push_str(core::str::from_utf8(valid).unwrap_or_default());
-                self.partial[..rest.len()].copy_from_slice(rest);
-                self.partial_len = rest.len();
-            }
-            Err(_) => {
-                self.give_up_on_text();
-                self.push_raw(piece);
+                if error.error_len().is_none() {
+                    self.partial[..rest.len()].copy_from_slice(rest);
+                    self.partial_len = rest.len();
+                } else {
+                    self.give_up_on_text();
+                    self.push_raw(rest);
+                }
             }
         }
+    }
+
+    /// Completes the character that the last piece has cut, and returns the rest of this one.
+    fn push_partial<'p>(&mut self, piece: &'p [u8]) -> &'p [u8] {
+        // The first byte of a character has as many leading ones as the character has bytes.
+        let missing = self.partial[0].leading_ones() as usize - self.partial_len;
+        let (more, rest) = piece.split_at(missing.min(piece.len()));
+        self.partial[self.partial_len..][..more.len()].copy_from_slice(more);
+        self.partial_len += more.len();
+        let character = core::str::from_utf8(&self.partial[..self.partial_len]);
+        match (character, &mut self.content) {
+            (Ok(character), Content::Text(text)) => {
+                text.push_str(character);
+                self.partial_len = 0;
+            }
+            (Err(error), _) if error.error_len().is_none() => {}
+            _ => self.give_up_on_text(),
+        }
+        rest
     }
 
     fn push_raw(&mut self, piece: &[u8]) {
@@ -256,30 +232,25 @@ impl TextBuffer {
         self.push_raw(&partial[..len]);
     }
 
-    /// Replaces the content by a short text, which is checked now, since it is read many times.
+    /// Replaces the content by a short text.
     #[inline]
     pub(super) fn set(&mut self, bytes: &[u8], checked: Option<&str>) {
         self.clear();
         if !self.has_room(bytes.len()) {
             self.reserve(bytes.len());
         }
-        if let Content::Raw(bytes) = &mut self.content {
-            self.content = into_text(mem::take(bytes));
-        }
-        let checked = checked.or_else(|| check(bytes).ok());
-        if let (Content::Text(content), Some(text)) = (&mut self.content, checked) {
-            content.push_str(text);
-        } else {
-            self.give_up_on_text();
-            self.push_raw(bytes);
-        }
+        self.push(bytes, checked);
+        self.finish();
     }
 
-    /// Ends the text: a character that is not complete now never will be.
+    /// Ends the text, and checks it, since it may be read many times. A character that is not complete now never will be.
     #[inline]
     pub(super) fn finish(&mut self) {
         if self.partial_len > 0 {
             self.give_up_on_text();
+        }
+        if let Content::Raw(bytes) = &mut self.content {
+            self.content = into_text(mem::take(bytes));
         }
     }
 
@@ -287,32 +258,22 @@ impl TextBuffer {
     #[inline]
     pub(super) fn text(&self) -> Text<'_> {
         match &self.content {
-            Content::Text(text) => Text::checked(text),
-            Content::Raw(bytes) => Text::raw(bytes),
+            Content::Text(text) => Text::Checked(text),
+            Content::Raw(bytes) => Text::Raw(bytes),
         }
     }
 
-    /// Checks the content now, since it is read many times.
-    pub(super) fn check_all(&mut self) {
-        self.finish();
-        if let Content::Raw(bytes) = &mut self.content {
-            self.content = into_text(mem::take(bytes));
-        }
-    }
-
-    /// Takes large data out, with its allocation if that is not much larger, and without its last LF.
+    /// Takes large data out, with its allocation if that is not much larger.
     pub(super) fn take_large(&mut self) -> Option<String> {
         let len = self.len();
         if len < LARGE || len < self.capacity() / 2 {
             return None;
         }
-        self.check_all();
+        self.finish();
         let Content::Text(text) = &mut self.content else {
             return None;
         };
-        let mut text = mem::take(text);
-        text.pop();
-        Some(text)
+        Some(mem::take(text))
     }
 }
 

@@ -131,12 +131,6 @@ impl LineEnds {
         }
     }
 
-    /// Whether the whole slice is known to have none.
-    #[inline]
-    pub(crate) const fn is_none(&self) -> bool {
-        self.mask == 0 && self.none_from == 0
-    }
-
     /// Returns the position of the first byte at or after `from` that ends a line.
     #[inline]
     pub(crate) fn find(&mut self, bytes: &[u8], from: usize) -> Option<usize> {

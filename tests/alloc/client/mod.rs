@@ -9,7 +9,7 @@ use std::time::Duration;
 use allocation_counter::measure;
 use sse_proto::EventSource;
 use sse_proto::client::{Options, Output, Response};
-use sse_proto::decode::{AfterLimit, DecodeLimits};
+use sse_proto::decode::DecodeLimits;
 
 /// What a client is doing while it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn bytes_for_each(doing: Doing, clients: u32) -> i64 {
 pub fn bytes_after_a_limit() -> i64 {
     let limits = DecodeLimits::new()
         .with_max_event_bytes(1 << 20)
-        .with_after_limit(AfterLimit::End);
+        .with_end_at_limit(true);
     let options = Options::resilient().with_decode_limits(limits);
     let now = Duration::ZERO;
     let mut made = Vec::with_capacity(1);

@@ -205,7 +205,7 @@ impl<'a> Client<'a> {
                 Some(_) => {}
             }
         }
-        let response = Response::new(status).with_header("content-type", &content_type);
+        let response = Response::from_headers(status, [("content-type", &content_type)]);
         Ok((response, reader))
     }
 
