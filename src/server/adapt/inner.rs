@@ -14,6 +14,7 @@ use pin_project_lite::pin_project;
 use crate::server::broadcast::{Merged, Subscription};
 use crate::server::foreign::NO_WAKE;
 use crate::server::sharing::Sharing;
+use crate::server::state::CloseReason;
 use crate::server::stream::EventStream;
 use crate::wire::line::Tail;
 
@@ -31,7 +32,7 @@ pub trait ShutDown: FusedStream<Item: StreamItem> {
 #[doc(hidden)]
 impl<S: Sharing> ShutDown for EventStream<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        EventStream::shut_down(&self)
+        self.close(CloseReason::Shutdown)
     }
 }
 

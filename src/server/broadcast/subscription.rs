@@ -199,7 +199,7 @@ impl<S: Sharing> Merged<S> {
     /// that was published and dispatched so far. Returns whether this call ends it.
     pub(crate) fn shut_down(&self) -> bool {
         let own = self.own.as_ref();
-        own.is_some_and(EventStream::shut_down)
+        own.is_some_and(|own| own.close(CloseReason::Shutdown))
     }
 
     /// Takes a chunk of the target. Returns whether the target has ended.

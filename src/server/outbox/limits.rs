@@ -1,7 +1,5 @@
 //! What a queue may hold, and what happens when it is full.
 
-use super::reservation::Amount;
-
 /// The most that a limit may be. What is queued, what is reserved and one frame more never overflow
 /// when they are added.
 const MAX: usize = usize::MAX / 4;
@@ -22,7 +20,7 @@ const MAX: usize = usize::MAX / 4;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    max_frames: usize,
+    pub(super) max_frames: usize,
     pub(super) max_bytes: usize,
     pub(super) overflow: Overflow,
 }
@@ -78,8 +76,8 @@ pub enum Overflow {
     /// For events of which only the newest of each type counts, such as states and figures. Blocks
     /// are refused as with [`DropOldest`](Self::DropOldest).
     ///
-    /// Once the queue is full, the time for an event grows with the number of queued frames, because
-    /// their types are compared: a few microseconds for 1024 small frames.
+    /// Once the queue is full, an event takes time in proportion to the queued frames and bytes,
+    /// because those that stay are copied.
     KeepNewest,
     /// The stream ends with the reason [`CloseReason::Overflow`](crate::target::CloseReason::Overflow), and
     /// the queue is dropped.
@@ -130,12 +128,6 @@ impl Limits {
     pub const fn with_overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
-    }
-
-    /// Returns whether a frame of `len` bytes has room beside what is taken.
-    #[inline]
-    pub(super) fn leave_room(&self, len: usize, taken: Amount) -> bool {
-        taken.frames < self.max_frames && taken.bytes + len <= self.max_bytes
     }
 }
 
