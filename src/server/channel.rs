@@ -142,17 +142,33 @@ impl<K: Share> Channel<K> {
     fn unlock_and_wake(&self, mut locked: Guard<'_, K>) {
         let is_ready = locked.is_ready();
         self.ready.store(is_ready, Ordering::Relaxed);
-        let reader = is_ready.then(|| locked.reader().take()).flatten();
-        let granted = locked.grant_room();
-        drop(locked);
-        reader.into_iter().for_each(Waker::wake);
-        granted.into_iter().for_each(Waker::wake);
+        let reader = if is_ready {
+            locked.reader().take()
+        } else {
+            None
+        };
+        if locked.has_line() {
+            unlock_and_grant::<K>(locked);
+        } else {
+            drop(locked);
+        }
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     /// Returns what tells this channel from all others that live.
     fn key(&self) -> usize {
         core::ptr::from_ref(self).addr()
     }
+}
+
+/// Unlocks. Then wakes the waiters that room is granted to.
+#[inline(never)]
+fn unlock_and_grant<K: Share>(mut locked: Guard<'_, K>) {
+    let granted = locked.grant_room();
+    drop(locked);
+    granted.into_iter().for_each(Waker::wake);
 }
 
 /// A dispatch whose listeners run. A panic of one of them gives its room back.

@@ -337,12 +337,15 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
         self.outbox.release(room);
     }
 
-    /// Grants room to the waiters, as long as there is some. Returns their wakers.
+    /// Returns whether tasks may wait for room.
     #[inline]
+    pub(crate) fn has_line(&self) -> bool {
+        self.waiters.is_some()
+    }
+
+    /// Grants room to the waiters, as long as there is some. Returns their wakers.
     pub(crate) fn grant_room(&mut self) -> Vec<Waker> {
-        let Some(waiters) = &mut self.waiters else {
-            return Vec::new();
-        };
+        let waiters = self.waiters.get_or_insert_default();
         let outbox = &mut self.outbox;
         let wakers = waiters.grant(|len, purpose| outbox.reserve(len, purpose, true).ok()?);
         outbox.set_awaited(waiters.is_awaited());

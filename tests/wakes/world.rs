@@ -323,7 +323,8 @@ impl<S: Sharing> World<S> {
     fn closed(&mut self, value: u8) {
         if value % 2 == 0 {
             if let Some(target) = self.handles.last() {
-                self.closed.push((Box::pin(target.closed()), Task::default()));
+                self.closed
+                    .push((Box::pin(target.closed()), Task::default()));
             }
         } else if value % 8 == 1 {
             if let Some((_, task)) = self.closed.pop() {
