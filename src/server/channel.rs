@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::dispatch::{Dispatch, DispatchError, DispatchResult, Outgoing};
 use super::machine::{CloseNotice, Failure, StreamMachine};
-use super::outbox::{Limits, Purpose, Reservation};
+use super::outbox::{Limits, Reservation};
 use super::sharing::Share;
 use super::state::CloseReason;
 use super::waiters::Ticket;
@@ -43,7 +43,7 @@ pub(crate) struct StreamHandle<K: Share> {
 
 /// Opens a channel.
 pub(crate) fn open<K: Share>(limits: Limits) -> (Handle<K>, StreamHandle<K>) {
-    let channel = K::strong(Channel {
+    let channel = K::Strong::from(Channel {
         handles: AtomicUsize::new(1),
         depth: K::Depth::default(),
         ready: AtomicBool::new(false),
@@ -202,18 +202,6 @@ impl<K: Share> Channel<K> {
         self.unlock_and_notify(locked, notice);
     }
 
-    /// Polls for the end.
-    pub(crate) fn poll_closed(
-        &self,
-        ticket: &mut Option<Ticket>,
-        waker: &Waker,
-    ) -> Poll<CloseReason> {
-        // As in `poll_room`.
-        let waker = waker.clone();
-        let (reason, _unused) = self.lock().poll_closed(ticket, waker);
-        reason
-    }
-
     /// Unlocks a closed stream. Then wakes every task that waits, and runs the close listeners, if
     /// it was open. Returns whether it was.
     #[cold]
@@ -244,8 +232,8 @@ impl<K: Share> Channel<K> {
     pub(crate) fn poll_next(&self, reader: Option<&Waker>) -> Poll<Option<Bytes>> {
         // The clone of a waker runs code of the executor, so it is made without the lock: before it
         // is taken if that is likely to be needed, otherwise between two looks.
-        let is_likely = !self.ready.load(Ordering::Relaxed);
-        let mut own = reader.filter(|_| is_likely).cloned();
+        let is_ready = self.ready.load(Ordering::Relaxed);
+        let mut own = reader.filter(|_| !is_ready).cloned();
         loop {
             let mut locked = self.lock();
             if let Some(chunk) = locked.next_chunk() {
@@ -270,21 +258,6 @@ impl<K: Share> Channel<K> {
             drop(locked);
             own = Some(reader.clone());
         }
-    }
-
-    /// Polls for room for `len` bytes. The first poll that finds none joins the line.
-    pub(crate) fn poll_room(
-        &self,
-        ticket: &mut Option<Ticket>,
-        len: usize,
-        purpose: Purpose,
-        waker: &Waker,
-    ) -> Poll<Result<Reservation, DispatchError>> {
-        // Cloned before the lock is taken, and dropped after it is released: both run code of the
-        // executor.
-        let waker = waker.clone();
-        let (room, _unused) = self.lock().poll_room(ticket, len, purpose, waker);
-        room
     }
 
     /// Leaves the line. Room that was granted goes to the next waiter.

@@ -43,14 +43,13 @@ impl Sharing for Shared {
 /// The pointers, the lock and the kind of listener of one way to share.
 pub(crate) trait Share: Sized + 'static {
     type Listener: Fn(&Occasion<'_>) + ?Sized;
-    type Strong<T>: Clone + Deref<Target = T> + Unpin;
+    type Strong<T>: Clone + Deref<Target = T> + From<T> + Unpin;
     type Weak<T>: Clone;
     type Lock<T>;
     type Guard<'a, T: 'a>: DerefMut<Target = T>;
     /// Counts the dispatches that run within each other.
     type Depth: Default;
 
-    fn strong<T>(value: T) -> Self::Strong<T>;
     fn downgrade<T>(strong: &Self::Strong<T>) -> Self::Weak<T>;
     fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Strong<T>>;
     fn lockable<T>(value: T) -> Self::Lock<T>;
@@ -69,10 +68,6 @@ impl Share for Local {
     type Lock<T> = RefCell<T>;
     type Guard<'a, T: 'a> = RefMut<'a, T>;
     type Depth = Cell<usize>;
-
-    fn strong<T>(value: T) -> Rc<T> {
-        Rc::new(value)
-    }
 
     fn downgrade<T>(strong: &Rc<T>) -> rc::Weak<T> {
         Rc::downgrade(strong)
@@ -123,10 +118,6 @@ mod shared {
         type Lock<T> = Mutex<T>;
         type Guard<'a, T: 'a> = MutexGuard<'a, T>;
         type Depth = ();
-
-        fn strong<T>(value: T) -> Arc<T> {
-            Arc::new(value)
-        }
 
         fn downgrade<T>(strong: &Arc<T>) -> Weak<T> {
             Arc::downgrade(strong)

@@ -27,6 +27,9 @@ use super::state::CloseReason;
 /// The end of the stream ends the response, not the connection. A server that is blocked in a write,
 /// because its client reads nothing, polls no stream. To cut such a client off, drop its connection,
 /// for example from a close listener.
+#[doc(alias = "channel")]
+#[doc(alias = "receiver")]
+#[doc(alias = "sse")]
 pub struct EventStream<
     #[cfg(feature = "std")] S: Sharing = Shared,
     #[cfg(not(feature = "std"))] S: Sharing,
@@ -71,9 +74,7 @@ impl<S: Sharing> EventStream<S> {
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.handle.channel.fail(error.into());
     }
-}
 
-impl<S: Sharing> EventStream<S> {
     /// Closes the target. Returns whether it was open.
     pub(crate) fn close(&self, reason: CloseReason) -> bool {
         self.handle.channel.close(reason)

@@ -216,6 +216,7 @@ impl<S: Sharing> Target<S> {
     /// # })?;
     /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
+    #[doc(alias = "backpressure")]
     pub fn send<'a>(
         &'a self,
         event: &'a Event<'a>,
@@ -259,6 +260,8 @@ impl<S: Sharing> Target<S> {
     /// # })?;
     /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
+    #[doc(alias = "room")]
+    #[doc(alias = "backpressure")]
     pub fn reserve(
         &self,
         len: usize,

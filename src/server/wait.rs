@@ -120,7 +120,10 @@ pub(super) fn closed<K: Share>(
     };
     future::poll_fn(move |cx| {
         let WaitsForEnd { channel, ticket } = &mut waits;
-        channel.poll_closed(ticket, cx.waker())
+        // As in `Turn::poll_room`.
+        let waker = cx.waker().clone();
+        let (reason, _waker) = channel.with(|machine| machine.poll_closed(ticket, waker));
+        reason
     })
 }
 
@@ -143,7 +146,12 @@ impl<K: Share> Turn<K> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Reservation, DispatchError>> {
         let channel = &self.handle.channel;
-        channel.poll_room(&mut self.ticket, len, purpose, cx.waker())
+        // Cloned before the lock is taken, and what is left is dropped after it is released: both
+        // run code of the executor.
+        let waker = cx.waker().clone();
+        let (room, _waker) =
+            channel.with(|machine| machine.poll_room(&mut self.ticket, len, purpose, waker));
+        room
     }
 }
 

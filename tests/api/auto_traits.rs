@@ -13,15 +13,16 @@ use sse_proto::decode::{
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
 use sse_proto::http::RequestError;
+#[cfg(feature = "std")]
 use sse_proto::target::WeakTarget;
 use sse_proto::target::{
     CloseReason, Dispatch, DispatchError, Dispatched, Limits, ListenerId, Local, LocalEventStream,
     LocalTarget, On, Overflow, Permit,
 };
-use sse_proto::{Broadcast, Subscription};
+#[cfg(feature = "std")]
+use sse_proto::{Broadcast, EventStream, Subscription, Target};
 use sse_proto::{Decoder, Item};
 use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
-use sse_proto::{EventStream, Target};
 
 use crate::has;
 
@@ -40,6 +41,7 @@ macro_rules! auto_traits {
 
 /// `Send`, `Sync`, `Unpin`, `UnwindSafe`, `RefUnwindSafe`.
 const ALL: [bool; 5] = [true; 5];
+#[cfg(feature = "std")]
 const NO_UNWIND: [bool; 5] = [true, true, true, false, false];
 const ONE_THREAD: [bool; 5] = [false, false, true, false, false];
 

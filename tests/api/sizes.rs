@@ -10,12 +10,13 @@ use sse_proto::decode::{
 };
 use sse_proto::event::{BufferTooSmall, InvalidField, Lines, WriteError};
 use sse_proto::http::RequestError;
+#[cfg(feature = "std")]
 use sse_proto::target::Permit;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, ListenerId, On};
-use sse_proto::{Broadcast, Subscription};
+#[cfg(feature = "std")]
+use sse_proto::{Broadcast, EventStream, Subscription, Target};
 use sse_proto::{Decoder, Item};
 use sse_proto::{Event, EventId, EventType, EventWriter, Frame};
-use sse_proto::{EventStream, Target};
 
 #[cfg(target_pointer_width = "64")]
 #[test]

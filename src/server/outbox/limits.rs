@@ -18,6 +18,8 @@ const MAX: usize = usize::MAX / 4;
 /// assert_eq!(target.dispatch_message("second"), Err(DispatchError::Full));
 /// # drop(stream);
 /// ```
+#[doc(alias = "capacity")]
+#[doc(alias = "room")]
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub(super) max_frames: usize,

@@ -312,29 +312,24 @@ impl Outbox {
     fn drop_type(&mut self, len: usize, event_type: &[u8]) {
         let mut old = mem::take(&mut self.buffers);
         for _ in 0..self.frames.len() {
-            let has_room = self.has_room(len, self.permits);
-            let is_kept =
-                |bytes: &[u8]| has_room || encode::dispatched_type(bytes) != Some(event_type);
-            match self.frames.pop_front() {
-                Some(Queued::Own(bytes)) => {
-                    self.bytes -= bytes.len();
-                    if is_kept(&bytes) {
-                        self.push_bytes(&bytes);
-                    } else {
-                        self.dropped += 1;
-                    }
-                }
-                Some(Queued::Buffered(len)) => {
-                    self.bytes -= len;
-                    let bytes = old.front(len);
-                    if is_kept(bytes) {
-                        self.push_copy(bytes);
-                    } else {
-                        self.dropped += 1;
-                    }
-                    old.drop_front(len);
-                }
-                None => return,
+            let is_full = !self.has_room(len, self.permits);
+            let Some(frame) = self.frames.pop_front() else {
+                return;
+            };
+            self.bytes -= frame.len();
+            let bytes = match &frame {
+                Queued::Own(bytes) => bytes,
+                Queued::Buffered(len) => old.front(*len),
+            };
+            if is_full && encode::dispatched_type(bytes) == Some(event_type) {
+                self.dropped += 1;
+            } else if let Queued::Own(bytes) = &frame {
+                self.push_bytes(bytes);
+            } else {
+                self.push_copy(bytes);
+            }
+            if let Queued::Buffered(len) = frame {
+                old.drop_front(len);
             }
         }
     }
