@@ -10,6 +10,7 @@
 
 use alloc::collections::VecDeque;
 use core::mem;
+use core::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -87,9 +88,41 @@ impl Buffers {
         self.remove_empty_front();
     }
 
-    /// Returns the first `len` bytes of the oldest buffer.
-    pub(super) fn front(&self, len: usize) -> &[u8] {
-        &self.sealed.front().unwrap_or(&self.open)[..len]
+    /// Returns the buffer number `index`, oldest first.
+    pub(super) fn get(&self, index: usize) -> &BytesMut {
+        self.sealed.get(index).unwrap_or(&self.open)
+    }
+
+    /// Drops bytes in the middle of the buffer number `index`: what comes after them moves forward.
+    /// Returns where that begins now, as the number of its buffer and the offset in it.
+    ///
+    /// A sealed buffer takes no more bytes. Once more than a ninth of it is unused, a copy of the
+    /// right size replaces it, so the memory held still follows the bytes queued.
+    pub(super) fn drop_within(&mut self, index: usize, range: Range<usize>) -> (usize, usize) {
+        let is_sealed = index < self.sealed.len();
+        let buffer = self.sealed.get_mut(index).unwrap_or(&mut self.open);
+        buffer.copy_within(range.end.., range.start);
+        let len = buffer.len() - range.len();
+        buffer.truncate(len);
+        if !is_sealed || 9 * len >= 8 * buffer.capacity() {
+            return (index, range.start);
+        }
+        let rest = mem::take(buffer);
+        self.sealed.remove(index);
+        // The copy goes to the end of the older buffer if both fit into one.
+        let older = index.checked_sub(1).and_then(|at| self.sealed.get_mut(at));
+        if let Some(older) = older.filter(|older| older.len() + len <= MAX_BUFFER) {
+            let start = older.len() + range.start;
+            let mut both = BytesMut::with_capacity(older.len() + len);
+            both.extend_from_slice(older);
+            both.extend_from_slice(&rest);
+            *older = both;
+            return (index - 1, start);
+        }
+        if len > 0 {
+            self.sealed.insert(index, BytesMut::from(&rest[..]));
+        }
+        (index, range.start)
     }
 
     /// Shrinks after the queue was emptied.

@@ -78,8 +78,8 @@ pub enum Overflow {
     /// For events of which only the newest of each type counts, such as states and figures. Blocks
     /// are refused as with [`DropOldest`](Self::DropOldest).
     ///
-    /// Once the queue is full, an event takes time in proportion to the queued frames and bytes,
-    /// because those that stay are copied.
+    /// Once the queue is full, the time for an event grows with the number of queued frames, because
+    /// their types are compared: a few microseconds for 1024 small frames.
     KeepNewest,
     /// The stream ends with the reason [`CloseReason::Overflow`](crate::target::CloseReason::Overflow), and
     /// the queue is dropped.

@@ -5,7 +5,6 @@ mod limits;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use core::mem;
 
 use bytes::Bytes;
 
@@ -307,29 +306,33 @@ impl Outbox {
         })
     }
 
-    /// Drops frames of one type, oldest first, until a frame of `len` bytes has room. All others are
-    /// copied into new buffers, in their order.
+    /// Drops frames of one type, oldest first, until a frame of `len` bytes has room.
     fn drop_type(&mut self, len: usize, event_type: &[u8]) {
-        let mut old = mem::take(&mut self.buffers);
-        for _ in 0..self.frames.len() {
-            let is_full = !self.has_room(len, self.permits);
-            let Some(frame) = self.frames.pop_front() else {
+        // The frame at `index` begins at `start` in the buffer number `buffer`.
+        let (mut index, mut buffer, mut start) = (0, 0, 0);
+        while !self.has_room(len, self.permits) {
+            let Some(queued) = self.frames.get(index) else {
                 return;
             };
-            self.bytes -= frame.len();
-            let bytes = match &frame {
-                Queued::Own(bytes) => bytes,
-                Queued::Buffered(len) => old.front(*len),
+            let (bytes, buffered) = match queued {
+                Queued::Own(bytes) => (&bytes[..], 0),
+                Queued::Buffered(len) => {
+                    if start == self.buffers.get(buffer).len() {
+                        (buffer, start) = (buffer + 1, 0);
+                    }
+                    (&self.buffers.get(buffer)[start..start + len], *len)
+                }
             };
-            if is_full && encode::dispatched_type(bytes) == Some(event_type) {
-                self.dropped += 1;
-            } else if let Queued::Own(bytes) = &frame {
-                self.push_bytes(bytes);
-            } else {
-                self.push_copy(bytes);
+            if encode::dispatched_type(bytes) != Some(event_type) {
+                start += buffered;
+                index += 1;
+                continue;
             }
-            if let Queued::Buffered(len) = frame {
-                old.drop_front(len);
+            self.bytes -= bytes.len();
+            self.dropped += 1;
+            self.frames.remove(index);
+            if buffered > 0 {
+                (buffer, start) = self.buffers.drop_within(buffer, start..start + buffered);
             }
         }
     }
@@ -364,26 +367,17 @@ impl Outbox {
         }
     }
 
-    /// Queues the bytes of a frame that has room. Large ones are shared, not copied.
+    /// Queues bytes that have room.
     fn push_bytes(&mut self, bytes: &Bytes) {
-        if bytes.len() <= LARGE {
-            return self.push_copy(bytes);
-        }
-        self.bytes += bytes.len();
-        self.frames.push_back(Queued::Own(bytes.clone()));
-    }
-
-    /// Queues a copy of bytes that have room.
-    fn push_copy(&mut self, bytes: &[u8]) {
         let len = bytes.len();
         self.bytes += len;
-        self.frames.push_back(match self.buffers.with_room(len) {
-            Some(buffer) => {
-                buffer.extend_from_slice(bytes);
-                Queued::Buffered(len)
-            }
-            None => Queued::Own(Bytes::copy_from_slice(bytes)),
-        });
+        let buffer = (len <= LARGE).then(|| self.buffers.with_room(len));
+        if let Some(buffer) = buffer.flatten() {
+            buffer.extend_from_slice(bytes);
+            self.frames.push_back(Queued::Buffered(len));
+        } else {
+            self.frames.push_back(Queued::Own(bytes.clone()));
+        }
     }
 
     /// Returns what goes out before the next frame, because frames were dropped.
