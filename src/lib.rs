@@ -162,11 +162,9 @@ pub use crate::server::target::{Target, local_channel};
 pub mod target {
     //! What belongs to a [`Target`](crate::Target) and its [`EventStream`](crate::EventStream).
 
-    pub use crate::server::closed_future::Closed;
     pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched};
     pub use crate::server::listeners::{ListenerId, On};
     pub use crate::server::outbox::{Limits, Overflow};
-    pub use crate::server::reserve::{Permit, Reserve, SendEvent};
     #[cfg(feature = "std")]
     pub use crate::server::sharing::Shared;
     pub use crate::server::sharing::{Local, Sharing};
@@ -175,6 +173,7 @@ pub mod target {
     #[cfg(feature = "std")]
     pub use crate::server::target::channel_with;
     pub use crate::server::target::{LocalTarget, WeakTarget, local_channel_with};
+    pub use crate::server::wait::Permit;
 }
 
 // One log of events, many event streams.

@@ -234,7 +234,7 @@ mod of_an_event_stream {
                 target.abort();
             }
             signal.give();
-            if reason.delivers_queue() {
+            if reason == CloseReason::Closed {
                 assert_eq!(reader.chunk(), "data: 1\n\n");
             }
             assert!(reader.has_ended(), "{reason:?}");

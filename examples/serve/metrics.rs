@@ -73,9 +73,10 @@ pub(crate) fn publish(publisher: &Publisher) -> ! {
 }
 
 fn publish_one(publisher: &Publisher, event_type: EventType<'static>, value: &impl Serialize) {
+    let name = event_type.as_str().to_owned();
     match Event::json(value) {
         Ok(event) => publisher.publish(&event.with_event_type(event_type)),
-        Err(error) => log(format_args!("no {event_type} event: {error}")),
+        Err(error) => log(format_args!("no {name} event: {error}")),
     }
 }
 

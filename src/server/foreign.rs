@@ -26,7 +26,8 @@ impl Panics {
         if let Err(panic) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(work)) {
             match self.first {
                 None => self.first = Some(panic),
-                Some(_) => drop_quietly(panic),
+                // Leaked, because its drop may panic as well.
+                Some(_) => core::mem::forget(panic),
             }
         }
     }
@@ -51,14 +52,5 @@ impl Panics {
                 std::panic::resume_unwind(panic);
             }
         }
-    }
-}
-
-/// Drops the payload of a panic. If that panics as well, the second payload is leaked.
-#[cfg(feature = "std")]
-fn drop_quietly(panic: alloc::boxed::Box<dyn core::any::Any + Send>) {
-    let dropped = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| drop(panic)));
-    if let Err(again) = dropped {
-        core::mem::forget(again);
     }
 }

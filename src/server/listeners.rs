@@ -174,7 +174,6 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
     }
 
     /// Removes a listener. A dispatch that has begun does not run it either.
-    #[must_use]
     pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Snapshot<F>> {
         let list = match &self.list {
             Some(list) => list.clone(),
@@ -184,20 +183,18 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
         listeners
             .find(|listener| listener.id.0 == id.0 && listener.is_live())?
             .remove();
-        self.list = self.list.take().and_then(|list| list.without_removed());
+        self.sweep();
         Some(list)
     }
 
     /// Takes the listeners that ran once out of the list, also those whose dispatch panicked.
-    #[must_use]
+    /// Returns the list as it was.
     pub(crate) fn sweep(&mut self) -> Option<Snapshot<F>> {
-        let Snapshot(list) = self.list.as_ref()?;
-        if list.iter().all(|listener| listener.is_live()) {
-            return None;
+        let list = self.list.clone()?;
+        if !list.0.iter().all(|listener| listener.is_live()) {
+            self.list = list.without_removed();
         }
-        let old = self.list.take()?;
-        self.list = old.without_removed();
-        Some(old)
+        Some(list)
     }
 
     /// Takes all listeners, at the end. No listener of events runs after that, also not in a
@@ -209,10 +206,6 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
         of_events.for_each(|listener| listener.remove());
         self.last = Arc::downgrade(&last.0);
         Some(last)
-    }
-
-    pub(crate) fn snapshot(&self) -> Option<Snapshot<F>> {
-        self.list.clone()
     }
 }
 

@@ -1,16 +1,22 @@
-//! The state machine of one event stream: its state, its listeners and its queue. No lock, no clock,
-//! no waker, and no foreign code runs in here.
+//! Everything of one event stream that lies under its lock: its state, its listeners, its queue and
+//! the tasks that wait.
+//!
+//! No lock, no clock and no foreign code in here: wakers and listeners are returned, to be run or
+//! dropped without the lock.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::error::Error;
+use core::task::{Poll, Waker};
 
 use bytes::Bytes;
 
 use super::dispatch::{DispatchError, DispatchResult, Dispatched, MAX_DEPTH, Outgoing};
 use super::listeners::{Listener, ListenerId, Listeners, Occasion, Snapshot};
 use super::outbox::{Limits, Outbox, Purpose, Reservation};
-use super::state::{CloseEffect, CloseReason, StreamInput, StreamState};
+use super::state::{CloseReason, StreamInput, StreamState};
+use super::waiters::{Ticket, Waiter, Waiters};
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
@@ -26,22 +32,21 @@ pub(crate) struct StreamMachine<F: ?Sized> {
     discarded: usize,
     listeners: Listeners<F>,
     outbox: Outbox,
+    /// The task that polls the stream, and found nothing.
+    reader: Option<Waker>,
+    /// Made for the first task that waits for room.
+    waiters: Option<Box<Waiters>>,
+    /// Made for the first task that waits for the end.
+    closed: Option<Box<Waiters>>,
 }
 
-/// The listeners of a dispatch that has begun. Drop it without the lock.
-pub(crate) struct Begun<F: ?Sized> {
-    pub(crate) listeners: Option<Snapshot<F>>,
-    /// Held for its drop.
-    _swept: Option<Snapshot<F>>,
-}
-
-/// The end of a stream, which its listeners have not been told.
-///
-/// It holds all listeners of the stream, because none of them is needed after this.
+/// The end of a stream, and all who are to be told: its listeners and the tasks that wait.
 pub(crate) struct CloseNotice<F: ?Sized> {
     reason: CloseReason,
     failure: Option<Failure>,
     listeners: Option<Snapshot<F>>,
+    reader: Option<Waker>,
+    waiters: [Option<Box<Waiters>>; 2],
 }
 
 /// Getters.
@@ -54,6 +59,9 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
             discarded: 0,
             listeners: Listeners::new(),
             outbox: Outbox::new(limits),
+            reader: None,
+            waiters: None,
+            closed: None,
         }
     }
 
@@ -81,6 +89,12 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
             || (self.is_ended() && !self.is_drained())
     }
 
+    /// Returns whether a poll returns a chunk or the end.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.outbox.is_empty() || self.close_reason().is_some()
+    }
+
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.failure.clone()
     }
@@ -88,10 +102,6 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
     #[inline]
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
-    }
-
-    pub(crate) fn outbox_mut(&mut self) -> &mut Outbox {
-        &mut self.outbox
     }
 
     /// Returns the event that local listeners have to be asked about, if there is one.
@@ -106,7 +116,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
     }
 }
 
-/// Commands.
+/// Dispatch.
 impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
     /// Queues what no listener is asked about: into reserved room, or where it finds some.
     #[inline]
@@ -116,23 +126,20 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
         room: Option<Reservation>,
     ) -> DispatchResult {
         // Released first: until this returns, nothing else can take it.
-        let limit = room.map(|room| self.outbox.release(room));
+        let released = room.map(|room| self.outbox.release(room));
         self.check(outgoing)?;
-        match limit {
-            None => self.outbox.queue(outgoing)?,
-            Some(limit) => self.outbox.queue_within(limit, outgoing)?,
-        }
+        self.outbox.queue(outgoing, released)?;
         Ok(Dispatched::Sent)
     }
 
-    /// Begins the dispatch of an event that listeners are asked about. Reserves room if it has none,
-    /// so that nothing but a cancel or an end keeps it from being sent.
+    /// Begins the dispatch of an event that listeners are asked about, and returns them. Reserves
+    /// room if it has none, so that nothing but a cancel or an end keeps it from being sent.
     pub(crate) fn begin(
         &mut self,
         outgoing: &Outgoing<'_>,
         room: &mut Option<Reservation>,
         depth: usize,
-    ) -> Result<Begun<F>, DispatchError> {
+    ) -> Result<Option<Snapshot<F>>, DispatchError> {
         self.check(outgoing)?;
         let len = outgoing.len();
         match room {
@@ -149,26 +156,41 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
         if depth >= MAX_DEPTH {
             return Err(DispatchError::TooDeep);
         }
-        Ok(Begun {
-            _swept: self.listeners.sweep(),
-            listeners: self.listeners.snapshot(),
-        })
+        Ok(self.listeners.sweep())
     }
 
-    /// Ends a dispatch that has begun: queues the event, or releases its room.
+    /// Ends a dispatch that has begun: queues the event, or releases its room. Also returns
+    /// listeners, to drop without the lock.
     pub(crate) fn commit(
         &mut self,
         outgoing: &Outgoing<'_>,
         room: Option<Reservation>,
-        canceled: bool,
-    ) -> DispatchResult {
-        if canceled && self.state == StreamState::Open {
+        is_canceled: bool,
+    ) -> (DispatchResult, Option<Snapshot<F>>) {
+        let result = if is_canceled && self.state == StreamState::Open {
             room.map(|room| self.outbox.release(room));
-            return Ok(Dispatched::Canceled);
-        }
-        self.queue(outgoing, room)
+            Ok(Dispatched::Canceled)
+        } else {
+            self.queue(outgoing, room)
+        };
+        (result, self.listeners.sweep())
     }
 
+    /// Refuses what this stream does not take: anything after the end, and ids in a merged stream.
+    #[inline]
+    fn check(&self, outgoing: &Outgoing<'_>) -> Result<(), DispatchError> {
+        if let Some(reason) = self.close_reason() {
+            return Err(DispatchError::Closed(reason));
+        }
+        if self.refuses_ids && outgoing.has_id() {
+            return Err(DispatchError::HasId);
+        }
+        Ok(())
+    }
+}
+
+/// Settings and listeners.
+impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
     /// Sets the frame that goes out where frames were dropped.
     pub(crate) fn set_gap_marker(&mut self, marker: Option<Frame>) -> Result<(), DispatchError> {
         let open = self.state == StreamState::Open;
@@ -199,59 +221,59 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
     pub(crate) fn remove_listener(&mut self, id: ListenerId) -> Option<Snapshot<F>> {
         self.listeners.remove(id)
     }
+}
 
-    /// Removes the listeners that ran once. Drop the result without the lock.
-    #[must_use]
-    pub(crate) fn sweep_listeners(&mut self) -> Option<Snapshot<F>> {
-        self.listeners.sweep()
-    }
-
+/// The end.
+impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
     /// Closes the stream. `None` if it was closed before.
     #[must_use]
     pub(crate) fn close(&mut self, reason: CloseReason) -> Option<CloseNotice<F>> {
-        let (state, effect) = self.state.next(StreamInput::End(reason));
-        self.state = state;
-        if matches!(effect, CloseEffect::Discard | CloseEffect::CloseAndDiscard) {
+        let was_open = self.state == StreamState::Open;
+        self.state = self.state.next(StreamInput::End(reason));
+        if self.is_ended() {
             self.discarded += self.outbox.discard();
         }
         self.note_if_emptied();
-        match effect {
-            CloseEffect::None | CloseEffect::Discard => None,
-            CloseEffect::Close | CloseEffect::CloseAndDiscard => Some(CloseNotice {
-                reason,
-                failure: None,
-                listeners: self.listeners.take_all(),
-            }),
-        }
+        was_open.then(|| CloseNotice {
+            reason,
+            failure: None,
+            listeners: self.listeners.take_all(),
+            reader: self.reader.take(),
+            waiters: [self.closed.take(), self.waiters.take()],
+        })
     }
 
-    /// Closes the stream because of an error. Returns the error if it was closed before.
-    pub(crate) fn fail(
+    /// Closes the stream because of an error. `None` if it was closed before.
+    #[must_use]
+    pub(crate) fn fail(&mut self, failure: &Failure) -> Option<CloseNotice<F>> {
+        let notice = self.close(CloseReason::Failed)?;
+        self.failure = Some(Arc::clone(failure));
+        let failure = self.failure.clone();
+        Some(CloseNotice { failure, ..notice })
+    }
+
+    /// Returns the reason for the end, or keeps the waker of a task that waits for it. Also returns
+    /// a waker to drop without the lock.
+    pub(crate) fn poll_closed(
         &mut self,
-        error: Box<dyn Error + Send + Sync>,
-    ) -> Result<CloseNotice<F>, Box<dyn Error + Send + Sync>> {
-        let Some(notice) = self.close(CloseReason::Failed) else {
-            return Err(error);
-        };
-        let failure = Some(Failure::from(error));
-        self.failure.clone_from(&failure);
-        Ok(CloseNotice { failure, ..notice })
+        ticket: &mut Option<Ticket>,
+        waker: Waker,
+    ) -> (Poll<CloseReason>, Option<Waker>) {
+        if let Some(reason) = self.close_reason() {
+            return (Poll::Ready(reason), Some(waker));
+        }
+        let closed = self.closed.get_or_insert_default();
+        let replaced = closed.keep_waker(ticket, 0, Purpose::Permit, waker);
+        (Poll::Pending, replaced)
     }
 
-    /// Refuses what this stream does not take: anything after the end, and ids in a merged stream.
-    #[inline]
-    fn check(&self, outgoing: &Outgoing<'_>) -> Result<(), DispatchError> {
-        if let Some(reason) = self.close_reason() {
-            return Err(DispatchError::Closed(reason));
-        }
-        if self.refuses_ids && outgoing.has_id() {
-            return Err(DispatchError::HasId);
-        }
-        Ok(())
+    /// Forgets a task that waits for the end. Drop the result without the lock.
+    pub(crate) fn leave_closed(&mut self, ticket: Ticket) -> Option<Waiter> {
+        self.closed.as_mut()?.leave(ticket)
     }
 }
 
-/// Output.
+/// The stream: it takes chunks, or keeps the waker of its reader.
 impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
     /// Takes one chunk: whole frames, in order. A chunk is never empty.
     #[must_use]
@@ -262,17 +284,87 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
         chunk
     }
 
+    /// Returns the waker of the reader, to replace or take it.
+    #[inline]
+    pub(crate) fn reader(&mut self) -> &mut Option<Waker> {
+        &mut self.reader
+    }
+
     #[inline]
     fn note_if_emptied(&mut self) {
         if self.outbox.is_empty() {
-            (self.state, _) = self.state.next(StreamInput::Emptied);
+            self.state = self.state.next(StreamInput::Emptied);
         }
     }
 }
 
+/// Waiting for room.
+impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
+    /// Takes the room of a waiter, or finds some for a task that has not waited: that one comes
+    /// after all waiters. If there is none, the task waits. Also returns a waker to drop without the
+    /// lock.
+    pub(crate) fn poll_room(
+        &mut self,
+        ticket: &mut Option<Ticket>,
+        len: usize,
+        purpose: Purpose,
+        waker: Waker,
+    ) -> (Poll<Result<Reservation, DispatchError>>, Option<Waker>) {
+        let found = match (self.close_reason(), *ticket) {
+            (Some(reason), _) => Err(DispatchError::Closed(reason)),
+            (None, Some(ticket)) => Ok(self.line().take_room(ticket)),
+            (None, None) => self.outbox.reserve(len, purpose, false),
+        };
+        if let Some(room) = found.transpose() {
+            *ticket = None;
+            return (Poll::Ready(room), Some(waker));
+        }
+        let replaced = self.line().keep_waker(ticket, len, purpose, waker);
+        self.outbox.set_awaited(true);
+        (Poll::Pending, replaced)
+    }
+
+    /// Takes a waiter out of the line, and releases its room. Drop the result without the lock.
+    pub(crate) fn leave_line(&mut self, ticket: Ticket) -> Option<Waiter> {
+        let mut waiter = self.waiters.as_mut()?.leave(ticket)?;
+        if let Some(room) = waiter.room.take() {
+            self.outbox.release(room);
+        }
+        Some(waiter)
+    }
+
+    pub(crate) fn release_room(&mut self, room: Reservation) {
+        self.outbox.release(room);
+    }
+
+    /// Returns whether tasks may wait for room.
+    #[inline]
+    pub(crate) fn has_line(&self) -> bool {
+        self.waiters.is_some()
+    }
+
+    /// Grants room to the waiters, as long as there is some. Returns their wakers.
+    pub(crate) fn grant_room(&mut self) -> Vec<Waker> {
+        let waiters = self.waiters.get_or_insert_default();
+        let outbox = &mut self.outbox;
+        let wakers = waiters.grant(|len, purpose| outbox.reserve(len, purpose, true).ok()?);
+        outbox.set_awaited(waiters.is_awaited());
+        wakers
+    }
+
+    fn line(&mut self) -> &mut Waiters {
+        self.waiters.get_or_insert_default()
+    }
+}
+
 impl<F: Fn(&Occasion<'_>) + ?Sized> CloseNotice<F> {
-    /// Runs the close listeners in order, then the error listeners if the stream failed.
-    pub(crate) fn run_listeners(self) {
+    /// Wakes every task that waits. Then runs the close listeners in order, and the error listeners
+    /// if the stream failed.
+    pub(crate) fn send(self) {
+        self.reader.into_iter().for_each(Waker::wake);
+        let waiters = self.waiters.into_iter().flatten();
+        let wakers = waiters.flat_map(|waiters| waiters.into_wakers());
+        wakers.for_each(Waker::wake);
         if let Some(listeners) = &self.listeners {
             listeners.run_end(self.reason, self.failure.as_deref());
         }

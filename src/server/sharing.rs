@@ -17,7 +17,7 @@ use super::listeners::Occasion;
 )]
 pub trait Sharing: Sized + 'static {
     #[doc(hidden)]
-    type Means: Share<Marker = Self>;
+    type Means: Share;
 }
 
 /// Shared on one thread. Neither the handles, the stream nor the listeners need to be `Send`.
@@ -42,38 +42,32 @@ impl Sharing for Shared {
 
 /// The pointers, the lock and the kind of listener of one way to share.
 pub(crate) trait Share: Sized + 'static {
-    type Marker: Sharing;
     type Listener: Fn(&Occasion<'_>) + ?Sized;
-    type Strong<T>: Clone + Deref<Target = T> + Unpin;
+    type Strong<T>: Clone + Deref<Target = T> + From<T> + Unpin;
     type Weak<T>: Clone;
     type Lock<T>;
     type Guard<'a, T: 'a>: DerefMut<Target = T>;
     /// Counts the dispatches that run within each other.
     type Depth: Default;
 
-    fn strong<T>(value: T) -> Self::Strong<T>;
     fn downgrade<T>(strong: &Self::Strong<T>) -> Self::Weak<T>;
     fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Strong<T>>;
     fn lockable<T>(value: T) -> Self::Lock<T>;
     fn lock<T>(lock: &Self::Lock<T>) -> Self::Guard<'_, T>;
-    /// Returns how many dispatches the caller is within. `key` tells this channel from all others.
-    fn depth(depth: &Self::Depth, key: usize) -> usize;
-    /// Runs `work` one dispatch deeper.
-    fn deeper<T>(depth: &Self::Depth, key: usize, work: impl FnOnce() -> T) -> T;
+    /// Enters a dispatch. Returns how many of this channel the caller is within already. `key` tells
+    /// the channel from all others.
+    fn enter(depth: &Self::Depth, key: usize) -> usize;
+    /// Leaves the dispatch that was entered last.
+    fn leave(depth: &Self::Depth);
 }
 
 impl Share for Local {
-    type Marker = Self;
     type Listener = dyn Fn(&Occasion<'_>);
     type Strong<T> = Rc<T>;
     type Weak<T> = rc::Weak<T>;
     type Lock<T> = RefCell<T>;
     type Guard<'a, T: 'a> = RefMut<'a, T>;
     type Depth = Cell<usize>;
-
-    fn strong<T>(value: T) -> Rc<T> {
-        Rc::new(value)
-    }
 
     fn downgrade<T>(strong: &Rc<T>) -> rc::Weak<T> {
         Rc::downgrade(strong)
@@ -93,20 +87,12 @@ impl Share for Local {
         lock.borrow_mut()
     }
 
-    fn depth(depth: &Cell<usize>, _: usize) -> usize {
-        depth.get()
+    fn enter(depth: &Cell<usize>, _: usize) -> usize {
+        depth.replace(depth.get() + 1)
     }
 
-    fn deeper<T>(depth: &Cell<usize>, _: usize, work: impl FnOnce() -> T) -> T {
-        struct Leave<'a>(&'a Cell<usize>);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                self.0.set(self.0.get() - 1);
-            }
-        }
-        depth.set(depth.get() + 1);
-        let _leave = Leave(depth);
-        work()
+    fn leave(depth: &Cell<usize>) {
+        depth.set(depth.get() - 1);
     }
 }
 
@@ -126,17 +112,12 @@ mod shared {
     }
 
     impl Share for Shared {
-        type Marker = Self;
         type Listener = dyn Fn(&Occasion<'_>) + Send + Sync;
         type Strong<T> = Arc<T>;
         type Weak<T> = Weak<T>;
         type Lock<T> = Mutex<T>;
         type Guard<'a, T: 'a> = MutexGuard<'a, T>;
         type Depth = ();
-
-        fn strong<T>(value: T) -> Arc<T> {
-            Arc::new(value)
-        }
 
         fn downgrade<T>(strong: &Arc<T>) -> Weak<T> {
             Arc::downgrade(strong)
@@ -156,23 +137,19 @@ mod shared {
             lock.lock().unwrap_or_else(PoisonError::into_inner)
         }
 
-        fn depth((): &(), key: usize) -> usize {
-            // The store of a thread that ends may be gone. Nothing is counted then.
-            RUNNING
-                .try_with(|running| running.borrow().iter().filter(|&&k| k == key).count())
-                .unwrap_or(0)
+        // The store of a thread that ends may be gone. Nothing is counted then.
+        fn enter((): &(), key: usize) -> usize {
+            let entered = RUNNING.try_with(|running| {
+                let mut running = running.borrow_mut();
+                let within = running.iter().filter(|&&other| other == key).count();
+                running.push(key);
+                within
+            });
+            entered.unwrap_or(0)
         }
 
-        fn deeper<T>((): &(), key: usize, work: impl FnOnce() -> T) -> T {
-            struct Leave;
-            impl Drop for Leave {
-                fn drop(&mut self) {
-                    let _ = RUNNING.try_with(|running| running.borrow_mut().pop());
-                }
-            }
-            let _ = RUNNING.try_with(|running| running.borrow_mut().push(key));
-            let _leave = Leave;
-            work()
+        fn leave((): &()) {
+            let _ = RUNNING.try_with(|running| running.borrow_mut().pop());
         }
     }
 }

@@ -28,7 +28,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Returns whether the frames that were queued before the end are still delivered.
-    pub const fn delivers_queue(self) -> bool {
+    pub(crate) const fn delivers_queue(self) -> bool {
         match self {
             Self::Closed | Self::Failed | Self::HandlesDropped | Self::Shutdown => true,
             Self::Aborted | Self::ClientGone | Self::Overflow => false,
@@ -70,43 +70,23 @@ pub(crate) enum StreamInput {
     Emptied,
 }
 
-/// What the owner of the state has to do after a transition.
-#[derive(Clone, Copy)]
-pub(crate) enum CloseEffect {
-    /// Nothing.
-    None,
-    /// Run the close listeners.
-    Close,
-    /// Run the close listeners and drop the queue.
-    CloseAndDiscard,
-    /// Drop the queue.
-    Discard,
-}
-
 impl StreamState {
-    /// Returns the next state, and what has to be done:
+    /// Returns the next state:
     ///
-    /// - only an open stream closes, so the close listeners run once and the first reason stays;
-    /// - a later end can still drop the queue, for example when the client goes away during the
-    ///   delivery of the rest;
-    /// - no transition leaves `Ended`.
+    /// - the first reason stays, and no transition leaves `Ended`;
+    /// - an end that drops the queue leads to `Ended` at once, also from `Draining`, for example when
+    ///   the client goes away during the delivery of the rest.
     #[must_use]
     #[inline]
-    pub(crate) fn next(self, input: StreamInput) -> (Self, CloseEffect) {
-        use CloseEffect::{Close, CloseAndDiscard, Discard};
+    pub(crate) fn next(self, input: StreamInput) -> Self {
         use StreamInput::{Emptied, End};
         use StreamState::{Draining, Ended, Open};
         match (self, input) {
-            (Open, End(reason)) if reason.delivers_queue() => (Draining(reason), Close),
-            (Open, End(reason)) => (Ended(reason), CloseAndDiscard),
-            (Open, Emptied) => (Open, CloseEffect::None),
-            (Draining(first), End(reason)) if reason.delivers_queue() => {
-                (Draining(first), CloseEffect::None)
-            }
-            (Draining(first), End(_)) => (Ended(first), Discard),
-            (Draining(first), Emptied) | (Ended(first), End(_) | Emptied) => {
-                (Ended(first), CloseEffect::None)
-            }
+            (Open, End(reason)) if reason.delivers_queue() => Draining(reason),
+            (Open, End(reason)) => Ended(reason),
+            (Open, Emptied) => Open,
+            (Draining(first), End(reason)) if reason.delivers_queue() => Draining(first),
+            (Draining(first) | Ended(first), End(_) | Emptied) => Ended(first),
         }
     }
 

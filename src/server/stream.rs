@@ -11,6 +11,7 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::channel::StreamHandle;
 use super::foreign::NO_WAKE;
+#[cfg(feature = "std")]
 use super::machine::StreamMachine;
 #[cfg(feature = "std")]
 use super::sharing::Shared;
@@ -26,6 +27,9 @@ use super::state::CloseReason;
 /// The end of the stream ends the response, not the connection. A server that is blocked in a write,
 /// because its client reads nothing, polls no stream. To cut such a client off, drop its connection,
 /// for example from a close listener.
+#[doc(alias = "channel")]
+#[doc(alias = "receiver")]
+#[doc(alias = "sse")]
 pub struct EventStream<
     #[cfg(feature = "std")] S: Sharing = Shared,
     #[cfg(not(feature = "std"))] S: Sharing,
@@ -62,18 +66,18 @@ impl<S: Sharing> EventStream<S> {
     /// ```
     #[inline]
     pub fn try_next(&mut self) -> Poll<Option<Bytes>> {
-        self.handle.try_next()
+        self.handle.channel.try_next()
     }
 
     /// Ends the stream because what carries it failed: the close listeners run, then the error
     /// listeners. A client that goes away is no failure: drop the stream then.
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
-        self.handle.fail(error.into());
+        self.handle.channel.fail(error.into());
     }
 
-    /// Closes the target for a shutdown. Returns whether it was open.
-    pub(crate) fn shut_down(&self) -> bool {
-        self.handle.close(CloseReason::Shutdown)
+    /// Closes the target. Returns whether it was open.
+    pub(crate) fn close(&self, reason: CloseReason) -> bool {
+        self.handle.channel.close(reason)
     }
 }
 
@@ -82,21 +86,16 @@ impl<S: Sharing> EventStream<S> {
 impl<S: Sharing> EventStream<S> {
     /// Makes the target refuse everything with an id.
     pub(crate) fn refuse_ids(&self) {
-        self.handle.refuse_ids();
-    }
-
-    /// Closes the target. Returns whether it was open.
-    pub(crate) fn close(&self, reason: CloseReason) -> bool {
-        self.handle.close(reason)
+        self.handle.channel.with(StreamMachine::refuse_ids);
     }
 
     pub(crate) fn close_reason(&self) -> Option<CloseReason> {
-        self.handle.look(StreamMachine::close_reason)
+        self.handle.channel.with(|machine| machine.close_reason())
     }
 
     /// Returns whether the end dropped frames, or would have.
     pub(crate) fn is_cut(&self) -> bool {
-        self.handle.look(StreamMachine::is_cut)
+        self.handle.channel.with(|machine| machine.is_cut())
     }
 }
 
@@ -106,9 +105,9 @@ impl<S: Sharing> Stream for EventStream<S> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if NO_WAKE.will_wake(cx.waker()) {
-            return self.handle.try_next();
+            return self.handle.channel.try_next();
         }
-        self.handle.poll_next(Some(cx.waker()))
+        self.handle.channel.poll_next(Some(cx.waker()))
     }
 
     /// Tells the end as soon as the last chunk is taken, so that a response can end with it.
@@ -119,7 +118,7 @@ impl<S: Sharing> Stream for EventStream<S> {
 
 impl<S: Sharing> FusedStream for EventStream<S> {
     fn is_terminated(&self) -> bool {
-        self.handle.look(StreamMachine::is_ended)
+        self.handle.channel.with(|machine| machine.is_ended())
     }
 }
 

@@ -4,19 +4,18 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt;
+use core::future::Future;
 
-use super::channel::{self, Handle, WeakHandle};
-use super::closed_future::Closed;
+use super::channel::{self, Channel, Handle};
 use super::dispatch::{Dispatch, DispatchError, Dispatched, Outgoing};
 use super::listeners::{Listener, ListenerId, Occasion, On};
-use super::machine::StreamMachine;
 use super::outbox::Limits;
-use super::reserve::{Reserve, SendEvent};
 #[cfg(feature = "std")]
 use super::sharing::Shared;
 use super::sharing::{Local, Share, Sharing};
 use super::state::CloseReason;
 use super::stream::{EventStream, LocalEventStream};
+use super::wait::{self, Permit};
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
@@ -112,7 +111,7 @@ pub struct WeakTarget<
     #[cfg(feature = "std")] S: Sharing = Shared,
     #[cfg(not(feature = "std"))] S: Sharing,
 > {
-    handle: WeakHandle<S::Means>,
+    channel: <S::Means as Share>::Weak<Channel<S::Means>>,
 }
 
 /// The target of a stream that stays on one thread.
@@ -144,7 +143,9 @@ impl<S: Sharing> Target<S> {
     #[doc(alias = "fire")]
     #[doc(alias = "push")]
     pub fn dispatch(&self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        self.handle.dispatch(Outgoing::Event(event, None), None)
+        self.handle
+            .channel
+            .dispatch(Outgoing::Event(event, None), None)
     }
 
     /// Dispatches an event without a type.
@@ -174,7 +175,7 @@ impl<S: Sharing> Target<S> {
     ///
     /// As [`dispatch`](Self::dispatch).
     pub fn dispatch_frame(&self, frame: &Frame) -> Result<(), DispatchError> {
-        let sent = self.handle.dispatch(Outgoing::Frame(frame), None);
+        let sent = self.handle.channel.dispatch(Outgoing::Frame(frame), None);
         sent.map(|_| ())
     }
 
@@ -215,8 +216,12 @@ impl<S: Sharing> Target<S> {
     /// # })?;
     /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
-    pub fn send<'a>(&'a self, event: &'a Event<'a>) -> SendEvent<'a, S> {
-        SendEvent::new(&self.handle, event)
+    #[doc(alias = "backpressure")]
+    pub fn send<'a>(
+        &'a self,
+        event: &'a Event<'a>,
+    ) -> impl Future<Output = Result<Dispatched, DispatchError>> + Unpin + use<'a, S> {
+        wait::send(&self.handle, event)
     }
 
     /// Waits until there is room for a frame of `len` bytes, and holds it.
@@ -226,7 +231,8 @@ impl<S: Sharing> Target<S> {
     /// larger permit also takes a smaller event.
     ///
     /// This waits under every [`Overflow`](crate::target::Overflow) policy. The tasks that wait share one
-    /// line with those of [`send`](Self::send).
+    /// line with those of [`send`](Self::send). If the future is dropped, its room goes to the next
+    /// task. Polled again after it resolved, it asks for the same room again.
     ///
     /// # Errors
     ///
@@ -254,26 +260,31 @@ impl<S: Sharing> Target<S> {
     /// # })?;
     /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
-    pub fn reserve(&self, len: usize) -> Reserve<S> {
-        Reserve::new(self.handle.clone(), len)
+    #[doc(alias = "room")]
+    #[doc(alias = "backpressure")]
+    pub fn reserve(
+        &self,
+        len: usize,
+    ) -> impl Future<Output = Result<Permit<S>, DispatchError>> + Unpin + use<S> {
+        wait::reserve(self.handle.clone(), len)
     }
 
     /// Closes the stream. What is queued is still delivered. The close listeners run in this call,
     /// and no listener of events runs after it. Does nothing if the stream is closed.
     pub fn close(&self) {
-        self.handle.close(CloseReason::Closed);
+        self.handle.channel.close(CloseReason::Closed);
     }
 
     /// Closes the stream and drops what is queued, also if the stream is closed and still delivers.
     /// The close listeners run as with [`close`](Self::close).
     pub fn abort(&self) {
-        self.handle.close(CloseReason::Aborted);
+        self.handle.channel.close(CloseReason::Aborted);
     }
 
     /// Closes the stream because of an error: the close listeners run, then the error listeners
     /// with the error. What is queued is still delivered.
     pub fn fail(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
-        self.handle.fail(error.into());
+        self.handle.channel.fail(error.into());
     }
 
     /// Returns whether the stream takes nothing more: true from the call that closed it, or from the
@@ -284,33 +295,37 @@ impl<S: Sharing> Target<S> {
 
     /// Returns the reason for the end, or `None` for an open stream.
     pub fn close_reason(&self) -> Option<CloseReason> {
-        self.handle.look(StreamMachine::close_reason)
+        self.handle.channel.with(|machine| machine.close_reason())
     }
 
     /// Returns the error that the stream failed with.
     pub fn error(&self) -> Option<Arc<dyn Error + Send + Sync>> {
-        self.handle.look(StreamMachine::failure)
+        self.handle.channel.with(|machine| machine.failure())
     }
 
     /// Returns whether the stream has ended and all that was queued at its end was taken.
     pub fn is_drained(&self) -> bool {
-        self.handle.look(StreamMachine::is_drained)
+        self.handle.channel.with(|machine| machine.is_drained())
     }
 
     /// Returns how many frames are queued.
     pub fn queued_frames(&self) -> usize {
-        self.handle.look(|machine| machine.outbox().frames())
+        self.handle
+            .channel
+            .with(|machine| machine.outbox().frames())
     }
 
     /// Returns how many bytes are queued.
     pub fn queued_bytes(&self) -> usize {
-        self.handle.look(|machine| machine.outbox().bytes())
+        self.handle.channel.with(|machine| machine.outbox().bytes())
     }
 
     /// Returns how many frames were dropped to make room for newer ones. See
     /// [`Overflow`](crate::target::Overflow).
     pub fn dropped_frames(&self) -> usize {
-        self.handle.look(|machine| machine.outbox().dropped())
+        self.handle
+            .channel
+            .with(|machine| machine.outbox().dropped())
     }
 
     /// Sets the frame that goes out where frames were dropped, before the next one that is left. It
@@ -347,12 +362,14 @@ impl<S: Sharing> Target<S> {
     /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
     pub fn set_gap_marker(&self, marker: Option<Frame>) -> Result<(), DispatchError> {
-        self.handle.set_gap_marker(marker)
+        let channel = &self.handle.channel;
+        channel.with(|machine| machine.set_gap_marker(marker))
     }
 
     /// Returns a future that resolves with the reason once the stream is closed.
     ///
-    /// Free unless called. Dropping the future early leaks nothing.
+    /// Free unless called. Dropping the future early leaks nothing: later calls, or the end of the
+    /// stream, free its rest. Polled again after it resolved, it resolves with the same reason.
     ///
     /// # Examples
     ///
@@ -367,8 +384,8 @@ impl<S: Sharing> Target<S> {
     /// assert_eq!(closed.await, CloseReason::ClientGone);
     /// # });
     /// ```
-    pub fn closed(&self) -> Closed {
-        self.handle.closed()
+    pub fn closed(&self) -> impl Future<Output = CloseReason> + Unpin + use<S> {
+        wait::closed::<S::Means>(self.handle.channel.clone())
     }
 
     /// Removes a listener, and returns whether there was one. A dispatch that has begun does not run
@@ -378,13 +395,16 @@ impl<S: Sharing> Target<S> {
     ///
     /// Linear in the number of listeners.
     pub fn remove_listener(&self, id: ListenerId) -> bool {
-        self.handle.remove_listener(id)
+        let channel = &self.handle.channel;
+        channel
+            .with(|machine| machine.remove_listener(id))
+            .is_some()
     }
 
     /// Returns a reference that does not keep the target open.
     pub fn downgrade(&self) -> WeakTarget<S> {
-        let handle = self.handle.downgrade();
-        WeakTarget { handle }
+        let channel = <S::Means as Share>::downgrade(&self.handle.channel);
+        WeakTarget { channel }
     }
 
     /// Adds a listener. One that comes after the end is called at once, with what it missed, if the
@@ -395,7 +415,8 @@ impl<S: Sharing> Target<S> {
         missed: impl FnOnce(&Listener<<S::Means as Share>::Listener>),
     ) -> ListenerId {
         let id = listener.id();
-        if let Some(late) = self.handle.add_listener(listener) {
+        let channel = &self.handle.channel;
+        if let Some(late) = channel.with(|machine| machine.add_listener(listener)) {
             missed(&late);
         }
         id
@@ -475,7 +496,7 @@ listen!(Shared, Send, Sync);
 impl<S: Sharing> WeakTarget<S> {
     /// Returns a handle, unless the last one was dropped.
     pub fn upgrade(&self) -> Option<Target<S>> {
-        let handle = self.handle.upgrade()?;
+        let handle = Handle::upgrade(&self.channel)?;
         Some(Target { handle })
     }
 }
@@ -489,8 +510,8 @@ impl<S: Sharing> Clone for Target<S> {
 
 impl<S: Sharing> Clone for WeakTarget<S> {
     fn clone(&self) -> Self {
-        let handle = self.handle.clone();
-        Self { handle }
+        let channel = self.channel.clone();
+        Self { channel }
     }
 }
 

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
 use sse_proto::target::{
-    DispatchError, Dispatched, Limits, On, Permit, Reserve, channel_with, local_channel_with,
+    DispatchError, Dispatched, Limits, On, Permit, channel_with, local_channel_with,
 };
 use sse_proto::{Event, EventStream, Frame, Target};
 use support::fakes::Wakes;
@@ -24,14 +24,14 @@ const SENT: Result<Dispatched, DispatchError> = Ok(Dispatched::Sent);
 
 /// A task that waits for room.
 struct Waits {
-    reserve: Reserve,
+    reserve: Pin<Box<dyn Future<Output = Result<Permit, DispatchError>> + Send>>,
     wakes: Arc<Wakes>,
 }
 
 impl Waits {
     fn new(target: &Target, len: usize) -> Self {
         let mut waits = Self {
-            reserve: target.reserve(len),
+            reserve: Box::pin(target.reserve(len)),
             wakes: Wakes::new(),
         };
         assert!(waits.poll().is_pending());
@@ -40,7 +40,7 @@ impl Waits {
 
     fn poll(&mut self) -> Poll<Result<Permit, DispatchError>> {
         let waker = self.wakes.waker();
-        Pin::new(&mut self.reserve).poll(&mut Context::from_waker(&waker))
+        self.reserve.as_mut().poll(&mut Context::from_waker(&waker))
     }
 
     fn permit(&mut self) -> Permit {

@@ -10,8 +10,7 @@ use std::task::{Context, Poll};
 
 use futures::{FutureExt, StreamExt};
 use sse_proto::target::{
-    CloseReason, DispatchError, Dispatched, Limits, On, Overflow, SendEvent, channel_with,
-    local_channel_with,
+    CloseReason, DispatchError, Dispatched, Limits, On, Overflow, channel_with, local_channel_with,
 };
 use sse_proto::{Event, EventType, Target};
 
@@ -20,13 +19,13 @@ use crate::{SENT, Waits, full, take};
 
 /// A task that sends.
 struct Sends<'a> {
-    send: SendEvent<'a>,
+    send: Pin<Box<dyn Future<Output = Result<Dispatched, DispatchError>> + 'a>>,
     wakes: Arc<Wakes>,
 }
 
 impl<'a> Sends<'a> {
     fn new(target: &'a Target, event: &'a Event<'a>) -> Self {
-        let (send, wakes) = (target.send(event), Wakes::new());
+        let (send, wakes) = (Box::pin(target.send(event)), Wakes::new());
         let mut sends = Self { send, wakes };
         assert!(sends.poll().is_pending());
         sends
@@ -34,7 +33,7 @@ impl<'a> Sends<'a> {
 
     fn poll(&mut self) -> Poll<Result<Dispatched, DispatchError>> {
         let waker = self.wakes.waker();
-        Pin::new(&mut self.send).poll(&mut Context::from_waker(&waker))
+        self.send.as_mut().poll(&mut Context::from_waker(&waker))
     }
 
     fn woken(&self) -> usize {

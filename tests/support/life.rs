@@ -269,7 +269,8 @@ impl Life {
         };
         let outcome = target.obey(command);
         let expected = self.model.world.within.obey(command);
-        if let Command::Send(slot, message) = command {
+        // Without a handle, nothing is sent, and what the slot has stays.
+        if let (Command::Send(slot, message), Outcome::Sends(_)) = (command, &outcome) {
             self.sends[*slot] = Some(*message);
         }
         let sent = Ok(Dispatched::Sent);

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use sse_proto::target::{
-    CloseReason, Closed, Dispatch, DispatchError, Dispatched, Local, LocalEventStream, On, Permit,
-    Reserve, Shared, Sharing, channel_with, local_channel_with,
+    CloseReason, Dispatch, DispatchError, Dispatched, Local, LocalEventStream, On, Permit, Shared,
+    Sharing, channel_with, local_channel_with,
 };
 use sse_proto::{Event, EventType, Frame, Target};
 
@@ -88,7 +88,7 @@ pub struct Open<S: Sharing> {
     slots: [Slot<S>; SLOTS],
     listen: fn(&Target<S>),
     told: Told,
-    closed: Closed,
+    closed: Pin<Box<dyn Future<Output = CloseReason>>>,
     closed_wakes: Arc<Wakes>,
     closed_woken: usize,
 }
@@ -97,11 +97,12 @@ type Told = Arc<Mutex<Vec<CloseReason>>>;
 
 enum Slot<S: Sharing> {
     Free,
-    Waits(Reserve<S>, Arc<Wakes>, usize),
+    Waits(Reserves<S>, Arc<Wakes>, usize),
     Sends(Sends, Arc<Wakes>, usize),
     Holds(Permit<S>),
 }
 
+type Reserves<S> = Pin<Box<dyn Future<Output = Result<Permit<S>, DispatchError>>>>;
 type Sends = Pin<Box<dyn Future<Output = Result<Dispatched, DispatchError>>>>;
 
 pub fn shared(rules: Rules) -> (Open<Shared>, sse_proto::EventStream) {
@@ -133,7 +134,7 @@ impl<S: Sharing> Open<S> {
         let set = target.set_gap_marker(rules.marked.then(marker));
         set.expect("it has no id");
         let mut open = Self {
-            closed: target.closed(),
+            closed: Box::pin(target.closed()),
             handles: vec![target],
             slots: [const { Slot::Free }; SLOTS],
             listen,
@@ -151,7 +152,7 @@ impl<S: Sharing> Open<S> {
     }
 
     /// Asks for room, or again.
-    fn ask(&mut self, who: usize, mut reserve: Reserve<S>, wakes: Arc<Wakes>) -> Outcome {
+    fn ask(&mut self, who: usize, mut reserve: Reserves<S>, wakes: Arc<Wakes>) -> Outcome {
         wakes.take();
         let task = wakes.waker();
         let polled = Pin::new(&mut reserve).poll(&mut Context::from_waker(&task));
@@ -223,7 +224,7 @@ impl<S: Sharing> Open<S> {
                 return Some(Outcome::Sent(sent.map(|()| Dispatched::Sent)));
             }
             Command::Reserve(who, len) => {
-                let reserve = target.reserve(*len);
+                let reserve = Box::pin(target.reserve(*len));
                 self.slots[*who] = Slot::Free;
                 return Some(self.ask(*who, reserve, Wakes::new()));
             }

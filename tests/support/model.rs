@@ -308,7 +308,7 @@ impl Model {
     }
 
     pub fn end(&mut self, reason: CloseReason) -> Result<(), Panicked> {
-        if !reason.delivers_queue() && !self.is_ended() {
+        if drops_queue(reason) && !self.is_ended() {
             self.discarded += self.queue.len();
             self.queue.clear();
             self.gap = false;
@@ -337,4 +337,12 @@ impl Model {
         }
         panicked
     }
+}
+
+/// Whether an end for this reason drops what is queued.
+pub fn drops_queue(reason: CloseReason) -> bool {
+    matches!(
+        reason,
+        CloseReason::Aborted | CloseReason::ClientGone | CloseReason::Overflow
+    )
 }

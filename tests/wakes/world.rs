@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::Stream;
-use sse_proto::target::{CloseReason, Closed, DispatchError, Limits, Permit, Reserve, Sharing};
+use sse_proto::target::{CloseReason, DispatchError, Limits, Permit, Sharing};
 use sse_proto::{Event, EventStream, Frame, Target};
 
+use crate::support::model::drops_queue;
 use crate::task::Task;
 
 /// How many bytes count as one: about half of the frames are so large that each is a chunk of its own,
@@ -20,9 +21,12 @@ fn frame(value: u8) -> Frame {
     Frame::new(&Event::message("x".repeat(len)))
 }
 
+/// A future that waits.
+type Waits<T> = Pin<Box<dyn Future<Output = T>>>;
+
 /// One who waits for room.
 struct Place<S: Sharing> {
-    reserve: Pin<Box<Reserve<S>>>,
+    reserve: Waits<Result<Permit<S>, DispatchError>>,
     task: Task,
     len: usize,
     /// Has room that it has not fetched.
@@ -38,7 +42,7 @@ pub(crate) struct World<S: Sharing> {
     reader: Task,
     line: VecDeque<Place<S>>,
     permits: Vec<(usize, Permit<S>)>,
-    closed: Vec<(Closed, Task)>,
+    closed: Vec<(Waits<CloseReason>, Task)>,
     queue: VecDeque<usize>,
     reason: Option<CloseReason>,
     /// Wakers that were replaced, and must stay silent.
@@ -125,7 +129,7 @@ impl<S: Sharing> World<S> {
     }
 
     fn ended(&mut self, reason: CloseReason) {
-        if !reason.delivers_queue() {
+        if drops_queue(reason) {
             self.queue.clear();
         }
         if self.reason.is_some() {
@@ -200,7 +204,7 @@ impl<S: Sharing> World<S> {
         let Some(target) = self.handles.last() else {
             return;
         };
-        let mut reserve = Box::pin(target.reserve(len));
+        let mut reserve: Waits<_> = Box::pin(target.reserve(len));
         let mut task = Task::default();
         let waker = task.waker();
         let polled = reserve.as_mut().poll(&mut Context::from_waker(&waker));
@@ -319,7 +323,8 @@ impl<S: Sharing> World<S> {
     fn closed(&mut self, value: u8) {
         if value % 2 == 0 {
             if let Some(target) = self.handles.last() {
-                self.closed.push((target.closed(), Task::default()));
+                self.closed
+                    .push((Box::pin(target.closed()), Task::default()));
             }
         } else if value % 8 == 1 {
             if let Some((_, task)) = self.closed.pop() {

@@ -21,6 +21,7 @@ use super::preamble::{Preamble, WithPreamble};
 #[cfg(feature = "std")]
 use crate::server::broadcast::{Merged, Subscription};
 use crate::server::sharing::Sharing;
+use crate::server::state::CloseReason;
 use crate::server::stream::EventStream;
 use crate::timer::Timer;
 use crate::wire::frame::Frame;
@@ -183,7 +184,7 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
 
 impl<S: Sharing> EventStreamExt for EventStream<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        EventStream::shut_down(&self)
+        self.close(CloseReason::Shutdown)
     }
 }
 

@@ -196,7 +196,8 @@ impl<S: Sharing> Merged<S> {
     /// Ends the target for the reason [`CloseReason::Shutdown`], and with it the stream: after all
     /// that was published and dispatched so far. Returns whether this call ends it.
     pub(crate) fn shut_down(&self) -> bool {
-        self.own.as_ref().is_some_and(EventStream::shut_down)
+        let own = self.own.as_ref();
+        own.is_some_and(|own| own.close(CloseReason::Shutdown))
     }
 
     /// Takes a chunk of the target. Returns whether the target has ended.

@@ -1,7 +1,5 @@
 //! What a queue may hold, and what happens when it is full.
 
-use super::reservation::Amount;
-
 /// The most that a limit may be. What is queued, what is reserved and one frame more never overflow
 /// when they are added.
 const MAX: usize = usize::MAX / 4;
@@ -20,9 +18,11 @@ const MAX: usize = usize::MAX / 4;
 /// assert_eq!(target.dispatch_message("second"), Err(DispatchError::Full));
 /// # drop(stream);
 /// ```
+#[doc(alias = "capacity")]
+#[doc(alias = "room")]
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    max_frames: usize,
+    pub(super) max_frames: usize,
     pub(super) max_bytes: usize,
     pub(super) overflow: Overflow,
 }
@@ -130,12 +130,6 @@ impl Limits {
     pub const fn with_overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
-    }
-
-    /// Returns whether a frame of `len` bytes has room beside what is taken.
-    #[inline]
-    pub(super) fn leave_room(&self, len: usize, taken: Amount) -> bool {
-        taken.frames < self.max_frames && taken.bytes + len <= self.max_bytes
     }
 }
 

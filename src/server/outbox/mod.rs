@@ -2,7 +2,6 @@
 
 mod buffers;
 mod limits;
-mod reservation;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -11,14 +10,13 @@ use bytes::Bytes;
 
 use self::buffers::{Buffers, LARGE};
 pub use self::limits::{Limits, Overflow};
-use self::reservation::Amount;
-pub(crate) use self::reservation::{Purpose, Reservation};
 use super::dispatch::{DispatchError, Outgoing};
 use crate::wire::encode::{self, Fields, Measured};
 
 /// The number of lengths that the emptied queue keeps room for.
 const IDLE_FRAMES: usize = 32;
 
+#[derive(Default)]
 pub(crate) struct Outbox {
     limits: Limits,
     frames: VecDeque<Queued>,
@@ -54,19 +52,71 @@ impl Queued {
     }
 }
 
+/// What room is reserved for.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    /// An event whose listeners run, or that is next in line. It may be canceled, so no frame is
+    /// dropped for it before it is queued.
+    Event,
+    /// A permit, or a frame that may drop no other. No dropping policy gives this room away.
+    Permit,
+}
+
+impl Purpose {
+    /// Returns what the room of a dispatch without a permit is reserved for.
+    pub(crate) fn of(outgoing: &Outgoing<'_>) -> Self {
+        match outgoing.dispatched_type() {
+            Some(_) => Self::Event,
+            None => Self::Permit,
+        }
+    }
+}
+
+/// Room for one frame. It is held until its queue releases it.
+#[must_use = "a queue keeps the room until it releases it"]
+pub(crate) struct Reservation {
+    purpose: Purpose,
+    bytes: usize,
+}
+
+impl Reservation {
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// A number of frames, and their bytes.
+#[derive(Clone, Copy, Default)]
+struct Amount {
+    frames: usize,
+    bytes: usize,
+}
+
+impl Amount {
+    #[inline]
+    fn and(self, other: Self) -> Self {
+        Self {
+            frames: self.frames + other.frames,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.frames += 1;
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, bytes: usize) {
+        self.frames -= 1;
+        self.bytes -= bytes;
+    }
+}
+
 impl Outbox {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            frames: VecDeque::new(),
-            bytes: 0,
-            buffers: Buffers::default(),
-            reserved: Amount::default(),
-            permits: Amount::default(),
-            dropped: 0,
-            gap: false,
-            awaited: false,
-            marker: None,
+            ..Self::default()
         }
     }
 
@@ -97,45 +147,27 @@ impl Outbox {
         self.awaited = awaited;
     }
 
-    /// Queues what finds room.
+    /// Queues what finds room, or what room of `released` bytes was just released for.
     ///
     /// One function, not inlined: its callers are generic and so compiled with the user's crate,
     /// where the calls below would stay calls. That is a fifth of the time of a small event.
     #[inline(never)]
-    pub(crate) fn queue(&mut self, outgoing: &Outgoing<'_>) -> Result<(), DispatchError> {
+    pub(crate) fn queue(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+        released: Option<usize>,
+    ) -> Result<(), DispatchError> {
         match outgoing {
             Outgoing::Event(event, measured) => {
                 let fields = event.fields();
                 let measured = measured.unwrap_or_else(|| fields.measure());
-                self.find_room(measured.len, outgoing)?;
+                self.find_room(measured.len, outgoing, released)?;
                 self.push_event(&fields, measured);
             }
             Outgoing::Frame(frame) => {
-                self.find_room(frame.len(), outgoing)?;
+                self.find_room(frame.len(), outgoing, released)?;
                 self.push_bytes(frame.bytes());
             }
-        }
-        Ok(())
-    }
-
-    /// Queues what room of `limit` bytes was just released for.
-    pub(crate) fn queue_within(
-        &mut self,
-        limit: usize,
-        outgoing: &Outgoing<'_>,
-    ) -> Result<(), DispatchError> {
-        let outgoing = outgoing.measured();
-        let len = outgoing.len();
-        if len > limit {
-            return Err(DispatchError::TooLarge { len, limit });
-        }
-        self.drop_frames_for(len, &outgoing)?;
-        match outgoing {
-            Outgoing::Event(event, measured) => {
-                let fields = event.fields();
-                self.push_event(&fields, measured.unwrap_or_else(|| fields.measure()));
-            }
-            Outgoing::Frame(frame) => self.push_bytes(frame.bytes()),
         }
         Ok(())
     }
@@ -216,45 +248,35 @@ impl Outbox {
         lost
     }
 
-    /// Finds room for a frame of `len` bytes, which its policy may make by dropping others.
+    /// Finds room for a frame of `len` bytes, also by dropping others if the policy says so.
     #[inline]
-    fn find_room(&mut self, len: usize, outgoing: &Outgoing<'_>) -> Result<(), DispatchError> {
-        if !self.awaited && self.has_room(len, self.reserved) {
-            return Ok(());
-        }
-        self.make_room(len, outgoing)
-    }
-
-    #[cold]
-    fn make_room(&mut self, len: usize, outgoing: &Outgoing<'_>) -> Result<(), DispatchError> {
-        let admitted = self.admits(len, Purpose::of(outgoing))?;
-        if !admitted || self.awaited {
-            return Err(DispatchError::Full);
-        }
-        self.drop_frames_for(len, outgoing)
-    }
-
-    /// Returns whether a frame of `len` bytes has room beside what is reserved. For an event, queued
-    /// frames that the policy drops count as room.
-    fn admits(&self, len: usize, purpose: Purpose) -> Result<bool, DispatchError> {
-        let limit = self.limits.max_bytes;
-        if len > limit {
-            return Err(DispatchError::TooLarge { len, limit });
-        }
-        Ok(match purpose {
-            Purpose::Event if self.drops() => self.limits.leave_room(len, self.reserved),
-            Purpose::Event | Purpose::Permit => self.has_room(len, self.reserved),
-        })
-    }
-
-    /// Drops frames until one of `len` bytes has room beside that of the permits. What is no event
-    /// drops nothing.
-    #[inline]
-    fn drop_frames_for(
+    fn find_room(
         &mut self,
         len: usize,
         outgoing: &Outgoing<'_>,
+        released: Option<usize>,
     ) -> Result<(), DispatchError> {
+        if released.is_none() && !self.awaited && self.has_room(len, self.reserved) {
+            return Ok(());
+        }
+        self.find_room_otherwise(len, outgoing, released)
+    }
+
+    /// Finds room beside that of the permits. What is no event drops no frame.
+    #[cold]
+    fn find_room_otherwise(
+        &mut self,
+        len: usize,
+        outgoing: &Outgoing<'_>,
+        released: Option<usize>,
+    ) -> Result<(), DispatchError> {
+        match released {
+            Some(limit) if len > limit => return Err(DispatchError::TooLarge { len, limit }),
+            None if !self.admits(len, Purpose::of(outgoing))? || self.awaited => {
+                return Err(DispatchError::Full);
+            }
+            _ => {}
+        }
         if self.has_room(len, self.permits) {
             return Ok(());
         }
@@ -269,6 +291,19 @@ impl Outbox {
             }
             _ => Err(DispatchError::Full),
         }
+    }
+
+    /// Returns whether a frame of `len` bytes has room beside what is reserved. For an event, queued
+    /// frames that the policy drops count as room.
+    fn admits(&self, len: usize, purpose: Purpose) -> Result<bool, DispatchError> {
+        let limit = self.limits.max_bytes;
+        if len > limit {
+            return Err(DispatchError::TooLarge { len, limit });
+        }
+        Ok(match purpose {
+            Purpose::Event if self.drops() => self.fits(len, self.reserved),
+            Purpose::Event | Purpose::Permit => self.has_room(len, self.reserved),
+        })
     }
 
     /// Drops frames of one type, oldest first, until a frame of `len` bytes has room.
@@ -367,7 +402,12 @@ impl Outbox {
             frames: self.frames.len(),
             bytes: self.bytes,
         };
-        self.limits.leave_room(len, queued.and(others))
+        self.fits(len, queued.and(others))
+    }
+
+    #[inline]
+    fn fits(&self, len: usize, taken: Amount) -> bool {
+        taken.frames < self.limits.max_frames && taken.bytes + len <= self.limits.max_bytes
     }
 
     #[inline]

@@ -213,7 +213,7 @@ fn produce<S: Sharing>(
     target: &Target<S>,
     waiters: usize,
     data: &str,
-) -> Vec<sse_proto::target::Reserve<S>> {
+) -> Vec<impl Future<Output = Result<sse_proto::target::Permit<S>, DispatchError>> + Unpin> {
     let mut waits = Vec::new();
     for number in 0..20_000 {
         let event = Event::new(delta(number).event_type().expect("a type").clone(), data);
