@@ -168,13 +168,15 @@ impl Log {
         self.entries.push_back(LogEntry {
             end: self.segments.end(),
             hash,
-            scope: scope.cloned(),
+            // Set in place: a value with a destructor would be built first, then copied.
+            scope: None,
             readers: mem::take(&mut self.at_head),
             event_type: FieldRange::of(places.event_type.as_ref()),
             id,
         });
-        if scope.is_some() {
+        if let (Some(_), Some(entry)) = (scope, self.entries.back_mut()) {
             self.last_scoped = number;
+            entry.scope = scope.cloned();
         }
     }
 

@@ -144,17 +144,16 @@ impl BroadcastShared {
         self.version.store(version, Ordering::Release);
         let wakers = state.wakers.take_all();
         drop(state);
-        let Some(mut wakers) = wakers else {
-            return head - 1;
-        };
-        let used = wakers.len();
-        for slot in wakers.drain(..) {
-            if let WakerSlot::Waits(waker) = slot {
-                waker.wake();
+        if let Some(mut wakers) = wakers {
+            let used = wakers.len();
+            for slot in wakers.drain(..) {
+                if let WakerSlot::Waits(waker) = slot {
+                    waker.wake();
+                }
             }
+            let unused = self.lock().wakers.reuse(wakers, used);
+            drop(unused);
         }
-        let unused = self.lock().wakers.reuse(wakers, used);
-        drop(unused);
         head - 1
     }
 

@@ -243,8 +243,7 @@ impl Reader {
     /// Polls after the next frame was dropped.
     fn lag(&mut self, mut state: MutexGuard<'_, BroadcastState>) -> Poll<Option<Bytes>> {
         state.lagged += 1;
-        let skipped = self.filter.as_deref_mut().and_then(Filter::skip);
-        let Some(skipped) = skipped else {
+        let Some(skipped) = self.filter.as_deref_mut().and_then(Filter::skip) else {
             self.finish(&mut state, CloseReason::Overflow);
             return Poll::Ready(None);
         };

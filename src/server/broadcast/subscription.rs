@@ -14,7 +14,8 @@ use crate::server::state::CloseReason;
 use crate::server::stream::EventStream;
 use crate::wire::field::EventId;
 
-/// The frames of a [`Broadcast`](crate::Broadcast), as the body of one response.
+/// The frames of a [`Broadcast`](crate::Broadcast), as the body of one response. Its adapters are
+/// the methods of [`EventStreamExt`](crate::EventStreamExt).
 ///
 /// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`] that other subscribers at
 /// the same place share. A larger frame is a chunk of its own. A chunk may be shorter than 64 KiB if
