@@ -24,9 +24,9 @@ use crate::wire::field::EventId;
 ///
 /// # Complexity
 ///
-/// Linear in the input, for any chunking. Each byte is searched once and copied at most once, and bytes of short lines
-/// that a chunk cuts twice. An event that lies whole in the input with one data line is not copied. No allocation in the
-/// steady state, apart from owned items.
+/// Linear in the input, for any chunking. Each byte is searched once and copied at most once, apart from buffers that
+/// grow. An event that lies whole in the input with one data line is not copied. No allocation in the steady state, apart
+/// from owned items.
 ///
 /// # Examples
 ///
