@@ -1,4 +1,5 @@
-//! The protocol core for server-sent events: events in, bytes out, and back.
+//! The protocol core for server-sent events: it encodes events into bytes and decodes bytes into
+//! events.
 //!
 //! ```
 //! use sse_proto::{Event, EventType};
@@ -7,42 +8,43 @@
 //! assert_eq!(event.to_bytes(), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
 //! ```
 //!
-//! The crate speaks `text/event-stream` as
-//! [HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html) defines it.
-//! It has no I/O, no runtime, no timer and no HTTP server. Its interface is a `Stream<Item = Bytes>`
-//! and plain functions over slices, so any server and any runtime can mount it.
+//! The crate implements `text/event-stream` as [HTML, section
+//! 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html) defines it. It has no I/O,
+//! no runtime, no timer and no HTTP server. Its interface is a `Stream<Item = Bytes>` and plain
+//! functions over slices, so any server and any runtime can mount it.
 //!
-//! # The parts, and when to use which
+//! # The parts, and when to use each
 //!
-//! - **[`channel`]** is for a server on an async runtime. It returns a [`Target`], which takes events
-//!   from anywhere, and an [`EventStream`], which is the body of the response. Needs the feature `std`.
-//!   **[`local_channel`]** is the same for one thread; it needs neither `std` nor an executor.
+//! - **[`channel`]** is for a server on an async runtime. It returns a [`Target`], which takes
+//!   events from any task or thread, and an [`EventStream`], which is the body of the response.
+//!   Needs the feature `std`. **[`local_channel`]** is the same for one thread; it needs neither
+//!   `std` nor an executor.
 //! - **[`Event`]** encodes itself: [`to_bytes`](Event::to_bytes), [`encode`](Event::encode),
 //!   [`encode_to_slice`](Event::encode_to_slice). **[`EventWriter`]** takes data in pieces.
 //!   **[`Frame`]** is an encoded event for many targets.
-//! - **[`Broadcast`]** sends one source of events to many clients, and each client can come back
-//!   without missing any. It encodes an event once, into a log that any number of streams read. Needs
-//!   the feature `std`.
-//! - **[`EventStreamExt`]** has the adapters around a stream: keep-alive comments by any [`Timer`],
-//!   first bytes, the end at a shutdown, fewer and larger chunks.
-//! - **[`Decoder`]** is the receiving side. It takes bytes in pieces of any size and lends one [`Item`]
-//!   at a time, within [`DecodeLimits`](decode::DecodeLimits).
+//! - **[`Broadcast`]** sends each event to many clients. A client that reconnects receives the
+//!   events that it missed. It encodes an event once, into a log that any number of streams read.
+//!   Needs the feature `std`.
+//! - **[`EventStreamExt`]** adds adapters to a stream: keep-alive comments with any [`Timer`], a
+//!   preamble, an end at shutdown, and fewer, larger chunks.
+//! - **[`Decoder`]** is the receiving side. It takes bytes in pieces of any size and lends one
+//!   [`Item`] at a time, within [`DecodeLimits`](decode::DecodeLimits).
 //!   **[`DecodeStream`](decode::DecodeStream)** and `DecodeRead` yield owned items from a stream of
 //!   chunks and from a reader.
 //! - **[`EventSource`]** is a client that reconnects as browsers do: a state machine for any HTTP
-//!   client. **[`EventSourceStream`](client::EventSourceStream)** drives it over a function that opens
-//!   a connection.
-//! - **[`http`]** has headers and the last event ID as plain data. With the feature `http` it reads
-//!   whole requests and makes whole responses for every server that builds on the crate `http`.
+//!   client. **[`EventSourceStream`](client::EventSourceStream)** drives it over a function that
+//!   opens a connection.
+//! - **[`http`]** has headers and the last event ID as plain data. With the feature `http`, it
+//!   reads requests and makes responses for every server that is built on the crate `http`.
 //!
-//! The [guide] has a page on each of four subjects: the life of a stream (slow clients, waiting, ends),
-//! mounting (settings of servers, layers and proxies), receiving, and security.
+//! The [guide] has a page on each of four subjects: the life of a stream (slow clients, waiting,
+//! ends), mounting (settings of servers, layers and proxies), receiving, and security.
 //!
 //! # Local listeners
 //!
 //! Before an event is sent, the target shows it to the local listeners, in the order in which they
-//! were added. A listener hears one event type or all of them, and it can cancel the event. It runs
-//! with no lock held, so it can use its own target.
+//! were added. A listener is added for one event type or for all of them, and it can cancel the
+//! event. It runs with no lock held, so it can use its own target.
 //!
 //! ```
 //! use sse_proto::channel;
@@ -64,8 +66,8 @@
 //!
 //! Events that the client has not read yet are queued, within [`Limits`](target::Limits). When the
 //! queue is full, [`Overflow`](target::Overflow) decides: refuse the event, drop older events, or
-//! disconnect. A sender can also [wait for room](Target::send). Disconnecting is often right, since a
-//! client reconnects by itself:
+//! disconnect. A sender can also [wait for room](Target::send). Disconnecting is often right, since
+//! a client reconnects by itself:
 //!
 //! ```
 //! use sse_proto::target::{CloseReason, DispatchError, Limits, Overflow, channel_with};
@@ -81,21 +83,22 @@
 //!
 //! # Limits and memory
 //!
-//! A target allocates no buffer before its first event. Its queue holds at most 1 MiB and 1024 frames
-//! unless [`Limits`](target::Limits) says otherwise;
-//! [`Limits::with_max_bytes`](target::Limits::with_max_bytes) states the memory that this takes at
-//! most. While the client keeps up, no event allocates. No input panics. A listener that panics
-//! unwinds to the caller and leaves the target whole.
+//! A target allocates no buffer before its first event. Its queue holds at most 1 MiB and 1024
+//! frames unless [`Limits`](target::Limits) says otherwise;
+//! [`Limits::with_max_bytes`](target::Limits::with_max_bytes) documents the maximum memory use.
+//! While the client keeps up, sending an event allocates nothing. No input panics. A panic in a
+//! listener unwinds to the caller, and the target stays usable.
 //!
 //! # Features and Rust version
 //!
-//! - `std` (default): [`Broadcast`], [`channel`], `std::io::Write` for [`EventWriter`], `DecodeRead`.
+//! - `std` (default): [`Broadcast`], [`channel`], `std::io::Write` for [`EventWriter`],
+//!   `DecodeRead`.
 //! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event. Implies `std`.
 //! - `http`: `http::Body`, `http::response`, `http::insert_headers`, `http::read_request`. Implies
 //!   `std`.
 //!
 //! Without features the crate is `no_std` with `alloc`. Rust 1.85 or later.
-// Without `std`, links to what needs it lead to the paragraph that says so.
+// Without `std`, links to items that need it lead to the chapter on features.
 #![cfg_attr(not(feature = "std"), doc = "")]
 #![cfg_attr(not(feature = "std"), doc = "[`channel`]: #features-and-rust-version")]
 #![cfg_attr(
@@ -117,7 +120,7 @@ mod wire;
 
 #[cfg(any(doc, doctest))]
 pub mod guide {
-    //! Pages on one subject each. They are documentation alone: the crate has no such module.
+    //! Guide pages, one per subject. This module exists only in the documentation.
 
     #[cfg(feature = "std")]
     pub mod life {
@@ -145,7 +148,7 @@ pub use crate::wire::frame::Frame;
 pub use crate::wire::writer::EventWriter;
 
 pub mod event {
-    //! The errors of events and their fields, and the lines of a text.
+    //! Errors of events and their fields, and [`lines`], which splits text into lines.
 
     pub use crate::wire::encode::BufferTooSmall;
     pub use crate::wire::field::InvalidField;
@@ -160,7 +163,8 @@ pub use crate::server::target::channel;
 pub use crate::server::target::{Target, local_channel};
 
 pub mod target {
-    //! What belongs to a [`Target`](crate::Target) and its [`EventStream`](crate::EventStream).
+    //! Types used with [`Target`](crate::Target) and [`EventStream`](crate::EventStream): limits,
+    //! listeners, results, close reasons.
 
     pub use crate::server::dispatch::{Dispatch, DispatchError, Dispatched};
     pub use crate::server::listeners::{ListenerId, On};
@@ -182,8 +186,8 @@ pub use crate::server::broadcast::{Broadcast, Subscription};
 
 #[cfg(feature = "std")]
 pub mod broadcast {
-    //! What belongs to a [`Broadcast`](crate::Broadcast) and its
-    //! [`Subscription`](crate::Subscription)s.
+    //! Types used with [`Broadcast`](crate::Broadcast) and [`Subscription`](crate::Subscription):
+    //! retention, scopes, options, errors.
 
     pub use crate::server::broadcast::{
         Merged, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions, Subscribed,
@@ -199,7 +203,8 @@ pub use crate::client::event_source::EventSource;
 pub use crate::wire::decode::{Decoder, Item};
 
 pub mod decode {
-    //! What belongs to a [`Decoder`](crate::Decoder).
+    //! Types used with [`Decoder`](crate::Decoder): limits, errors, items, and decoders over
+    //! streams and readers.
 
     #[cfg(feature = "std")]
     pub use crate::wire::decode::DecodeRead;
@@ -227,7 +232,7 @@ pub mod http {
 }
 
 pub mod deps {
-    //! The crates whose types this one shows, in the versions that it uses.
+    //! Re-exports of the crates whose types appear in this crate's API.
 
     #[cfg(feature = "http")]
     pub use ::http;

@@ -1,8 +1,8 @@
-//! The lock and the atomics below what handles and stream share between threads. (That a listener was
-//! removed is an atomic of its own in `listeners.rs`, which nothing else hangs on.)
+//! The lock and the atomics that handles and streams share between threads. (`listeners.rs` has one
+//! more atomic, an independent flag for a removed listener.)
 //!
-//! Named in one place, so that the model checker in `tests/model_check`, which builds these sources
-//! with a `cfg` of its own, can put its own there: it tries the orders in which threads may run.
+//! They are named in one place so that the model checker in `tests/model_check` can replace them.
+//! It builds these sources with its own `cfg` and tries the possible orders of threads.
 
 #[cfg(not(sse_proto_shuttle))]
 mod real {

@@ -1,4 +1,4 @@
-//! How an adapter or a client waits.
+//! `Timer`, with which adapters and clients wait.
 
 use core::future::Future;
 use core::time::Duration;
@@ -9,9 +9,9 @@ use core::time::Duration;
 /// from a [`Duration`] to a future. So it is one expression on every runtime, such as
 /// `tokio::time::sleep` or `async_io::Timer::after`. The page `guide::life` lists others.
 ///
-/// The output of the future is ignored. The future is polled where the adapter is polled, so a timer
-/// that needs the context of its runtime, such as tokio's, has it. A future that is dropped early
-/// should not wake its task later; those above do not.
+/// The output of the future is ignored. The future is polled by the task that polls the adapter, so
+/// a timer such as tokio's finds its runtime. A future that is dropped early should not wake its
+/// task later; the futures of the timers above do not.
 ///
 /// # Examples
 ///
@@ -40,7 +40,7 @@ use core::time::Duration;
 /// closure.sleep(Duration::from_secs(1));
 /// ```
 pub trait Timer {
-    /// Resolves once the duration is over.
+    /// Resolves once the duration has elapsed.
     type Sleep: Future;
 
     /// Returns a future that resolves after `duration`, which counts from this call.

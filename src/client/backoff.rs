@@ -1,4 +1,4 @@
-//! How long to wait before the next request, and when to send none any more.
+//! The delay before the next request, and the limits after which no request is sent.
 
 use core::time::Duration;
 
@@ -43,8 +43,8 @@ impl Backoff {
 
     /// Counts a failure, and returns how long to wait, or which limit is reached.
     ///
-    /// The limit of time is reached where the next request would come after it: there is no wait
-    /// for a request that is never sent. The time has [started](Self::start).
+    /// The limit of time counts as reached if the next request would come after it, so the client
+    /// does not wait for a request that is never sent. Call [`start`](Self::start) before.
     pub(super) fn fail(
         &mut self,
         now: Duration,
@@ -78,11 +78,11 @@ impl Backoff {
 
     /// The delay before the next request, within its bounds.
     ///
-    /// Jitter takes a part off, so that clients that were lost together come back apart. Where
-    /// that part would pass a bound, it is moved: on top of the shortest delay and of a
-    /// `Retry-After`, which is the least, and below the longest delay.
+    /// Jitter subtracts a random part, so that clients that were disconnected together reconnect at
+    /// different times. The shortest delay and a `Retry-After` are minimums: jitter is added to
+    /// them instead. The result never exceeds the longest delay.
     pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
-        // Bounded before it grows: twice nothing is nothing.
+        // The minimum is applied before the delay is doubled, because doubling zero has no effect.
         let base = options.clamp(self.reconnection_time.unwrap_or(options.reconnection_time));
         let nominal = options.clamp(grown(base, self.failures, options.max_backoff));
         let spread = scale(nominal, u32::from(options.jitter_percent), 100);
@@ -108,8 +108,8 @@ impl Backoff {
     }
 }
 
-/// Doubles `base` with each failure after the first, up to `max`. A larger base, which the server
-/// asked for, stays.
+/// Doubles `base` with each failure after the first, up to `max`. A base above `max`, which the
+/// server asked for, is not reduced.
 fn grown(base: Duration, failures: u32, max: Option<Duration>) -> Duration {
     let Some(max) = max else { return base };
     let factor = 1_u32

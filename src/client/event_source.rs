@@ -17,22 +17,22 @@ use crate::wire::field::EventId;
 /// ([9.2.2](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface)
 /// to 9.2.4).
 ///
-/// A driver reports what happens (`start`, `handle_*`), does what
-/// [`poll_output`](Self::poll_output) asks for until that is `None`, and waits for the network
-/// until [`next_deadline`](Self::next_deadline). The [module `client`](crate::client) shows the
-/// loop, and [`EventSourceStream`](crate::client::EventSourceStream) is that loop as a stream.
-/// An input that makes no sense in a state, such as a late error, is ignored.
+/// A driver reports events of the network (`start`, `handle_*`), carries out the outputs of
+/// [`poll_output`](Self::poll_output) until it returns `None`, and waits for the network until
+/// [`next_deadline`](Self::next_deadline). The [module `client`](crate::client) shows this loop,
+/// and [`EventSourceStream`](crate::client::EventSourceStream) runs it as a stream. An input that
+/// does not fit the state, such as a late error, is ignored.
 ///
 /// Time is an argument: the time since any fixed moment of the caller's, such as
-/// `started.elapsed()`. A clock that goes back breaks nothing, but deadlines stay where they are, so
-/// the wait is that much longer.
+/// `started.elapsed()`. If the clock goes back, deadlines do not move, so the client waits that
+/// much longer; nothing else changes.
 ///
 /// # Memory
 ///
-/// Below 1 KiB while no stream is open, if URL and last event ID are short, and on an open stream
-/// whose events arrive whole. Events that arrive cut leave buffers for the next ones, a few hundred
-/// bytes for small events, until the connection ends. [`DecodeLimits`](crate::decode::DecodeLimits) sets
-/// how much that is at most.
+/// A client with a short URL and a short last event ID takes less than 1 KiB while no stream is
+/// open, and on an open stream whose events arrive in one piece. Events that arrive in several
+/// pieces leave buffers until the connection ends: a few hundred bytes for small events.
+/// [`DecodeLimits`](crate::decode::DecodeLimits) bounds these buffers.
 ///
 /// # Examples
 ///
@@ -71,11 +71,11 @@ pub struct EventSource {
 }
 
 impl EventSource {
-    /// Makes a client for GET that is not started. For any other method there is
-    /// [`for_method`](Self::for_method): a driver that POSTs for a client made here sends its POST
-    /// again each time the stream ends.
+    /// Makes a client for GET that is not started. For any other method, use
+    /// [`for_method`](Self::for_method): with a client made here, a driver would repeat its POST
+    /// each time the stream ends.
     ///
-    /// `seed` is any number that differs from client to client; delays get their jitter from it.
+    /// `seed` is any number that differs from client to client. It seeds the jitter of delays.
     ///
     /// The URL is used as it is. The client reads it only to resolve a relative redirect and to
     /// compare origins. It does not understand a URL with user information, or with a host that is
@@ -88,12 +88,12 @@ impl EventSource {
 
     /// Makes a client that is not started, for a request with any method, in upper case.
     ///
-    /// A request that is not idempotent, such as POST, is not sent again once it was sent, unless
-    /// the server gave an id by which it resumes, or [`Options::with_repeat`] allows it: each time
-    /// may cost as much as the first. So the end of its response closes the client, with
+    /// A request that is not idempotent, such as POST, is sent once, because a repetition may cost
+    /// as much as the first request. It is repeated only to resume from an id of the server, or if
+    /// [`Options::with_repeat`] allows it. So the end of its response closes the client, with
     /// [`EndOfStream`](crate::client::LossReason::EndOfStream) if the response is whole and
-    /// [`NotRepeatable`](crate::client::LossReason::NotRepeatable) otherwise. Where nothing is to
-    /// be resumed at all, as with most answers of language models, a
+    /// [`NotRepeatable`](crate::client::LossReason::NotRepeatable) otherwise. If the server cannot
+    /// resume, as with most answers of language models, a
     /// [`DecodeStream`](crate::decode::DecodeStream) over the body is enough.
     ///
     /// # Examples
@@ -123,7 +123,7 @@ impl EventSource {
 
     fn with_method(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
         Self {
-            // An id alone is progress, and a reason to save it.
+            // A block with only an id counts as progress, and callers may save its id.
             decoder: Decoder::new()
                 .with_limits(options.decode_limits)
                 .with_comments(options.comments)
@@ -153,7 +153,7 @@ impl EventSource {
 
     /// Returns the last event ID: that of the last complete block with one. Empty if there is none.
     ///
-    /// To resume in another process, save it with each event whose work is done, and give it to
+    /// To resume in another process, save it after each processed event, and pass it to
     /// [`with_last_event_id`](Self::with_last_event_id) there.
     pub fn last_event_id(&self) -> Cow<'_, str> {
         self.decoder.last_event_id()
@@ -190,15 +190,15 @@ impl EventSource {
         self.machine.handle_response(now, response, &self.decoder);
     }
 
-    /// Takes bytes of the body, and returns the items that they complete. Bytes are ignored while no
-    /// stream is open.
+    /// Takes bytes of the body, and returns the items that they complete. Bytes are ignored while
+    /// no stream is open.
     ///
-    /// Read the items until `None`: bytes that are not read are not received, unless
-    /// [`remaining`](Received::remaining) is handed over once more. The items are those of a
-    /// [`Decoder`](crate::Decoder); a block that only sets the last event ID is one of them.
+    /// Read the items until `None`. Unread bytes are lost, unless
+    /// [`remaining`](Received::remaining) is passed in again. The items are those of a
+    /// [`Decoder`](crate::Decoder), including blocks that only set the last event ID.
     pub fn handle_bytes<'i>(&mut self, now: Duration, bytes: &'i [u8]) -> Received<'_, 'i> {
         self.machine.handle_bytes(now, bytes);
-        // Late bytes are no part of the next stream.
+        // Late bytes do not belong to the next stream.
         let bytes = if self.is_open() { bytes } else { &[] };
         Received {
             items: self.decoder.feed(bytes),
@@ -218,8 +218,8 @@ impl EventSource {
         self.release();
     }
 
-    /// Takes the time: what was due at [`next_deadline`](Self::next_deadline) happens. Before the
-    /// deadline nothing does.
+    /// Takes the time. If [`next_deadline`](Self::next_deadline) has passed, the client acts on it;
+    /// otherwise this does nothing.
     pub fn handle_deadline(&mut self, now: Duration) {
         self.machine.handle_deadline(now, &self.decoder);
         self.release();
@@ -232,7 +232,7 @@ impl EventSource {
         self.release();
     }
 
-    /// Takes the return of the network: the next request follows, once its delay is over.
+    /// Takes the return of the network: the next request follows once its delay has elapsed.
     pub fn handle_network_back(&mut self, now: Duration) {
         self.machine.handle_network_back(now);
     }
@@ -248,7 +248,7 @@ impl EventSource {
     }
 
     /// Returns when to call [`handle_deadline`](Self::handle_deadline), on the caller's clock.
-    /// `None` if there is nothing to wait for but the network. Each input may change it.
+    /// Returns `None` if the client only waits for the network. Each input may change the deadline.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         self.machine.next_deadline()
@@ -308,8 +308,8 @@ impl<'i> Received<'_, 'i> {
         item
     }
 
-    /// Returns the next item as [`next`](Self::next) does, owned. A large event that was put
-    /// together from pieces is handed over without a copy.
+    /// Returns the next item as [`next`](Self::next) does, owned. A large event that was assembled
+    /// from pieces is returned without a copy.
     ///
     /// # Errors
     ///

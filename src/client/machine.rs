@@ -1,4 +1,5 @@
-//! A client without its decoder: the table of states applied, and what it remembers.
+//! A client without its decoder: it applies the table of states, and stores the data between
+//! transitions.
 
 use alloc::boxed::Box;
 use core::mem;
@@ -16,7 +17,8 @@ use crate::wire::decode::{DecodeError, Decoder};
 pub(super) struct Machine {
     /// GET if there is none.
     method: Option<Box<str>>,
-    /// The request may be sent without an id to resume by: for the first time, or again.
+    /// True if the request may be sent without an id to resume from, because it is the first one or
+    /// may be repeated.
     is_sendable: bool,
     options: Options,
     route: Route,
@@ -24,7 +26,7 @@ pub(super) struct Machine {
     state: State,
     /// Why the last connection was lost.
     last: Option<LossReason>,
-    /// When the wait of the state is over: for a response, for a byte, or for the retry.
+    /// The deadline of the current state: for a response, for a byte, or for the retry.
     until: Option<Duration>,
     opened_at: Duration,
     is_offline: bool,
@@ -46,7 +48,7 @@ struct Unpolled {
     closed: Option<Box<Loss>>,
 }
 
-/// What an item means for reconnecting.
+/// The effect of an item on reconnecting.
 #[derive(Clone, Copy)]
 pub(super) enum Progress<'a> {
     Event,
@@ -152,7 +154,7 @@ impl Machine {
         }
     }
 
-    /// Takes what came of bytes: an item, or an event past a limit.
+    /// Takes the result of decoding: an item, or an event that exceeded a limit.
     pub(super) fn note(&mut self, progress: Progress<'_>) {
         match progress {
             Progress::Event => self.backoff.reset(),
@@ -172,7 +174,7 @@ impl Machine {
         if !mem::take(&mut self.is_in_flight) {
             return;
         }
-        // A body that ends before its head came is no end.
+        // An end of the body before the head of the response is a failure.
         let reason = if self.state == State::Open && !is_failure {
             LossReason::EndOfStream
         } else {
@@ -280,8 +282,8 @@ impl Machine {
         }
         self.start_loss(now);
         let delay = if loss.reason == LossReason::NetworkLost {
-            // No failure of the server; the delay is there since a network that comes and goes
-            // must not make a storm of requests.
+            // This is not a failure of the server. The delay prevents a burst of requests if the
+            // network comes and goes.
             Ok(self.backoff.delay(None, &self.options))
         } else {
             self.backoff.fail(now, retry_after, &self.options)
@@ -311,8 +313,8 @@ impl Machine {
         self.until = Some(now.saturating_add(delay));
     }
 
-    /// The wait for the retry is over, or the limit of elapsed time comes before. A driver may be
-    /// late, and so may the network: after the limit no request is sent.
+    /// Ends the wait for the retry, or closes at the limit of elapsed time. The driver or the
+    /// network may be late, so the limit is checked first: after it, no request is sent.
     fn end_wait(&mut self, now: Duration) {
         let is_due = !self.is_offline && self.until.is_some_and(|until| until <= now);
         if is_due && !self.backoff.is_over(now, &self.options) {
@@ -331,7 +333,7 @@ impl Machine {
 
     /// Closes after a loss, since no other request may follow.
     fn give_up(&mut self, mut loss: Loss, why: LossReason) {
-        // An answer that must not be asked for again has ended well, unless it is cut off.
+        // The response of a request that must not be repeated is complete, unless it was cut off.
         let is_whole = loss.reason == LossReason::EndOfStream && !loss.is_interrupted;
         if why != LossReason::NotRepeatable || !is_whole {
             loss.last = Some(mem::replace(&mut loss.reason, why));
@@ -342,7 +344,7 @@ impl Machine {
     fn close(&mut self, mut loss: Loss, trigger: Trigger) {
         loss.attempt = self.backoff.failures();
         self.unpolled.closed = Some(Box::new(loss));
-        // Nothing begins here, so the time does not matter.
+        // Closing starts no deadline, so the time does not matter.
         self.advance(Duration::ZERO, trigger);
     }
 
@@ -358,7 +360,7 @@ impl Machine {
             Action::Nothing => {}
             Action::Send => self.send(now),
             Action::Follow => {
-                // The time for the connection goes on.
+                // The connect timeout keeps running over redirects.
                 self.drop_connection();
                 self.unpolled.request = true;
             }

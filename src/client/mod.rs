@@ -1,11 +1,11 @@
-//! What belongs to an [`EventSource`](crate::EventSource): a reconnecting client, as WHATWG HTML
-//! [9.2.2] to [9.2.4] define it, without I/O.
+//! The parts of [`EventSource`](crate::EventSource): a reconnecting client without I/O, as WHATWG
+//! HTML [9.2.2] to [9.2.4] define it.
 //!
 //! [`EventSource`](crate::EventSource) decides which request to send and when, what a response
 //! means, and when to wait, to reconnect and to give up. A driver over an HTTP client is a short
-//! loop around it. [`Options`] sets what goes beyond the standard. The guide's page on
-//! [receiving](crate::guide::receive) tells when this is the right tool, how to resume after a
-//! restart, and what becomes of a POST.
+//! loop around it. [`Options`] sets the behavior that goes beyond the standard. The guide's page on
+//! [receiving](crate::guide::receive) explains when to use it, how to resume after a restart, and
+//! how it treats a POST.
 //!
 //! # The loop
 //!
@@ -14,7 +14,8 @@
 //! use sse_proto::EventSource;
 //! use sse_proto::client::{LossReason, Options, Output, Response};
 //! # use std::collections::VecDeque;
-//! # // Stands for a blocking HTTP client: each connection is a status, a type, and what can be read.
+//! # // Stands in for a blocking HTTP client: each connection is a status, a content type and the
+//! # // bytes to read.
 //! # struct Http(VecDeque<(u16, &'static str)>);
 //! # impl Http {
 //! #     fn get<'a>(
@@ -40,10 +41,11 @@
 //! let mut buffer = [0; 4096];
 //! source.start(started.elapsed());
 //! let closed = loop {
-//!     // First, what it asks for and reports.
+//!     // First, carry out its outputs.
 //!     if let Some(output) = source.poll_output() {
 //!         match output {
-//!             // With the HTTP client's own redirects turned off, and credentials only where allowed.
+//!             // With the HTTP client's own redirects turned off, and credentials only where
+//!             // allowed.
 //!             Output::Request(request) => {
 //!                 match http.get(request.url(), request.headers(), request.may_have_credentials()) {
 //!                     Ok((response, stream)) => {
@@ -90,16 +92,18 @@
 //! # Ok::<(), sse_proto::decode::DecodeError>(())
 //! ```
 //!
-//! A timeout needs a read that returns at the deadline. In a blocking driver that is a socket with
-//! a read timeout; when it passes, that is no error but a reason to look at
+//! A timeout needs a read that returns at the deadline. In a blocking driver, this is a socket with
+//! a read timeout. A read that times out is not an error, but a reason to check
 //! [`next_deadline`](crate::EventSource::next_deadline).
 //!
-//! The loop sends a GET, as [`EventSource::new`](crate::EventSource::new) is for one. For any other
-//! method, make the client with [`EventSource::for_method`](crate::EventSource::for_method) and
-//! send [`Request::method`]. A request that is not idempotent is then not sent twice unasked.
+//! The loop sends a GET, with a client made by [`EventSource::new`](crate::EventSource::new). For
+//! any other method, make the client with
+//! [`EventSource::for_method`](crate::EventSource::for_method) and send [`Request::method`]. The
+//! client then repeats a request that is not idempotent only to resume from an id, or if you allow
+//! it.
 //!
-//! On an async runtime, [`EventSourceStream`] is the loop, over a function that opens a connection
-//! and a timer.
+//! On an async runtime, [`EventSourceStream`] runs the loop. It takes a timer and a function that
+//! opens a connection.
 //!
 //! # States
 //!
@@ -119,20 +123,20 @@
 //! | reconnect now | | | connecting: abort, lost, request | connecting: request | |
 //! | close | closed | closed: abort | closed: abort | closed | |
 //!
-//! Where the table says lost, it is closed instead if a limit of retries or of time is reached, or if
-//! the request must not be repeated. After the limit of time a wait and a redirect lead to closed,
-//! too.
+//! A transition with "lost" leads to "closed" instead if a limit of retries or of time is reached,
+//! or if the request must not be repeated. After the limit of time, the end of a wait and a
+//! redirect also lead to "closed".
 //!
 //! # Redirects and credentials
 //!
-//! Turn the HTTP client's own redirects off. The client here follows them: a response with a
-//! `Location` is answered with a [`Request`] for the next URL.
-//! [`Request::may_have_credentials`] is false from the first other origin (scheme, host or port)
-//! on, so a driver that adds its credentials only where it is true cannot leak them. Each
-//! connection starts at the first URL, also after a permanent redirect, as in browsers.
+//! Turn the HTTP client's own redirects off. `EventSource` follows them: after a response with a
+//! `Location`, it outputs a [`Request`] for the next URL. [`Request::may_have_credentials`] is
+//! false from the first redirect to another origin (scheme, host or port) on. A driver that adds
+//! its credentials only if it is true cannot leak them. Each connection starts at the first URL,
+//! also after a permanent redirect, as in browsers.
 //!
-//! An HTTP client that follows redirects by itself also decides by itself what it sends where;
-//! report the final URL with [`Response::with_url`].
+//! An HTTP client that follows redirects by itself also decides where it sends credentials. In that
+//! case, report the final URL with [`Response::with_url`].
 //!
 //! [9.2.2]: https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface
 //! [9.2.4]: https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header

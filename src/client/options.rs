@@ -1,10 +1,10 @@
-//! What a client does beyond the standard.
+//! The options of a client.
 
 use core::time::Duration;
 
 use crate::wire::decode::DecodeLimits;
 
-/// How an [`EventSource`](crate::EventSource) reconnects, what it waits for, and what it takes.
+/// Sets how an [`EventSource`](crate::EventSource) reconnects, and its timeouts and limits.
 ///
 /// Two presets to start from:
 ///
@@ -19,7 +19,7 @@ use crate::wire::decode::DecodeLimits;
 /// | failures are forgotten | at an event or a new id, or after 60 s open | the same |
 /// | retries in a row, and time for them | no limit | no limit |
 /// | redirects | 20 | 20 |
-/// | the request is sent again | if its method is idempotent, or there is an id to resume by | the same |
+/// | the request is sent again | if its method is idempotent, or there is an id to resume from | the same |
 ///
 /// # Examples
 ///
@@ -28,7 +28,7 @@ use crate::wire::decode::DecodeLimits;
 /// use sse_proto::EventSource;
 /// use sse_proto::client::Options;
 ///
-/// // A POST that only looks something up may be sent again, as a GET may.
+/// // A POST that only reads data may be repeated, like a GET.
 /// let options = Options::resilient()
 ///     .with_repeat(true)
 ///     .with_max_retries(Some(5))
@@ -55,9 +55,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns what the standard asks for, and no more: a fixed delay, no timeouts, and any status
-    /// but 200 closes. Only the bounds of a delay are added, since with `retry: 0` clients would
-    /// storm their server.
+    /// Returns the options of the standard: a fixed delay, no timeouts, and any status other than
+    /// 200 closes the client. The bounds of a delay are the only addition, because with `retry: 0`
+    /// clients would flood their server.
     pub const fn standard() -> Self {
         Self {
             reconnection_time: Duration::from_secs(3),
@@ -78,8 +78,8 @@ impl Options {
         }
     }
 
-    /// Returns options for unattended clients: backoff with jitter, timeouts, and a retry where
-    /// the server is only busy.
+    /// Returns options for unattended clients: backoff with jitter, timeouts, and retries if the
+    /// server is busy.
     pub const fn resilient() -> Self {
         let mut options = Self::standard();
         options.reconnection_time = Duration::from_secs(1);
@@ -92,7 +92,7 @@ impl Options {
         options
     }
 
-    /// Sets the reconnection time that counts until the server sets one.
+    /// Sets the reconnection time that applies until the server sets one.
     #[doc(alias = "retry")]
     #[must_use]
     pub const fn with_reconnection_time(mut self, time: Duration) -> Self {
@@ -100,16 +100,16 @@ impl Options {
         self
     }
 
-    /// Sets up to which delay each failure in a row doubles it. With `None` the delay stays the
-    /// same. A longer reconnection time, which the server asked for, stays as it is.
+    /// Sets the maximum to which repeated failures double the delay. With `None`, the delay does
+    /// not grow. A longer reconnection time from the server is not reduced.
     #[must_use]
     pub const fn with_max_backoff(mut self, delay: Option<Duration>) -> Self {
         self.max_backoff = delay;
         self
     }
 
-    /// Sets the shortest and the longest delay, whatever the server says. Where they cross, the
-    /// shortest wins.
+    /// Sets the shortest and the longest delay, which also bound the times that the server sets. If
+    /// `min` is above `max`, `min` applies.
     #[must_use]
     pub const fn with_delay_bounds(mut self, min: Duration, max: Duration) -> Self {
         self.min_delay = min;
@@ -117,32 +117,33 @@ impl Options {
         self
     }
 
-    /// Sets how much of a delay may be taken off at random, in percent; more than 100 is 100. At
-    /// the shortest delay, and after a `Retry-After`, as much is added instead.
+    /// Sets the maximum random reduction of a delay, in percent; more than 100 counts as 100. At
+    /// the shortest delay and after a `Retry-After`, the random part is added instead.
     #[must_use]
     pub const fn with_jitter(mut self, percent: u8) -> Self {
         self.jitter_percent = if percent > 100 { 100 } else { percent };
         self
     }
 
-    /// Sets how many retries in a row may fail without progress: an event, a new id, or a
-    /// [stable](Self::with_stable_after) connection. `None` is no limit, and 0 never reconnects.
+    /// Sets how many retries in a row may fail without progress. Progress is an event, a new id, or
+    /// a [stable](Self::with_stable_after) connection. `None` means no limit; with 0, the client
+    /// never reconnects.
     #[must_use]
     pub const fn with_max_retries(mut self, retries: Option<u32>) -> Self {
         self.max_retries = retries;
         self
     }
 
-    /// Sets how much time may pass without progress, from the start or the first loss. After it no
-    /// request is sent, and a request that waits for its response is dropped. `None` is no limit.
+    /// Sets how much time may pass without progress, from the start or the first loss. After that
+    /// time, no request is sent, and a request that waits for its response is dropped. `None` means
+    /// no limit.
     #[must_use]
     pub const fn with_max_elapsed(mut self, elapsed: Option<Duration>) -> Self {
         self.max_elapsed = elapsed;
         self
     }
 
-    /// Sets how long a stream must have been open for its loss to count as the first, even if it
-    /// brought no event.
+    /// Sets how long a stream must stay open to reset the count of failures, even without an event.
     #[must_use]
     pub const fn with_stable_after(mut self, duration: Duration) -> Self {
         self.stable_after = duration;
@@ -156,8 +157,8 @@ impl Options {
         self
     }
 
-    /// Sets how long an open stream may bring no byte; the bytes of comments count, too. `None` is
-    /// no limit.
+    /// Sets how long an open stream may be silent. Any byte ends the silence, also in a comment.
+    /// `None` means no limit.
     #[must_use]
     pub const fn with_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
@@ -178,22 +179,22 @@ impl Options {
         self
     }
 
-    /// Sets whether the request may be sent again without a last event ID by which the server
-    /// resumes. Unless set, it may if RFC 9110 (9.2.2) calls its method idempotent, as GET and PUT.
+    /// Sets whether the request may be repeated without a last event ID to resume from. By default
+    /// it may if its method is idempotent by RFC 9110 (9.2.2), such as GET and PUT.
     #[must_use]
     pub const fn with_repeat(mut self, is_repeatable: bool) -> Self {
         self.repeat = Some(is_repeatable);
         self
     }
 
-    /// Sets whether comments are handed out.
+    /// Sets whether comments are returned.
     #[must_use]
     pub const fn with_comments(mut self, comments: bool) -> Self {
         self.comments = comments;
         self
     }
 
-    /// Sets how much the server may make the client hold.
+    /// Sets the limits of the client's decoder.
     #[must_use]
     pub const fn with_decode_limits(mut self, limits: DecodeLimits) -> Self {
         self.decode_limits = limits;

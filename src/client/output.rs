@@ -1,4 +1,4 @@
-//! What a client asks of its driver, and what it reports.
+//! The outputs of a client: actions for its driver, and reports.
 
 use alloc::boxed::Box;
 use core::error::Error;
@@ -9,7 +9,7 @@ use super::request::Request;
 use super::response::Response;
 use crate::wire::decode::DecodeError;
 
-/// What an [`EventSource`](crate::EventSource) asks of its driver, and what it reports.
+/// An output of an [`EventSource`](crate::EventSource): an action for its driver, or a report.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Output {
@@ -27,7 +27,7 @@ pub enum Output {
     Closed(Loss),
 }
 
-/// The end of a connection, or of the attempt at one. Its `Display` tells the whole of it.
+/// The end of a connection, or of an attempt to connect. Its `Display` text has all details.
 ///
 /// # Examples
 ///
@@ -50,10 +50,10 @@ pub enum Output {
 pub struct Loss {
     /// Why the connection ended, or why no other one follows.
     pub reason: LossReason,
-    /// Why the last connection ended, where `reason` is a limit or that the request must not be
-    /// repeated. `None` if no connection was lost yet.
+    /// Why the last connection ended, if `reason` is a limit or
+    /// [`NotRepeatable`](LossReason::NotRepeatable). `None` if no connection was lost yet.
     pub last: Option<LossReason>,
-    /// Whether a block had begun. It is discarded, whatever the reason: an event is cut off.
+    /// Whether a block was incomplete. The block is discarded, so an event is cut off.
     pub is_interrupted: bool,
     /// How many connections in a row were lost without progress, which is the number of the next
     /// retry. The loss of the network adds none, and a [reconnect](crate::EventSource::reconnect)
@@ -69,7 +69,7 @@ pub struct Loss {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum LossReason {
-    /// The body ended. A server ends an answer in this way, and so does one that restarts;
+    /// The body ended, because the server completed its answer or restarted.
     /// [`Loss::is_interrupted`] tells whether an event was cut off.
     EndOfStream,
     /// The connection failed, or could not be made.
@@ -81,19 +81,21 @@ pub enum LossReason {
     /// The network is lost.
     NetworkLost,
     /// The response with this status does not open an event stream. With 200 its content type is
-    /// wrong; with the status of a redirect, its location is no `http` or `https` URL; with 204
-    /// the server says to stay away.
+    /// wrong; with the status of a redirect, its location is no `http` or `https` URL; with 204 the
+    /// server asks the client not to reconnect.
     Rejected(u16),
     /// The response with this status is one redirect more than the
     /// [limit](super::Options::with_max_redirects).
     TooManyRedirects(u16),
-    /// An event passed a limit, and the limits [end the stream](crate::decode::DecodeLimits::with_end_at_limit) there.
+    /// An event passed a limit, and the limits [end the
+    /// stream](crate::decode::DecodeLimits::with_end_at_limit) there.
     TooLarge(DecodeError),
     /// The caller asked for a new connection.
     Reconnect,
     /// The caller closed the client.
     Closed,
-    /// The request must not be sent again, see [`Options::with_repeat`](super::Options::with_repeat).
+    /// The request must not be sent again, see
+    /// [`Options::with_repeat`](super::Options::with_repeat).
     NotRepeatable,
     /// The [limit of retries](super::Options::with_max_retries) is reached.
     TooManyRetries,
@@ -129,7 +131,8 @@ impl Loss {
             LossReason::IdleTimeout => f.write_str("the event stream was silent for too long"),
             LossReason::NetworkLost => f.write_str("the network is lost"),
             LossReason::Rejected(200) => match found {
-                // `Debug`, since a terminal must not print what a server sends.
+                // Formatted with `Debug`, so that text from a server reaches a terminal only
+                // escaped.
                 Some(found) => write!(f, "the content type is {found:?} and not text/event-stream"),
                 None => f.write_str("the response has no content type"),
             },

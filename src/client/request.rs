@@ -1,4 +1,4 @@
-//! A request that a client asks for.
+//! `Request`, which a client asks its driver to send.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -8,13 +8,13 @@ use super::route::Shown;
 /// The longest last event ID that is sent.
 const MAX_ID_LEN: usize = 4 << 10;
 
-/// A request to send: the caller's own (body, credentials), with [`method`](Self::method), at
-/// [`url`](Self::url), with [`headers`](Self::headers).
+/// A request to send. The driver sends it to [`url`](Self::url) with [`method`](Self::method) and
+/// [`headers`](Self::headers), and adds its own body and credentials.
 ///
-/// Turn the HTTP client's own redirects off, and hand a redirect over as any other response. The
-/// client follows it with another request, whose
-/// [`may_have_credentials`](Self::may_have_credentials) tells whether all URLs so far are of the
-/// first one's origin.
+/// Turn the HTTP client's own redirects off, and pass a redirect to the client like any other
+/// response. The client follows it with another request, whose
+/// [`may_have_credentials`](Self::may_have_credentials) tells whether all URLs so far have the
+/// origin of the first URL.
 ///
 /// `Debug` shows the URL without user information and without the query, since both may be secret.
 pub struct Request {
@@ -42,8 +42,8 @@ impl Request {
         sendable(&self.last_event_id)
     }
 
-    /// Returns the last event ID if there is one and no header can hold it. It is left out, so the
-    /// server does not resume; events still carry it.
+    /// Returns the last event ID if no header can hold it. Such an ID is not sent, so the server
+    /// does not resume; events still carry it.
     ///
     /// Such an ID has a control character, a space or a tab at one of its ends, or more than
     /// 4 KiB, for which many servers would refuse the request again and again.
@@ -96,8 +96,8 @@ impl Request {
     /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let last_event_id = self.last_event_id().map(|id| ("last-event-id", id));
-        // > User agents must set (`Accept`, `text/event-stream`) in request's header list.
-        // > Set request's cache mode to "no-store". (Of which Fetch makes this header.)
+        // > User agents must set (`Accept`, `text/event-stream`) in request's header list. Set
+        // > request's cache mode to "no-store". (Fetch turns this mode into the header below.)
         [
             ("accept", "text/event-stream"),
             ("cache-control", "no-cache"),
@@ -118,7 +118,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Returns the last event ID if it is one that a header can hold.
+/// Returns the ID if a header can hold it.
 ///
 /// > If the EventSource object's last event ID string is not the empty string, then: Let
 /// > lastEventIDValue be the EventSource object's last event ID string, encoded as UTF-8.

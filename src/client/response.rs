@@ -1,4 +1,4 @@
-//! What a client needs to know of a response.
+//! The parts of a response that a client uses.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -7,20 +7,21 @@ use core::time::Duration;
 
 use super::route::Shown;
 
-/// How much of a content type is kept, for the report.
+/// The maximum length of a content type that is kept for reports.
 const MAX_CONTENT_TYPE: usize = 127;
 
-/// How long a `Location` may be. A longer one leads nowhere.
+/// The maximum length of a `Location`. The client does not follow a longer one.
 const MAX_LOCATION: usize = 8 << 10;
 
-/// The head of a response: its status, and what its headers mean to a client.
+/// The head of a response: its status, and the headers that a client uses.
 ///
 /// # Examples
 ///
 /// ```
 /// use sse_proto::client::Response;
 ///
-/// // With the types of the crate `http`: `Response::from_headers(status.as_u16(), response.headers())`.
+/// // With the types of the crate `http`: `Response::from_headers(status.as_u16(),
+/// // response.headers())`.
 /// let headers = [("Content-Type", "Text/HTML; charset=utf-8"), ("Server", "x")];
 /// let response = Response::from_headers(200, headers);
 /// assert_eq!(response.content_type(), Some("Text/HTML; charset=utf-8"));
@@ -83,7 +84,7 @@ impl Response {
     }
 
     /// Sets the final URL, for an HTTP client that follows redirects by itself. Such a client also
-    /// decides by itself where credentials go. Not needed where its redirects are turned off; see
+    /// decides where credentials go. Not needed if its redirects are turned off; see
     /// [`Request`](super::Request).
     #[must_use]
     pub fn with_url(mut self, url: &str) -> Self {
@@ -96,8 +97,8 @@ impl Response {
         self.status
     }
 
-    /// Returns the content type, if the response has one: its first 127 bytes, with U+FFFD for
-    /// what is not UTF-8.
+    /// Returns the content type, if the response has one: its first 127 bytes. Malformed UTF-8
+    /// becomes U+FFFD.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }

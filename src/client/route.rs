@@ -1,8 +1,8 @@
-//! Where a connection goes: from the first URL over redirects, with or without credentials.
+//! The route of a connection: its first URL, its redirects, and whether credentials may be sent.
 //!
-//! Stricter than browsers: text that two parsers may read differently (control characters,
-//! backslashes, user names) is refused. A URL that is one origin here and another one in the HTTP
-//! client would send credentials astray.
+//! It is stricter than browsers: it refuses text that two parsers may read differently (control
+//! characters, backslashes, user names). If the HTTP client read another origin from a URL than
+//! this code, it would send credentials to the wrong server.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -14,13 +14,13 @@ use core::mem;
 /// The longest URL that a redirect may lead to.
 const MAX_LEN: usize = 8 << 10;
 
-/// The first URL, where each connection starts, and where this connection has got to.
+/// The first URL, where each connection starts, and the current URL of this connection.
 pub(super) struct Route {
     first: Box<str>,
     /// The URL after redirects.
     current: Option<Box<str>>,
     redirects: u8,
-    /// All URLs so far are of the first one's origin.
+    /// True if all URLs so far have the origin of the first URL.
     is_same_origin: bool,
     /// A redirect has turned the method into GET.
     is_get: bool,
@@ -58,14 +58,14 @@ impl Route {
         *self = Self::new(mem::take(&mut self.first));
     }
 
-    /// The HTTP client has come to this URL by itself. That is none of the redirects that are
-    /// counted here, and takes back none of them.
+    /// Sets the URL that the HTTP client reached by itself. This does not change the count of
+    /// redirects.
     pub(super) fn arrive(&mut self, url: Box<str>) {
         self.is_same_origin &= is_same_origin(&self.first, &url);
         self.current = Some(url);
     }
 
-    /// Goes where a redirect leads, and returns whether that is an `http` or `https` URL.
+    /// Follows a redirect. Returns whether its target is an `http` or `https` URL.
     pub(super) fn follow(&mut self, location: Option<&str>, is_get: bool) -> bool {
         let Some(url) = location.and_then(|location| resolve(self.url(), location)) else {
             return false;
@@ -114,7 +114,7 @@ fn resolve(base: &str, location: &str) -> Option<String> {
     (resolved.len() <= MAX_LEN).then_some(resolved)
 }
 
-/// Whether two URLs have the same scheme, host and port. A URL that is not understood has no
+/// Whether two URLs have the same scheme, host and port. A URL that this code cannot parse has no
 /// origin.
 fn is_same_origin(one: &str, other: &str) -> bool {
     let origin = |url| Url::of(url)?.origin();
@@ -196,7 +196,7 @@ impl<'a> Url<'a> {
             if byte.is_ascii() {
                 url.push(char::from(byte));
             } else {
-                // A `String` takes all that is written to it.
+                // Writing to a `String` never fails.
                 let _ = write!(url, "%{byte:02X}");
             }
         }
@@ -217,7 +217,7 @@ fn without_fragment(url: &str) -> &str {
     url.split_once('#').map_or(url, |(before, _)| before)
 }
 
-/// Splits what follows `//` where the authority ends.
+/// Splits the text after `//` at the end of the authority.
 fn split_authority(rest: &str) -> (&str, &str) {
     rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
 }

@@ -8,7 +8,7 @@
 pub(super) enum State {
     /// Not started.
     Idle,
-    /// A request is to be sent, or its response has not come.
+    /// A request is about to be sent, or its response has not arrived.
     Connecting,
     /// The response is an event stream, and its bytes are read.
     Open,
@@ -18,7 +18,7 @@ pub(super) enum State {
     Closed,
 }
 
-/// What moves a client on. Bytes move nothing: only an open stream takes them.
+/// An input that can change the state. Bytes are not in this list, because they never change it.
 #[derive(Clone, Copy)]
 pub(super) enum Trigger {
     /// The caller starts it.
@@ -42,7 +42,7 @@ pub(super) enum Trigger {
     Close,
 }
 
-/// What a transition asks for.
+/// The action of a transition.
 #[derive(Clone, Copy)]
 pub(super) enum Action {
     Nothing,
@@ -61,10 +61,10 @@ pub(super) enum Action {
 }
 
 impl State {
-    /// The whole life of a client:
+    /// Returns the next state and the action. The rules:
     ///
-    /// - a request is sent only from `Idle` and `Waiting`, where nothing is open, and where an
-    ///   open connection is replaced;
+    /// - a request is sent only from `Idle` and `Waiting`, in which nothing is open, or to replace
+    ///   an open connection;
     /// - a loss leads to `Waiting`, and from there limits may lead to `Closed`;
     /// - nothing leaves `Closed`.
     #[must_use]
@@ -83,7 +83,7 @@ impl State {
             (Connecting, Redirected) => (Connecting, Action::Follow),
             (Connecting | Open, Lost) => (Waiting, Action::Wait),
             (Open, Reconnect) => (Connecting, Action::Replace),
-            // What comes too late, too early or twice changes nothing.
+            // An input that comes too late, too early or twice changes nothing.
             (Idle, Accepted | Redirected | Lost | Due | Reconnect | GiveUp)
             | (Connecting, Start | StartOffline | Due | Reconnect)
             | (Open, Start | StartOffline | Accepted | Redirected | Due)

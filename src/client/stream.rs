@@ -1,4 +1,5 @@
-//! A client as a stream: the driver's loop, over any function that opens a connection, and any timer.
+//! A client as a stream: the driver's loop, over any function that opens a connection, and any
+//! timer.
 
 use core::fmt;
 use core::future::Future;
@@ -17,21 +18,23 @@ use super::response::Response;
 use crate::timer::Timer;
 use crate::wire::decode::{DecodeError, OwnedItem};
 
-/// How many steps one poll takes where nothing comes of them, before it lets other tasks run. A
-/// body that is always ready must not hold its thread for ever, nor must a timer that fires at once.
+/// The maximum number of steps without an item in one poll. Then other tasks run, so that a body
+/// that is always ready or a timer that fires at once cannot block its thread.
 const MAX_TURNS: u32 = 32;
 
-/// What an [`EventSourceStream`] yields.
+/// An item of an [`EventSourceStream`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Update<E> {
     /// The stream is open.
     Opened,
-    /// An event, or something else that the server said.
+    /// An event, or another item that the server sent.
     Item(OwnedItem),
-    /// An event passed a limit and is lost. The stream goes on, unless its limits say to stop.
+    /// An event exceeded a limit and is lost. The stream continues, unless
+    /// [`DecodeLimits::with_end_at_limit`](crate::decode::DecodeLimits::with_end_at_limit) is set.
     TooLarge(DecodeError),
-    /// What the connection failed with. What follows from it comes next.
+    /// The connection failed with this error. The next update is its consequence:
+    /// [`Lost`](Self::Lost) or [`Closed`](Self::Closed).
     Error(E),
     /// The connection is lost, and another one follows.
     Lost(Loss),
@@ -39,7 +42,7 @@ pub enum Update<E> {
     Closed(Loss),
 }
 
-/// Opens the connections of an [`EventSourceStream`]. Every function is one that has this shape:
+/// Opens the connections of an [`EventSourceStream`]. Every function of this shape implements it:
 ///
 /// ```text
 /// FnMut(Request) -> Opening
@@ -48,7 +51,7 @@ pub enum Update<E> {
 ///           Chunk: AsRef<[u8]>
 /// ```
 pub trait Connect {
-    /// What the connection or its body can fail with.
+    /// The error of the connection or of its body.
     type Error;
     #[doc(hidden)]
     type Opening: Future<Output = Result<(Response, Self::Body), Self::Error>>;
@@ -83,20 +86,20 @@ pin_project! {
     ///
     /// It is made of a function that [connects](Connect), a [`Timer`], and a clock, which returns
     /// the time since any fixed moment. It starts at the first poll, opens one connection at a
-    /// time, holds one chunk of its body, and drops all of it when the connection is lost. It brings
-    /// no runtime: poll it where the futures of that function can run.
+    /// time, holds one chunk of its body, and drops the connection with its chunk when it is lost.
+    /// It has no runtime of its own: poll it in the runtime that the futures of the function need.
     ///
-    /// A poll answers `Pending` after 32 chunks that complete no item, and wakes its own task, so
-    /// that a body that is always ready leaves room for other tasks.
+    /// After 32 chunks that complete no item, a poll returns `Pending` and wakes its own task, so
+    /// that other tasks can run.
     ///
     /// A panic of the function, its future, its body or the timer unwinds to the caller of the
-    /// poll. Polled again, the stream goes on as if the connection had failed. A clock that panics
-    /// changes nothing.
+    /// poll. The next poll continues as if the connection had failed. A panic of the clock changes
+    /// no state.
     ///
-    /// A function that sends anything but a GET needs a source made by
-    /// [`EventSource::for_method`]. Otherwise a POST is sent again each time its answer ends. For
-    /// an answer that can't be resumed, [`DecodeStream`](crate::decode::DecodeStream) over the body of the
-    /// one response is the right tool.
+    /// A function that sends anything but a GET needs a source made by [`EventSource::for_method`].
+    /// Otherwise a POST is sent again each time its answer ends. For an answer that can't be
+    /// resumed, [`DecodeStream`](crate::decode::DecodeStream) over the body of the one response is
+    /// the right tool.
     ///
     /// # Examples
     ///
@@ -107,7 +110,7 @@ pin_project! {
     /// use sse_proto::EventSource;
     /// use sse_proto::client::{EventSourceStream, Options, Request, Response, Update};
     ///
-    /// // Stands for an HTTP client: one event, then 204.
+    /// // Stands in for an HTTP client: one event, then 204.
     /// let connect = async |request: Request| {
     ///     let (status, body) = match request.last_event_id() {
     ///         Some("1") => (204, ""),
@@ -116,7 +119,7 @@ pin_project! {
     ///     let response = Response::from_headers(status, [("content-type", "text/event-stream")]);
     ///     Ok::<_, std::io::Error>((response, futures::stream::iter([Ok(body)])))
     /// };
-    /// // In earnest `tokio::time::sleep`.
+    /// // In production, use `tokio::time::sleep`.
     /// let timer = |duration| async move { std::thread::sleep(duration) };
     /// let started = Instant::now();
     ///
@@ -143,9 +146,9 @@ pin_project! {
         at: usize,
         #[pin]
         sleep: Option<T::Sleep>,
-        // When the sleep is over, on the clock.
+        // The time at which the sleep ends.
         wakes_at: Duration,
-        // Foreign code runs, or has panicked.
+        // True while foreign code runs; it stays true if that code panics.
         is_within_turn: bool,
         has_ended: bool,
     }
@@ -156,7 +159,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
     /// `tokio::time::sleep` and `move || started.elapsed()`.
     pub fn new<O>(source: EventSource, connect: C, timer: T, clock: N) -> Self
     where
-        // Beside `Connect`, so that a closure need not name the type of its argument.
+        // This bound repeats `Connect`, so that a closure need not name the type of its argument.
         C: FnMut(Request) -> O,
     {
         Self {
@@ -175,18 +178,18 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         }
     }
 
-    /// Returns the client, such as to look at its last event ID.
+    /// Returns the client, for example to read its last event ID.
     pub fn source(&self) -> &EventSource {
         &self.source
     }
 
     /// Returns the client, to close it, to reconnect it, or to report the network. Poll the stream
-    /// afterwards: only that puts it into effect, and no task is woken for it.
+    /// afterwards: a change takes effect at the next poll and wakes no task.
     pub fn source_mut(self: Pin<&mut Self>) -> &mut EventSource {
         self.project().source
     }
 
-    /// Reports or takes one thing; `None` if there may be more.
+    /// Takes one step. Returns `None` if the next step may yield an update.
     fn turn(
         mut self: Pin<&mut Self>,
         now: Duration,
@@ -195,7 +198,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         let mut this = self.as_mut().project();
         let tell = |update| Some(Poll::Ready(Some(update)));
 
-        // What is to be reported and done, before anything new comes in.
+        // Outputs are handled before new input.
         this.source.start(now);
         if let Some(output) = this.source.poll_output() {
             match output {
@@ -220,12 +223,12 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
             }
         }
         if this.source.is_in_flight() && this.opening.is_none() && this.body.is_none() {
-            // A panic took the connection along, or the source was started elsewhere.
+            // A panic dropped the connection, or the caller started the source.
             this.source.handle_error(now);
             return None;
         }
 
-        // The connection, unless something of its last chunk is left.
+        // Polls the connection, unless a part of its last chunk is left.
         let mut has_moved = false;
         if this.chunk.is_none() {
             if let Some(opening) = this.opening.as_mut().as_pin_mut() {
@@ -267,7 +270,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         if let Some(chunk) = this.chunk {
             has_moved = true;
             let bytes = chunk.as_ref();
-            // A chunk that changes its length between two looks is no reason to panic.
+            // Does not panic if a chunk changes its length between two calls.
             let rest = bytes.get(*this.at..).unwrap_or_default();
             let mut received = this.source.handle_bytes(now, rest);
             let item = received.next_owned();
@@ -286,7 +289,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         self.wait(now, has_moved, context)
     }
 
-    /// Looks at the time; also after a chunk, since chunks without bytes put no timeout off.
+    /// Checks the time, also after a chunk, because empty chunks do not extend a timeout.
     fn wait(
         self: Pin<&mut Self>,
         now: Duration,
@@ -306,8 +309,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
             this.sleep.set(None);
             return Some(Poll::Pending);
         };
-        // A deadline that moves with every byte needs no new sleep each time: the old one ends
-        // early, and then the rest is waited for.
+        // A deadline that moves with every byte does not need a new sleep each time: the old sleep
+        // ends early, and then a new one covers the rest.
         if this.sleep.is_none() || deadline < *this.wakes_at {
             let sleep = this.timer.sleep(deadline.saturating_sub(now));
             this.sleep.set(Some(sleep));
@@ -331,11 +334,11 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<
             if *this.has_ended {
                 return Poll::Ready(None);
             }
-            // Before anything is taken, so that a clock that panics takes nothing along.
+            // Read first, so that a panic of the clock changes no state.
             let now = (this.clock)();
             if mem::replace(this.is_within_turn, true) {
-                // Foreign code has panicked. What is left of it can't be polled again, and becomes
-                // a failed connection.
+                // Foreign code has panicked. That future or body can't be polled again, so its
+                // connection counts as failed.
                 this.opening.set(None);
                 this.body.set(None);
                 this.sleep.set(None);

@@ -1,9 +1,9 @@
 //! What the handles and the stream of one target share: one lock, and everything that happens after
 //! it is released.
 //!
-//! The lock is held for the work of the state machine alone. Listeners, wakers and the drop of
-//! whatever they captured wait until it is released. On a single thread the lock is a `RefCell`, and
-//! all else is the same code.
+//! The lock is held only while the state machine works. Listeners and wakers run, and their
+//! captures are dropped, after it is released. On a single thread the lock is a `RefCell`; all
+//! other code is the same.
 
 use alloc::boxed::Box;
 use core::error::Error;
@@ -57,7 +57,7 @@ pub(crate) fn open<K: Share>(limits: Limits) -> (Handle<K>, StreamHandle<K>) {
 
 /// Dispatch.
 impl<K: Share> Channel<K> {
-    /// Dispatches what goes out: into the room that is reserved for it, or where it finds some.
+    /// Dispatches an event or frame: into reserved room if there is some, otherwise into free room.
     #[inline]
     pub(crate) fn dispatch(
         &self,
@@ -72,7 +72,7 @@ impl<K: Share> Channel<K> {
         self.finish_dispatch(locked, &outgoing, result)
     }
 
-    // Not inlined: without listeners, nothing of it should be in the way.
+    // Not inlined, to keep the path without listeners short.
     #[inline(never)]
     fn ask_listeners(
         &self,
@@ -110,7 +110,7 @@ impl<K: Share> Channel<K> {
         outgoing: &Outgoing<'_>,
         result: DispatchResult,
     ) -> DispatchResult {
-        // Taken apart and put together, so that no error is copied where there is none.
+        // Matched and rebuilt, so that the success path does not copy an error.
         match result {
             Ok(done) => {
                 self.unlock_and_wake(locked);
@@ -120,7 +120,8 @@ impl<K: Share> Channel<K> {
         }
     }
 
-    /// Ends a dispatch with an error, and the stream if the queue overflowed and that is the policy.
+    /// Ends a dispatch with an error. Also ends the stream if the queue is full and the policy is
+    /// `Disconnect`.
     #[cold]
     fn refuse(
         &self,
@@ -157,7 +158,7 @@ impl<K: Share> Channel<K> {
         }
     }
 
-    /// Returns what tells this channel from all others that live.
+    /// Returns a key that is unique among all live channels.
     fn key(&self) -> usize {
         core::ptr::from_ref(self).addr()
     }
@@ -227,11 +228,12 @@ impl<K: Share> Channel<K> {
         self.poll_next(None)
     }
 
-    /// Takes a chunk, or keeps the waker of the reader. Not inlined, so that its callers are.
+    /// Takes a chunk, or registers the waker of the reader. Not inlined, so that its callers can be
+    /// inlined.
     #[inline(never)]
     pub(crate) fn poll_next(&self, reader: Option<&Waker>) -> Poll<Option<Bytes>> {
-        // The clone of a waker runs code of the executor, so it is made without the lock: before it
-        // is taken if that is likely to be needed, otherwise between two looks.
+        // The clone of a waker runs code of the executor, so it runs without the lock: before
+        // locking if a clone will probably be needed, otherwise between two locked looks.
         let is_ready = self.ready.load(Ordering::Relaxed);
         let mut own = reader.filter(|_| !is_ready).cloned();
         loop {
@@ -311,7 +313,7 @@ impl<K: Share> Clone for Handle<K> {
 
 impl<K: Share> Drop for Handle<K> {
     fn drop(&mut self) {
-        // Release and acquire: what other handles did happens before the end.
+        // Release and acquire: everything that other handles did happens before the close.
         if self.channel.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.channel.close(CloseReason::HandlesDropped);
         }

@@ -1,4 +1,5 @@
-//! A dispatch as its caller, its listeners and the queue see it.
+//! The types of a dispatch: `Dispatched` and `DispatchError` for its caller, `Dispatch` for
+//! listeners, `Outgoing` for the queue.
 
 use core::cell::Cell;
 use core::error::Error;
@@ -19,7 +20,7 @@ pub enum Dispatched {
     Canceled,
 }
 
-/// What a dispatch returns.
+/// The return type of a dispatch.
 pub(crate) type DispatchResult = Result<Dispatched, DispatchError>;
 
 /// The reason why an event was refused.
@@ -40,10 +41,11 @@ pub enum DispatchError {
         /// The bytes that the queue may hold, or the bytes of the permit.
         limit: usize,
     },
-    /// Listeners of this target dispatched within each other, more than 16 deep.
+    /// Listeners nested dispatches to this target more than 16 deep.
     TooDeep,
     /// The event has an id, and the stream is merged into the stream of a broadcast with
-    /// `Subscription::merge`. The client would come back with that id and could not be resumed.
+    /// `Subscription::merge`. The client would reconnect with that id, and the broadcast could not
+    /// resume it.
     HasId,
 }
 
@@ -68,7 +70,7 @@ impl fmt::Display for DispatchError {
 
 impl Error for DispatchError {}
 
-/// The number of dispatches of one target that may run within each other.
+/// The maximum depth of nested dispatches of one target.
 pub(crate) const MAX_DEPTH: usize = 16;
 
 /// One dispatch, as its local listeners see it.
@@ -116,7 +118,7 @@ impl<'a> Dispatch<'a> {
     }
 }
 
-/// What goes out: an event, or a frame that is encoded already.
+/// The content of a dispatch: an event, or a frame that is already encoded.
 #[derive(Clone, Copy)]
 pub(crate) enum Outgoing<'a> {
     /// An event, and its length once that is known.

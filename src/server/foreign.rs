@@ -1,4 +1,5 @@
-//! Code of others that runs inside of ours: listeners that may panic, wakers that wake nobody.
+//! Foreign code that this crate calls: catches the panics of listeners, and provides a waker that
+//! does nothing.
 
 use core::task::Waker;
 

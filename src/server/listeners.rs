@@ -1,8 +1,8 @@
 //! Local listeners: their order, `once`, and their removal.
 //!
 //! The list is copy-on-write. A dispatch takes a snapshot and runs its listeners with no borrow and
-//! no lock held, so a listener may use the target that it listens to. Whatever leaves the list is
-//! returned and not dropped in here, because the drop of a listener runs code of others.
+//! no lock held, so a listener may use the target that it listens to. Removed listeners are
+//! returned and not dropped in here, because dropping a listener can run user code.
 
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
@@ -15,7 +15,7 @@ use super::foreign::Panics;
 use super::state::CloseReason;
 use crate::wire::field::EventType;
 
-/// The events that a listener hears.
+/// Selects the events for which a listener runs.
 ///
 /// # Examples
 ///
@@ -50,7 +50,7 @@ impl On {
         Self::occasion(OccasionKind::EveryEvent)
     }
 
-    /// Selects the first such event only: the listener is removed before it runs.
+    /// Selects only the first event that matches: the listener is removed before it runs.
     pub fn once(mut self) -> Self {
         self.once = true;
         self
@@ -81,7 +81,7 @@ enum OccasionKind {
     Error,
 }
 
-/// Names a listener, to remove it. Unique within the process.
+/// Identifies a listener, to remove it. Unique within the process.
 #[derive(Clone, Copy, Debug)]
 pub struct ListenerId(usize);
 
@@ -92,7 +92,7 @@ impl ListenerId {
     }
 }
 
-/// What a listener is called with.
+/// The argument of a listener.
 pub(crate) enum Occasion<'a> {
     Event(&'a Dispatch<'a>),
     Close(CloseReason),
@@ -145,7 +145,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listener<F> {
 pub(crate) struct Listeners<F: ?Sized> {
     /// `None` until the first listener comes: a target without listeners allocates nothing.
     list: Option<Snapshot<F>>,
-    /// The list that was taken at the end, as long as its close listeners run.
+    /// The list that was taken at the end, while its close listeners run.
     last: Weak<Vec<Arc<Listener<F>>>>,
 }
 
@@ -197,8 +197,8 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
         Some(list)
     }
 
-    /// Takes all listeners, at the end. No listener of events runs after that, also not in a
-    /// dispatch that has begun.
+    /// Takes all listeners, at the end. No event listener runs after that, not even in a dispatch
+    /// that has begun.
     #[must_use]
     pub(crate) fn take_all(&mut self) -> Option<Snapshot<F>> {
         let last = self.list.take()?;

@@ -25,10 +25,10 @@ pub(crate) type Failure = Arc<dyn Error + Send + Sync + 'static>;
 
 pub(crate) struct StreamMachine<F: ?Sized> {
     state: StreamState,
-    /// The stream is merged into another one, whose ids are those to resume at.
+    /// True if the stream is merged into a subscription, whose ids the client resumes from.
     refuses_ids: bool,
     failure: Option<Failure>,
-    /// How many frames the end dropped.
+    /// The number of frames that the end dropped.
     discarded: usize,
     listeners: Listeners<F>,
     outbox: Outbox,
@@ -81,7 +81,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
         self.is_ended() && self.discarded == 0
     }
 
-    /// Returns whether the end dropped frames, or would have.
+    /// Returns whether the stream has ended for a reason that drops the queue, or has dropped it.
     #[cfg(feature = "std")]
     pub(crate) fn is_cut(&self) -> bool {
         let reason = self.close_reason();
@@ -104,7 +104,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
         &self.outbox
     }
 
-    /// Returns the event that local listeners have to be asked about, if there is one.
+    /// Returns the event if local listeners must run for it.
     #[inline]
     pub(crate) fn event_to_ask_about<'e>(&self, outgoing: &Outgoing<'e>) -> Option<&'e Event<'e>> {
         match outgoing {
@@ -118,7 +118,8 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
 
 /// Dispatch.
 impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
-    /// Queues what no listener is asked about: into reserved room, or where it finds some.
+    /// Queues an event or frame for which no listener runs: into reserved room if there is some,
+    /// otherwise into free room.
     #[inline]
     pub(crate) fn queue(
         &mut self,
@@ -176,7 +177,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
         (result, self.listeners.sweep())
     }
 
-    /// Refuses what this stream does not take: anything after the end, and ids in a merged stream.
+    /// Refuses anything after the end, and refuses ids in a merged stream.
     #[inline]
     fn check(&self, outgoing: &Outgoing<'_>) -> Result<(), DispatchError> {
         if let Some(reason) = self.close_reason() {
@@ -191,7 +192,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
 
 /// Settings and listeners.
 impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
-    /// Sets the frame that goes out where frames were dropped.
+    /// Sets the gap marker.
     pub(crate) fn set_gap_marker(&mut self, marker: Option<Frame>) -> Result<(), DispatchError> {
         let open = self.state == StreamState::Open;
         if let Some(marker) = marker.as_ref().filter(|_| open) {
@@ -301,8 +302,8 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
 /// Waiting for room.
 impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
     /// Takes the room of a waiter, or finds some for a task that has not waited: that one comes
-    /// after all waiters. If there is none, the task waits. Also returns a waker to drop without the
-    /// lock.
+    /// after all waiters. If there is none, the task waits. Also returns a waker to drop without
+    /// the lock.
     pub(crate) fn poll_room(
         &mut self,
         ticket: &mut Option<Ticket>,

@@ -1,4 +1,4 @@
-//! Sending: one event stream, many of them, and what stands around them.
+//! Sending: single event streams, broadcasts, adapters, and HTTP.
 
 pub mod adapt;
 #[cfg(feature = "std")]

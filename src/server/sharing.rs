@@ -47,15 +47,15 @@ pub(crate) trait Share: Sized + 'static {
     type Weak<T>: Clone;
     type Lock<T>;
     type Guard<'a, T: 'a>: DerefMut<Target = T>;
-    /// Counts the dispatches that run within each other.
+    /// Counts nested dispatches.
     type Depth: Default;
 
     fn downgrade<T>(strong: &Self::Strong<T>) -> Self::Weak<T>;
     fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Strong<T>>;
     fn lockable<T>(value: T) -> Self::Lock<T>;
     fn lock<T>(lock: &Self::Lock<T>) -> Self::Guard<'_, T>;
-    /// Enters a dispatch. Returns how many of this channel the caller is within already. `key` tells
-    /// the channel from all others.
+    /// Enters a dispatch. Returns how many of this channel the caller is within already. `key`
+    /// tells the channel from all others.
     fn enter(depth: &Self::Depth, key: usize) -> usize;
     /// Leaves the dispatch that was entered last.
     fn leave(depth: &Self::Depth);
@@ -106,8 +106,8 @@ mod shared {
     use crate::sync::{Mutex, MutexGuard, PoisonError, thread_local};
 
     thread_local! {
-        /// The keys of the channels whose listeners run on this thread, outermost first. Threads
-        /// that dispatch at the same time are not within each other.
+        /// The keys of the channels whose listeners run on this thread, outermost first. Dispatches
+        /// on different threads are not nested.
         static RUNNING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     }
 
@@ -137,7 +137,7 @@ mod shared {
             lock.lock().unwrap_or_else(PoisonError::into_inner)
         }
 
-        // The store of a thread that ends may be gone. Nothing is counted then.
+        // While a thread ends, its thread-local may already be destroyed. Then nothing is counted.
         fn enter((): &(), key: usize) -> usize {
             let entered = RUNNING.try_with(|running| {
                 let mut running = running.borrow_mut();

@@ -8,14 +8,14 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// The stream was closed here. Queued frames are still delivered.
+    /// The server closed the stream. Queued frames are still delivered.
     Closed,
-    /// The stream was aborted here. Queued frames are dropped.
+    /// The server aborted the stream. Queued frames are dropped.
     Aborted,
     /// The client went away: the stream was dropped before its end. Queued frames are dropped.
     ClientGone,
-    /// The queue was full, and [`Overflow::Disconnect`](crate::target::Overflow::Disconnect) applies, or a
-    /// subscription lagged. Queued frames are dropped.
+    /// The queue was full, and [`Overflow::Disconnect`](crate::target::Overflow::Disconnect)
+    /// applies, or a subscription lagged. Queued frames are dropped.
     Overflow,
     /// The stream failed with an error, which the error listeners see. Queued frames are still
     /// delivered.
@@ -61,7 +61,7 @@ pub(crate) enum StreamState {
     Ended(CloseReason),
 }
 
-/// What moves a stream from one state to the next.
+/// An input that moves a stream from one state to the next.
 #[derive(Clone, Copy)]
 pub(crate) enum StreamInput {
     /// The stream is to end.
@@ -74,8 +74,8 @@ impl StreamState {
     /// Returns the next state:
     ///
     /// - the first reason stays, and no transition leaves `Ended`;
-    /// - an end that drops the queue leads to `Ended` at once, also from `Draining`, for example when
-    ///   the client goes away during the delivery of the rest.
+    /// - an end that drops the queue leads to `Ended` at once, also from `Draining`, for example
+    ///   when the client goes away during the delivery of the rest.
     #[must_use]
     #[inline]
     pub(crate) fn next(self, input: StreamInput) -> Self {

@@ -1,4 +1,4 @@
-//! The stream: what a server polls.
+//! `EventStream`, the stream that a server polls.
 
 use alloc::boxed::Box;
 use core::error::Error;
@@ -20,13 +20,13 @@ use super::state::CloseReason;
 
 /// The bytes of one event stream, for the body of a response.
 ///
-/// One poll takes what is queued as one [`Bytes`], up to 64 KiB, without a copy. (A shared frame
-/// above 4 KiB is a chunk of its own.) Dropping the stream before its end tells the target that the
-/// client is gone.
+/// One poll takes all queued frames as one [`Bytes`] of up to 64 KiB, without a copy. (A shared
+/// frame above 4 KiB is a chunk of its own.) Dropping the stream before its end tells the target
+/// that the client is gone.
 ///
-/// The end of the stream ends the response, not the connection. A server that is blocked in a write,
-/// because its client reads nothing, polls no stream. To cut such a client off, drop its connection,
-/// for example from a close listener.
+/// The end of the stream ends the response, not the connection. A server that is blocked in a
+/// write, because its client reads nothing, does not poll the stream. To cut such a client off,
+/// drop its connection, for example from a close listener.
 #[doc(alias = "channel")]
 #[doc(alias = "receiver")]
 #[doc(alias = "sse")]
@@ -47,8 +47,8 @@ impl<S: Sharing> EventStream<S> {
 
     /// Takes the next chunk, for a caller without an executor.
     ///
-    /// `Pending` means that nothing is queued now. No waker is registered for it, so nothing tells
-    /// the caller when to try again. `None` means that the stream has ended.
+    /// `Pending` means that nothing is queued now. No waker is registered, so the caller must
+    /// decide when to try again. `None` means that the stream has ended.
     ///
     /// # Examples
     ///
@@ -69,8 +69,8 @@ impl<S: Sharing> EventStream<S> {
         self.handle.channel.try_next()
     }
 
-    /// Ends the stream because what carries it failed: the close listeners run, then the error
-    /// listeners. A client that goes away is no failure: drop the stream then.
+    /// Ends the stream because its connection failed: the close listeners run, then the error
+    /// listeners. If the client goes away, drop the stream instead; that is not a failure.
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.handle.channel.fail(error.into());
     }
@@ -81,7 +81,7 @@ impl<S: Sharing> EventStream<S> {
     }
 }
 
-/// What a merge with a broadcast needs.
+/// For merging with a broadcast.
 #[cfg(feature = "std")]
 impl<S: Sharing> EventStream<S> {
     /// Makes the target refuse everything with an id.
@@ -93,7 +93,7 @@ impl<S: Sharing> EventStream<S> {
         self.handle.channel.with(|machine| machine.close_reason())
     }
 
-    /// Returns whether the end dropped frames, or would have.
+    /// Returns whether the stream has ended for a reason that drops the queue, or has dropped it.
     pub(crate) fn is_cut(&self) -> bool {
         self.handle.channel.with(|machine| machine.is_cut())
     }
@@ -110,7 +110,8 @@ impl<S: Sharing> Stream for EventStream<S> {
         self.handle.channel.poll_next(Some(cx.waker()))
     }
 
-    /// Tells the end as soon as the last chunk is taken, so that a response can end with it.
+    /// Shows the end as soon as the last chunk is taken, so that a server can end the response with
+    /// that chunk.
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, self.is_terminated().then_some(0))
     }

@@ -1,4 +1,4 @@
-//! The target: what takes the events of one stream.
+//! `Target`, which takes the events of one stream.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -23,10 +23,10 @@ use crate::wire::frame::Frame;
 ///
 /// # Memory
 ///
-/// Counted with the allocator on a 64-bit machine, target and stream included: 344 bytes before the
-/// first event, and 4608 after what was sent is delivered, of which 4096 are the buffer that is kept
-/// for the next event. (For [`local_channel`]: 352 and 4616.) What is queued comes on top of that,
-/// up to the [limits](Limits::with_max_bytes). The bench `memory` of the package `alloc-tests` prints
+/// On a 64-bit machine, a target and its stream together take 344 bytes before the first event.
+/// They take 4608 bytes once all events are delivered, including a buffer of 4096 bytes that is
+/// kept for the next event. (For [`local_channel`]: 352 and 4616.) Queued events add to that, up to
+/// the [limits](Limits::with_max_bytes). The bench `memory` of the package `alloc-tests` prints
 /// these figures.
 ///
 /// # Examples
@@ -53,7 +53,7 @@ pub fn channel() -> (Target, EventStream) {
     channel_with(Limits::new())
 }
 
-/// Opens an event stream with limits of its own for the queue.
+/// Opens an event stream with the given limits for the queue.
 #[cfg(feature = "std")]
 pub fn channel_with(limits: Limits) -> (Target, EventStream) {
     open(limits)
@@ -61,7 +61,7 @@ pub fn channel_with(limits: Limits) -> (Target, EventStream) {
 
 /// Opens an event stream that stays on one thread: no lock, and listeners need not be `Send`.
 ///
-/// Everything else is as with `channel`. This one needs no `std`.
+/// Otherwise it is the same as `channel`. It needs no `std`.
 ///
 /// # Examples
 ///
@@ -83,7 +83,7 @@ pub fn local_channel() -> (LocalTarget, LocalEventStream) {
     local_channel_with(Limits::new())
 }
 
-/// Opens an event stream that stays on one thread, with limits of its own for the queue.
+/// Opens an event stream that stays on one thread, with the given limits for the queue.
 pub fn local_channel_with(limits: Limits) -> (LocalTarget, LocalEventStream) {
     open(limits)
 }
@@ -96,8 +96,8 @@ fn open<S: Sharing>(limits: Limits) -> (Target<S>, EventStream<S>) {
 /// Takes the events of one stream. Every clone is a handle of the same target.
 ///
 /// When the last handle is dropped, the stream delivers what is queued and ends. A listener that
-/// captures a handle of its own target keeps it open until it is closed. Capture a [`WeakTarget`] to
-/// avoid that.
+/// captures a handle of its own target keeps the target open until it is closed explicitly. Capture
+/// a [`WeakTarget`] to avoid that.
 #[doc(alias = "sender")]
 pub struct Target<
     #[cfg(feature = "std")] S: Sharing = Shared,
@@ -121,9 +121,9 @@ impl<S: Sharing> Target<S> {
     /// Dispatches an event: runs its local listeners, in order, and queues it for the client unless
     /// one of them cancels it.
     ///
-    /// A listener may use this target: it runs without a lock. A dispatch inside of a listener is
-    /// sent before the outer one. Up to 16 dispatches may run within each other. A
-    /// [block](Event::block) without data is no event for the listeners.
+    /// A listener may use this target: it runs without a lock. An event that a listener dispatches
+    /// is sent before the outer event. Dispatches may be nested up to 16 deep. Listeners do not run
+    /// for a [block](Event::block) without data.
     ///
     /// If a listener panics, the panic goes to the caller of this method, and nothing is sent.
     ///
@@ -132,10 +132,10 @@ impl<S: Sharing> Target<S> {
     /// Before any listener runs:
     ///
     /// - [`DispatchError::Closed`] if the stream has ended;
-    /// - [`DispatchError::Full`] if the queue is full, unless [`Overflow`](crate::target::Overflow) is set to
-    ///   drop frames or to disconnect;
+    /// - [`DispatchError::Full`] if the queue is full, unless [`Overflow`](crate::target::Overflow)
+    ///   is set to drop frames or to disconnect;
     /// - [`DispatchError::TooLarge`] if the event is larger than the whole queue;
-    /// - [`DispatchError::TooDeep`] if 16 dispatches run within each other already;
+    /// - [`DispatchError::TooDeep`] if dispatches are already nested 16 deep;
     /// - [`DispatchError::HasId`] if the event has an id and the stream is merged into a broadcast.
     ///
     /// After the listeners ran, [`DispatchError::Closed`] if the stream was closed meanwhile.
@@ -182,18 +182,18 @@ impl<S: Sharing> Target<S> {
     /// Waits for room in the queue, then dispatches an event.
     ///
     /// Where [`dispatch`](Self::dispatch) would return [`DispatchError::Full`], this waits. So it
-    /// does not wait for the client under an [`Overflow`](crate::target::Overflow) policy that drops frames
-    /// for the event, or that disconnects.
+    /// does not wait under an [`Overflow`](crate::target::Overflow) policy that makes room by
+    /// dropping frames, or that disconnects.
     ///
-    /// Tasks that wait get room in the order of their first polls, and as long as one of them waits,
-    /// no dispatch that does not wait gets room. The listeners run once, after the room is found. If
-    /// one of them cancels the event, the room goes to the next task. An event that is expensive to
-    /// make is better made after [`reserve`](Self::reserve).
+    /// Waiting tasks get room in the order of their first polls. While a task waits, every
+    /// `dispatch` is refused. The listeners run once, after the room is found. If one of them
+    /// cancels the event, the room goes to the next task. If an event is expensive to make, call
+    /// [`reserve`](Self::reserve) first.
     ///
     /// # Errors
     ///
     /// As [`dispatch`](Self::dispatch), but never [`DispatchError::Full`]. If the stream is closed
-    /// while this waits, it resolves with [`DispatchError::Closed`].
+    /// during the wait, the future resolves with [`DispatchError::Closed`].
     ///
     /// # Examples
     ///
@@ -224,20 +224,20 @@ impl<S: Sharing> Target<S> {
         wait::send(&self.handle, event)
     }
 
-    /// Waits until there is room for a frame of `len` bytes, and holds it.
+    /// Waits until there is room for a frame of `len` bytes, and holds that room.
     ///
-    /// For an event that is expensive to make: once the [permit](crate::target::Permit) is there, the event
-    /// will be taken. The exact length of an event is its [`encoded_len`](Event::encoded_len). A
-    /// larger permit also takes a smaller event.
+    /// Use it if an event is expensive to make: the [permit](crate::target::Permit) guarantees room
+    /// for the event. [`encoded_len`](Event::encoded_len) returns the exact length of an event. A
+    /// permit also takes a smaller event.
     ///
-    /// This waits under every [`Overflow`](crate::target::Overflow) policy. The tasks that wait share one
-    /// line with those of [`send`](Self::send). If the future is dropped, its room goes to the next
-    /// task. Polled again after it resolved, it asks for the same room again.
+    /// This waits under every [`Overflow`](crate::target::Overflow) policy. Its waiting tasks share
+    /// one line with those of [`send`](Self::send). If the future is dropped, its room goes to the
+    /// next task. Polled again after it resolved, it asks for the same room again.
     ///
     /// # Errors
     ///
-    /// The future resolves with [`DispatchError::TooLarge`] at once if the queue can never hold that
-    /// much, and with [`DispatchError::Closed`] when the stream is closed.
+    /// The future resolves with [`DispatchError::TooLarge`] at once if the queue can never hold
+    /// that much, and with [`DispatchError::Closed`] when the stream is closed.
     ///
     /// # Examples
     ///
@@ -269,26 +269,26 @@ impl<S: Sharing> Target<S> {
         wait::reserve(self.handle.clone(), len)
     }
 
-    /// Closes the stream. What is queued is still delivered. The close listeners run in this call,
-    /// and no listener of events runs after it. Does nothing if the stream is closed.
+    /// Closes the stream. Queued frames are still delivered. The close listeners run in this call,
+    /// and no event listener runs after it. Does nothing if the stream is closed.
     pub fn close(&self) {
         self.handle.channel.close(CloseReason::Closed);
     }
 
-    /// Closes the stream and drops what is queued, also if the stream is closed and still delivers.
-    /// The close listeners run as with [`close`](Self::close).
+    /// Closes the stream and drops its queue, even if the stream is already closed and still
+    /// delivers the queue. The close listeners run as with [`close`](Self::close).
     pub fn abort(&self) {
         self.handle.channel.close(CloseReason::Aborted);
     }
 
     /// Closes the stream because of an error: the close listeners run, then the error listeners
-    /// with the error. What is queued is still delivered.
+    /// with the error. Queued frames are still delivered.
     pub fn fail(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.handle.channel.fail(error.into());
     }
 
-    /// Returns whether the stream takes nothing more: true from the call that closed it, or from the
-    /// drop of the [`EventStream`].
+    /// Returns whether the stream has ended: true as soon as a call closes it or the
+    /// [`EventStream`] is dropped.
     pub fn is_closed(&self) -> bool {
         self.close_reason().is_some()
     }
@@ -303,7 +303,7 @@ impl<S: Sharing> Target<S> {
         self.handle.channel.with(|machine| machine.failure())
     }
 
-    /// Returns whether the stream has ended and all that was queued at its end was taken.
+    /// Returns whether the stream has ended and all frames queued at its end have been taken.
     pub fn is_drained(&self) -> bool {
         self.handle.channel.with(|machine| machine.is_drained())
     }
@@ -328,12 +328,12 @@ impl<S: Sharing> Target<S> {
             .with(|machine| machine.outbox().dropped())
     }
 
-    /// Sets the frame that goes out where frames were dropped, before the next one that is left. It
-    /// goes out once, however many frames were dropped since the last chunk. `None` sends nothing,
-    /// which is the default.
+    /// Sets the frame that is sent in place of dropped frames, before the next remaining frame. It
+    /// is sent once per gap, however many frames were dropped since the last chunk. `None`, the
+    /// default, sends nothing.
     ///
-    /// The marker is not queued, so no limit counts it. Give it no id: the client would take that as
-    /// its last event ID. See [`Overflow`](crate::target::Overflow).
+    /// The marker is not queued, so it counts toward no limit. It must have no id, because the
+    /// client would store that id as its last event ID. See [`Overflow`](crate::target::Overflow).
     ///
     /// # Errors
     ///
@@ -388,8 +388,8 @@ impl<S: Sharing> Target<S> {
         wait::closed::<S::Means>(self.handle.channel.clone())
     }
 
-    /// Removes a listener, and returns whether there was one. A dispatch that has begun does not run
-    /// it either.
+    /// Removes a listener, and returns whether there was one. A dispatch that has begun does not
+    /// run it either.
     ///
     /// # Complexity
     ///
@@ -407,8 +407,8 @@ impl<S: Sharing> Target<S> {
         WeakTarget { channel }
     }
 
-    /// Adds a listener. One that comes after the end is called at once, with what it missed, if the
-    /// stream has ended that way.
+    /// Adds a listener. After the end, a close listener is called at once; an error listener is
+    /// called at once if the stream failed.
     fn add(
         &self,
         listener: Arc<Listener<<S::Means as Share>::Listener>>,
@@ -423,15 +423,17 @@ impl<S: Sharing> Target<S> {
     }
 }
 
-/// The methods that take closures, for each way to share: their bounds differ.
+/// The methods that take closures. They exist once for each way to share, because the bounds
+/// differ.
 macro_rules! listen {
     ($sharing:ident $(, $bound:ident)*) => {
         /// Listeners.
         impl Target<$sharing> {
             /// Adds a local listener for events.
             ///
-            /// Listeners run in the order in which they were added. One that is added during a
-            /// dispatch does not run in it. One that is added after the end never runs.
+            /// Listeners run in the order in which they were added. A listener that is added during
+            /// a dispatch does not run in that dispatch. A listener that is added after the end
+            /// never runs.
             pub fn listen(
                 &self,
                 on: On,
@@ -450,8 +452,8 @@ macro_rules! listen {
             /// It runs inside the call that closes the stream, or inside the drop of the
             /// [`EventStream`]. If the stream is closed already, it runs now.
             ///
-            /// If one of the listeners panics, the others run all the same, and then the panic goes
-            /// to the caller that closed the stream.
+            /// If a listener panics, the others still run, and then the panic continues in the
+            /// caller that closed the stream.
             pub fn on_close(
                 &self,
                 listener: impl Fn(CloseReason) $(+ $bound)* + 'static,

@@ -17,8 +17,8 @@ use crate::wire::frame::Frame;
 
 /// Holds room in the queue for one event, until it is used or dropped.
 ///
-/// No frame is dropped for it, and no policy gives its room away. Like a handle, it keeps the target
-/// open.
+/// Making a permit drops no frame, and no policy gives its room to another event. Like a handle, it
+/// keeps the target open.
 #[must_use = "the room is given back when it is dropped"]
 pub struct Permit<
     #[cfg(feature = "std")] S: Sharing = Shared,
@@ -51,7 +51,7 @@ impl<S: Sharing> Permit<S> {
         self.held.dispatch(Outgoing::Frame(frame)).map(|_| ())
     }
 
-    /// Returns the number of bytes that this holds room for.
+    /// Returns the number of bytes for which this permit holds room.
     pub fn room(&self) -> usize {
         self.held.room.as_ref().map_or(0, Reservation::bytes)
     }

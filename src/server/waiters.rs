@@ -6,7 +6,7 @@ use core::task::Waker;
 
 use super::outbox::{Purpose, Reservation};
 
-/// Names a waiter in the line.
+/// Identifies a waiter in the line.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
@@ -28,8 +28,8 @@ pub(crate) struct Waiter {
 }
 
 impl Waiters {
-    /// Keeps the waker of a task that waits for `len` bytes. One without a ticket joins the line and
-    /// gets one. Returns the waker that was kept before.
+    /// Keeps the waker of a task that waits for `len` bytes. One without a ticket joins the line
+    /// and gets one. Returns the waker that was kept before.
     pub(crate) fn keep_waker(
         &mut self,
         ticket: &mut Option<Ticket>,
@@ -54,8 +54,7 @@ impl Waiters {
         None
     }
 
-    /// Grants room to the first waiters without any, as long as `reserve` finds some. Returns the
-    /// wakers of those.
+    /// Grants room to waiters in order, as long as `reserve` finds some. Returns their wakers.
     pub(crate) fn grant(
         &mut self,
         mut reserve: impl FnMut(usize, Purpose) -> Option<Reservation>,

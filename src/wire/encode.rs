@@ -1,8 +1,8 @@
 //! The only code that writes wire bytes.
 //!
-//! The order within a block is comment, `event`, `id`, `retry`, `data`, blank line: a reader that
-//! streams knows the type before the data. Lines end with LF. One space follows each colon, since a
-//! client removes one: without it a value would lose a leading space of its own.
+//! The order within a block is comment, `event`, `id`, `retry`, `data`, blank line: a streaming
+//! reader receives the type before the data. Lines end with LF. One space follows each colon, since
+//! a client removes one: without it a value would lose a leading space of its own.
 //!
 //! If the exact length must be known first, encoding takes two steps, *measure* and *write*; a text
 //! that is one line is then written as one copy, without a second search. Appending to a buffer
@@ -21,8 +21,8 @@ use super::decimal::Decimal;
 use super::field::TextOrNumber;
 use super::line::{self, Ends, Span, Splitter};
 
-// Every line but the first begins with the end of the line before it. So an end-of-line and the
-// name after it are one write: small events are as fast as their writes are few.
+// Each line except the first begins with the end of the previous line. So a line end and the name
+// after it are one write. Fewer writes make small events faster.
 const COMMENT: &[u8] = b"\n: ";
 const EVENT: &[u8] = b"\nevent: ";
 const ID: &[u8] = b"\nid: ";
@@ -34,13 +34,13 @@ pub(crate) const DATA: &[u8] = b"\ndata: ";
 /// Ends the last line of a block, and the block.
 pub(crate) const BLANK: &[u8] = b"\n\n";
 
-/// The type that an event without one arrives as.
+/// The type with which an event without a type arrives.
 const MESSAGE: &[u8] = b"message";
 
 /// The fields of an event.
 ///
-/// The methods of `Event` take an event apart in the caller, where they are inlined. So an event
-/// built for one call never stands in memory: a small one takes a third less time.
+/// The methods of `Event` are inlined and destructure the event in the caller. So an event built
+/// for one call is never stored in memory, which saves a third of the time of a small event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a> {
     pub(crate) comment: Option<&'a str>,
@@ -57,7 +57,7 @@ pub(crate) struct Measured {
     pub(crate) shape: Shape,
 }
 
-/// Which texts of an event are known to be one line, and need no search.
+/// The texts of an event that are known to be one line and need no search.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     one_line_comment: bool,
@@ -92,8 +92,8 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn measure_with(&self, look: impl Fn(&[u8]) -> (Ends, bool)) -> Measured {
-        // The end of a line is counted with the name after it. Of the two ends after the last line,
-        // one makes up for the first line, which has none before it.
+        // Each line is counted with a line end before its name. The first line has none, but the
+        // block ends with two line ends, so one byte is added.
         let mut len = 1;
         if let Some(event_type) = self.event_type {
             len += EVENT.len() + event_type.len();
@@ -142,7 +142,7 @@ impl<'a> Fields<'a> {
             open(DATA, &mut first, out);
             write_text(data, shape.one_line_data, out, |out| out.put(DATA));
         }
-        // A block with nothing in it is the blank line alone.
+        // An empty block is a single blank line.
         out.put(if first { &BLANK[1..] } else { BLANK });
     }
 
@@ -156,7 +156,7 @@ impl<'a> Fields<'a> {
     /// Appends the block to a buffer.
     #[inline(never)]
     pub(crate) fn append(&self, out: &mut BytesMut) {
-        // Measures texts as if they were one line, which is never too long.
+        // Measures each text as one line, so the reserved length is never too large.
         let at_least = self.measure_with(|text| {
             let one_line = line::is_short(text) && !line::has_end(text);
             (Ends::default(), one_line)
@@ -176,7 +176,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Where the values of a block's head stand in its bytes.
+/// The ranges of the values of a block's head in its bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FieldRanges {
     pub(crate) event_type: Option<Range<usize>>,
@@ -203,8 +203,8 @@ impl FieldRanges {
     }
 }
 
-/// Returns the type of the event that a client dispatches for a block, read from the bytes that were
-/// written for it; `None` if it dispatches none.
+/// Returns the type of the event that a client dispatches for a block, read from the bytes that
+/// were written for it; `None` if it dispatches none.
 pub(crate) fn dispatched_type(block: &[u8]) -> Option<&[u8]> {
     let mut event_type = MESSAGE;
     let mut rest = block;

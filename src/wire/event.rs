@@ -1,4 +1,4 @@
-//! The value that is sent.
+//! `Event`, the value that is sent.
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -9,14 +9,14 @@ use bytes::{Bytes, BytesMut};
 use super::encode::{BufferTooSmall, Fields};
 use super::field::{EventId, EventType};
 
-/// An event, or a block of fields that dispatches none.
+/// An event, or a block of fields that dispatches no event.
 ///
 /// Borrows its parts: building and encoding an event from `&str` allocates nothing.
 /// [`into_owned`](Self::into_owned) makes one that outlives its parts.
 ///
-/// An event has data, which may be empty, so a client always dispatches it. A block that must not be
-/// dispatched (a reconnection time, an id or a comment alone) begins with [`block`](Self::block).
-/// Data can be replaced but not removed.
+/// An event has data, which may be empty, so a client always dispatches it. A block that must not
+/// be dispatched (a reconnection time, an id or a comment alone) begins with
+/// [`block`](Self::block). Data can be replaced but not removed.
 ///
 /// Data and comments hold any text. On the way to the client, CR and CRLF in data become LF, an
 /// explicit type `message` becomes no type, and a reconnection time is rounded up to whole
@@ -60,11 +60,11 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Makes a block without data, for which a client dispatches nothing.
+    /// Makes a block without data, which dispatches no event at the client.
     ///
-    /// The client still takes its id and its reconnection time. A comment keeps the connection busy,
-    /// a type has no effect. Local listeners do not see a block. A block with nothing in it is a
-    /// single blank line.
+    /// The client still applies its id and its reconnection time. A comment keeps the connection
+    /// alive; a type has no effect. Local listeners do not see a block. An empty block is a single
+    /// blank line.
     ///
     /// # Examples
     ///
@@ -161,8 +161,8 @@ impl<'a> Event<'a> {
 
     /// Sets how long the client waits before it reconnects, from this block on.
     ///
-    /// Travels as whole milliseconds, rounded up, at most [`u64::MAX`] of them. Browsers keep it in
-    /// a timer of 32 bits, so stay below 24 days.
+    /// The time is sent in whole milliseconds, rounded up, at most [`u64::MAX`] of them. Browsers
+    /// use a 32-bit timer for it, so stay below 24 days.
     #[doc(alias = "retry")]
     #[inline]
     pub fn with_reconnection_time(mut self, time: Duration) -> Self {

@@ -1,4 +1,4 @@
-//! The fields whose syntax cannot hold every text.
+//! The field types that cannot hold every text.
 //!
 //! They are checked once, when they are made. So encoding cannot fail, and no character is removed
 //! without notice.
@@ -11,11 +11,11 @@ use core::fmt;
 use super::decimal::Decimal;
 use super::line;
 
-/// The type of an event: the value of its `event` field, by which clients choose a listener.
+/// The type of an event: the value of its `event` field. Clients select listeners by it.
 ///
-/// Holds any text but the empty one, which would arrive as `message`, and texts with a CR or an LF,
-/// which would end the line. An event without a type arrives as `message`, too
-/// ([HTML, section 9.2.6](https://html.spec.whatwg.org/multipage/server-sent-events.html#dispatchMessage)).
+/// Holds any non-empty text without CR and LF. An empty type would arrive as `message`, and a CR or
+/// an LF would end the line. An event without a type arrives as `message`, too ([HTML, section
+/// 9.2.6](https://html.spec.whatwg.org/multipage/server-sent-events.html#dispatchMessage)).
 ///
 /// # Examples
 ///
@@ -92,11 +92,11 @@ impl fmt::Debug for EventType<'_> {
 /// The last event ID that an event sets at the client: the value of its `id` field.
 ///
 /// Holds any text without CR, LF and NUL: a client ignores an id with a NUL. The empty id is valid
-/// and resets what the client remembers. `0` is an id like any other. Every unsigned integer
-/// converts into an id without an allocation.
+/// and resets the client's last event ID. `0` is an ordinary id. Every unsigned integer converts
+/// into an id without an allocation.
 ///
-/// A client sends it back as the `Last-Event-ID` header when it reconnects
-/// ([HTML, section 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
+/// A client sends it back as the `Last-Event-ID` header when it reconnects ([HTML, section
+/// 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
 ///
 /// # Examples
 ///
@@ -222,8 +222,8 @@ impl fmt::Debug for EventId<'_> {
 
 /// The text of an id, or the number whose digits are the text.
 ///
-/// A number is held in halves and without its digits: three words stay in registers while an event
-/// is built, an array of digits would not.
+/// A number is stored as two halves and not as digits: three words stay in registers while an event
+/// is built; an array of digits would not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TextOrNumber<T> {
     Text(T),
@@ -322,7 +322,7 @@ fn check(field: Checked, text: &str) -> Result<(), InvalidField> {
     if bad { find(field, text) } else { Ok(()) }
 }
 
-/// Does the same byte by byte. As a `const fn` it checks a literal when the crate is compiled.
+/// The same check, byte by byte. As a `const fn`, it checks literals at compile time.
 #[cold]
 const fn find(field: Checked, text: &str) -> Result<(), InvalidField> {
     let is_id = matches!(field, Checked::Id);

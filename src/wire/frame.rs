@@ -11,7 +11,8 @@ use super::event::Event;
 /// An encoded event: its bytes, its event type and its id.
 ///
 /// It is encoded once and goes to any number of targets. A clone shares the bytes and costs one
-/// atomic increment. [`EventWriter`](crate::EventWriter) makes a frame of data that comes in pieces.
+/// atomic increment. [`EventWriter`](crate::EventWriter) makes a frame of data that comes in
+/// pieces.
 ///
 /// # Examples
 ///

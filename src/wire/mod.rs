@@ -1,4 +1,4 @@
-//! The `text/event-stream` format. Nothing here knows of connections.
+//! The `text/event-stream` format. Nothing here depends on connections.
 
 pub(crate) mod decimal;
 pub(crate) mod decode;

@@ -11,24 +11,25 @@ use super::event::Event;
 use super::frame::Frame;
 use super::line::{Span, Splitter};
 
-/// Writes one event whose data comes in pieces: data that is too large, or made too late, to be one
-/// text in memory.
+/// Writes one event whose data comes in pieces, because it is too large for one text in memory, or
+/// is not complete yet.
 ///
-/// The head (comment, type, id, reconnection time) is written first. Then the data is split into
-/// lines as it comes: a CRLF is one end-of-line even if its halves come in two pieces. Text comes
-/// through [`core::fmt::Write`]. With the feature `std`, bytes come through
-/// [`std::io::Write`](#impl-Write-for-EventWriter<B>): UTF-8, whose characters may be cut between two
-/// writes. With `json`, values come through the method `json`. If both `Write` traits are in scope,
-/// name the one that `write!` uses: `fmt::Write::write_fmt(&mut writer, format_args!(…))`.
+/// The head (comment, type, id, reconnection time) is written first. Then each piece of the data is
+/// split into lines: a CRLF is one end-of-line even if it is split between two pieces. Write text
+/// with [`core::fmt::Write`]. With the feature `std`, write bytes with
+/// [`std::io::Write`](#impl-Write-for-EventWriter<B>): UTF-8 whose characters may be split between
+/// two writes. With the feature `json`, write values with the method `json`. If both `Write` traits
+/// are in scope, name the one that `write!` uses: `fmt::Write::write_fmt(&mut writer,
+/// format_args!(…))`.
 ///
 /// [`finish`](Self::finish) ends the event. It always has data: if nothing is written, the data is
-/// empty, also if `head` is a [`block`](Event::block). A writer that is dropped before, or that
-/// failed, truncates the buffer to what it held before. A writer that is forgotten with
-/// [`core::mem::forget`] leaves an event without an end in it.
+/// empty, also if `head` is a [`block`](Event::block). A writer that failed, or that is dropped
+/// before `finish`, truncates the buffer to its earlier content. A writer that is leaked with
+/// [`core::mem::forget`] leaves an unfinished event in the buffer.
 ///
 /// The writer appends to a buffer that it borrows or owns. [`into_frame`](Self::into_frame) makes a
-/// [`Frame`] of the event. Local listeners do not see an event that is written this way, because there
-/// is no [`Event`] to show them.
+/// [`Frame`] of the event. Local listeners do not see an event that is written this way, because
+/// there is no [`Event`] to show them.
 ///
 /// # Examples
 ///
@@ -100,8 +101,8 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     ///
     /// # Errors
     ///
-    /// If a write failed, or the last one ended within a character. The buffer is truncated to what
-    /// it held before.
+    /// Returns an error if a write failed, or if the last write ended within a character. The
+    /// buffer is truncated to its earlier content.
     pub fn finish(mut self) -> Result<B, WriteError> {
         self.end_character();
         if self.in_value {
@@ -109,7 +110,7 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         }
         match self.failure.take() {
             Some(failure) => Err(failure),
-            // Each write left room for the end.
+            // Each write has kept room for the end of the event.
             None => self.out.finish(encode::BLANK).ok_or(WriteError::Aborted),
         }
     }
@@ -140,8 +141,8 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     ///
     /// # Errors
     ///
-    /// If the serializer of `value` fails, or a write within it. The event fails, too, because a part
-    /// of the value may have been written. A serializer that panics also fails the event.
+    /// If the serializer of `value` fails, or a write within it. The event fails, too, because a
+    /// part of the value may have been written. A serializer that panics also fails the event.
     ///
     /// # Examples
     ///
@@ -216,8 +217,8 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
 }
 
 impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
-    /// Fails if the event would pass the limit, and after a failure. [`EventWriter::finish`] returns
-    /// the reason.
+    /// Fails if the event would pass the limit, and after a failure. [`EventWriter::finish`]
+    /// returns the reason.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if text.is_empty() {
             return Ok(());
@@ -227,7 +228,7 @@ impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
         self.write_text(text)
     }
 
-    /// Fails, and fails the event, also if a formatted value fails.
+    /// Also fails, and fails the event, if the formatting of a value fails.
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> fmt::Result {
         let result = fmt::write(self, arguments);
         if result.is_err() {
@@ -282,10 +283,10 @@ pub enum WriteError {
     },
     /// The bytes written are not UTF-8.
     InvalidUtf8 {
-        /// The place of the first bad byte, counted from the start of what was written as data.
+        /// The offset of the first bad byte in the data that was written.
         offset: usize,
     },
-    /// The source of the data failed between its pieces, for example a serializer.
+    /// The source of the data failed, for example a serializer.
     Aborted,
 }
 
@@ -348,8 +349,8 @@ struct Utf8Pieces {
 
 #[cfg(feature = "std")]
 impl Utf8Pieces {
-    /// Hands the text in `bytes` to `each`, after the bytes that were held. Fails at the first bytes
-    /// that are not UTF-8, or if `each` does.
+    /// Passes the held bytes and then the text in `bytes` to `each`. Fails at the first bytes that
+    /// are not UTF-8, or if `each` does.
     fn split(
         &mut self,
         mut bytes: &[u8],

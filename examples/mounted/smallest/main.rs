@@ -18,7 +18,7 @@ async fn events(
     match sse_proto::http::read_request(&headers) {
         Ok(last_event_id) => {
             let stream = all.subscribe(last_event_id.as_ref()).or_oldest();
-            // A client that is cut before its first event comes back with this id and misses nothing.
+            // A client that loses its connection before its first event resumes from this id and misses nothing.
             let start = Preamble::new().with_id(stream.last_event_id());
             sse_proto::http::response(
                 version,
@@ -42,7 +42,7 @@ async fn main() -> std::io::Result<()> {
             sleep(Duration::from_secs(1)).await;
         }
     });
-    // Without this, the system delays an event until the client has acknowledged the one before.
+    // Without this, the system may delay an event until the client has acknowledged the previous one.
     let listener = TcpListener::bind("127.0.0.1:8000").await?.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });

@@ -1,4 +1,4 @@
-//! A timer, and the one sleep of it that an adapter waits for.
+//! A timer and its current sleep.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use crate::timer::Timer;
 
 pin_project! {
-    /// Rings when a duration is over. Each poll after that sets it again.
+    /// Becomes ready when a duration has elapsed. The next poll sets it again.
     pub(super) struct Alarm<T: Timer> {
         // None if the alarm is off, and after the end.
         timer: Option<T>,
@@ -39,7 +39,8 @@ impl<T: Timer> Alarm<T> {
         }
     }
 
-    /// Sets the alarm if it is not set. Ready when it rings; then it is no longer set.
+    /// Sets the alarm if it is not set. Returns `Ready` and unsets the alarm once the duration has
+    /// elapsed.
     pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if let (true, Some(timer)) = (this.sleep.is_none(), this.timer) {

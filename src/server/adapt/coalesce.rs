@@ -18,7 +18,7 @@ use crate::timer::Timer;
 pin_project! {
     /// Joins chunks that are ready into one. Made by [`coalesce`](crate::EventStreamExt::coalesce).
     ///
-    /// The timer `T` is that of [`linger`](Coalesce::linger); without it there is none.
+    /// [`linger`](Coalesce::linger) sets the timer `T`; without `linger` there is no timer.
     #[must_use = "streams do nothing unless polled"]
     pub struct Coalesce<S: Stream, T: Timer = fn(Duration) -> Pending<()>> {
         #[pin]
@@ -71,7 +71,7 @@ impl<S: Stream<Item: StreamItem>> Coalesce<S> {
 }
 
 impl<S: Stream<Item: StreamItem>, T: Timer> Coalesce<S, T> {
-    /// Polls with a batch that waits for more.
+    /// Polls while the batch waits for more chunks.
     #[inline(never)]
     fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();

@@ -31,17 +31,17 @@ use crate::wire::line::Tail;
 ///
 /// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, and
 /// everything that its methods return. Any other stream enters through [`from_stream`]; no other
-/// type can implement this trait. A `Pin<Box<S>>` of such a stream has the methods too, and so has a
-/// `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
+/// type can implement this trait. A `Pin<Box<S>>` of such a stream has the methods too, and so has
+/// a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
 ///
 /// No method has a name that `StreamExt` of futures or tokio-stream has, so that all of them can be
 /// imported together.
 pub trait EventStreamExt: Stream<Item: StreamItem> {
-    /// Ends the stream after what is queued; returns whether this call ended it.
+    /// Ends the stream after its queue; returns whether this call ended it.
     #[doc(hidden)]
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
 
-    /// Sends a comment when no byte was sent for `interval`.
+    /// Sends a comment when no byte has been sent for `interval`.
     ///
     /// The comment keeps proxies from closing the connection, and shows the server that a client is
     /// gone. The interval starts when there is nothing to send; otherwise the timer does not run.
@@ -100,10 +100,11 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
 
     /// Ends the stream when a future resolves: a shutdown, or the end of a session.
     ///
-    /// The target is closed for the reason [`CloseReason::Shutdown`](crate::target::CloseReason::Shutdown).
-    /// Everything that is queued then is delivered, and so is everything that other adapters hold.
-    /// The [farewell](Until::with_farewell) comes last. All of this is the same anywhere in a stack
-    /// of adapters.
+    /// The target is closed for the reason
+    /// [`CloseReason::Shutdown`](crate::target::CloseReason::Shutdown). Everything that is queued
+    /// at that time is delivered, including the chunks that other adapters hold. The
+    /// [farewell](Until::with_farewell) comes last. All of this is the same anywhere in a stack of
+    /// adapters.
     ///
     /// - A subscription delivers all frames that were published before.
     /// - A merged stream delivers those frames too, and closes its target.
@@ -149,12 +150,12 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
         }
     }
 
-    /// Joins chunks that are ready into one of at most `max_bytes`, so that they are one write.
+    /// Joins chunks that are ready into one chunk of at most `max_bytes`, to save writes.
     ///
     /// No chunk is cut: a larger one is passed on alone. No chunk waits for others, unless
     /// [`linger`](Coalesce::linger) is called on the result. A single chunk is passed on without a
-    /// copy, and empty chunks are left out. The adapter holds at most `max_bytes` and one chunk, and
-    /// keeps a buffer of at most 8 KiB for small batches.
+    /// copy, and empty chunks are left out. The adapter holds at most `max_bytes` and one chunk,
+    /// and keeps a buffer of at most 8 KiB for small batches.
     ///
     /// An `EventStream` already yields its whole queue as one chunk, except for large frames. Use
     /// this adapter for other streams, and for chunks that adapters add.
@@ -297,7 +298,7 @@ impl<S: EventStreamExt, F: Future> Stream for Until<S, F> {
         let mut this = self.project();
         if let Some(future) = this.future.as_mut().as_pin_mut() {
             if !*this.resolved && future.poll(cx).is_ready() {
-                // First, since a close listener may panic, and so may the drop of the future.
+                // Set first, because a close listener or the drop of the future may panic.
                 *this.resolved = true;
                 if !this.inner.as_mut().shut_down(Sealed) {
                     *this.farewell = None;

@@ -92,7 +92,7 @@ const MAX_AFTER: usize = 1024 * 1024;
 /// use sse_proto::EventStreamExt;
 /// use sse_proto::deps::bytes::Bytes;
 ///
-/// // One block is ready, and no other ever.
+/// // One block is ready; no second one ever is.
 /// let endless = stream::iter([Bytes::from("data: 1\n\n")]).chain(stream::pending());
 /// let ended = from_stream(endless).until(ready("it is over"));
 /// assert_eq!(block_on(ended.collect::<Vec<_>>()), ["data: 1\n\n"]);
@@ -111,7 +111,7 @@ pin_project! {
         // Dropped at its end.
         #[pin]
         stream: Option<S>,
-        // How many bytes may still come, once it was shut down.
+        // The number of bytes that may still be delivered; `Some` after a shutdown.
         left: Option<usize>,
     }
 }
@@ -170,7 +170,7 @@ impl<S: fmt::Debug> fmt::Debug for FromStream<S> {
     }
 }
 
-/// How many chunks without a byte one poll skips.
+/// The maximum number of empty chunks that one poll skips.
 pub(super) const MAX_EMPTY: usize = 128;
 
 #[inline]

@@ -25,10 +25,10 @@ pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const COMMENT: Bytes = Bytes::from_static(b": keep-alive comment\n\n");
 
 pin_project! {
-    /// Sends a comment when nothing was sent for a while. Made by
+    /// Sends a comment when nothing has been sent for a while. Made by
     /// [`keep_alive`](crate::EventStreamExt::keep_alive).
     ///
-    /// A return type or a field names it with the timer as a function pointer:
+    /// To name the type in a return type or a field, use a function pointer as the timer:
     ///
     /// ```
     /// # #[cfg(feature = "std")] {
@@ -108,7 +108,7 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
     #[inline(never)]
     fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
-        // Within a block only the bytes that end it can be sent next.
+        // Within a block, only the rest of that block may be sent.
         if this.tail.is_block_end() && this.alarm.poll(cx).is_ready() {
             let comment = this.comment.clone();
             Poll::Ready(Some(S::Item::from_result(Ok(comment), Sealed)))

@@ -1,7 +1,7 @@
 //! Adapters around a stream of bytes: keep it alive, begin it, end it, join its chunks.
 //!
-//! They are the methods of [`EventStreamExt`](crate::EventStreamExt), which all streams of this crate
-//! implement. Each returns such a stream again, so they can be chained:
+//! They are the methods of [`EventStreamExt`](crate::EventStreamExt), which all streams of this
+//! crate implement. Each returns such a stream again, so they can be chained:
 //!
 //! ```
 //! # #[cfg(feature = "std")] {
@@ -14,7 +14,7 @@
 //!
 //! // In a server, `tokio::time::sleep` or `async_io::Timer::after`, for example.
 //! let timer = |_: Duration| pending::<()>();
-//! // A token or a signal. This one says at once that the server shuts down.
+//! // A token or a signal. This one resolves at once.
 //! let shutdown = ready(());
 //!
 //! let (target, stream) = channel();
@@ -41,11 +41,11 @@
 //!
 //! # The order
 //!
-//! [`until`](crate::EventStreamExt::until) means the same anywhere in a stack. Call `keep_alive` after
-//! `linger`, which would hold its comments back. If a preamble and a comment are both due first, the
-//! one of the outer adapter comes first.
+//! [`until`](crate::EventStreamExt::until) means the same anywhere in a stack. Call `keep_alive`
+//! after `linger`, which would hold its comments back. If a preamble and a comment are both due
+//! first, the one of the outer adapter comes first.
 //!
-//! # What all of them promise
+//! # Guarantees
 //!
 //! - The bytes of the inner stream pass unchanged and in order. An adapter adds only whole blocks,
 //!   at the start or after the end of a block. So it is for chunks of any size, and for lines that
@@ -56,15 +56,15 @@
 //!   the end is returned, not later.
 //! - If dropping a timer's or a caller's future panics, the chunk of that poll may be lost, but no
 //!   other.
-//! - [`Poll::Pending`](core::task::Poll::Pending) is returned only if the inner stream, the timer or
-//!   the future has the waker, or was already woken.
+//! - [`Poll::Pending`](core::task::Poll::Pending) is returned only if the inner stream, the timer
+//!   or the future has the waker, or was already woken.
 //! - Nothing is allocated for an event, except where [`Coalesce`] joins several chunks.
 //!
 //! An adapter is [`Unpin`] if its stream, its timer's future and its own future are. Those of tokio
 //! are not, so pin such a stack, in a `Box` for example.
 //!
-//! A byte order mark counts only at the start of a stream: do not put a preamble or a comment before
-//! one.
+//! A byte order mark counts only at the start of a stream: do not put a preamble or a comment
+//! before one.
 
 mod alarm;
 mod coalesce;

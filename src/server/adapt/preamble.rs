@@ -55,9 +55,9 @@ impl<'a> Preamble<'a> {
 
     /// Sets the last event ID; with `None`, the client keeps the one that it has.
     ///
-    /// A client that is cut before its first event resumes after this id. Without an id it would
-    /// reconnect as a new client and silently miss the events published in between. For a
-    /// subscription, use `Subscription::last_event_id`.
+    /// A client that loses its connection before its first event resumes after this id. Without an
+    /// id it would reconnect as a new client and silently miss the events published in between. For
+    /// a subscription, use `Subscription::last_event_id`.
     ///
     /// # Examples
     ///
@@ -83,11 +83,11 @@ impl<'a> Preamble<'a> {
         self
     }
 
-    /// Adds a part of `most` to the reconnection time: nothing for a `random` number of zero, nearly
-    /// all for `u32::MAX`.
+    /// Adds a random part of `most` to the reconnection time: nothing if `random` is 0, nearly all
+    /// of `most` if `random` is `u32::MAX`.
     ///
-    /// With a new number for each stream, the clients of a server that restarts do not all reconnect
-    /// at the same instant. Without a reconnection time it has no effect.
+    /// With a new number for each stream, the clients of a server that restarts do not all
+    /// reconnect at the same instant. Without a reconnection time it has no effect.
     ///
     /// # Examples
     ///
@@ -121,8 +121,8 @@ impl<'a> Preamble<'a> {
 
     /// Adds a comment of this many spaces.
     ///
-    /// Some proxies and old browsers hold a response back until it has some kilobytes. For the known
-    /// ones, 2048 is enough.
+    /// Some proxies and old browsers hold a response back until it has some kilobytes. For the
+    /// known ones, 2048 is enough.
     pub const fn with_padding(mut self, spaces: u16) -> Self {
         self.padding = spaces;
         self

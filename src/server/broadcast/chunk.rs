@@ -1,4 +1,4 @@
-//! Frames that are read together, and what of them goes to one subscriber.
+//! Chunks of joined frames, and the selection of the part for one subscriber.
 
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -13,7 +13,8 @@ use crate::wire::field::EventId;
 /// The largest size of a chunk in bytes, unless it is one larger frame.
 pub(super) const BUDGET: usize = 64 * 1024;
 
-/// Some frames of the log, joined. The default is no chunk, since no frame has the number 0.
+/// Frames of the log, joined into one chunk. The default matches no cursor, because no frame has
+/// the number 0.
 #[derive(Clone, Default)]
 pub(super) struct Joined {
     /// The number of the first frame.
@@ -21,14 +22,14 @@ pub(super) struct Joined {
     /// The number of the frame after the last.
     pub(super) next: u64,
     pub(super) bytes: Bytes,
-    /// Noted for the first subscriber that asks.
+    /// Computed when the first subscriber needs it.
     pub(super) frames: Option<Arc<[JoinedFrame]>>,
-    /// What a subscriber gets that sees no scope and takes everything else, and the number of the
-    /// frame after that. Made for the first subscriber that asks.
+    /// The number of the frame after the public part, and the public part: the bytes for a
+    /// subscriber without scopes and filters. Computed when the first subscriber needs it.
     pub(super) public: Option<(u64, Bytes)>,
 }
 
-/// What a filter needs to know of one frame.
+/// The metadata of one frame, for filters.
 pub(super) struct JoinedFrame {
     /// Where it ends in the chunk.
     pub(super) end: usize,
@@ -73,15 +74,16 @@ impl FieldRange {
     }
 }
 
-/// The part of a chunk that is selected so far: its beginning, shared, until a frame is left out.
+/// The part of a chunk that is selected so far. It is a slice of the chunk until a frame is left
+/// out, then a copy.
 ///
-/// An id that replaces a frame may be longer than the frame was. If it would pass the budget it
-/// does not fit, nothing has changed, and the rest of the chunk is for the next poll.
+/// An id that replaces a frame may be longer than the frame. If it exceeds the budget, nothing
+/// changes, and the next poll continues with the rest of the chunk.
 pub(super) struct Selection<'a> {
     chunk: &'a Bytes,
     whole: usize,
     copied: Option<BytesMut>,
-    /// Where an id stands that no frame follows yet: the next id replaces it.
+    /// The position of an id at the end of the selection; the next id replaces it.
     last_id: Option<usize>,
 }
 
@@ -116,8 +118,8 @@ impl<'a> Selection<'a> {
         true
     }
 
-    /// Leaves a frame out that has an assigned id, and puts the id in its place if one is due.
-    /// Returns whether that fits.
+    /// Leaves out a frame with an assigned id, and inserts an id in its place if one is due.
+    /// Returns whether the id fits.
     #[must_use]
     pub(super) fn skip_assigned(&mut self, id: AssignedId, id_after: u32) -> bool {
         if id.number % u64::from(id_after) == 0 {
@@ -163,7 +165,8 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// Whether `len` bytes fit after `at` others. The first always fit: they may be one large frame.
+/// Returns whether `len` bytes fit after `at` bytes. The first frame always fits, because it may be
+/// a large one.
 fn fits(at: usize, len: usize) -> bool {
     at == 0 || at + len <= BUDGET
 }

@@ -1,4 +1,4 @@
-//! What of a chunk goes to a subscriber that does not take everything.
+//! Selects the frames of a chunk for a subscriber that does not take all of them.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -9,14 +9,14 @@ use super::chunk::{Joined, Selection};
 use super::ids::AssignedId;
 use super::options::{SkippedFn, SubscribeOptions};
 
-/// What a subscriber holds whose options are not the default.
+/// The state of a subscriber whose options are not the default.
 pub(super) struct Filter {
     pub(super) options: SubscribeOptions,
     /// The number of frames left out since the client last got an id, where ids are the user's.
-    /// Assigned ids are sent at fixed numbers instead, so that subscribers that see the same get the
-    /// same bytes.
+    /// Assigned ids are sent at fixed numbers instead, so that subscribers that see the same get
+    /// the same bytes.
     passed: u32,
-    /// The last id left out that the client may come back with; empty if there is none.
+    /// The last omitted id from which the client may resume; empty if there is none.
     passed_id: String,
 }
 
@@ -29,7 +29,8 @@ impl Filter {
         }
     }
 
-    /// Returns what makes the event after a skip; `None` if the subscriber does not skip ahead.
+    /// Returns the function that makes the event after a skip; `None` if the subscriber does not
+    /// skip ahead.
     pub(super) fn skip(&mut self) -> Option<Arc<SkippedFn>> {
         let skipped = self.options.skipped.clone()?;
         self.passed = 0;

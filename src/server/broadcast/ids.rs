@@ -1,4 +1,4 @@
-//! Ids: those that the broadcast assigns, and what is remembered of dropped frames.
+//! Assigned ids, and the remembered ids and scopes of dropped frames.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -14,7 +14,8 @@ use crate::wire::field::EventId;
 pub(super) struct AssignedId {
     pub(super) epoch: u64,
     pub(super) number: u64,
-    /// It stands for the place after the frame, which may be of another scope. Written as `~`.
+    /// True for an id of the place after the frame, written with a final `~`. The frame itself may
+    /// belong to another scope.
     pub(super) is_place: bool,
 }
 
@@ -51,7 +52,7 @@ impl AssignedId {
         })
     }
 
-    /// Does without the formatting of `core`, which takes as long as the rest of a publication.
+    /// Avoids `core::fmt`, which would take as long as the rest of a publication.
     #[inline]
     pub(super) fn text(self) -> IdText {
         let mut text = IdText {
@@ -68,7 +69,7 @@ impl AssignedId {
     }
 }
 
-/// Parses digits only as they are written: no sign, no leading zero.
+/// Parses digits in canonical form only: no sign, no leading zero.
 fn digits(text: &str) -> Option<u64> {
     let canonical = text == "0" || text.starts_with(|c: char| matches!(c, '1'..='9'));
     canonical.then(|| text.parse().ok())?
@@ -101,8 +102,8 @@ impl IdText {
 
 /// The hashes and scopes of frames that were dropped, and the key of the hashes.
 ///
-/// The hash is keyed per process. The ids in the table are the server's, so a client that makes up
-/// texts of equal hashes finds a kept id by its text alone, and a dropped id only by chance.
+/// The hash is keyed per process. Clients add no ids to the table. A kept id is also compared by
+/// its text, so a client that makes up an id can match only a dropped one, and only by chance.
 pub(super) struct RememberedIds {
     key: u64,
     dropped: VecDeque<DroppedFrame>,
@@ -144,7 +145,7 @@ impl RememberedIds {
         self.dropped.front().map(|frame| frame.number)
     }
 
-    /// Returns the numbers and the hashes of what is remembered, starting at a number.
+    /// Returns the numbers and hashes of the remembered frames, starting at a number.
     pub(super) fn starting_at(&self, number: u64) -> impl Iterator<Item = (u64, u64)> {
         let first = self.dropped.partition_point(|frame| frame.number < number);
         let rest = self.dropped.range(first..);

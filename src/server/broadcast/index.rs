@@ -1,9 +1,8 @@
 //! The index of the user's ids: where each of them is in the log.
 //!
-//! An id is entered only when a client asks for one, since most frames are dropped before that. A
-//! million ids take a tenth of a second, so the index has a lock of its own that only subscribers
-//! with an id wait for. The log is locked for some thousands of ids at a time, while they are
-//! copied.
+//! Ids are entered only when a client resumes from an id, because most frames are dropped before
+//! that. Entering a million ids takes 0.1 s, so the index has its own lock, which only subscribers
+//! with an id wait for. The log is locked only to copy ids, a few thousand at a time.
 
 use alloc::vec::Vec;
 use core::hash::{BuildHasherDefault, Hasher};
@@ -51,7 +50,8 @@ impl IdIndex {
 
     /// Enters ids. An id that recurs stands for its last frame.
     pub(super) fn enter(&mut self, new: &NewIds) {
-        // Swept once an eighth is forgotten, so each id is looked at a few times at most.
+        // The index is swept once an eighth of it is forgotten, so each id is visited only a few
+        // times.
         if self.numbers.len() + new.ids.len() > new.kept + new.kept / 8 {
             self.numbers.retain(|_, number| *number >= new.first);
         }

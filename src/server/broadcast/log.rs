@@ -1,4 +1,4 @@
-//! The log: frames in order, how far each was read, and the last chunk that was joined.
+//! The log: frames in order, the number of subscribers at each, and the last joined chunk.
 //!
 //! The number of subscribers at a frame is counted at the frame. So a subscriber needs no entry in
 //! a list, and the subscribers that lag are known as soon as their frame is dropped.
@@ -34,9 +34,9 @@ pub(super) struct Log {
     joined: Joined,
     /// The number of subscribers that have read everything.
     at_head: u32,
-    /// The number of subscribers before the oldest frame that are not told so far.
+    /// The number of subscribers before the oldest frame that have not ended or skipped ahead yet.
     fallen: u32,
-    /// Numbers of frames, and the time that was the current one from each of them on.
+    /// Pairs of a frame number and a time: frames from that number on were published at that time.
     times: VecDeque<(u64, Duration)>,
     now: Option<Duration>,
     /// The number of the last frame with a scope; 0 if there is none.
@@ -53,7 +53,7 @@ struct LogEntry {
     id: FieldRange,
 }
 
-/// The largest number of frames of a chunk that are looked at for one subscriber, under the lock.
+/// The maximum number of frames that are inspected for one subscriber under the lock.
 const MOST_LOOKED_AT: u64 = 256;
 
 impl Log {
@@ -93,7 +93,7 @@ impl Log {
         self.segments.end() - self.start
     }
 
-    /// Returns the number of subscribers that lag and are not told so far.
+    /// Returns the number of subscribers that lag and have not ended or skipped ahead yet.
     pub(super) fn fallen(&self) -> u32 {
         self.fallen
     }
@@ -196,7 +196,7 @@ impl Log {
     /// Sets the time, and drops the frames that are too old.
     pub(super) fn advance(&mut self, now: Duration) {
         if self.now.is_none() {
-            // The clock may have begun long ago: what is here is of this time.
+            // On the first call, all frames in the log get this time.
             self.times.iter_mut().for_each(|(_, time)| *time = now);
         }
         let now = self.now.map_or(now, |last| last.max(now));
@@ -224,7 +224,8 @@ impl Log {
         *self.readers(cursor) += 1;
     }
 
-    /// Counts one subscriber less at `cursor`. After the last one, the chunk there is not kept.
+    /// Counts one subscriber less at `cursor`. Drops the joined chunk there when the last
+    /// subscriber leaves.
     #[inline]
     pub(super) fn leave(&mut self, cursor: u64) {
         let readers = self.readers(cursor);
@@ -266,10 +267,10 @@ impl Log {
         (next, bytes)
     }
 
-    /// As [`take`](Self::take), without the frames that have a scope; that may leave nothing.
+    /// Like [`take`](Self::take), but without the frames that have a scope. The chunk may be empty.
     ///
-    /// `None`, and nothing has changed, if the chunk has frames of the scope `own`, or too many
-    /// frames to look for them.
+    /// Returns `None` and changes nothing if the chunk has frames of the scope `own`, or too many
+    /// frames to inspect.
     pub(super) fn take_public(&mut self, cursor: u64, own: Option<&Scope>) -> Option<(u64, Bytes)> {
         let next = self.join(cursor).next;
         if let Some(own) = own {
@@ -311,8 +312,7 @@ impl Log {
         (joined.next, selection.finish())
     }
 
-    /// Returns the next chunk and what a filter needs to know of its frames. There must be a frame
-    /// at `cursor`.
+    /// Returns the next chunk and the metadata of its frames. There must be a frame at `cursor`.
     pub(super) fn look(&mut self, cursor: u64) -> Joined {
         let next = self.join(cursor).next;
         if self.joined.frames.is_none() {
@@ -333,11 +333,12 @@ impl Log {
         frames.collect()
     }
 
-    /// Joins the frames at `cursor`, unless the last chunk begins there and is most of them.
+    /// Joins the frames at `cursor`. Reuses the last chunk if it begins there and covers most of
+    /// them.
     #[inline]
     fn join(&mut self, cursor: u64) -> &Joined {
         let (head, last) = (self.head(), &self.joined);
-        // While events keep coming, a chunk is made anew only once as much again has come.
+        // While events keep arriving, the chunk is rebuilt only once its size would double.
         let waiting = || (self.segments.end() - self.offset(cursor)).min(BUDGET as u64);
         let fits =
             last.from == cursor && (last.next == head || 2 * last.bytes.len() as u64 >= waiting());
@@ -394,7 +395,7 @@ impl Log {
         self.remembered.starting_at(number).chain(kept)
     }
 
-    /// Returns whether a frame had this id. Of a dropped frame only the hash is known.
+    /// Returns whether a frame had this id. For a dropped frame, only the hash is compared.
     pub(super) fn has_id(&self, number: u64, id: &str) -> bool {
         if number >= self.oldest {
             return self.id(number) == Some(id);

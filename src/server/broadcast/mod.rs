@@ -1,8 +1,8 @@
 //! One log of frames, encoded once, and many subscribers that read it.
 //!
-//! A mutex guards the log and the wakers; an atomic beside it says whether anything has changed.
-//! The lock is held to encode an event of at most 16 KiB or to copy at most 64 KiB, mostly to clone
-//! a `Bytes`, and never for code of the user: wakers and predicates run without it.
+//! A mutex guards the log and the wakers; an atomic outside the mutex shows whether anything has
+//! changed. The lock is held to encode at most 16 KiB, to copy at most 64 KiB, or, most often, to
+//! clone a `Bytes`. No user code runs under the lock: wakers and predicates run without it.
 
 mod chunk;
 mod filter;
@@ -32,14 +32,14 @@ use crate::wire::event::Event;
 use crate::wire::field::EventId;
 use crate::wire::frame::Frame;
 
-/// One source of events for many clients, each of which can come back and miss nothing.
+/// Sends events to many clients; a client that reconnects receives the events that it missed.
 ///
-/// An event is encoded once, into a log. A [`Subscription`] is a place in that log: the body of one
+/// An event is encoded once, into a log. A [`Subscription`] reads that log; it is the body of one
 /// response. Subscriptions share the bytes. Publishing never waits for a subscriber. [`Retention`]
 /// sets how much history is kept.
 ///
 /// Every clone is a handle of the same broadcast. When the last handle is dropped, the
-/// subscriptions end after the events that were published.
+/// subscriptions deliver the published events and end.
 ///
 /// # Ids
 ///
@@ -47,15 +47,15 @@ use crate::wire::frame::Frame;
 /// ([`new`](Self::new)), or they are assigned ([`assigning_ids`](Self::assigning_ids)).
 ///
 /// The user's ids may be any text, such as a number or the id of a Redis stream entry. Give each
-/// event an id of its own: an id that recurs stands for its last event. A client cannot resume
+/// event a unique id: a repeated id refers to the last event that had it. A client cannot resume
 /// after an event without an id.
 ///
-/// A client that is cut before its first event has no id: see [`Subscription::last_event_id`] for
-/// what to send first.
+/// A client that loses its connection before its first event has no id.
+/// [`Subscription::last_event_id`] returns an id to send first.
 ///
 /// # Which part to use
 ///
-/// - Events for one user or tenant, which are replayed to that one alone:
+/// - Events for one user or tenant, which no other client receives, live or in a replay:
 ///   [`publish_for`](Self::publish_for).
 /// - Some event types only, a filter, another rule for subscribers that lag:
 ///   [`subscribe_with`](Self::subscribe_with).
@@ -109,7 +109,8 @@ use crate::wire::frame::Frame;
 ///     ann.next().now_or_never().flatten().unwrap(),
 ///     "id: 1\ndata: one\n\nid: 2\ndata: two\n\nid: 3\ndata: three\n\n"
 /// );
-/// // Bob's connection was cut after the first event. He comes back with its id.
+/// // Bob's connection was lost after the first event. His client reconnects with the id of that
+/// // event.
 /// let bob = match broadcast.subscribe(Some(&EventId::from(1_u32))) {
 ///     Subscribed::Resumed { subscription, missed: 2 } => subscription,
 ///     other => unreachable!("{other:?}"),
@@ -128,7 +129,7 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
-    /// Makes a broadcast whose ids are those of the events that are published.
+    /// Makes a broadcast that uses the ids of the published events.
     pub fn new(retention: Retention) -> Self {
         Self {
             handle: LastHandle::new(retention, None),
@@ -137,8 +138,8 @@ impl Broadcast {
 
     /// Makes a broadcast that gives each event an id: `epoch`, `-`, and a number that starts at 1.
     ///
-    /// Use another epoch for each start of the server, such as the time in milliseconds. An id of
-    /// an earlier start is then unknown, and not taken for an id of this one.
+    /// Use a new epoch at each start of the server, such as the time in milliseconds. Then an id
+    /// from an earlier start is unknown, instead of being mistaken for an id of this start.
     ///
     /// A subscriber that was not sent some of the frames may also get ids that end in `~`. Such an
     /// id stands for the place after a frame.
@@ -186,9 +187,9 @@ impl Broadcast {
     /// Publishes an event to the subscribers that may see a
     /// [scope](SubscribeOptions::with_scope), live or in a replay.
     ///
-    /// It wakes every subscriber that waits; the others skip the frame. For an event to one
-    /// connection that needs no replay, [`merge`](Subscription::merge) a target of its own, which
-    /// wakes no other.
+    /// It wakes all waiting subscribers; those that may not see the scope skip the frame. For an
+    /// event to one connection that needs no replay, [`merge`](Subscription::merge) a separate
+    /// target, which wakes only that connection.
     ///
     /// # Errors
     ///
@@ -232,10 +233,10 @@ impl Broadcast {
     }
 
     /// Sets the time, as counted from any fixed moment, and drops frames above their
-    /// [age](Retention::with_max_age). Frames published from now on are of this time.
+    /// [age](Retention::with_max_age). Frames published from now on get this time.
     ///
-    /// Call it from a timer or before publishing. Frames published before the first call are of its
-    /// time. A time before that of the last call changes nothing.
+    /// Call it from a timer or before publishing. Frames published before the first call get the
+    /// time of that call. A time earlier than that of the last call has no effect.
     pub fn advance(&self, now: Duration) {
         self.shared().lock().log.advance(now);
     }
@@ -273,7 +274,7 @@ impl Broadcast {
         self.shared().is_closed()
     }
 
-    /// Returns what the broadcast holds, and what was lost.
+    /// Returns the current counts of subscribers, frames and losses.
     ///
     /// # Complexity
     ///

@@ -1,4 +1,4 @@
-//! What a broadcast keeps, and how a subscriber is served.
+//! The options of a broadcast and of its subscribers.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -8,17 +8,18 @@ use core::time::Duration;
 use crate::wire::event::Event;
 use crate::wire::field::EventType;
 
-/// What the log of a [`Broadcast`](crate::Broadcast) keeps for clients that come back or lag.
+/// Sets how much history the log of a [`Broadcast`](crate::Broadcast) keeps, for clients that
+/// reconnect or lag.
 ///
-/// The oldest frames are dropped as soon as one of the limits is exceeded. A subscriber that had not
-/// read them [lags](SubscribeOptions::with_skip_ahead).
+/// The oldest frames are dropped as soon as one of the limits is exceeded. A subscriber that had
+/// not read them [lags](SubscribeOptions::with_skip_ahead).
 ///
 /// # Memory
 ///
 /// A broadcast holds less than 9/8 of `max_bytes`, plus 256 KiB, plus 192 bytes for each frame kept
-/// and 128 bytes for each id remembered. A frame or id that has a [`Scope`] of its own (not a clone
-/// of another frame's) also holds the name and 24 bytes: at most 280. See
-/// [`Subscription`](crate::Subscription) for what a subscriber costs.
+/// and 128 bytes for each id remembered. A frame or id whose [`Scope`] is not a clone of another
+/// frame's also holds the name and 24 bytes: at most 280 bytes. See
+/// [`Subscription`](crate::Subscription) for the memory of a subscriber.
 ///
 /// # Examples
 ///
@@ -83,8 +84,9 @@ impl Retention {
     /// Sets how many ids are remembered after their frames are dropped. If a client comes back with
     /// a remembered id, the answer is a gap; otherwise the id is unknown.
     ///
-    /// If ids are assigned, only the ids of frames with a scope are remembered. Every other id stays
-    /// known until a later frame with a scope is forgotten; without scopes, it stays known for ever.
+    /// If ids are assigned, only the ids of frames with a scope are remembered. Every other id
+    /// stays known until a later frame with a scope is forgotten; without scopes, it stays known
+    /// for ever.
     pub const fn with_remembered_ids(mut self, ids: usize) -> Self {
         self.remembered_ids = ids;
         self
@@ -114,8 +116,8 @@ impl Scope {
     /// The log keeps the name with each frame, so it has a bound.
     pub(super) const MAX_BYTES: usize = 256;
 
-    /// Makes a scope of any name, which never goes out to a client. Publishing for a name above 256
-    /// bytes is [refused](crate::broadcast::PublishError::ScopeTooLong).
+    /// Makes a scope with any name. The name is never sent to a client. Publishing for a name above
+    /// 256 bytes is [refused](crate::broadcast::PublishError::ScopeTooLong).
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }
@@ -129,23 +131,25 @@ impl Scope {
 /// The default number of skipped frames after which a subscriber gets an id.
 pub(super) const ID_AFTER: u32 = 64;
 
-/// How a subscriber is served. A clone shares the predicates and names.
+/// Sets which frames a subscriber receives, and what happens when it lags. A clone shares the
+/// predicates and names.
 ///
-/// # What it may see
+/// # Scopes
 ///
 /// A frame may have a [`Scope`]. A subscriber sees the frames without a scope and the frames of the
 /// scopes that it was [given](Self::with_scope), live and in a replay. The id of any other frame is
 /// unknown to it.
 ///
-/// # What it takes
+/// # Selection and ids
 ///
-/// Of the frames that it may see, a subscriber takes all, or some
-/// [event types](Self::with_event_types), or those that a [predicate](Self::with_filter) selects.
+/// A subscriber takes all frames that it may see, or only some [event
+/// types](Self::with_event_types), or only the frames that a [predicate](Self::with_filter)
+/// selects.
 ///
-/// A client resumes after the last id that it received. So that this id stays recent, a subscriber
-/// [also gets](Self::with_id_after) ids of frames that were not for it, each as a block with an id
-/// alone. The id of a frame that it may not see is never sent: where ids are assigned, an id that
-/// stands for the place after that frame is sent instead.
+/// A client resumes after the last id that it received. To keep this id recent, a subscriber [also
+/// receives](Self::with_id_after) ids of skipped frames, each in a block with only an id. It never
+/// receives the id of a frame that it may not see: a broadcast that assigns ids sends an id for the
+/// place after that frame instead.
 ///
 /// # Examples
 ///
@@ -197,13 +201,13 @@ enum Wanted {
     If(Arc<WantedFn>),
 }
 
-/// Which chunks a subscriber takes as they are joined, without a look at each frame.
+/// The chunks that a subscriber takes without inspecting each frame.
 pub(super) enum Unfiltered<'a> {
     /// None.
     Nothing,
-    /// Those without a frame that has a scope.
+    /// Chunks without scoped frames.
     Unscoped,
-    /// Those, and the public part of others as long as no frame has this scope.
+    /// Chunks without scoped frames, and the public part of chunks without frames of this scope.
     Public(Option<&'a Scope>),
 }
 
@@ -227,8 +231,9 @@ impl SubscribeOptions {
     /// Lets the subscriber also see the frames of the scopes for which a predicate returns true.
     ///
     /// The predicate runs without a lock: for each frame with a scope, and for the frame of the
-    /// client's last event ID. It must always return the same for a scope. If it panics, the panic
-    /// reaches the caller that polls or subscribes; no frame is lost, and the next poll asks again.
+    /// client's last event ID. It must always return the same result for the same scope. A panic
+    /// reaches the caller that polls or subscribes; no frame is lost, and the next poll calls the
+    /// predicate again.
     pub fn with_scopes(mut self, sees: impl Fn(&Scope) -> bool + Send + Sync + 'static) -> Self {
         self.scopes = Scopes::If(Arc::new(sees));
         self
@@ -268,10 +273,10 @@ impl SubscribeOptions {
     }
 
     /// Sets the number of skipped frames after which the subscriber gets an id: 64 by default; 0
-    /// counts as 1. Choose less than the number of frames kept. Otherwise the id of a client that is
-    /// away for a moment is dropped.
+    /// counts as 1. Choose less than the number of frames kept. Otherwise the id of a client that
+    /// is away for a moment is dropped.
     ///
-    /// Where ids are assigned, the id is sent at each number that is a multiple of this one.
+    /// If ids are assigned, an id is sent at each frame number that is a multiple of `frames`.
     pub const fn with_id_after(mut self, frames: u32) -> Self {
         self.id_after = if frames == 0 { 1 } else { frames };
         self
@@ -319,7 +324,7 @@ impl SubscribeOptions {
     pub(super) fn unfiltered(&self) -> Unfiltered<'_> {
         match (&self.scopes, &self.wanted) {
             (_, Wanted::Types(_) | Wanted::If(_)) => Unfiltered::Nothing,
-            // What is shared has its ids at the default distance.
+            // Shared chunks contain ids at the default distance only.
             (Scopes::None, Wanted::All) if self.id_after == ID_AFTER => Unfiltered::Public(None),
             (Scopes::One(scope), Wanted::All) if self.id_after == ID_AFTER => {
                 Unfiltered::Public(Some(scope))

@@ -118,8 +118,8 @@ fn append(
     Ok(shared.wake_all(state))
 }
 
-/// Measures the event without the lock, with the id that it gets unless another thread publishes
-/// meanwhile. The id that it gets then has other digits, and mostly as many.
+/// Measures the event with the next id, before locking. If another thread publishes meanwhile, the
+/// event gets a later id, which usually has the same length.
 #[inline(never)]
 fn with_assigned_id(
     shared: &BroadcastShared,
@@ -153,7 +153,7 @@ fn with_assigned_id(
     Ok(shared.wake_all(state))
 }
 
-/// Encodes the event without the lock, and puts the digits of its id in under the lock.
+/// Encodes the event without the lock, then writes the digits of its id under the lock.
 #[cold]
 fn large_with_assigned_id(
     shared: &BroadcastShared,
@@ -183,8 +183,8 @@ fn large_with_assigned_id(
     }
 }
 
-/// Checks the limits. The names of scopes are kept with the frames, and count in the memory that
-/// `Retention` promises.
+/// Checks the limits. Scope names are kept with the frames and count toward the memory bound of
+/// `Retention`.
 fn check(shared: &BroadcastShared, len: usize, scope: Option<&Scope>) -> Result<(), PublishError> {
     let limit = shared.max_frame_bytes;
     if len > limit {

@@ -1,7 +1,7 @@
 //! The bytes of the log. An offset is the number of bytes ever appended before it.
 //!
-//! Events are encoded straight into the last segment, which is open; what is read of it is copied,
-//! once for all subscribers at the same place. A subscriber far behind gets a slice of a full
+//! Events are encoded directly into the last segment, which is open. Bytes read from it are copied,
+//! once for all subscribers at the same place. A subscriber that lags gets a slice of a full
 //! segment, without a copy and without work for each frame. A large frame is a segment of its own
 //! and is never copied.
 
@@ -191,7 +191,7 @@ impl Segments {
 }
 
 fn span(from: u64, to: u64, start: u64) -> Range<usize> {
-    // Within one piece of memory, so it fits.
+    // Both offsets are within one allocation, so the difference fits in `usize`.
     let index = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
     index(from)..index(to)
 }

@@ -1,4 +1,4 @@
-//! What the handles and the subscribers of a broadcast share: the log and the wakers.
+//! The state that handles and subscribers of a broadcast share: the log and the wakers.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -12,18 +12,18 @@ use super::log::Log;
 use super::options::Retention;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
-/// What a [`Broadcast`](crate::Broadcast) holds, and what was lost, at one moment.
+/// A snapshot of the counts of a [`Broadcast`](crate::Broadcast): subscribers, frames and losses.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Statistics {
     /// The number of subscribers that have not ended.
     pub subscribers: usize,
     /// The number of subscribers that lag: their next frame is no longer kept. The next poll of
-    /// each tells it so.
+    /// each ends it or skips ahead.
     pub lagging: usize,
     /// The number of frames that wait for the slowest of the other subscribers.
     pub most_behind: u64,
-    /// How often a subscriber was told that it lags, and ended or skipped ahead.
+    /// The number of times that a subscriber ended or skipped ahead because it lagged.
     pub lagged: u64,
     /// The number of frames that were published.
     pub published: u64,
@@ -55,7 +55,7 @@ pub(super) struct BroadcastShared {
     pub(super) epoch: Option<u64>,
     /// The largest size of a frame in bytes.
     pub(super) max_frame_bytes: usize,
-    /// Changes, under the lock, with everything that a subscriber at the head waits for: see
+    /// Changes under the lock whenever a subscriber at the head must be polled again: see
     /// [`version`].
     version: AtomicU64,
     state: Mutex<BroadcastState>,
@@ -69,7 +69,7 @@ pub(super) struct BroadcastState {
     pub(super) is_closed: bool,
     pub(super) farewell: Option<Bytes>,
     pub(super) subscribers: usize,
-    /// How often a subscriber was told that it lags.
+    /// The number of times that a lagging subscriber ended or skipped ahead.
     pub(super) lagged: u64,
 }
 
@@ -104,7 +104,7 @@ impl BroadcastShared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the index of the user's ids, with all that was published before the call.
+    /// Returns the index of the user's ids, including all ids published before the call.
     pub(super) fn index(&self) -> MutexGuard<'_, IdIndex> {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let head = self.next_number();
@@ -117,14 +117,14 @@ impl BroadcastShared {
         index
     }
 
-    /// Returns the current version. A subscriber whose waker is kept, and that sees no change here,
-    /// will be woken.
+    /// Returns the current version. If a subscriber has registered its waker and sees no change
+    /// here, the next change wakes it.
     #[inline]
     pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Returns the number that the next frame had a moment ago.
+    /// Returns the number of the next frame. It may be outdated, because the log is not locked.
     #[inline]
     pub(super) fn next_number(&self) -> u64 {
         self.version() / 2
@@ -186,15 +186,15 @@ impl BroadcastShared {
 
 /// The wakers of the subscribers that have read everything.
 ///
-/// A publication takes the whole list at once and wakes it without the lock. The emptied list comes
-/// back to be the one after the next, so a wake allocates nothing.
+/// A publication takes the whole list at once and wakes it without the lock. The emptied list is
+/// reused for a later publication, so waking allocates nothing.
 pub(super) struct WakerList {
     slots: Vec<WakerSlot>,
     free: u32,
     spare: Vec<WakerSlot>,
 }
 
-/// A waker, or a free slot: two words, both.
+/// A waker or a free slot. Both take two words.
 pub(super) enum WakerSlot {
     Waits(Waker),
     Free { next: u32 },
@@ -223,7 +223,7 @@ impl WakerList {
             return at;
         }
         if self.slots.len() == self.slots.capacity() {
-            // By a quarter, not by half: a waker is most of what an idle subscriber costs.
+            // Grows by a quarter, because wakers are most of the memory of idle subscribers.
             let more = (self.slots.len() / 4).max(4);
             self.slots.reserve_exact(more);
         }
@@ -263,7 +263,7 @@ impl WakerList {
     }
 }
 
-/// Tells a waker that is kept from others, as `Waker::will_wake` does, without a copy of the waker.
+/// Identifies a registered waker, as `Waker::will_wake` does, without a clone of the waker.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct WakerIdentity(usize, usize);
 

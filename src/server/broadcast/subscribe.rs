@@ -20,7 +20,7 @@ use crate::wire::field::EventId;
 ///
 /// # Examples
 ///
-/// A client that cannot be resumed begins with the next event, and is told:
+/// This handler starts a client that cannot be resumed at the next event, and tells it:
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt, stream};
@@ -48,7 +48,7 @@ use crate::wire::field::EventId;
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 ///
-/// It begins with the oldest event kept, and is not told:
+/// This handler starts such a client at the oldest event kept, and does not tell it:
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt};
@@ -64,8 +64,8 @@ use crate::wire::field::EventId;
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 ///
-/// It is refused. After a 204 an `EventSource` does not come back. A 409 tells a client of your own
-/// to load the state anew; an `EventSource` takes it for a permanent failure.
+/// This handler refuses such a client. After a 204, an `EventSource` does not reconnect. A 409
+/// tells your own client to reload its state; an `EventSource` treats it as a permanent failure.
 ///
 /// ```
 /// use sse_proto::broadcast::{Retention, Subscribed};
@@ -155,7 +155,7 @@ pub(super) fn subscribe(
 ) -> Subscribed {
     let text = last_event_id.map(EventId::to_str);
     let text = text.as_deref().filter(|text| !text.is_empty());
-    // Made before the lock, since it clones values of the user.
+    // Made before locking, because it clones user values.
     let filter = (!options.is_default()).then(|| Box::new(Filter::new(options.clone())));
     let Some(text) = text else {
         let mut state = shared.lock();
@@ -167,7 +167,8 @@ pub(super) fn subscribe(
         None => find(shared, text),
         Some(epoch) => find_assigned(&shared.lock().log, epoch, text),
     };
-    // The predicate runs without the lock. Its answer stays right if the frame is dropped then.
+    // The predicate runs without the lock. Its result stays valid if the frame is dropped
+    // meanwhile.
     let found = found.filter(|(_, scope)| options.sees(scope.as_ref()));
 
     let mut state = shared.lock();
@@ -199,7 +200,7 @@ pub(super) fn subscribe(
     }
 }
 
-/// Finds the frame of an id of the user's, which may be dropped, and its scope.
+/// Finds the frame of a user's id, which may be dropped, and its scope.
 fn find(shared: &BroadcastShared, text: &str) -> Option<(u64, Option<Scope>)> {
     let index = shared.index();
     let state = shared.lock();
@@ -236,7 +237,7 @@ mod tests {
     use crate::server::broadcast::{Broadcast, Retention};
     use crate::wire::event::Event;
 
-    /// No two texts are known whose hashes are equal under any key, so one is put there.
+    /// No colliding ids are known, so the test enters the hash itself.
     #[test]
     fn an_id_whose_hash_is_that_of_another_is_unknown() {
         let broadcast = Broadcast::new(Retention::new());

@@ -20,7 +20,7 @@ pub(super) struct Subscriber {
     reader: Reader,
 }
 
-/// The subscriber without what it shares, so that it can change while the log is locked.
+/// The part of a subscriber that is not shared. It can change while the log is locked.
 struct Reader {
     /// The number of the next frame to read.
     cursor: u64,
@@ -130,7 +130,7 @@ impl Drop for Subscriber {
 }
 
 impl Reader {
-    /// Returns whether it waits for a change with this waker, and there was none.
+    /// Returns whether this waker is registered and nothing has changed since.
     #[inline]
     fn still_waits(&self, shared: &BroadcastShared, waker: &Waker) -> bool {
         shared.version() == version(self.cursor)
@@ -145,7 +145,7 @@ impl Reader {
 
     fn poll(&mut self, shared: &BroadcastShared, cx: &Context<'_>) -> Poll<Option<Bytes>> {
         // A clone of a waker runs code of the executor, so it is made before the lock. A subscriber
-        // that has read everything keeps it at once: that saves the next poll the lock.
+        // that has read everything registers it at once, so that the next poll need not lock.
         let waker = (!cx.waker().will_wake(NO_WAKE)).then(|| cx.waker().clone());
         for _ in 0..MOST_LOOKS {
             let mut state = shared.lock();
@@ -175,7 +175,7 @@ impl Reader {
                 if has_read_all {
                     return self.wait(state, waker);
                 }
-                // Each chunk under a lock of its own: other subscribers wait for it.
+                // Locks once per chunk, because other subscribers wait for the lock.
                 continue;
             }
             if has_read_all && !state.is_closed {
@@ -185,7 +185,7 @@ impl Reader {
             }
             return Poll::Ready(Some(bytes));
         }
-        // Other tasks want to run, too.
+        // Yields, so that other tasks can run.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -214,7 +214,7 @@ impl Reader {
     fn move_to(&mut self, next: u64) {
         self.cursor = next;
         if let Phase::Waits { .. } = self.phase {
-            // The publication that gave it something to read has taken its waker.
+            // The publication of the next frame has already taken the waker.
             self.phase = Phase::Reads;
         }
     }

@@ -1,4 +1,4 @@
-//! The streams: one of a subscriber, and one that merges it with a connection's own events.
+//! The streams: `Subscription`, and `Merged`, which adds a connection's own events.
 
 use core::fmt;
 use core::pin::Pin;
@@ -18,8 +18,8 @@ use crate::wire::field::EventId;
 /// the methods of [`EventStreamExt`](crate::EventStreamExt).
 ///
 /// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`] that other subscribers at
-/// the same place share. A larger frame is a chunk of its own. A chunk may be shorter than 64 KiB if
-/// that saves a copy. It may also be the chunk that another subscriber just got, if that has at
+/// the same place share. A larger frame is a chunk of its own. A chunk may be shorter than 64 KiB
+/// if that saves a copy. It may also be the chunk that another subscriber just got, if that has at
 /// least half of the bytes that wait.
 ///
 /// # Memory
@@ -48,16 +48,16 @@ impl Subscription {
         self.subscriber.close_reason()
     }
 
-    /// Returns an id that stands for the place of the subscriber: a client that comes back with it
-    /// gets what is published after this place. `None` unless the broadcast assigns ids.
+    /// Returns an id for the current position of the subscriber. A client that resumes from it
+    /// receives all events published after this position. `None` unless the broadcast assigns ids.
     ///
     /// A client has no id before its first event. If its connection is cut before that, it misses
     /// events without notice. So take this id before the stream is polled, and send it first, as a
     /// block with an id alone.
     ///
-    /// Where ids are the user's, send the id of the last event that the state on the page includes.
-    /// Or publish an event at the start, and let clients without an id begin with the
-    /// [oldest](crate::broadcast::Restart::oldest) one.
+    /// If you set the ids, send the id of the last event that the page's state includes. Or publish
+    /// an event at the start, and let clients without an id begin with the
+    /// [oldest](crate::broadcast::Restart::oldest) event.
     ///
     /// # Examples
     ///
@@ -73,7 +73,7 @@ impl Subscription {
     /// let mut body = subscription.preamble(&start);
     /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 7-0~\n\n");
     ///
-    /// // The connection is cut. The client comes back, and has missed nothing.
+    /// // The connection is lost. The client reconnects and has missed nothing.
     /// drop(body);
     /// broadcast.publish(&Event::message("meanwhile"))?;
     /// let subscribed = broadcast.subscribe(Some(&EventId::from_static("7-0~")));
@@ -99,12 +99,12 @@ impl Subscription {
     /// the frames of the broadcast.
     ///
     /// Each event of the target comes after all frames that were published before its dispatch. It
-    /// must have no id, since the broadcast could not resume a client that comes back with it. After
-    /// this call the target refuses events and gap markers with an id:
+    /// must have no id, because the broadcast could not resume a client from it. After this call
+    /// the target refuses events and gap markers with an id:
     /// [`DispatchError::HasId`](crate::target::DispatchError::HasId). Merge before the first
     /// dispatch, because events and a gap marker of before go out as they are.
     ///
-    /// The end of one is the end of both:
+    /// If one of them ends, both end:
     ///
     /// - The target is closed: its queue and the frames published before are delivered.
     /// - The target is aborted: the stream ends at once.
@@ -194,8 +194,8 @@ pub struct Merged<S: Sharing = Shared> {
 }
 
 impl<S: Sharing> Merged<S> {
-    /// Ends the target for the reason [`CloseReason::Shutdown`], and with it the stream: after all
-    /// that was published and dispatched so far. Returns whether this call ends it.
+    /// Closes the target for the reason [`CloseReason::Shutdown`]. The stream ends after everything
+    /// published and dispatched so far. Returns whether this call closed it.
     pub(crate) fn shut_down(&self) -> bool {
         let own = self.own.as_ref();
         own.is_some_and(|own| own.close(CloseReason::Shutdown))
@@ -219,7 +219,7 @@ impl<S: Sharing> Merged<S> {
         }
     }
 
-    /// Drops the chunk that is held if the target's queue was dropped: it is a part of that.
+    /// Drops the held chunk if the target's queue was dropped, because the chunk belongs to it.
     fn drop_held_if_cut(&mut self) {
         if self.held.is_some() && self.own.as_ref().is_some_and(EventStream::is_cut) {
             self.held = None;
@@ -232,7 +232,7 @@ impl<S: Sharing> Merged<S> {
         self.end = match (&self.subscription, &own) {
             (Some(subscription), Some(own)) if !own.is_cut() => {
                 let shared = subscription.subscriber.shared();
-                // After a shutdown, its farewell comes, not that of the broadcast.
+                // A shutdown has its own farewell, so the broadcast's is not sent.
                 let is_shutdown = own.close_reason() == Some(CloseReason::Shutdown);
                 if shared.is_closed() && !is_shutdown {
                     u64::MAX
@@ -249,7 +249,7 @@ impl<S: Sharing> Merged<S> {
         drop(own);
     }
 
-    /// Returns the number of the next frame; larger than all if no frame comes any more.
+    /// Returns the number of the next frame; larger than every number if no frame follows.
     fn cursor(&self) -> u64 {
         let subscription = self.subscription.as_ref();
         let open = subscription.filter(|one| one.close_reason().is_none());

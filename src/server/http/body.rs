@@ -18,7 +18,7 @@ use crate::server::adapt::inner::{Sealed, poll_filled};
 /// Makes the response that carries an event stream: status 200, the headers of
 /// [`insert_headers`], and the stream as [`Body`].
 ///
-/// `version` is that of the request; it only decides about the `connection` header.
+/// `version` is the version of the request; it decides only whether a `connection` header is added.
 ///
 /// # Examples
 ///
@@ -56,20 +56,22 @@ pub fn response<S: Stream<Item: StreamItem>>(version: Version, stream: S) -> Res
 }
 
 pin_project! {
-    /// A stream of bytes as an [`http_body::Body`], for axum, hyper, tower and all other crates that
-    /// build on the crate `http`.
+    /// A stream of bytes as an [`http_body::Body`], for axum, hyper, tower and all other crates
+    /// that build on the crate `http`.
     ///
-    /// Each chunk of the stream is one frame of data, unchanged. Empty chunks are left out, and there
-    /// are no trailers. The body fails only if the stream does, allocates nothing, and is [`Send`],
-    /// [`Sync`] and [`Unpin`] if the stream is. It drops the stream at the end, or when it is dropped
-    /// itself: so the target of an [`EventStream`](crate::EventStream) knows when the client is gone.
+    /// Each chunk of the stream is one frame of data, unchanged. Empty chunks are left out, and
+    /// there are no trailers. The body fails only if the stream does, allocates nothing, and is
+    /// [`Send`], [`Sync`] and [`Unpin`] if the stream is. It drops the stream at its end, or when
+    /// the body itself is dropped. So the target of an [`EventStream`](crate::EventStream) is
+    /// closed when the client is gone.
     ///
-    /// `is_end_stream` is true once the stream has ended, and earlier if the stream's size hint says
-    /// that no chunk follows, as those of this crate do. So a server ends the response together with
-    /// the last chunk. The size hint is exact only at the end, so there is no `content-length`.
+    /// `is_end_stream` is true once the stream has ended, or once its size hint shows that no chunk
+    /// follows. The streams of this crate give that hint, so a server ends the response together
+    /// with the last chunk. The size hint is exact only at the end, so there is no
+    /// `content-length`.
     ///
-    /// A body made [`From`] bytes has these bytes and their length, for answers of the same type that
-    /// carry no stream. The default body is empty; layers such as a timeout answer with it.
+    /// `Body::from(bytes)` makes a body of known length, for responses of the same type without a
+    /// stream. The default body is empty; layers such as a timeout use it for their own responses.
     ///
     /// # Examples
     ///
@@ -141,8 +143,8 @@ impl<S: Stream<Item: StreamItem>> http_body::Body for Body<S> {
         let Some(stream) = this.stream.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        // An empty frame would end the body in HTTP/1, and a peer may count such frames as an attack
-        // in HTTP/2.
+        // An empty frame would end the body in HTTP/1, and a peer may count such frames as an
+        // attack in HTTP/2.
         match poll_filled(stream, cx) {
             Poll::Ready(Some(item)) => Poll::Ready(Some(item.into_result(Sealed).map(Frame::data))),
             Poll::Ready(None) => {

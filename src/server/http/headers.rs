@@ -32,9 +32,9 @@ pub const HEADERS_HTTP1: [(&str, &str); 4] = [
 /// Inserts the headers of a response that carries an event stream: [`HEADERS_HTTP1`] for HTTP/1.1,
 /// [`HEADERS`] for other versions.
 ///
-/// `version` is that of the request. HTTP/2 and HTTP/3 forbid headers of one connection; with
-/// HTTP/1.0 the stream ends with its connection, so that one is not kept alive. Values that the map
-/// has for these names are replaced. [`response`](crate::http::response) calls this function.
+/// `version` is the version of the request. HTTP/2 and HTTP/3 forbid connection headers. An
+/// HTTP/1.0 response ends with its connection, so that connection is not kept alive. Existing
+/// values for these names are replaced. [`response`](crate::http::response) calls this function.
 ///
 /// # Examples
 ///

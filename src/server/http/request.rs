@@ -1,4 +1,4 @@
-//! What a request for an event stream says, and why it is refused.
+//! Reads a request for an event stream, and states why it is refused.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -19,8 +19,8 @@ pub const MAX_LAST_EVENT_ID_LEN: usize = 1024;
 /// returns the id after which it resumes.
 ///
 /// All lines of `Accept` are read by [`accepts_event_stream`], and `Last-Event-ID` by
-/// [`last_event_id`]. `None` is a new client, or one that can't set headers: its id may be in the
-/// query, which [`last_event_id_in_query`] reads.
+/// [`last_event_id`]. `None` means a new client, or a client that can't set headers. The latter may
+/// send its id in the query, which [`last_event_id_in_query`] reads.
 ///
 /// # Errors
 ///
@@ -57,10 +57,10 @@ pub fn read_request(headers: &HeaderMap) -> Result<Option<EventId<'_>>, RequestE
     last_event_id(first)
 }
 
-/// Reads the value of a request's `Last-Event-ID` header
-/// ([HTML, section 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
+/// Reads the value of a request's `Last-Event-ID` header ([HTML, section
+/// 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
 ///
-/// A header that is absent or empty is no id.
+/// Returns `None` if the header is absent or empty.
 ///
 /// # Errors
 ///
@@ -93,8 +93,8 @@ pub fn last_event_id(header: Option<&[u8]>) -> Result<Option<EventId<'_>>, Reque
 
 /// Reads a last event ID from the query of a request's URL, for clients that can't set a header.
 ///
-/// `query` is the part after the `?`. The first parameter named `parameter` counts. Names and values
-/// are decoded as a form's (`%20` and `+` are spaces).
+/// `query` is the part after the `?`. The first parameter named `parameter` is used. Names and
+/// values are decoded like form data (`%20` and `+` are spaces).
 ///
 /// # Errors
 ///
@@ -129,15 +129,15 @@ pub fn last_event_id_in_query<'q>(
 /// Returns whether the lines of a request's `Accept` header allow the answer `text/event-stream`
 /// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
 ///
-/// The most precise range that matches decides: `text/event-stream` before `text/*` before `*/*`.
-/// With a quality of 0 it refuses. If no range matches, the answer is no, unless there is no range
-/// at all. Several lines count as one list.
+/// The most precise matching range decides: `text/event-stream`, then `text/*`, then `*/*`. A
+/// quality of 0 refuses. If no range matches, returns false; if there is no range at all, returns
+/// true. Several lines count as one list.
 ///
 /// An event stream is always UTF-8, so `charset=utf-8` matches. A range with any other parameter is
 /// for another type. A range that can't be read matches nothing.
 ///
 /// If this is false, answer 406. A client that follows the standard always sends
-/// `text/event-stream`; others are browsers that open the address as a page, for example.
+/// `text/event-stream`. A browser that opens the URL as a page, for example, does not.
 ///
 /// # Examples
 ///
@@ -187,8 +187,8 @@ enum Reason {
 }
 
 impl RequestError {
-    /// Returns the status of the answer: 406 (Not Acceptable) if the client does not accept an event
-    /// stream, otherwise 400 (Bad Request), for its last event ID.
+    /// Returns the status of the answer: 406 (Not Acceptable) if the client does not accept an
+    /// event stream, otherwise 400 (Bad Request), because of its last event ID.
     pub fn status(&self) -> u16 {
         match self.0 {
             Reason::NotAcceptable => 406,
@@ -198,7 +198,7 @@ impl RequestError {
 
     /// Makes the answer: the [`status`](Self::status), and the text of the error as `text/plain`.
     ///
-    /// The body has the type of the stream's, so that a handler can return either.
+    /// The body has the same type as that of a streaming response, so a handler can return either.
     ///
     /// # Examples
     ///
@@ -243,14 +243,14 @@ impl fmt::Display for RequestError {
 
 impl Error for RequestError {}
 
-/// Reads a range. If it matches an event stream, returns how precise it is, the larger the more, and
-/// whether it accepts.
+/// Reads a range. If it matches an event stream, returns how precise it is, the larger the more,
+/// and whether it accepts.
 fn read_range(range: &[u8]) -> Option<(u8, bool)> {
     let mut parts = split_unquoted(range, b';').map(<[u8]>::trim_ascii);
     let precision = match parts.next()? {
         name if name.eq_ignore_ascii_case(b"text/event-stream") => 2,
         name if name.eq_ignore_ascii_case(b"text/*") => 1,
-        // An old HTTP client of Java sends a lone star.
+        // Old Java HTTP clients send a single `*`.
         b"*/*" | b"*" => 0,
         _ => return None,
     };
@@ -258,7 +258,7 @@ fn read_range(range: &[u8]) -> Option<(u8, bool)> {
         let equals = part.iter().position(|&byte| byte == b'=')?;
         let (name, value) = (part[..equals].trim_ascii(), part[equals + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"q") {
-            // Parameters after the weight are not the type's.
+            // Parameters after the weight do not belong to the media type.
             return Some((precision, !is_zero(value)));
         }
         if !(name.eq_ignore_ascii_case(b"charset") && is_utf8(value)) {

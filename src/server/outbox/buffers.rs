@@ -1,12 +1,12 @@
 //! The bytes of the queue.
 //!
-//! Events are encoded straight into one buffer, and a poll splits its chunk off without a copy. Once
-//! the consumer has dropped that chunk, the buffer is used again from its start, so the steady state
-//! allocates nothing.
+//! Events are encoded straight into one buffer, and a poll splits its chunk off without a copy.
+//! Once the consumer has dropped that chunk, the buffer is used again from its start, so the steady
+//! state allocates nothing.
 //!
-//! A buffer grows to [`MAX_BUFFER`] bytes, then it is sealed and another one begins. No large buffer
-//! is ever moved, so the memory held follows the bytes queued. An event above [`LARGE`] that does not
-//! fit becomes a chunk of its own, so a sealed buffer wastes less than [`LARGE`] bytes.
+//! A buffer grows to [`MAX_BUFFER`] bytes, then it is sealed and another one begins. No large
+//! buffer is ever moved, so the memory held follows the bytes queued. An event above [`LARGE`] that
+//! does not fit becomes a chunk of its own, so a sealed buffer wastes less than [`LARGE`] bytes.
 
 use alloc::collections::VecDeque;
 use core::mem;
@@ -34,8 +34,8 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// Returns a buffer with room for `len` more bytes, or `None` if they should be a chunk of their
-    /// own.
+    /// Returns a buffer with room for `len` more bytes, or `None` if they should be a chunk of
+    /// their own.
     #[inline]
     pub(super) fn with_room(&mut self, len: usize) -> Option<&mut BytesMut> {
         let has_room = self.open.capacity() - self.open.len() >= len
@@ -93,8 +93,8 @@ impl Buffers {
         self.sealed.get(index).unwrap_or(&self.open)
     }
 
-    /// Drops bytes in the middle of the buffer number `index`: what comes after them moves forward.
-    /// Returns where that begins now, as the number of its buffer and the offset in it.
+    /// Drops bytes in the middle of the buffer number `index` and moves the following bytes
+    /// forward. Returns their new position: the number of their buffer and the offset in it.
     ///
     /// A sealed buffer takes no more bytes. Once more than a ninth of it is unused, a copy of the
     /// right size replaces it, so the memory held still follows the bytes queued.

@@ -1,10 +1,10 @@
-//! What a queue may hold, and what happens when it is full.
+//! The limits of a queue, and the policy for a full queue.
 
-/// The most that a limit may be. What is queued, what is reserved and one frame more never overflow
-/// when they are added.
+/// The maximum of a limit. It keeps the sum of queued room, reserved room and one more frame from
+/// overflowing.
 const MAX: usize = usize::MAX / 4;
 
-/// What the queue of a target may hold, and what happens when it is full.
+/// Sets the limits of a target's queue, and the policy for a full queue.
 ///
 /// The default is 1024 frames and 1 MiB; an event that finds the queue full is refused.
 ///
@@ -27,17 +27,17 @@ pub struct Limits {
     pub(super) overflow: Overflow,
 }
 
-/// What happens to an event that finds the queue full.
+/// The policy for an event that finds the queue full.
 ///
 /// Under every policy, an event that is larger than the whole queue is refused as
 /// [too large](crate::target::DispatchError::TooLarge).
 ///
-/// # What a client knows after a drop
+/// # Last event ID after a drop
 ///
-/// A client holds the id of the last event that it *received*, and sends this id when it comes
-/// back. The id of a dropped event never reaches the client. But the next event that arrives moves
-/// the client past the dropped ones, and nothing asks for them again: a server that replays by id
-/// loses what was dropped. Use [`Disconnect`](Self::Disconnect) where nothing may be lost.
+/// A client holds the id of the last event that it *received*, and sends this id when it
+/// reconnects. The id of a dropped event never reaches the client. But the next event with an id
+/// moves the client past the dropped events, so no replay by id includes them. Use
+/// [`Disconnect`](Self::Disconnect) if no event may be lost.
 ///
 /// # Examples
 ///
@@ -68,35 +68,35 @@ pub enum Overflow {
     Refuse,
     /// The oldest frames are dropped until the event fits.
     ///
-    /// Comments and other [blocks](crate::Event::block) that are no events drop nothing: they are
-    /// refused. While a task [waits for room](crate::Target::send), every dispatch that does
-    /// not wait is refused.
+    /// Comments and other [blocks](crate::Event::block) that are not events drop nothing; they are
+    /// refused. While a task [waits for room](crate::Target::send), every dispatch that does not
+    /// wait is refused.
     DropOldest,
     /// The frames of the event's own type are dropped, oldest first, until it fits. If that is not
     /// enough, the oldest frames of any type are dropped. The event goes to the end of the queue.
     ///
-    /// For events of which only the newest of each type counts, such as states and figures. Blocks
-    /// are refused as with [`DropOldest`](Self::DropOldest).
+    /// Use it for events of which only the newest of each type matters, such as current values.
+    /// Blocks are refused as with [`DropOldest`](Self::DropOldest).
     ///
-    /// Once the queue is full, the time for an event grows with the number of queued frames, because
-    /// their types are compared: a few microseconds for 1024 small frames.
+    /// Once the queue is full, the time for an event grows with the number of queued frames,
+    /// because their types are compared: a few microseconds for 1024 small frames.
     KeepNewest,
-    /// The stream ends with the reason [`CloseReason::Overflow`](crate::target::CloseReason::Overflow), and
-    /// the queue is dropped.
+    /// The stream ends with the reason
+    /// [`CloseReason::Overflow`](crate::target::CloseReason::Overflow), and the queue is dropped.
     ///
-    /// Comments and blocks end it too. What only finds the room reserved by others, or comes while
-    /// a task [waits for room](crate::Target::send), is refused.
+    /// Comments and blocks end it too. If the queue is full only because of reserved room, or if a
+    /// task [waits for room](crate::Target::send), the event is refused and the stream stays open.
     ///
-    /// An [`EventSource`](https://html.spec.whatwg.org/multipage/server-sent-events.html) reconnects
-    /// by itself, with the id of the last event that it received.
+    /// An [`EventSource`](https://html.spec.whatwg.org/multipage/server-sent-events.html)
+    /// reconnects by itself, with the id of the last event that it received.
     Disconnect,
 }
 
 impl Limits {
     /// Returns the default limits.
     ///
-    /// A client that is 1024 events or 1 MiB late does not read: on a mobile connection it takes
-    /// seconds to get there. Ten thousand such clients still fit into 13 GiB.
+    /// A client that is 1024 events or 1 MiB late has probably stopped reading: even a mobile
+    /// connection transfers 1 MiB in seconds. Ten thousand such clients still fit into 13 GiB.
     pub const fn new() -> Self {
         Self {
             max_frames: 1024,
@@ -105,7 +105,8 @@ impl Limits {
         }
     }
 
-    /// Sets how many frames may be queued. 0 counts as 1, and more than `usize::MAX / 4` as that.
+    /// Sets how many frames may be queued. 0 counts as 1; more than `usize::MAX / 4` counts as
+    /// `usize::MAX / 4`.
     pub const fn with_max_frames(mut self, frames: usize) -> Self {
         self.max_frames = match frames {
             0 => 1,
@@ -117,10 +118,10 @@ impl Limits {
 
     /// Sets how many bytes may be queued. More than `usize::MAX / 4` counts as that.
     ///
-    /// A single larger event is refused as [too large](crate::target::DispatchError::TooLarge). The memory
-    /// held stays below these bytes and a sixteenth of them, plus 128 KiB, plus 96 bytes for each
-    /// frame that may be queued. With [`Overflow::KeepNewest`] it stays below these bytes and an
-    /// eighth of them, plus 320 KiB, plus those 96 bytes for each frame.
+    /// A single larger event is refused as [too large](crate::target::DispatchError::TooLarge). The
+    /// memory held stays below 17/16 of `bytes`, plus 128 KiB, plus 96 bytes for each frame that
+    /// may be queued. With [`Overflow::KeepNewest`], it stays below 9/8 of `bytes`, plus 320 KiB,
+    /// plus 96 bytes for each frame.
     pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = if bytes > MAX { MAX } else { bytes };
         self

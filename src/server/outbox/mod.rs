@@ -22,7 +22,7 @@ pub(crate) struct Outbox {
     frames: VecDeque<Queued>,
     bytes: usize,
     buffers: Buffers,
-    /// All reserved room, and that of the permits alone.
+    /// All reserved room, and the part of it that permits hold.
     reserved: Amount,
     permits: Amount,
     /// How many frames were dropped to make room for newer ones.
@@ -31,13 +31,13 @@ pub(crate) struct Outbox {
     gap: bool,
     /// A task waits for room, so a dispatch that does not wait gets none.
     awaited: bool,
-    /// What goes out where frames were dropped. In a box, because few queues have one.
+    /// The gap marker. Boxed, because few queues have one.
     marker: Option<Box<Bytes>>,
 }
 
 /// A frame in the queue.
 enum Queued {
-    /// The next bytes of the buffers, as many as this.
+    /// A frame in the buffers, of this many bytes.
     Buffered(usize),
     /// A chunk of its own.
     Own(Bytes),
@@ -52,7 +52,7 @@ impl Queued {
     }
 }
 
-/// What room is reserved for.
+/// The purpose of reserved room.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     /// An event whose listeners run, or that is next in line. It may be canceled, so no frame is
@@ -63,7 +63,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// Returns what the room of a dispatch without a permit is reserved for.
+    /// Returns the purpose of room for a dispatch without a permit.
     pub(crate) fn of(outgoing: &Outgoing<'_>) -> Self {
         match outgoing.dispatched_type() {
             Some(_) => Self::Event,
@@ -149,8 +149,8 @@ impl Outbox {
 
     /// Queues what finds room, or what room of `released` bytes was just released for.
     ///
-    /// One function, not inlined: its callers are generic and so compiled with the user's crate,
-    /// where the calls below would stay calls. That is a fifth of the time of a small event.
+    /// Not inlined: its generic callers are compiled in the user's crate, which cannot inline the
+    /// calls below. This saves a fifth of the time of a small event.
     #[inline(never)]
     pub(crate) fn queue(
         &mut self,
@@ -172,8 +172,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// Reserves room for a frame of `len` bytes, if there is any. While a task waits, only those `in
-    /// line` get room.
+    /// Reserves room for a frame of `len` bytes, if there is any. While a task waits, only calls
+    /// with `in_line` get room.
     pub(crate) fn reserve(
         &mut self,
         len: usize,
@@ -202,8 +202,8 @@ impl Outbox {
         bytes
     }
 
-    /// Returns whether a frame of `len` bytes that found no room ends the stream: the policy says so,
-    /// and the queued frames alone leave no room.
+    /// Returns whether a frame of `len` bytes without room ends the stream. It does if the policy
+    /// is `Disconnect` and the queue would be full even without reserved room.
     pub(crate) fn disconnects(&self, len: usize) -> bool {
         matches!(self.limits.overflow, Overflow::Disconnect)
             && !self.has_room(len, Amount::default())
@@ -293,8 +293,8 @@ impl Outbox {
         }
     }
 
-    /// Returns whether a frame of `len` bytes has room beside what is reserved. For an event, queued
-    /// frames that the policy drops count as room.
+    /// Returns whether a frame of `len` bytes has room in addition to the reserved room. For an
+    /// event, queued frames that the policy drops count as room.
     fn admits(&self, len: usize, purpose: Purpose) -> Result<bool, DispatchError> {
         let limit = self.limits.max_bytes;
         if len > limit {
@@ -356,8 +356,8 @@ impl Outbox {
     fn push_event(&mut self, fields: &Fields<'_>, measured: Measured) {
         let len = measured.len;
         self.bytes += len;
-        // Each way makes its own entry: one that is made first and put in afterwards would be copied
-        // right after it was written in parts, and a processor waits for those.
+        // Each branch pushes its own entry. A shared local would be copied right after partial
+        // writes, and the processor would stall on them.
         if let Some(buffer) = self.buffers.with_room(len) {
             fields.write(measured.shape, buffer);
             self.frames.push_back(Queued::Buffered(len));
@@ -380,7 +380,7 @@ impl Outbox {
         }
     }
 
-    /// Returns what goes out before the next frame, because frames were dropped.
+    /// Returns the gap marker if frames were dropped since the last chunk.
     #[cold]
     fn take_marker(&mut self) -> Option<Bytes> {
         self.gap = false;

@@ -1,22 +1,23 @@
 //! The block that is being read: the standard's buffers, under its names.
 //!
-//! > When a stream is parsed, a *data buffer*, an *event type buffer*, and a *last event ID buffer* must be associated
-//! > with it. They must be initialized to the empty string.
+//! > When a stream is parsed, a *data buffer*, an *event type buffer*, and a *last event ID buffer*
+//! > must be associated with it. They must be initialized to the empty string.
 //!
-//! A value that lies whole in the input is only remembered by its place there. It is copied to its buffer when a second
-//! data line joins it, or when the call returns before the block is over: the caller may feed other bytes next.
+//! A value that lies entirely in the input is stored as a range of the input. It is copied to its
+//! buffer when a second data line follows, or when the call returns before the block is complete,
+//! because the caller may feed other bytes next.
 //!
 //! # Memory
 //!
-//! Each buffer keeps up to [`KEPT`] bytes. What a buffer has beyond that is charged to one account for all buffers, and
-//! the account never passes the limit. Buffers double, so that copying stays linear, as long as the account allows it.
-//! Otherwise the other buffers give back what they have reserved ahead. Then there is room, because the contents of an
-//! open block are part of its wire bytes, and those are within the limit.
+//! Each buffer keeps up to [`KEPT`] bytes. The capacity beyond that, summed over all buffers, never
+//! exceeds the limit. Buffers double while the limit allows it, so that copying stays linear.
+//! Otherwise the other buffers release their spare capacity. That always makes enough room, because
+//! the contents of an open block are part of its wire bytes, and those are within the limit.
 //!
-//! A peer could make the buffers of one block take room from each other over and over, so that all of its bytes are
-//! moved each time. So after the first time no buffer reserves more than half of what is free: each further time needs a
-//! value that is longer than the other half. In a block of 16 MiB that does nothing else, each byte is moved up to 6
-//! times and not 88 times.
+//! A peer could make the buffers of one block take capacity from each other repeatedly; each time,
+//! all bytes of the block are moved. So after the first time, no buffer reserves more than half of
+//! the free capacity: to cause another move, a value must be longer than the other half. In the
+//! worst block of 16 MiB, each byte is moved at most 6 times instead of 88 times.
 
 use core::mem;
 use core::time::Duration;
@@ -27,19 +28,19 @@ use super::line_reader::LineKind;
 use super::text::{Text, TextBuffer};
 use crate::wire::line::has_nul;
 
-/// What each buffer keeps for good.
+/// The capacity that each buffer keeps permanently.
 const KEPT: usize = 24 << 10;
 
-/// What the last event ID keeps beyond its length.
+/// The spare capacity that the last event ID keeps.
 const KEPT_ID: usize = 4 << 10;
 
-/// The least that is allocated.
+/// The smallest allocation.
 const FIRST: usize = 256;
 
 /// Where a value of the open block is: at a range of the input, in its buffer, or nowhere.
 ///
-/// Two plain numbers, since an enum of the same content was copied in halves that do not match, which cost a fifth of
-/// the time of short events.
+/// Two plain numbers, since an enum of the same content was copied in halves that do not match,
+/// which cost a fifth of the time of short events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ValueSpan {
     pub(super) start: usize,
@@ -90,7 +91,8 @@ impl Buffer {
     }
 }
 
-/// An item that a line has completed. A plain number, so that it is returned in a register: its values are in the block.
+/// An item that a line has completed. A plain number, so that it is returned in a register: its
+/// values are in the block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Completed {
     Event,
@@ -99,7 +101,7 @@ pub(super) enum Completed {
     LastEventId,
 }
 
-/// What the last call has returned a borrow of.
+/// The value that the last call lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Borrowed {
     Nothing,
@@ -113,19 +115,20 @@ pub(super) struct Block {
     data: Buffer,
     event_type: Buffer,
     id: Buffer,
-    /// The value of a cut line other than data, until the line is over: an `id` with a NULL leaves `id` as it is.
+    /// The value of a cut line other than data, until the line is over: an `id` with a NULL leaves
+    /// `id` as it is.
     unfinished: Buffer,
     /// > Set the last event ID string of the event source to the value of the last event ID buffer.
     last_event_id: TextBuffer,
     reconnection_time: Duration,
     borrowed: Borrowed,
-    /// A buffer has grown beyond what it keeps.
+    /// True if a buffer has grown beyond [`KEPT`].
     is_large: bool,
-    /// A buffer has made others give back what they had reserved.
+    /// True if a buffer has made others release their spare capacity.
     has_given_back: bool,
-    /// The most that the buffers may hold beyond what they keep.
+    /// The maximum capacity of all buffers beyond [`KEPT`].
     most: usize,
-    /// The capacity of the data buffer that the last large event has taken along or given back.
+    /// The capacity of the data buffer of the last large event.
     size_before: usize,
 }
 
@@ -150,7 +153,7 @@ impl Block {
         self.most = most;
     }
 
-    /// Whether a field of the block has come.
+    /// Returns whether a field of the block has been read.
     pub(super) const fn is_open(&self) -> bool {
         let has_field = !self.data.at.is_nowhere()
             || !self.event_type.at.is_nowhere()
@@ -164,7 +167,8 @@ impl Block {
         match self.borrowed {
             Borrowed::Nothing => {}
             Borrowed::Event => self.discard(),
-            // What the block has stays as it is: to move it for each comment would cost more than the comment.
+            // The open block is not changed: moving it for each comment would cost more than the
+            // comment itself.
             Borrowed::Comment => {
                 self.unfinished.text.clear();
                 self.unfinished.text.shrink(KEPT);
@@ -173,7 +177,8 @@ impl Block {
         }
     }
 
-    /// Forgets the open block, or the event that was lent, and gives back what it made the buffers grow to.
+    /// Discards the open block or the lent event, and releases the capacity that it added to the
+    /// buffers.
     #[inline]
     pub(super) fn discard(&mut self) {
         self.borrowed = Borrowed::Nothing;
@@ -204,8 +209,8 @@ impl Block {
             // > Set the event type buffer to the field value.
             LineKind::Event => self.event_type.at = value,
             LineKind::Id => {
-                // > If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field
-                // > value. Otherwise, ignore the field.
+                // > If the field value does not contain U+0000 NULL, then set the last event ID
+                // > buffer to the field value. Otherwise, ignore the field.
                 if !has_nul(input.bytes_at(value)) {
                     self.id.at = value;
                 }
@@ -283,21 +288,22 @@ impl Block {
         None
     }
 
-    /// Does what the standard says at a blank line; `None` if nothing is to be told.
+    /// Does what the standard requires at a blank line. Returns `None` if there is nothing to
+    /// report.
     #[inline]
     pub(super) fn dispatch(&mut self, input: &InputChunk<'_>) -> Option<Completed> {
         let has_id = !self.id.at.is_nowhere();
         if has_id {
             self.commit_id(input);
         }
-        // > If the data buffer is an empty string, set the data buffer and the event type buffer to the empty string and
-        // > return.
+        // > If the data buffer is an empty string, set the data buffer and the event type buffer to
+        // > the empty string and return.
         if self.data.at.is_nowhere() {
             self.discard();
             return has_id.then_some(Completed::LastEventId);
         }
-        // > If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last character from
-        // > the data buffer.
+        // > If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove
+        // > the last character from the data buffer.
         if !self.data.at.is_input() {
             self.data.text.pop();
         }
@@ -305,9 +311,9 @@ impl Block {
         Some(Completed::Event)
     }
 
-    /// > Set the last event ID string of the event source to the value of the last event ID buffer. The buffer does not
-    /// > get reset, so the last event ID string of the event source remains set to this value until the next time it is
-    /// > set by the server.
+    /// > Set the last event ID string of the event source to the value of the last event ID buffer.
+    /// > The buffer does not get reset, so the last event ID string of the event source remains set
+    /// > to this value until the next time it is set by the server.
     #[inline]
     fn commit_id(&mut self, input: &InputChunk<'_>) {
         if self.id.at.is_input() {
@@ -323,7 +329,7 @@ impl Block {
         }
     }
 
-    /// Copies what the open block has in the input.
+    /// Copies the values of the open block from the input to the buffers.
     #[inline]
     pub(super) fn spill(&mut self, input: &InputChunk<'_>) {
         if self.data.at.is_input() {
@@ -347,8 +353,8 @@ impl Block {
         self.push_data_line(value, input);
     }
 
-    /// > Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character to the data
-    /// > buffer.
+    /// > Append the field value to the data buffer, then append a single U+000A LINE FEED (LF)
+    /// > character to the data buffer.
     #[inline]
     fn push_data_line(&mut self, value: ValueSpan, input: &InputChunk<'_>) {
         let mut line = value;
@@ -403,7 +409,8 @@ impl Block {
         }
     }
 
-    /// Takes the item that was completed. An event is one allocation; large data keeps that of its buffer.
+    /// Takes the item that was completed. An event is one allocation; large data keeps that of its
+    /// buffer.
     pub(super) fn take_out(&mut self, completed: Completed, input: &InputChunk<'_>) -> OwnedItem {
         if completed != Completed::Event || self.data.at.is_input() {
             return self.lend(completed, input).into_owned();
@@ -429,7 +436,8 @@ impl Block {
         let least = text.len().saturating_add(more);
         let mut most = self.most_for_one();
         if least > most {
-            // One line is read at a time: an unfinished value other than the one that was taken out is not needed.
+            // One line is read at a time: an unfinished value other than the one that was taken out
+            // is not needed.
             for buffer in self.buffers() {
                 if buffer.at != ValueSpan::BUFFER {
                     buffer.text.clear();
@@ -445,7 +453,8 @@ impl Block {
         }
         let mut wanted = text.capacity().saturating_mul(2).max(FIRST);
         if wanted > KEPT {
-            // Large events come in rows: the buffer of the next one need not double its way up.
+            // Large events often follow each other, so the buffer starts at the capacity of the
+            // last one.
             wanted = wanted.max(mem::take(&mut self.size_before));
         }
         text.reserve(wanted.min(most_ahead).max(least));
@@ -453,14 +462,15 @@ impl Block {
         pick(self).text = text;
     }
 
-    /// What a buffer may hold, when it is taken out, beside the others.
+    /// Returns the maximum capacity of a buffer that is taken out, given the capacity of the
+    /// others.
     fn most_for_one(&mut self) -> usize {
         let charged = |buffer: &mut Buffer| buffer.text.capacity().saturating_sub(KEPT);
         let others: usize = self.buffers().into_iter().map(charged).sum();
         self.most.saturating_sub(others).saturating_add(KEPT)
     }
 
-    /// Gives back what a large event made the buffers grow to, and remembers how large that was.
+    /// Releases the capacity that a large event added to the buffers, and stores its size.
     #[cold]
     #[inline(never)]
     fn shrink(&mut self) {
@@ -476,7 +486,7 @@ impl Block {
         }
     }
 
-    /// Discards the open block and gives back all that the buffers hold, and what the last event ID does not need.
+    /// Discards the open block, and frees the buffers and the spare capacity of the last event ID.
     pub(super) fn release(&mut self) {
         self.discard();
         for buffer in self.buffers() {
@@ -497,8 +507,9 @@ impl Block {
     }
 }
 
-/// > If the field value consists of only ASCII digits, then interpret the field value as an integer in base ten, and set
-/// > the event stream's reconnection time to that integer. Otherwise, ignore the field.
+/// > If the field value consists of only ASCII digits, then interpret the field value as an integer
+/// > in base ten, and set the event stream's reconnection time to that integer. Otherwise, ignore
+/// > the field.
 ///
 /// A number past 64 bits saturates.
 fn digits(value: &[u8]) -> Option<u64> {

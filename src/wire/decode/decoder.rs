@@ -1,4 +1,4 @@
-//! The decoder: a reader of lines, a block, and what the caller wants to be told.
+//! The decoder: a line reader, a block, and the caller's settings.
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -12,21 +12,22 @@ use crate::wire::field::EventId;
 
 /// Decodes an event stream, one item at a time.
 ///
-/// [`feed`](Self::feed) takes the next bytes of the stream, in pieces of any size, and returns the [`Items`] that they
-/// complete. Any chunking gives the same items. Malformed input is not an error, since the standard defines the meaning
-/// of every byte. The only [error](DecodeError) is one of the caller's own limits.
+/// [`feed`](Self::feed) takes the next bytes of the stream, in pieces of any size, and returns the
+/// [`Items`] that they complete. Any chunking gives the same items. Malformed input is not an
+/// error, since the standard defines the meaning of every byte. The only [error](DecodeError) is an
+/// exceeded limit, which the caller sets.
 ///
-/// A block that is incomplete when the stream ends is discarded, as the standard demands. At the end, drop the decoder
-/// or [`reconnect`](Self::reconnect) it.
+/// A block that is incomplete when the stream ends is discarded, as the standard demands. At the
+/// end, drop the decoder or [`reconnect`](Self::reconnect) it.
 ///
-/// [`DecodeStream`](super::DecodeStream) decodes a `Stream` of chunks, and `DecodeRead` (feature `std`) decodes a
-/// `std::io::Read`.
+/// [`DecodeStream`](super::DecodeStream) decodes a `Stream` of chunks, and `DecodeRead` (feature
+/// `std`) decodes a `std::io::Read`.
 ///
 /// # Complexity
 ///
-/// Linear in the input, for any chunking. Each byte is searched once and copied at most once, apart from buffers that
-/// grow. An event that lies whole in the input with one data line is not copied. No allocation in the steady state, apart
-/// from owned items.
+/// Linear in the input, for any chunking. Each byte is searched once and copied at most once, apart
+/// from buffers that grow. An event that lies whole in the input with one data line is not copied.
+/// No allocation in the steady state, apart from owned items.
 ///
 /// # Examples
 ///
@@ -56,7 +57,8 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Creates a decoder for a new stream, with the default [limits](DecodeLimits) and no last event ID.
+    /// Creates a decoder for a new stream, with the default [limits](DecodeLimits) and no last
+    /// event ID.
     pub const fn new() -> Self {
         let limits = DecodeLimits::new();
         Self {
@@ -66,7 +68,8 @@ impl Decoder {
         }
     }
 
-    /// Sets how much memory the peer may make the decoder hold. Set the limits before the first byte.
+    /// Sets how much memory the peer may make the decoder hold. Set the limits before the first
+    /// byte.
     #[must_use]
     pub const fn with_limits(mut self, limits: DecodeLimits) -> Self {
         self.lines.set_limits(limits);
@@ -76,8 +79,9 @@ impl Decoder {
 
     /// Sets whether comments are returned. By default they are skipped.
     ///
-    /// Comments that are returned count against the limit of a line. A comment that is longer is an error, and its block
-    /// is skipped, as with any line. A change within a stream affects the lines that begin after it.
+    /// Comments that are returned count against the limit of a line. A comment that is longer is an
+    /// error, and its block is skipped, as with any line. A change within a stream affects the
+    /// lines that begin after it.
     #[must_use]
     pub const fn with_comments(mut self, comments: bool) -> Self {
         self.lines.set_comments(comments);
@@ -85,15 +89,16 @@ impl Decoder {
         self
     }
 
-    /// Sets whether a block is returned that sets the last event ID and has no data, for callers that store the ID. By
-    /// default it only changes [`last_event_id`](Self::last_event_id).
+    /// Sets whether a block is returned that sets the last event ID and has no data, for callers
+    /// that store the ID. By default it only changes [`last_event_id`](Self::last_event_id).
     #[must_use]
     pub const fn with_last_event_ids(mut self, last_event_ids: bool) -> Self {
         self.last_event_ids = last_event_ids;
         self
     }
 
-    /// Sets the last event ID of an earlier connection, so that an event without an id does not erase it.
+    /// Sets the last event ID of an earlier connection, so that an event without an id does not
+    /// erase it.
     ///
     /// # Examples
     ///
@@ -112,8 +117,8 @@ impl Decoder {
         self
     }
 
-    /// Returns the last event ID string: the id of the last complete block that had one, or the one that the decoder
-    /// started with. The id of an incomplete block does not count.
+    /// Returns the last event ID string: the id of the last complete block that had one, or the one
+    /// that the decoder started with. The id of an incomplete block does not count.
     pub fn last_event_id(&self) -> Cow<'_, str> {
         self.block.last_event_id().to_str()
     }
@@ -123,8 +128,8 @@ impl Decoder {
         self.lines.is_ended()
     }
 
-    /// Starts a new stream. The open block is discarded, and the last event ID and the settings stay. If a limit ended the
-    /// decoder, it decodes again.
+    /// Starts a new stream. The open block is discarded, and the last event ID and the settings
+    /// stay. If a limit ended the decoder, it decodes again.
     ///
     /// # Examples
     ///
@@ -150,8 +155,9 @@ impl Decoder {
 
     /// Feeds the next bytes of the stream, and returns the items that they complete.
     ///
-    /// Bytes are decoded as items are taken: take items until `None`. If the items are dropped earlier, the rest of the
-    /// bytes is not decoded: [`Items::remaining`] returns it, and the caller must feed it next.
+    /// Bytes are decoded as items are taken: take items until `None`. If the items are dropped
+    /// earlier, the rest of the bytes is not decoded: [`Items::remaining`] returns it, and the
+    /// caller must feed it next.
     ///
     /// # Examples
     ///
@@ -164,7 +170,7 @@ impl Decoder {
     /// let rest = items.remaining();
     /// assert_eq!(rest, b"data: 2\n\n");
     ///
-    /// // Anything else may be asked of the decoder in between.
+    /// // Other methods of the decoder may be called in between.
     /// assert_eq!(decoder.last_event_id(), "");
     /// let mut items = decoder.feed(rest);
     /// assert!(items.next()?.is_some());
@@ -181,12 +187,14 @@ impl Decoder {
         }
     }
 
-    /// Whether the end of the stream would cut a block off: one of its fields has come, or a part of one.
+    /// Returns whether the end of the stream would cut off a block: at least a part of one of its
+    /// fields has been read.
     pub(crate) fn is_within_block(&self) -> bool {
         self.lines.is_within_field() || self.block.is_open()
     }
 
-    /// Does what [`reconnect`](Self::reconnect) does, and gives back all memory but that of the last event ID.
+    /// Does the same as [`reconnect`](Self::reconnect), and frees all memory except that of the
+    /// last event ID.
     pub(crate) fn release(&mut self) {
         self.lines.restart();
         self.block.release();
@@ -256,10 +264,11 @@ struct TooLong;
 
 /// The items that fed bytes complete; returned by [`Decoder::feed`].
 ///
-/// Not an `Iterator`, since an item may borrow from the decoder: take one after the other with `while let`.
+/// Not an `Iterator`, since an item may borrow from the decoder: take one after the other with
+/// `while let`.
 ///
-/// After the last item, one more call returns `None`. It also gives back the memory of a large event, so an idle
-/// connection holds little if items are taken until `None`.
+/// After the last item, one more call returns `None`. It also gives back the memory of a large
+/// event, so an idle connection holds little if items are taken until `None`.
 pub struct Items<'d, 'i> {
     decoder: &'d mut Decoder,
     input: InputChunk<'i>,
@@ -268,12 +277,12 @@ pub struct Items<'d, 'i> {
 impl<'i> Items<'_, 'i> {
     /// Returns the next item, or `None` if all bytes are decoded.
     ///
-    /// The item borrows from the bytes that were fed if it lies whole in them, and otherwise from the decoder.
+    /// The item borrows from the fed bytes if it lies entirely in them, otherwise from the decoder.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when a line or an event passes a [limit](DecodeLimits), once for each block. Unless the limits end
-    /// the stream there, the decoder goes on after the block: call again.
+    /// [`DecodeError`] when a line or an event passes a [limit](DecodeLimits), once for each block.
+    /// Unless the limits end the stream there, the decoder goes on after the block: call again.
     #[inline]
     #[expect(
         clippy::should_implement_trait,
@@ -288,8 +297,8 @@ impl<'i> Items<'_, 'i> {
         }
     }
 
-    /// Does what [`next`](Self::next) does and returns an item that borrows nothing. A large event that was put together
-    /// from pieces is handed over without a copy.
+    /// Does what [`next`](Self::next) does and returns an item that borrows nothing. A large event
+    /// that was assembled from pieces is returned without a copy.
     ///
     /// # Errors
     ///

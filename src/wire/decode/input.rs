@@ -1,4 +1,4 @@
-//! The bytes that one call feeds, with what is known of them.
+//! The bytes of one call, with their line ends and the part that is known to be UTF-8.
 
 use super::block::ValueSpan;
 use super::text::{self, Text};
@@ -7,19 +7,21 @@ use crate::wire::line::LineEnds;
 /// The first window of text that is checked ahead of the reader.
 const WINDOW: usize = 2 << 10;
 
-/// Below this length a check of its own for each value costs less.
+/// Below this length, a separate check for each value costs less.
 const WORTH_CHECKING: usize = 64;
 
-/// A line of this length, in an input of this length, is likely to go on for long.
+/// A line of this length, in an input of this length, is probably much longer.
 const LONG: usize = 1 << 10;
 
-/// How much of a long line is taken at a time: what is searched is still in the first cache when it is copied.
+/// The maximum piece of a long line. It is small enough to be in the L1 cache between the search
+/// and the copy.
 const PIECE: usize = 8 << 10;
 
-/// A chunk of the byte stream: how far it is read, where its lines end, and which part of it is known to be UTF-8.
+/// A chunk of the byte stream: the read position, the line ends, and the part that is known to be
+/// UTF-8.
 pub(super) struct InputChunk<'i> {
     pub(super) bytes: &'i [u8],
-    /// Where the first byte is that is not read yet.
+    /// The offset of the first unread byte.
     pub(super) at: usize,
     line_ends: LineEnds,
     /// The part that is known to be UTF-8, and where it starts.
@@ -37,7 +39,7 @@ impl<'i> InputChunk<'i> {
             line_ends: LineEnds::new(bytes),
             text: "",
             text_start: 0,
-            // The first item is not worth a check of all: it may be the only one.
+            // Nothing is checked ahead of the first item, because it may be the only one.
             checked_to: 1,
         }
     }
@@ -53,8 +55,8 @@ impl<'i> InputChunk<'i> {
         self.line_ends.find(self.bytes, from)
     }
 
-    /// Where the next piece of a cut line ends, of which `taken` bytes were read: at the end of the line, of the input, or
-    /// of what is taken at a time.
+    /// Returns the end of the next piece of a cut line, of which `taken` bytes were read: the end
+    /// of the line, of the input, or of the maximum piece.
     #[inline]
     pub(super) fn find_piece_end(&mut self, taken: usize) -> usize {
         let (from, len) = (self.at, self.bytes.len());
@@ -87,10 +89,12 @@ impl<'i> InputChunk<'i> {
         }
     }
 
-    /// Checks the UTF-8 of what comes next, once for all its items. Without it each value is checked when it is read.
+    /// Checks the UTF-8 of the next bytes, once for all items in them. Without this, each value is
+    /// checked when it is read.
     ///
-    /// Called before each item but the first one. It checks no more than twice what is read already, and a window, so
-    /// that work stays linear for callers who take a few items and feed the rest again.
+    /// Called before each item but the first one. It checks at most twice the number of bytes read
+    /// so far, plus one window, so that the work stays linear for callers that take a few items and
+    /// feed the rest again.
     #[inline]
     pub(super) fn check_ahead(&mut self) {
         if self.at >= self.checked_to && self.bytes.len() - self.at >= WORTH_CHECKING {

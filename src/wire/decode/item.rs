@@ -7,17 +7,17 @@ use core::time::Duration;
 
 use super::text::Text;
 
-/// The event type of an event that names none.
+/// The event type of an event without one.
 const MESSAGE: &str = "message";
 
-/// One thing that an event stream said.
+/// One item of an event stream: an event, a reconnection time, a comment or a last event ID.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Item<'a> {
     /// A block with data was complete: the standard's "dispatch the event".
     Event(MessageEvent<'a>),
-    /// A `retry` field set the reconnection time. Returned at the end of its line, whatever becomes of its block. A
-    /// number that is too large for 64 bits of milliseconds saturates.
+    /// A `retry` field set the reconnection time. Returned at the end of its line, even if its
+    /// block is never completed. A number that is too large for 64 bits of milliseconds saturates.
     #[doc(alias = "retry")]
     ReconnectionTime(Duration),
     /// A comment, without its colon and one leading space. Only with
@@ -42,7 +42,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Copies the item, with U+FFFD for what is not UTF-8.
+    /// Copies the item. Malformed UTF-8 becomes U+FFFD.
     pub fn into_owned(self) -> OwnedItem {
         match self {
             Self::Event(event) => OwnedItem::Event(event.into_owned()),
@@ -53,10 +53,11 @@ impl<'a> Item<'a> {
     }
 }
 
-/// A received event, borrowed from the bytes that were fed if it lies whole in them, and otherwise from the decoder.
+/// A received event. It borrows from the fed bytes if it lies entirely in them, otherwise from the
+/// decoder.
 ///
-/// As with the standard's `MessageEvent`, the type is `message` when the stream named none. Text is borrowed if it is
-/// UTF-8, and otherwise copied, with U+FFFD for each maximal subpart that is not.
+/// As with the standard's `MessageEvent`, the type is `message` when the stream named none. Text is
+/// borrowed if it is UTF-8, and otherwise copied, with U+FFFD for each maximal subpart that is not.
 ///
 /// # Examples
 ///
@@ -82,11 +83,11 @@ pub struct MessageEvent<'a> {
 }
 
 impl<'a> MessageEvent<'a> {
-    /// Returns the event type: `message` if the block named none or an empty one.
+    /// Returns the event type: `message` if the block has no type or an empty one.
     #[doc(alias = "name")]
-    // > Initialize event's type attribute to "message"
-    // > If the event type buffer has a value other than the empty string, change the type of the newly created event to
-    // > equal the value of the event type buffer.
+    // > Initialize event's type attribute to "message" If the event type buffer has a value other
+    // > than the empty string, change the type of the newly created event to equal the value of the
+    // > event type buffer.
     #[inline]
     pub fn event_type(&self) -> Cow<'a, str> {
         if self.event_type.as_bytes().is_empty() {
@@ -109,7 +110,8 @@ impl<'a> MessageEvent<'a> {
         self.data.as_bytes()
     }
 
-    /// Returns the last event ID at the dispatch: the event's own, or the one that an earlier block or connection set.
+    /// Returns the last event ID at the dispatch: the event's own, or the one that an earlier block
+    /// or connection set.
     #[doc(alias("cursor", "offset"))]
     #[inline]
     pub fn last_event_id(&self) -> Cow<'a, str> {
@@ -122,7 +124,7 @@ impl<'a> MessageEvent<'a> {
         self.own_id
     }
 
-    /// Copies the event in one allocation, with U+FFFD for what is not UTF-8.
+    /// Copies the event in one allocation. Malformed UTF-8 becomes U+FFFD.
     pub fn into_owned(self) -> OwnedMessageEvent {
         let (data, event_type) = (self.data(), self.event_type.to_str());
         let last_event_id = self.last_event_id();
@@ -195,7 +197,8 @@ impl OwnedItem {
 
 /// A received event that borrows nothing: data, type and last event ID in one allocation.
 ///
-/// Its capacity is at most a small multiple of their length. Bytes that were not UTF-8 are U+FFFD here.
+/// Its capacity is at most a small multiple of their length. Bytes that were not UTF-8 are U+FFFD
+/// here.
 ///
 /// # Examples
 ///
@@ -211,10 +214,12 @@ impl OwnedItem {
 /// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
 ///
-/// Two events are equal if all that they tell is equal: an explicit type `message` is no type.
+/// Two events are equal if all their values are equal; an explicit type `message` equals no type.
+/// (Twice in this file.)
 #[derive(Clone, PartialEq)]
 pub struct OwnedMessageEvent {
-    /// Data, then event type, then last event ID: data comes first so that a decoder's buffer becomes the event.
+    /// Data, then event type, then last event ID: data comes first so that a decoder's buffer
+    /// becomes the event.
     text: String,
     data_len: usize,
     event_type_len: usize,
@@ -222,7 +227,7 @@ pub struct OwnedMessageEvent {
 }
 
 impl OwnedMessageEvent {
-    /// Goes on with the allocation of the data.
+    /// Reuses the allocation of the data.
     #[inline]
     pub(super) fn from_data(
         mut text: String,
@@ -274,7 +279,7 @@ impl OwnedMessageEvent {
         self.own_id
     }
 
-    /// Returns the data, without a copy unless most of the event was something else.
+    /// Returns the data. Copies it only if the type and the last event ID are longer than the data.
     pub fn into_data(mut self) -> String {
         let rest = self.text.len() - self.data_len;
         self.text.truncate(self.data_len);
@@ -284,7 +289,8 @@ impl OwnedMessageEvent {
         self.text
     }
 
-    /// Deserializes the data as JSON. Malformed UTF-8 is U+FFFD here; [`MessageEvent::json`] refuses it.
+    /// Deserializes the data as JSON. Malformed UTF-8 is U+FFFD here; [`MessageEvent::json`]
+    /// refuses it.
     ///
     /// # Errors
     ///

@@ -1,29 +1,33 @@
-//! How much a peer may make the decoder hold, and what happens after that.
+//! The limits of a decoder, and its behavior after a limit.
 
 use core::fmt;
 
 /// The default limit of a line and of an event.
 const EVENT_BYTES: usize = 16 << 20;
 
-/// The default limit of an `id` line. Few servers take a longer header. The last event ID is told with every later
-/// event, so without a limit of its own a few bytes of input would cost an owned event that much.
+/// The default limit of an `id` line. Few servers accept a longer header. Every later event carries
+/// the last event ID, so without this limit an owned event of a few bytes could take as much memory
+/// as a huge ID.
 const ID_BYTES: usize = 8 << 10;
 
-/// How many bytes of a line, of an `id` line and of an event the decoder takes before it returns a [`DecodeError`].
+/// Sets how many bytes of a line, of an `id` line and of an event the decoder accepts before it
+/// returns a [`DecodeError`].
 ///
-/// By default 16 MiB for a line and for an event, so that images and tool results of language models pass, and 8 KiB for
-/// an `id` line. After a limit the block is skipped.
+/// By default 16 MiB for a line and for an event, so that images and tool results of language
+/// models pass, and 8 KiB for an `id` line. After a limit the block is skipped.
 ///
-/// All limits count bytes on the wire without the ends of lines: field name, colon, space and value. Lines that are
-/// ignored (comments that the caller does not want, and unknown fields) never count, however long they are. The first
-/// byte past a limit is the error, in the middle of a line too, and it is the same byte for any chunking.
+/// All limits count bytes on the wire without the ends of lines: field name, colon, space and
+/// value. Lines that are ignored (comments that the caller does not want, and unknown fields) never
+/// count, however long they are. The error is returned at the first byte past a limit, even in the
+/// middle of a line, and at the same byte for any chunking.
 ///
 /// # Memory
 ///
-/// Whatever the peer sends, the decoder holds at most the limit of an event, the last event ID (itself an `id` line
-/// within its limit), with [comments](super::Decoder::with_comments) the limit of a line, and 128 KiB. The next call
-/// after a large event gives memory back, also if it feeds no bytes: then the decoder holds the last event ID and 128 KiB.
-/// If an allocator cannot grow memory in place, the old and the new memory exist side by side while bytes are moved.
+/// The memory of the decoder is at most the sum of the limit of an event, the last event ID (within
+/// the limit of an `id` line) and 128 KiB. With [comments](super::Decoder::with_comments), the
+/// limit of a line is added. The next call after a large event frees memory, even if it feeds no
+/// bytes: then the decoder holds at most the last event ID and 128 KiB. If an allocator cannot grow
+/// memory in place, the old and the new memory exist side by side while bytes are moved.
 ///
 /// # Examples
 ///
@@ -57,7 +61,7 @@ impl DecodeLimits {
         }
     }
 
-    /// Removes all limits. Only for a peer that is trusted as much as this process.
+    /// Removes all limits. Use this only for a peer that you trust as much as this process.
     pub const fn unlimited() -> Self {
         Self {
             line: usize::MAX,
@@ -90,8 +94,9 @@ impl DecodeLimits {
 
     /// Sets whether the first error ends the stream: the decoder skips all later input.
     ///
-    /// By default the decoder drops the block and goes on after the next blank line. The id of the block does not count,
-    /// and the earlier one stays. Fields and comments in the rest of the block are skipped.
+    /// By default the decoder drops the block and goes on after the next blank line. The id of the
+    /// block does not count, and the earlier one stays. Fields and comments in the rest of the
+    /// block are skipped.
     #[must_use]
     pub const fn with_end_at_limit(mut self, end_at_limit: bool) -> Self {
         self.end_at_limit = end_at_limit;
@@ -107,8 +112,8 @@ impl Default for DecodeLimits {
 
 /// The error for a line or an event that is longer than the caller's own limit.
 ///
-/// It is the only error of a decoder. Malformed input is not an error, since the standard defines the meaning of every
-/// byte.
+/// It is the only error of a decoder. Malformed input is not an error, since the standard defines
+/// the meaning of every byte.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DecodeError {

@@ -1,20 +1,22 @@
-//! The reader of lines: the one place that knows how lines end across chunks, and what limits a line.
+//! The line reader: the only code that handles line ends across chunks and the limits of a line.
 //!
-//! > with a U+000D CARRIAGE RETURN U+000A LINE FEED (CRLF) character pair, a single U+000A LINE FEED (LF) character
-//! > not preceded by a U+000D CARRIAGE RETURN (CR) character, and a single U+000D CARRIAGE RETURN (CR) character not
-//! > followed by a U+000A LINE FEED (LF) character being the ways in which a line can end.
+//! > with a U+000D CARRIAGE RETURN U+000A LINE FEED (CRLF) character pair, a single U+000A LINE
+//! > FEED (LF) character not preceded by a U+000D CARRIAGE RETURN (CR) character, and a single
+//! > U+000D CARRIAGE RETURN (CR) character not followed by a U+000A LINE FEED (LF) character being
+//! > the ways in which a line can end.
 //!
-//! [`LineReader::next`] reads a line whose value lies whole in the input, compares its name as one word, and copies
-//! nothing. Most of a stream's time is spent there, so it is kept to few instructions and leaves all else to
-//! [`LineReader::resume`]. If the input cuts a name, the carry keeps the start of it. If the input cuts a value, the value
-//! is returned in pieces, which the block appends to its buffer.
+//! [`LineReader::next`] reads a line whose value lies whole in the input, compares its name as one
+//! word, and copies nothing. Most of a stream's time is spent there, so it is kept to few
+//! instructions and leaves all else to [`LineReader::resume`]. If the input cuts a name, the carry
+//! keeps the start of it. If the input cuts a value, the value is returned in pieces, which the
+//! block appends to its buffer.
 
 use super::block::ValueSpan;
 use super::input::InputChunk;
 use super::limits::{DecodeError, DecodeLimits};
 use crate::wire::line::{CR, LF};
 
-/// What a line is about: one of the fields that the standard knows, or a comment that the caller wants.
+/// The kind of a line: a field of the standard, or a comment if the caller wants comments.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum LineKind {
     Data,
@@ -24,8 +26,8 @@ pub(super) enum LineKind {
     Comment,
 }
 
-/// What comes next in the input. A plain number, so that it is returned in a register: its value is at
-/// [`LineReader::value`], and what it is about at [`LineReader::kind`].
+/// What comes next in the input. A plain number, so that it is returned in a register: its value is
+/// at [`LineReader::value`], and what it is about at [`LineReader::kind`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Line {
     /// A line whose value lies whole in the input.
@@ -38,16 +40,16 @@ pub(super) enum Line {
     LastPiece,
     /// The line that ends a block.
     Blank,
-    /// All bytes are read, and a line is open or not.
+    /// All bytes are read. The last line may be unfinished.
     More,
     /// A line has passed a limit. What follows is skipped.
     TooLong,
 }
 
-/// Where in a line the input stopped.
+/// The position within a line at which the input stopped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Cut {
-    /// In what may be a byte order mark, of which so many bytes have come.
+    /// In a possible byte order mark, after this many of its bytes.
     StreamStart(u8),
     /// Before the first byte of a line.
     LineStart,
@@ -55,7 +57,7 @@ enum Cut {
     Name,
     /// In a value that is returned in pieces.
     Value,
-    /// In a line that means nothing.
+    /// In a line that is ignored.
     Ignored,
     /// After a limit, before the first byte of a line of the block that is skipped.
     SkippedLineStart,
@@ -71,14 +73,15 @@ pub(super) struct LineReader {
     /// The last byte of the last chunk was a CR: an LF that comes next belongs to it.
     after_cr: bool,
     comments: bool,
-    /// The start of a line, up to its value. The longest has a name, a colon and a space in 7 bytes.
+    /// The start of a line, up to its value. The longest has a name, a colon and a space in 7
+    /// bytes.
     carry: u64,
     carry_len: usize,
     kind: LineKind,
     value: ValueSpan,
     /// Bytes of the line that is returned in pieces.
     taken: usize,
-    /// How many bytes more the block may have by the limit of an event.
+    /// The number of bytes that the block may still take within the limit of an event.
     left: usize,
     limits: DecodeLimits,
 }
@@ -136,13 +139,13 @@ impl LineReader {
         matches!(self.cut, Cut::Name | Cut::Value) && !matches!(self.kind, LineKind::Comment)
     }
 
-    /// What the line is about.
+    /// Returns the kind of the line.
     #[inline]
     pub(super) const fn kind(&self) -> LineKind {
         self.kind
     }
 
-    /// Where the value, or the piece of it, is in the input.
+    /// Returns the position of the value, or of a piece of it, in the input.
     #[inline]
     pub(super) const fn value(&self) -> ValueSpan {
         self.value
@@ -216,8 +219,8 @@ impl LineReader {
         }
     }
 
-    /// Reads the line whose name is known, if its end is in the input. Inlined for each name: what is known of it then
-    /// is a number in an instruction.
+    /// Reads the line whose name is known, if its end is in the input. Inlined for each name, so
+    /// that the properties of the name become constants.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
@@ -267,7 +270,8 @@ impl LineReader {
                 } else if seen == 0 || usize::from(seen) == MARK.len() {
                     self.cut = Cut::LineStart;
                 } else {
-                    // Part of a mark is not a mark, and no field begins with it.
+                    // An incomplete byte order mark is not stripped. No field name begins with its
+                    // bytes, so the line is ignored.
                     self.cut = Cut::Ignored;
                 }
                 None
@@ -333,8 +337,8 @@ impl LineReader {
         Some(Line::Begun)
     }
 
-    /// Returns what a line is about that starts with these bytes, and where its value begins: after them if the name is
-    /// cut. `None` for a line that means nothing.
+    /// Returns what a line is about that starts with these bytes, and where its value begins: after
+    /// them if the name is cut. `None` for a line that means nothing.
     fn find_name(&self, start: &[u8]) -> Option<(LineKind, usize)> {
         let (kind, len) = NAMES.into_iter().find_map(|(name, kind)| {
             // > Field names must be compared literally, with no case folding performed.
@@ -343,7 +347,8 @@ impl LineReader {
                 // > If value starts with a U+0020 SPACE character, remove it from value.
                 Some([b':', b' ', ..]) => name.len() + 2,
                 Some([b':', ..] | []) => name.len() + 1,
-                // > Otherwise, the string is not empty but does not contain a U+003A COLON character (:)
+                // > Otherwise, the string is not empty but does not contain a U+003A COLON
+                // > character (:)
                 Some([CR | LF, ..]) => name.len(),
                 // > Otherwise, the field is ignored.
                 _ => return None,
@@ -355,7 +360,7 @@ impl LineReader {
         is_wanted.then_some((kind, len))
     }
 
-    /// Reads on in a value that is returned in pieces.
+    /// Reads the next piece of a value.
     #[inline]
     fn read_piece(&mut self, input: &mut InputChunk<'_>) -> Line {
         let start = input.at;
@@ -377,7 +382,8 @@ impl LineReader {
         }
     }
 
-    /// Ends the line at its CR or LF. An LF after a CR is skipped with it, or when it comes.
+    /// Ends the line at its CR or LF. An LF after a CR is skipped now, or at the start of the next
+    /// chunk.
     #[inline]
     fn end_line(&mut self, bytes: &[u8], at: usize) -> usize {
         let next = at + 1;
@@ -400,7 +406,7 @@ impl LineReader {
         }
     }
 
-    /// How long a line may get.
+    /// Returns the maximum length of a line of this kind.
     #[inline]
     fn room(&self, kind: LineKind) -> usize {
         match kind {
@@ -410,7 +416,7 @@ impl LineReader {
         }
     }
 
-    /// Gives the block up.
+    /// Discards the block because of a limit.
     #[cold]
     fn refuse(&mut self, kind: LineKind) -> Line {
         self.kind = kind;
@@ -422,7 +428,8 @@ impl LineReader {
         Line::TooLong
     }
 
-    /// The error for the limit that was just passed: the one that an earlier byte passes, if there are two.
+    /// The error for the limit that was just passed: the one that an earlier byte passes, if there
+    /// are two.
     pub(super) fn error(&self) -> DecodeError {
         let DecodeLimits {
             line, id, event, ..

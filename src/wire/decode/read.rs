@@ -7,14 +7,16 @@ use std::vec;
 
 use super::{Decoder, OwnedItem, ReceiveError};
 
-/// How many bytes are read at a time.
+/// The number of bytes per read.
 const READ: usize = 16 << 10;
 
-/// Decodes the bytes of a reader: `Iterator<Item = Result<OwnedItem, ReceiveError<std::io::Error>>>`.
+/// Decodes the bytes of a reader: `Iterator<Item = Result<OwnedItem,
+/// ReceiveError<std::io::Error>>>`.
 ///
-/// An event is returned as soon as its blank line is read. An event that was complete before the reader failed comes
-/// before that error. The iterator ends at the reader's end or at its first error, apart from three: after
-/// [`Interrupted`] it reads again, and it returns [`WouldBlock`] and [`TimedOut`] and reads again at the next call.
+/// An event is returned as soon as its blank line is read. An event that was complete before the
+/// reader failed comes before that error. The iterator ends at the reader's end or at its first
+/// error, with three exceptions. After [`Interrupted`], it reads again. It returns [`WouldBlock`]
+/// and [`TimedOut`], and reads again at the next call.
 ///
 /// [`Interrupted`]: io::ErrorKind::Interrupted
 /// [`WouldBlock`]: io::ErrorKind::WouldBlock
@@ -46,7 +48,8 @@ pub struct DecodeRead<R> {
 }
 
 impl<R: Read> DecodeRead<R> {
-    /// Decodes the bytes of `reader` with `decoder`. Reads 16 KiB at a time, so the reader needs no buffer.
+    /// Decodes the bytes of `reader` with `decoder`. Reads 16 KiB at a time, so the reader needs no
+    /// buffer.
     pub fn new(reader: R, decoder: Decoder) -> Self {
         Self {
             reader: Some(reader),
@@ -81,7 +84,7 @@ impl<R: Read> Iterator for DecodeRead<R> {
             }
             match self.reader.as_mut()?.read(&mut self.buffer) {
                 Ok(0) => self.reader = None,
-                // A reader that claims more bytes than fit is no reason to panic.
+                // Does not panic if a reader returns a length beyond the buffer.
                 Ok(read) => (self.start, self.end) = (0, read.min(READ)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {

@@ -9,19 +9,20 @@ use pin_project_lite::pin_project;
 
 use super::{DecodeError, Decoder, OwnedItem};
 
-/// How many chunks one poll decodes if none completes an item. A body that is always ready with comments or empty chunks
-/// must not keep its thread from other tasks.
+/// The maximum number of chunks without an item that one poll decodes. Without it, a body that is
+/// always ready with comments or empty chunks would block its thread.
 const MAX_CHUNKS: u32 = 32;
 
 pin_project! {
-    /// Decodes a stream of chunks, such as an HTTP body: `Stream<Item = Result<OwnedItem, ReceiveError<E>>>` over any
-    /// `Stream<Item = Result<B, E>>` whose chunks are bytes.
+    /// Decodes a stream of chunks, such as an HTTP body: `Stream<Item = Result<OwnedItem,
+    /// ReceiveError<E>>>` over any `Stream<Item = Result<B, E>>` whose chunks are bytes.
     ///
-    /// An event that was complete before the transport failed comes before that error. The stream ends at the
-    /// first transport error, and stays ended. After a [`DecodeError`] it goes on, unless the
-    /// limits end the stream. It holds one chunk at a time.
+    /// An event that was complete before the transport failed comes before that error. The stream
+    /// ends at the first transport error, and stays ended. After a [`DecodeError`] it goes on,
+    /// unless the limits end the stream. It holds one chunk at a time.
     ///
-    /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that other tasks can run.
+    /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that
+    /// other tasks can run.
     ///
     /// # Examples
     ///
@@ -32,7 +33,7 @@ pin_project! {
     /// use sse_proto::decode::{DecodeStream, OwnedItem};
     /// use sse_proto::Decoder;
     ///
-    /// // Stands for the body of a response.
+    /// // Stands in for the body of a response.
     /// struct Body(Vec<&'static str>);
     /// impl Stream for Body {
     ///     type Item = Result<&'static str, std::io::Error>;
@@ -57,7 +58,8 @@ pin_project! {
 }
 
 impl<S, B> DecodeStream<S, B> {
-    /// Decodes `chunks` with `decoder`, its settings, and its last event ID of an earlier connection.
+    /// Decodes `chunks` with `decoder`, its settings, and its last event ID of an earlier
+    /// connection.
     pub fn new<E>(chunks: S, decoder: Decoder) -> Self
     where
         S: Stream<Item = Result<B, E>>,
@@ -112,7 +114,7 @@ where
                 }
             };
             let bytes = chunk.as_ref();
-            // A chunk that changes its length between two calls is no reason to panic.
+            // Does not panic if a chunk changes its length between two calls.
             let mut items = this.decoder.feed(bytes.get(*this.at..).unwrap_or_default());
             let item = items.next_owned();
             if !matches!(item, Ok(None)) {
@@ -150,7 +152,8 @@ pub enum ReceiveError<E> {
 impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The error of the transport is the source, which reports of an error chain print too.
+            // The transport error is the source. Error reporters print the source as well, so this
+            // text does not repeat it.
             Self::Transport(_) => f.write_str("the transport failed"),
             Self::Decode(error) => fmt::Display::fmt(error, f),
         }

@@ -1,4 +1,5 @@
-//! Received text: the check of its UTF-8, the text that is lent, and the buffer that a text grows in.
+//! Received text: the check of its UTF-8, the text that is lent, and the buffer that a text grows
+//! in.
 
 use alloc::borrow::Cow;
 use alloc::string::{FromUtf8Error, String};
@@ -13,12 +14,13 @@ pub(super) enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// The text: borrowed if it is UTF-8, otherwise a copy with U+FFFD for each maximal subpart that is not.
+    /// Returns the text: borrowed if it is UTF-8, otherwise a copy with U+FFFD for each malformed
+    /// maximal subpart.
     #[inline]
     pub(super) fn to_str(self) -> Cow<'a, str> {
         match self {
             Self::Checked(text) => Cow::Borrowed(text),
-            // The check alone is several times faster than the search for what to replace.
+            // The check alone is several times faster than the search for malformed bytes.
             Self::Raw(bytes) => match check(bytes) {
                 Ok(text) => Cow::Borrowed(text),
                 Err(_) => replace_malformed(bytes),
@@ -42,8 +44,9 @@ fn replace_malformed(bytes: &[u8]) -> Cow<'_, str> {
 
 /// Checks bytes, as [`core::str::from_utf8`] does.
 ///
-/// With AVX2 this takes a third of that time for Chinese text, and less for ASCII. Malformed bytes are checked twice,
-/// since the faster check does not tell where they are. Below 64 bytes `simdutf8` leaves the check to core.
+/// With AVX2 this takes a third of that time for Chinese text, and less for ASCII. Malformed bytes
+/// are checked twice, since the faster check does not tell where they are. Below 64 bytes
+/// `simdutf8` leaves the check to core.
 #[inline]
 pub(super) fn check(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
     #[cfg(test)]
@@ -63,23 +66,26 @@ pub(super) fn valid_start(bytes: &[u8]) -> &str {
     }
 }
 
-/// From this length on, an owned event takes the buffer over. Below it a copy costs less than the buffer's successor.
+/// From this length on, an owned event takes over the buffer. Below it, a copy costs less than a
+/// new buffer.
 const LARGE: usize = 4 << 10;
 
-/// Below this length a piece is not worth a check of its own, and bytes are cheap to check again.
+/// A piece below this length is not checked separately; it is cheap to check later.
 const SHORT: usize = 512;
 
-/// What a push may append beyond its piece: the start of a character that came before, and an LF.
+/// The number of bytes that a push may append beyond its piece: the held start of a character, and
+/// an LF.
 const BEYOND: usize = 8;
 
 /// A text that comes in pieces. The caller makes room before each push.
 ///
-/// A long piece is checked while it is in the cache, and a character that two pieces share is put together first. At the
-/// first byte that is not UTF-8, or if pieces are short, the buffer goes on as bytes, which are checked when they are
-/// read. To check an event of 16 MiB at its end would read all of it from memory again.
+/// A long piece is checked while it is in the cache, and a character that two pieces share is put
+/// together first. After the first malformed byte, or if pieces are short, the buffer holds
+/// unchecked bytes, which are checked when they are read. Checking an event of 16 MiB at its end
+/// would read all of it from memory again.
 pub(super) struct TextBuffer {
     content: Content,
-    /// The bytes of a character whose end has not come yet. They follow the content, which is `Text` then.
+    /// The bytes of an incomplete character. They follow the content, which is `Text` then.
     partial: [u8; 4],
     partial_len: usize,
 }
@@ -114,13 +120,13 @@ impl TextBuffer {
         }
     }
 
-    /// Whether so many bytes can be pushed.
+    /// Returns whether `more` bytes can be pushed.
     #[inline]
     pub(super) fn has_room(&self, more: usize) -> bool {
         self.capacity() - self.len() >= more + BEYOND
     }
 
-    /// Makes the capacity `capacity`, and what a push may append beyond that.
+    /// Sets the capacity to `capacity`, plus the bytes that a push may append beyond its piece.
     pub(super) fn reserve(&mut self, capacity: usize) {
         let more = capacity.saturating_add(BEYOND) - self.len();
         match &mut self.content {
@@ -139,7 +145,7 @@ impl TextBuffer {
         }
     }
 
-    /// Gives back what is larger than `kept` and than the content.
+    /// Shrinks the capacity to `kept` or to the content, whichever is larger.
     pub(super) fn shrink(&mut self, kept: usize) {
         match &mut self.content {
             Content::Text(text) => text.shrink_to(kept),
@@ -222,7 +228,7 @@ impl TextBuffer {
         }
     }
 
-    /// Goes on with bytes that are checked when they are read.
+    /// Switches to unchecked bytes, which are checked when they are read.
     #[cold]
     fn give_up_on_text(&mut self) {
         if let Content::Text(text) = &mut self.content {
@@ -243,7 +249,8 @@ impl TextBuffer {
         self.finish();
     }
 
-    /// Ends the text, and checks it, since it may be read many times. A character that is not complete now never will be.
+    /// Ends the text, and checks it, since it may be read many times. A character that is not
+    /// complete now never will be.
     #[inline]
     pub(super) fn finish(&mut self) {
         if self.partial_len > 0 {
@@ -277,7 +284,7 @@ impl TextBuffer {
     }
 }
 
-/// The text that the bytes are, or the bytes.
+/// Converts bytes to text if they are UTF-8; otherwise keeps the bytes.
 fn into_text(bytes: Vec<u8>) -> Content {
     #[cfg(test)]
     super::work::count(bytes.len());

@@ -1,5 +1,6 @@
-//! Law 11: twice the input is twice the work, for any chunking and for any way to take items. Bytes that are searched for
-//! line ends or checked for UTF-8 are counted, since a clock lies on a busy machine; `tests/alloc` counts what is moved.
+//! Law 11: twice the input takes twice the work, for any chunking and any way to take items. The
+//! tests count bytes that are searched for line ends or checked for UTF-8, because times vary on a
+//! busy machine. `tests/alloc` counts the bytes that are moved.
 
 extern crate std;
 
@@ -36,7 +37,7 @@ fn lent(decoder: &mut Decoder, bytes: &[u8]) -> usize {
     let mut items = decoder.feed(bytes);
     let mut count = 0;
     while let Some(item) = items.next().unwrap() {
-        // What is not checked before is checked when it is read.
+        // A value that is not checked yet is checked when it is read.
         item.into_owned();
         count += 1;
     }
@@ -78,7 +79,8 @@ fn work(way: Way, stream: &[u8], size: usize) -> (usize, usize) {
     (WORK.get(), items)
 }
 
-/// Streams whose work differs: long and short lines, items of many bytes and of few, text and what is none.
+/// Streams that take different work: long and short lines, large and small items, well-formed and
+/// malformed text.
 fn streams(len: usize) -> Vec<Vec<u8>> {
     let one_line = |byte: u8| [b"data: ", &vec![byte; len][..], b"\n\n"].concat();
     let mut streams = Vec::from([one_line(b'x'), one_line(0xFF), one_line(0xE2)]);
@@ -103,7 +105,8 @@ fn streams(len: usize) -> Vec<Vec<u8>> {
 
 const SIZES: [usize; 8] = [1, 2, 7, 16, 64, 1460, 1 << 14, 1 << 20];
 
-/// Streams of about a length, or of an eighth of it in tiny chunks, in chunks of each size, in each way.
+/// Runs `test` for streams of about `len` bytes (an eighth of it for tiny chunks), with each chunk
+/// size and each way to take items.
 fn each(len: usize, mut test: impl FnMut(&str, Way, Vec<u8>, usize)) {
     for size in SIZES {
         for stream in streams(if size < 64 { len / 8 } else { len }) {
@@ -118,7 +121,8 @@ fn each(len: usize, mut test: impl FnMut(&str, Way, Vec<u8>, usize)) {
 fn each_byte_is_searched_once_and_checked_a_few_times() {
     each(3 << 14, |name, way, stream, size| {
         let (work, items) = work(way, &stream, size);
-        // Callers that feed the rest again have a mask of 64 bytes searched again, and a window checked again.
+        // Callers that feed the rest again have a mask of 64 bytes searched again, and a window
+        // checked again.
         let again = if name.starts_with("fed") {
             64 + (2 << 10)
         } else {
@@ -143,7 +147,7 @@ fn twice_the_input_is_twice_the_work() {
     each(6 << 14, |name, way, stream, size| {
         let (once, (twice, _)) = (all.next().unwrap(), work(way, &stream, size));
         let shown = stream[..stream.len().min(40)].escape_ascii();
-        // A window that is checked ahead, or not yet.
+        // Allows for one window, which may or may not be checked ahead.
         assert!(
             twice <= 2 * once + 2 * once / 4 + (8 << 10),
             "{name}, in chunks of {size}: {once}, then {twice}, \"{shown}\""

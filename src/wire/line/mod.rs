@@ -1,4 +1,4 @@
-//! The one place that knows CR, LF and CRLF.
+//! The only code that handles CR, LF and CRLF.
 //!
 //! The standard ends a line at LF, at CR, and at CRLF, which is one end-of-line and not two
 //! (HTML, section 9.2.5: `end-of-line = ( cr lf / cr / lf )`). Nothing else ends a line: U+0085,
@@ -14,10 +14,10 @@ pub(crate) const CR: u8 = b'\r';
 
 /// Splits a text into its lines, as a receiver of the event will see them.
 ///
-/// Lines end at CR, LF and CRLF (one end-of-line), and at nothing else. Empty lines count, the one
-/// after a trailing end-of-line too, so a text always has one line more than it has ends-of-line.
-/// Each line of an event's data travels in a `data` field of its own
-/// ([HTML, section 9.2.5](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream)).
+/// Lines end at CR, LF and CRLF (one end-of-line), and at nothing else. Empty lines are included,
+/// also the empty line after a trailing end-of-line. So a text has one more line than it has
+/// ends-of-line. Each line of an event's data travels in a `data` field of its own ([HTML, section
+/// 9.2.5](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream)).
 ///
 /// # Examples
 ///
@@ -42,25 +42,26 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {
 /// What a [`Splitter`] finds in a piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
-    /// Bytes of a line, without its end: the first `len` of `from`. A caller may also copy the bytes
-    /// after them, if it writes over the copy afterwards.
+    /// Bytes of a line, without its end: the first `len` of `from`. A caller may also copy the
+    /// bytes after them, if it writes over the copy afterwards.
     Text { from: &'a [u8], len: usize },
     /// An end-of-line.
     End,
 }
 
-/// Splits a text that arrives in pieces: a CRLF is one end-of-line even when its halves come in
-/// two of them, and a CR ends its line at once.
+/// Splits a text that arrives in pieces. A CRLF is one end-of-line even if it is split between two
+/// pieces, and a CR ends its line at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Splitter {
     after_cr: bool,
 }
 
-/// How many bytes are searched before they are handed on: the copy then finds them in the first cache.
+/// The number of bytes that are searched before they are passed on, so that the copy finds them in
+/// the L1 cache.
 const BLOCK: usize = 8 * 1024;
 
 impl Splitter {
-    /// Hands each span of `piece` to `each`, in order; stops at the first refusal. A line may come
+    /// Passes each span of `piece` to `each`, in order; stops at the first error. A line may come
     /// in several spans.
     #[inline]
     pub(crate) fn split<'a, E>(
@@ -85,7 +86,8 @@ impl Splitter {
         Ok(())
     }
 
-    /// Hands on the first `len` bytes of `rest`, where ends are frequent; returns what is left.
+    /// Passes on the first `len` bytes of `rest`, for text with frequent line ends; returns the
+    /// remaining bytes.
     #[inline]
     fn split_block<'a, E>(
         &mut self,
@@ -164,7 +166,7 @@ impl Tail {
         BLANK
     }
 
-    /// Goes past the next bytes of the stream.
+    /// Appends the next bytes of the stream.
     #[inline]
     pub(crate) fn pass(&mut self, bytes: &[u8]) {
         // One load of the size of the encoder's last write. A load across two writes that are still
@@ -183,10 +185,10 @@ impl Tail {
         }
     }
 
-    /// Whether the last line that came is a blank one, and nothing came after it.
+    /// Returns whether the stream ends with a blank line.
     ///
-    /// A CR counts as an end before it is known whether an LF follows. If one does, what was put
-    /// between the two makes a second blank line of it, which means nothing to a client.
+    /// A CR counts as a line end before the next byte is known. If a block is inserted after it and
+    /// an LF follows, that LF becomes another blank line, which clients ignore.
     #[inline]
     pub(crate) fn is_block_end(self) -> bool {
         let [_, before, last_but_one, last] = self.0.to_be_bytes();

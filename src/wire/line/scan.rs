@@ -1,11 +1,11 @@
 //! The search for the bytes CR and LF.
 //!
-//! Two ways, by measurement. Values of an event are mostly short, and for them memchr's call and its
-//! prologue cost more than the search: 16-byte masks (crate `wide`, safe and `no_std`) take 3.5 ns
-//! for 120 bytes where a loop that the compiler vectorises takes 5.4. In long texts memchr is twice
-//! as fast as the masks, as long as it finds nothing; where ends are frequent, it starts anew at
-//! each, and masks of 64 bytes take two thirds of its time on lines of 80 bytes, a third on lines
-//! of 16.
+//! There are two searches, chosen by measurement. Most values are short; for them, calling memchr
+//! costs more than the search itself. Masks of 16 bytes (crate `wide`, safe and `no_std`) take 3.5
+//! ns for 120 bytes; a loop that the compiler vectorizes takes 5.4 ns. In long texts without line
+//! ends, memchr is twice as fast as the masks. With frequent line ends, memchr restarts at each
+//! one: masks of 64 bytes take two thirds of its time on lines of 80 bytes, and a third on lines of
+//! 16 bytes.
 
 use wide::u8x16;
 
@@ -14,13 +14,13 @@ use super::{CR, LF};
 /// The longest text that is searched by masks.
 const SHORT: usize = 256;
 
-/// Returns whether a search of `text` is cheap, compared to what else is done with it.
+/// Returns whether a search of `text` is cheap, compared to the rest of its processing.
 #[inline]
 pub(crate) fn is_short(text: &[u8]) -> bool {
     text.len() <= SHORT
 }
 
-/// Returns where the first CR or LF is.
+/// Returns the offset of the first CR or LF.
 #[inline]
 pub(crate) fn find_end(text: &[u8]) -> Option<usize> {
     memchr::memchr2(CR, LF, text)
@@ -53,7 +53,7 @@ pub(crate) fn has_nul(text: &[u8]) -> bool {
     has_any(text, [0])
 }
 
-/// How many bytes one mask tells about.
+/// The number of bytes that one mask covers.
 const WINDOW: usize = 64;
 
 /// Returns which of the first 64 bytes are CR or LF: bit 0 for the first.
@@ -97,10 +97,12 @@ fn ends_of_16(bytes: &[u8; 16]) -> u64 {
     u64::from(ends.move_mask().unsigned_abs())
 }
 
-/// The line ends in one window of a slice, found in one go and returned one by one. All calls must be for the same slice.
+/// The line ends in one window of a slice. They are found in one search and returned one at a time.
+/// All calls must be for the same slice.
 ///
-/// Most lines are short: 64 bytes are searched as four vectors of 16, and the mask of the line ends among them serves
-/// all lines there. A line that is longer than three such windows is left to memchr, whose vectors are wider.
+/// Most lines are short: 64 bytes are searched as four vectors of 16, and the mask of the line ends
+/// among them serves all lines there. A line that is longer than three such windows is left to
+/// memchr, whose vectors are wider.
 #[derive(Clone, Copy)]
 pub(crate) struct LineEnds {
     start: usize,
@@ -111,7 +113,7 @@ pub(crate) struct LineEnds {
 }
 
 impl LineEnds {
-    /// Searches a slice that is shorter than a window at once, and any other when it is asked.
+    /// Searches a slice at once if it is shorter than a window, otherwise at the first `find`.
     #[inline]
     pub(crate) fn new(bytes: &[u8]) -> Self {
         if bytes.len() < WINDOW {
@@ -291,7 +293,8 @@ fn ends_as_words(text: &[u8]) -> (u64, u64) {
     (both, both)
 }
 
-/// A byte of the difference is zero: it borrows, and its top bit was not set before.
+/// Returns whether `word` has the byte `byte`. A zero byte of the difference borrows in the
+/// subtraction, so its top bit changes from 0 to 1.
 #[inline]
 fn word_has(word: u64, byte: u8) -> bool {
     const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
@@ -302,7 +305,7 @@ fn word_has(word: u64, byte: u8) -> bool {
 
 #[inline]
 fn load(block: &[u8]) -> u8x16 {
-    // As many as the chunks that are asked for; the check is compiled away.
+    // Callers pass exactly 16 bytes, so the check is compiled away.
     block
         .first_chunk()
         .map_or(u8x16::ZERO, |block| u8x16::new(*block))
