@@ -23,9 +23,9 @@ use crate::wire::frame::Frame;
 ///
 /// # Memory
 ///
-/// Counted with the allocator on a 64-bit machine, target and stream included: 344 bytes before the
-/// first event, and 4608 after what was sent is delivered, of which 4096 are the buffer that is kept
-/// for the next event. (For [`local_channel`]: 352 and 4616.) What is queued comes on top of that,
+/// Counted with the allocator on a 64-bit machine, target and stream included: 328 bytes before the
+/// first event, and 4592 after what was sent is delivered, of which 4096 are the buffer that is kept
+/// for the next event. (For [`local_channel`]: 336 and 4600.) What is queued comes on top of that,
 /// up to the [limits](Limits::with_max_bytes). The bench `memory` of the package `alloc-tests` prints
 /// these figures.
 ///
