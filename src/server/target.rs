@@ -23,9 +23,9 @@ use crate::wire::frame::Frame;
 ///
 /// # Memory
 ///
-/// On a 64-bit machine, a target and its stream together take 344 bytes before the first event.
-/// They take 4608 bytes once all events are delivered, including a buffer of 4096 bytes that is
-/// kept for the next event. (For [`local_channel`]: 352 and 4616.) Queued events add to that, up to
+/// On a 64-bit machine, a target and its stream together take 328 bytes before the first event.
+/// They take 4592 bytes once all events are delivered, including a buffer of 4096 bytes that is
+/// kept for the next event. (For [`local_channel`]: 336 and 4600.) Queued events add to that, up to
 /// the [limits](Limits::with_max_bytes). The bench `memory` of the package `alloc-tests` prints
 /// these figures.
 ///
