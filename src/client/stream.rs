@@ -4,6 +4,7 @@
 use core::fmt;
 use core::future::Future;
 use core::mem;
+use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -22,6 +23,10 @@ use crate::wire::decode::{DecodeError, OwnedItem};
 /// that is always ready or a timer that fires at once cannot block its thread.
 const MAX_TURNS: u32 = 32;
 
+/// The result of a step. `Break` ends it, with an update if it has one; another step may follow at
+/// once. `Continue` means that there was nothing to do: the poll is pending.
+type Step<E> = ControlFlow<Option<Update<E>>>;
+
 /// An item of an [`EventSourceStream`].
 #[derive(Debug)]
 #[non_exhaustive]
@@ -33,8 +38,8 @@ pub enum Update<E> {
     /// An event exceeded a limit and is lost. The stream continues, unless
     /// [`DecodeLimits::with_end_at_limit`](crate::decode::DecodeLimits::with_end_at_limit) is set.
     TooLarge(DecodeError),
-    /// The connection failed with this error. The next update is its consequence:
-    /// [`Lost`](Self::Lost) or [`Closed`](Self::Closed).
+    /// The connection failed with this error. [`Lost`](Self::Lost) or [`Closed`](Self::Closed)
+    /// follows.
     Error(E),
     /// The connection is lost, and another one follows.
     Lost(Loss),
@@ -189,125 +194,137 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         self.project().source
     }
 
-    /// Takes one step. Returns `None` if the next step may yield an update.
-    fn turn(
-        mut self: Pin<&mut Self>,
+    /// Takes one step: handles the first output or input that there is.
+    fn turn(mut self: Pin<&mut Self>, now: Duration, context: &mut Context<'_>) -> Step<C::Error> {
+        self.as_mut().carry_out(now)?;
+        self.as_mut().poll_connection(now, context)?;
+        let has_chunk = self.chunk.is_some();
+        self.as_mut().decode(now)?;
+        self.wait(now, has_chunk, context)
+    }
+
+    /// Carries out an output. All outputs are handled before new input.
+    fn carry_out(self: Pin<&mut Self>, now: Duration) -> Step<C::Error> {
+        let mut this = self.project();
+        this.source.start(now);
+        let update = match this.source.poll_output() {
+            Some(Output::Request(request)) => {
+                let opening = this.connect.connect(request);
+                this.opening.set(Some(opening));
+                None
+            }
+            Some(Output::Abort) => {
+                this.opening.set(None);
+                this.body.set(None);
+                *this.chunk = None;
+                None
+            }
+            Some(Output::Opened) => Some(Update::Opened),
+            Some(Output::Lost(loss)) => Some(Update::Lost(loss)),
+            Some(Output::Closed(loss)) => {
+                *this.has_ended = true;
+                this.sleep.set(None);
+                Some(Update::Closed(loss))
+            }
+            None if this.source.is_in_flight() && this.opening.is_none() && this.body.is_none() => {
+                // A panic dropped the connection, or the caller started the source.
+                this.source.handle_error(now);
+                None
+            }
+            None => return Step::Continue(()),
+        };
+        Step::Break(update)
+    }
+
+    /// Polls the connection, unless a part of its last chunk is left.
+    fn poll_connection(
+        self: Pin<&mut Self>,
         now: Duration,
         context: &mut Context<'_>,
-    ) -> Option<Poll<Option<Update<C::Error>>>> {
-        let mut this = self.as_mut().project();
-        let tell = |update| Some(Poll::Ready(Some(update)));
-
-        // Outputs are handled before new input.
-        this.source.start(now);
-        if let Some(output) = this.source.poll_output() {
-            match output {
-                Output::Request(request) => {
-                    let opening = this.connect.connect(request);
-                    this.opening.set(Some(opening));
-                    return None;
-                }
-                Output::Abort => {
-                    this.opening.set(None);
-                    this.body.set(None);
-                    *this.chunk = None;
-                    return None;
-                }
-                Output::Opened => return tell(Update::Opened),
-                Output::Lost(loss) => return tell(Update::Lost(loss)),
-                Output::Closed(loss) => {
-                    *this.has_ended = true;
-                    this.sleep.set(None);
-                    return tell(Update::Closed(loss));
-                }
-            }
+    ) -> Step<C::Error> {
+        let mut this = self.project();
+        if this.chunk.is_some() {
+            return Step::Continue(());
         }
-        if this.source.is_in_flight() && this.opening.is_none() && this.body.is_none() {
-            // A panic dropped the connection, or the caller started the source.
-            this.source.handle_error(now);
-            return None;
-        }
-
-        // Polls the connection, unless a part of its last chunk is left.
-        let mut has_moved = false;
-        if this.chunk.is_none() {
-            if let Some(opening) = this.opening.as_mut().as_pin_mut() {
-                if let Poll::Ready(opened) = opening.poll(context) {
-                    this.opening.set(None);
-                    match opened {
-                        Ok((response, body)) => {
-                            this.body.set(Some(body));
-                            this.source.handle_response(now, response);
-                            return None;
-                        }
-                        Err(error) => {
-                            this.source.handle_error(now);
-                            return tell(Update::Error(error));
-                        }
-                    }
-                }
-            }
-            if let Some(body) = this.body.as_mut().as_pin_mut() {
-                match body.poll_next(context) {
-                    Poll::Ready(Some(Ok(chunk))) => {
-                        *this.at = 0;
-                        *this.chunk = Some(chunk);
-                    }
-                    Poll::Ready(Some(Err(error))) => {
-                        this.body.set(None);
+        if let Some(opening) = this.opening.as_mut().as_pin_mut() {
+            if let Poll::Ready(opened) = opening.poll(context) {
+                this.opening.set(None);
+                let (response, body) = match opened {
+                    Ok(opened) => opened,
+                    Err(error) => {
                         this.source.handle_error(now);
-                        return tell(Update::Error(error));
+                        return Step::Break(Some(Update::Error(error)));
                     }
-                    Poll::Ready(None) => {
-                        this.body.set(None);
-                        this.source.handle_end(now);
-                        return None;
-                    }
-                    Poll::Pending => {}
+                };
+                this.body.set(Some(body));
+                this.source.handle_response(now, response);
+                return Step::Break(None);
+            }
+        }
+        if let Some(body) = this.body.as_mut().as_pin_mut() {
+            match body.poll_next(context) {
+                Poll::Ready(Some(Ok(chunk))) => {
+                    *this.at = 0;
+                    *this.chunk = Some(chunk);
                 }
+                Poll::Ready(Some(Err(error))) => {
+                    this.body.set(None);
+                    this.source.handle_error(now);
+                    return Step::Break(Some(Update::Error(error)));
+                }
+                Poll::Ready(None) => {
+                    this.body.set(None);
+                    this.source.handle_end(now);
+                    return Step::Break(None);
+                }
+                Poll::Pending => {}
             }
         }
-        if let Some(chunk) = this.chunk {
-            has_moved = true;
-            let bytes = chunk.as_ref();
-            // Does not panic if a chunk changes its length between two calls.
-            let rest = bytes.get(*this.at..).unwrap_or_default();
-            let mut received = this.source.handle_bytes(now, rest);
-            let item = received.next_owned();
-            let left = received.remaining().len();
-            *this.at = bytes.len().saturating_sub(left);
-            if left == 0 {
-                *this.chunk = None;
-            }
-            match item {
-                Ok(Some(item)) => return tell(Update::Item(item)),
-                Ok(None) => {}
-                Err(error) => return tell(Update::TooLarge(error)),
-            }
-        }
+        Step::Continue(())
+    }
 
-        self.wait(now, has_moved, context)
+    /// Decodes the next item of the chunk, if there is a chunk.
+    fn decode(self: Pin<&mut Self>, now: Duration) -> Step<C::Error> {
+        let this = self.project();
+        let Some(chunk) = this.chunk else {
+            return Step::Continue(());
+        };
+        let bytes = chunk.as_ref();
+        // Does not panic if a chunk changes its length between two calls.
+        let rest = bytes.get(*this.at..).unwrap_or_default();
+        let mut received = this.source.handle_bytes(now, rest);
+        let item = received.next_owned();
+        let left = received.remaining().len();
+        *this.at = bytes.len().saturating_sub(left);
+        if left == 0 {
+            *this.chunk = None;
+        }
+        match item {
+            Ok(Some(item)) => Step::Break(Some(Update::Item(item))),
+            Ok(None) => Step::Continue(()),
+            Err(error) => Step::Break(Some(Update::TooLarge(error))),
+        }
     }
 
     /// Checks the time, also after a chunk, because empty chunks do not extend a timeout.
     fn wait(
         self: Pin<&mut Self>,
         now: Duration,
-        has_moved: bool,
+        had_chunk: bool,
         context: &mut Context<'_>,
-    ) -> Option<Poll<Option<Update<C::Error>>>> {
+    ) -> Step<C::Error> {
         let mut this = self.project();
         let deadline = this.source.next_deadline();
         if deadline.is_some_and(|deadline| deadline <= now) {
             this.source.handle_deadline(now);
-            return None;
+            return Step::Break(None);
         }
-        if has_moved {
-            return None;
+        if had_chunk {
+            return Step::Break(None);
         }
         let Some(deadline) = deadline else {
             this.sleep.set(None);
-            return Some(Poll::Pending);
+            return Step::Continue(());
         };
         // A deadline that moves with every byte does not need a new sleep each time: the old sleep
         // ends early, and then a new one covers the rest.
@@ -318,10 +335,10 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         }
         let sleep = this.sleep.as_mut().as_pin_mut();
         if sleep.is_none_or(|sleep| sleep.poll(context).is_pending()) {
-            return Some(Poll::Pending);
+            return Step::Continue(());
         }
         this.sleep.set(None);
-        None
+        Step::Break(None)
     }
 }
 
@@ -346,8 +363,10 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<
             }
             let turn = self.as_mut().turn(now, context);
             *self.as_mut().project().is_within_turn = false;
-            if let Some(polled) = turn {
-                return polled;
+            match turn {
+                Step::Break(Some(update)) => return Poll::Ready(Some(update)),
+                Step::Break(None) => {}
+                Step::Continue(()) => return Poll::Pending,
             }
         }
         context.waker().wake_by_ref();
