@@ -8,8 +8,8 @@ use core::time::Duration;
 use super::backoff::Backoff;
 use super::options::Options;
 use super::output::{Loss, LossReason, Output};
-use super::request::{Request, sendable};
-use super::response::Response;
+use super::request::{Request, header_id};
+use super::response::{Response, is_redirect};
 use super::route::Route;
 use super::state::{Action, State, Trigger};
 use crate::wire::decode::{DecodeError, Decoder};
@@ -19,7 +19,7 @@ pub(super) struct Machine {
     method: Option<Box<str>>,
     /// True if the request may be sent without an id to resume from, because it is the first one or
     /// may be repeated.
-    is_sendable: bool,
+    may_send_without_id: bool,
     options: Options,
     route: Route,
     backoff: Backoff,
@@ -64,7 +64,7 @@ impl Machine {
     pub(super) fn new(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
         Self {
             method: method.map(Into::into),
-            is_sendable: true,
+            may_send_without_id: true,
             options,
             route: Route::new(url.into()),
             backoff: Backoff::new(seed),
@@ -127,7 +127,7 @@ impl Machine {
         let status = response.status();
         let retry_after = response.retry_after;
         let mut reason = LossReason::Rejected(status);
-        if response.is_redirect() {
+        if is_redirect(status) {
             let location = response.location.as_deref();
             if self.route.redirects() >= self.options.max_redirects {
                 reason = LossReason::TooManyRedirects(status);
@@ -252,7 +252,7 @@ impl Machine {
         }
         if mem::take(&mut unpolled.request) {
             self.is_in_flight = true;
-            self.is_sendable = self.options.repeats(self.method.as_deref());
+            self.may_send_without_id = self.options.repeats(self.method.as_deref());
             self.known_id = decoder.last_event_id().into();
             return Some(Output::Request(self.request()));
         }
@@ -349,10 +349,10 @@ impl Machine {
     }
 
     fn may_repeat(&self, decoder: &Decoder) -> bool {
-        self.is_sendable || sendable(&decoder.last_event_id()).is_some()
+        self.may_send_without_id || header_id(&decoder.last_event_id()).is_some()
     }
 
-    /// Does what the table of states says.
+    /// Moves to the next state and carries out its action.
     fn advance(&mut self, now: Duration, trigger: Trigger) {
         let action;
         (self.state, action) = self.state.next(trigger);

@@ -6,7 +6,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::request::Request;
-use super::response::Response;
+use super::response::{Response, is_redirect};
 use crate::wire::decode::DecodeError;
 
 /// An output of an [`EventSource`](crate::EventSource): an action for its driver, or a report.
@@ -136,7 +136,7 @@ impl Loss {
                 Some(found) => write!(f, "the content type is {found:?} and not text/event-stream"),
                 None => f.write_str("the response has no content type"),
             },
-            LossReason::Rejected(status @ (301 | 302 | 303 | 307 | 308)) => {
+            LossReason::Rejected(status) if is_redirect(*status) => {
                 write!(f, "the redirect with {status} leads nowhere")
             }
             LossReason::Rejected(status) => write!(f, "the server answered {status}"),

@@ -39,7 +39,7 @@ impl Request {
 
     /// Returns the last event ID to send, if there is one and a header can hold it.
     pub fn last_event_id(&self) -> Option<&str> {
-        sendable(&self.last_event_id)
+        header_id(&self.last_event_id)
     }
 
     /// Returns the last event ID if no header can hold it. Such an ID is not sent, so the server
@@ -65,7 +65,7 @@ impl Request {
     /// ```
     pub fn unsendable_id(&self) -> Option<&str> {
         let id = &*self.last_event_id;
-        (!id.is_empty() && sendable(id).is_none()).then_some(id)
+        (!id.is_empty() && header_id(id).is_none()).then_some(id)
     }
 
     /// Returns whether credentials (`Authorization`, cookies, keys in headers, a client
@@ -122,12 +122,12 @@ impl fmt::Debug for Request {
 ///
 /// > If the EventSource object's last event ID string is not the empty string, then: Let
 /// > lastEventIDValue be the EventSource object's last event ID string, encoded as UTF-8.
-pub(super) fn sendable(id: &str) -> Option<&str> {
+pub(super) fn header_id(id: &str) -> Option<&str> {
     // RFC 9110, 5.5: a field value has no control character but the tab, and no blank at its ends.
     let is_refused = |character: char| character.is_ascii_control() && character != '\t';
-    let is_sendable = !id.is_empty()
+    let fits = !id.is_empty()
         && id.len() <= MAX_ID_LEN
         && !id.contains(is_refused)
         && id.trim_matches([' ', '\t']) == id;
-    is_sendable.then_some(id)
+    fits.then_some(id)
 }

@@ -109,11 +109,7 @@ impl Response {
         self.status == 200 && self.is_event_stream
     }
 
-    pub(super) const fn is_redirect(&self) -> bool {
-        matches!(self.status, 301 | 302 | 303 | 307 | 308)
-    }
-
-    /// Whether a redirect turns another method into GET.
+    /// Returns whether a redirect turns another method into GET.
     pub(super) const fn turns_to_get(&self) -> bool {
         matches!(self.status, 301..=303)
     }
@@ -131,7 +127,12 @@ impl fmt::Debug for Response {
     }
 }
 
-/// A whole number of seconds.
+/// Returns whether a response with this status is a redirect.
+pub(super) const fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// Parses a whole number of seconds.
 fn seconds(digits: &str) -> Option<Duration> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     // Digits that do not parse are a number that is too large.
