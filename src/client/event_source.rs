@@ -254,7 +254,7 @@ impl EventSource {
         self.machine.next_deadline()
     }
 
-    /// Returns whether a request or a response is there.
+    /// Returns whether a request waits for its response or a stream is open.
     pub(super) fn is_in_flight(&self) -> bool {
         matches!(self.machine.state(), State::Connecting | State::Open)
     }
@@ -278,6 +278,19 @@ impl fmt::Debug for EventSource {
     }
 }
 
+/// Returns the [`Progress`] of a result with an `Item` or an `OwnedItem`, whose variants are alike.
+macro_rules! progress {
+    ($kind:ident, $item:expr) => {
+        match $item {
+            Ok(Some($kind::Event(_))) => Progress::Event,
+            Ok(Some($kind::LastEventId(id))) => Progress::LastEventId(id),
+            Ok(Some($kind::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
+            Ok(Some($kind::Comment(_)) | None) => Progress::None,
+            Err(error) => Progress::TooLarge(*error),
+        }
+    };
+}
+
 /// The items of the bytes that were handed to [`EventSource::handle_bytes`].
 pub struct Received<'s, 'i> {
     machine: &'s mut Machine,
@@ -298,31 +311,19 @@ impl<'i> Received<'_, 'i> {
     )]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, DecodeError> {
         let item = self.items.next();
-        self.machine.note(match &item {
-            Ok(Some(Item::Event(_))) => Progress::Event,
-            Ok(Some(Item::LastEventId(id))) => Progress::LastEventId(id),
-            Ok(Some(Item::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
-            Ok(Some(Item::Comment(_)) | None) => Progress::None,
-            Err(error) => Progress::TooLarge(*error),
-        });
+        self.machine.note(progress!(Item, &item));
         item
     }
 
-    /// Returns the next item as [`next`](Self::next) does, owned. A large event that was assembled
-    /// from pieces is returned without a copy.
+    /// As [`next`](Self::next), but returns an owned item. A large event that was assembled from
+    /// pieces is not copied.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`next`](Self::next).
     pub fn next_owned(&mut self) -> Result<Option<OwnedItem>, DecodeError> {
         let item = self.items.next_owned();
-        self.machine.note(match &item {
-            Ok(Some(OwnedItem::Event(_))) => Progress::Event,
-            Ok(Some(OwnedItem::LastEventId(id))) => Progress::LastEventId(id),
-            Ok(Some(OwnedItem::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
-            Ok(Some(OwnedItem::Comment(_)) | None) => Progress::None,
-            Err(error) => Progress::TooLarge(*error),
-        });
+        self.machine.note(progress!(OwnedItem, &item));
         item
     }
 
