@@ -62,12 +62,12 @@ impl Backoff {
         }
     }
 
-    /// When the limit of elapsed time is reached.
+    /// Returns when the limit of elapsed time is reached.
     pub(super) fn end(&self, options: &Options) -> Option<Duration> {
         Some(self.since?.saturating_add(options.max_elapsed?))
     }
 
-    /// Whether the limit of elapsed time is passed: no request is sent any more.
+    /// Returns whether the limit of elapsed time has passed. No request is sent after it.
     pub(super) fn is_over(&self, now: Duration, options: &Options) -> bool {
         self.end(options).is_some_and(|end| end < now)
     }
@@ -76,11 +76,11 @@ impl Backoff {
         LossReason::TimeExhausted(now.saturating_sub(self.since.unwrap_or(now)))
     }
 
-    /// The delay before the next request, within its bounds.
+    /// Returns the delay before the next request, within its bounds.
     ///
-    /// Jitter subtracts a random part, so that clients that were disconnected together reconnect at
-    /// different times. The shortest delay and a `Retry-After` are minimums: jitter is added to
-    /// them instead. The result never exceeds the longest delay.
+    /// Jitter shortens the delay at random, so that clients that were disconnected together
+    /// reconnect at different times. If that would go below the minimum or a `Retry-After`, jitter
+    /// lengthens the delay instead, up to the maximum.
     pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
         // The minimum is applied before the delay is doubled, because doubling zero has no effect.
         let base = options.clamp(self.reconnection_time.unwrap_or(options.reconnection_time));
@@ -97,7 +97,7 @@ impl Backoff {
         least.saturating_add(scale(most.saturating_sub(least), self.draw(), 1 << 32))
     }
 
-    /// The next number of a `SplitMix64` sequence, whose seed the caller has drawn.
+    /// Returns the next number of a `SplitMix64` sequence, whose seed the caller has drawn.
     fn draw(&mut self) -> u32 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.random;
@@ -118,7 +118,7 @@ fn grown(base: Duration, failures: u32, max: Option<Duration>) -> Duration {
     base.saturating_mul(factor).min(max).max(base)
 }
 
-/// The part `count / of` of `whole`; at most all of it.
+/// Returns the part `count / of` of `whole`, at most all of it.
 fn scale(whole: Duration, count: u32, of: u64) -> Duration {
     // Less than 2^94 nanoseconds, times less than 2^32: the product does not overflow.
     let nanos = whole.as_nanos() * u128::from(count) / u128::from(of);

@@ -209,7 +209,7 @@ impl Options {
         self.retries_statuses && matches!(status, 408 | 425 | 429 | 500..=599)
     }
 
-    /// Whether a request with this method, or with GET if there is none, may be sent again.
+    /// Returns whether a request with this method, or with GET if there is none, may be sent again.
     pub(super) fn repeats(&self, method: Option<&str>) -> bool {
         let is_idempotent = matches!(
             method.unwrap_or("GET"),

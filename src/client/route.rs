@@ -58,8 +58,8 @@ impl Route {
         *self = Self::new(mem::take(&mut self.first));
     }
 
-    /// Sets the URL that the HTTP client reached by itself. This does not change the count of
-    /// redirects.
+    /// Sets the current URL. Does not count a redirect, because the HTTP client may have followed
+    /// it.
     pub(super) fn arrive(&mut self, url: Box<str>) {
         self.is_same_origin &= is_same_origin(&self.first, &url);
         self.current = Some(url);
@@ -96,7 +96,7 @@ impl fmt::Debug for Shown<'_> {
 }
 
 /// Resolves a `Location` against the URL that answered with it (RFC 3986, 5.2), without a fragment.
-/// `None` if the result is no `http` or `https` URL.
+/// Returns `None` if the result is no `http` or `https` URL.
 fn resolve(base: &str, location: &str) -> Option<String> {
     let is_refused = |byte: u8| byte <= b' ' || byte == 0x7F || byte == b'\\';
     if location.bytes().any(is_refused) {
@@ -114,8 +114,8 @@ fn resolve(base: &str, location: &str) -> Option<String> {
     (resolved.len() <= MAX_LEN).then_some(resolved)
 }
 
-/// Whether two URLs have the same scheme, host and port. A URL that this code cannot parse has no
-/// origin.
+/// Returns whether two URLs have the same scheme, host and port. A URL that this code cannot parse
+/// has no origin.
 fn is_same_origin(one: &str, other: &str) -> bool {
     let origin = |url| Url::of(url)?.origin();
     origin(one).is_some_and(|one| origin(other) == Some(one))
