@@ -132,6 +132,7 @@ fn a_limit_counts_the_head_the_data_and_the_blank_line() {
         let len = EventWriter::new(BytesMut::new(), &head)
             .into_frame()
             .unwrap()
+            .as_bytes()
             .len();
         for limit in 0..=len {
             let mut out = BytesMut::from("before");

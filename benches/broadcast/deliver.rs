@@ -103,7 +103,7 @@ pub(crate) fn private_events() {
         "an event of one of 10 000 subscribers",
         Work {
             events: SUBSCRIBERS,
-            bytes: Frame::new(&event).len(),
+            bytes: Frame::new(&event).as_bytes().len(),
         },
         &mut [
             Candidate::new(

@@ -40,7 +40,7 @@ fn run_two_threads(subscribers: usize, window: u64) {
     let broadcast = Broadcast::new(retention);
     let skip = SubscribeOptions::new().with_skip_ahead(|_| Event::message("skipped"));
     let mut tasks = tasks(&broadcast, subscribers, &skip);
-    let len = Frame::new(&delta()).len();
+    let len = Frame::new(&delta()).as_bytes().len();
     let second = Duration::from_secs(1);
     let reads = thread::spawn(move || {
         let (start, mut bytes) = (Instant::now(), 0_usize);

@@ -51,12 +51,6 @@ impl Frame {
         self.bytes
     }
 
-    /// Returns the number of bytes on the wire, at least 1.
-    #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Returns the event type; `None` stands for `message`.
     #[doc(alias = "name")]
     pub fn event_type(&self) -> Option<&str> {
@@ -89,7 +83,7 @@ impl fmt::Debug for Frame {
         f.debug_struct("Frame")
             .field("event_type", &self.event_type())
             .field("id", &self.id())
-            .field("len", &self.len())
+            .field("len", &self.as_bytes().len())
             .finish()
     }
 }

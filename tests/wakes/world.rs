@@ -164,7 +164,7 @@ impl<S: Sharing> World<S> {
             return;
         };
         let outcome = target.dispatch_frame(frame);
-        let len = frame.len();
+        let len = frame.as_bytes().len();
         assert_eq!(outcome, self.admits(len));
         if outcome.is_ok() {
             self.queue.push_back(len);
@@ -280,7 +280,7 @@ impl<S: Sharing> World<S> {
         }
         let (limit, permit) = self.permits.swap_remove(at);
         let frame = frame(value);
-        let len = frame.len();
+        let len = frame.as_bytes().len();
         let expected = match self.reason {
             Some(reason) => Err(DispatchError::Closed(reason)),
             None if len > limit => Err(DispatchError::TooLarge { len, limit }),

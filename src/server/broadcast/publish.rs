@@ -79,7 +79,14 @@ pub(super) fn frame(
     }
     let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
     let to_bytes = || frame.bytes().clone();
-    append(shared, frame.len(), frame.ranges(), scope, write, to_bytes)
+    append(
+        shared,
+        frame.bytes().len(),
+        frame.ranges(),
+        scope,
+        write,
+        to_bytes,
+    )
 }
 
 #[inline(never)]

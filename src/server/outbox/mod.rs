@@ -165,7 +165,7 @@ impl Outbox {
                 self.push_event(&fields, measured);
             }
             Outgoing::Frame(frame) => {
-                self.find_room(frame.len(), outgoing, released)?;
+                self.find_room(frame.bytes().len(), outgoing, released)?;
                 self.push_bytes(frame.bytes());
             }
         }

@@ -102,7 +102,7 @@ fn a_frame_is_one_exact_allocation_and_its_clones_share_it() {
     let frame = frame.expect("it was made");
     assert_eq!(
         (made.count_total, made.bytes_total),
-        (1, frame.len() as u64)
+        (1, frame.as_bytes().len() as u64)
     );
 
     // The first clone allocates what counts the clones.
