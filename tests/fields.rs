@@ -74,3 +74,11 @@ fn every_field_at_once_in_the_order_of_the_wire() {
         ": c\nevent: t\nid: i\nretry: 1\ndata: d\ndata: \n\n"
     );
 }
+
+#[test]
+fn a_type_is_printed_as_its_text() {
+    let tick = EventType::from_static("tick");
+    assert_eq!(format!("{tick}|{tick:>6}|{tick:?}"), "tick|  tick|\"tick\"");
+    assert_eq!(tick, EventType::new(String::from("tick")).unwrap());
+    assert_eq!(tick.as_ref(), "tick");
+}

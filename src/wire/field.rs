@@ -26,7 +26,7 @@ use super::line;
 /// assert_eq!(TICK, "tick");
 ///
 /// let given = EventType::new("user-joined")?;
-/// assert_eq!(given.as_str(), "user-joined");
+/// assert_eq!(given.to_string(), "user-joined");
 /// assert!(EventType::new("x\ndata: evil").is_err());
 /// # Ok::<(), sse_proto::event::InvalidField>(())
 /// ```
@@ -39,7 +39,7 @@ use super::line;
 /// ```
 #[doc(alias = "name")]
 #[doc(alias = "kind")]
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct EventType<'a>(Cow<'a, str>);
 
 impl<'a> EventType<'a> {
@@ -77,9 +77,22 @@ impl<'a> EventType<'a> {
     }
 }
 
+impl AsRef<str> for EventType<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Compares with text, and with another event type.
 impl<T: AsRef<str> + ?Sized> PartialEq<T> for EventType<'_> {
     fn eq(&self, other: &T) -> bool {
         self.as_str() == other.as_ref()
+    }
+}
+
+impl fmt::Display for EventType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
     }
 }
 
@@ -92,8 +105,8 @@ impl fmt::Debug for EventType<'_> {
 /// The last event ID that an event sets at the client: the value of its `id` field.
 ///
 /// Holds any text without CR, LF and NUL: a client ignores an id with a NUL. The empty id is valid
-/// and resets the client's last event ID. `0` is an ordinary id. Every unsigned integer converts
-/// into an id without an allocation.
+/// and resets the client's last event ID. `0` is an ordinary id. Every unsigned integer (`u8` to
+/// `u128`, and `usize`) converts into an id without an allocation.
 ///
 /// A client sends it back as the `Last-Event-ID` header when it reconnects ([HTML, section
 /// 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
@@ -166,31 +179,37 @@ impl<'a> EventId<'a> {
     }
 }
 
-macro_rules! from_unsigned {
+impl<N: Unsigned> From<N> for EventId<'_> {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "each cast takes one half")]
+    fn from(number: N) -> Self {
+        let number = number.widen();
+        Self(TextOrNumber::Number((number >> 64) as u64, number as u64))
+    }
+}
+
+/// An unsigned integer, which converts into the id of its digits.
+trait Unsigned {
+    fn widen(self) -> u128;
+}
+
+macro_rules! unsigned {
     ($($number:ty),*) => {$(
-        impl From<$number> for EventId<'_> {
+        impl Unsigned for $number {
             #[inline]
-            fn from(number: $number) -> Self {
-                Self(TextOrNumber::Number(0, number.into()))
+            fn widen(self) -> u128 {
+                self.into()
             }
         }
     )*};
 }
 
-from_unsigned!(u8, u16, u32, u64);
+unsigned!(u8, u16, u32, u64, u128);
 
-impl From<usize> for EventId<'_> {
+impl Unsigned for usize {
     #[inline]
-    fn from(number: usize) -> Self {
-        Self::from(number as u64)
-    }
-}
-
-impl From<u128> for EventId<'_> {
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "each cast takes one half")]
-    fn from(number: u128) -> Self {
-        Self(TextOrNumber::Number((number >> 64) as u64, number as u64))
+    fn widen(self) -> u128 {
+        self as u128
     }
 }
 
