@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::dispatch::Dispatch;
 use super::foreign::Panics;
 use super::state::CloseReason;
-use crate::wire::field::EventType;
+use crate::wire::field::{EventType, MESSAGE};
 
 /// Selects the events for which a listener runs.
 ///
@@ -69,9 +69,6 @@ impl On {
         Self { occasion, once }
     }
 }
-
-/// The type of an event that has none.
-const MESSAGE: &str = "message";
 
 #[derive(Debug, PartialEq, Eq)]
 enum OccasionKind {

@@ -1,4 +1,4 @@
-//! The only code that writes wire bytes.
+//! Measures and writes the fields of a block. Only this file knows their order.
 //!
 //! The order within a block is comment, `event`, `id`, `retry`, `data`, blank line: a streaming
 //! reader receives the type before the data. Lines end with LF. One space follows each colon, since
@@ -18,7 +18,7 @@ use core::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::decimal::Decimal;
-use super::field::TextOrNumber;
+use super::field::{MESSAGE, TextOrNumber};
 use super::line::{self, Ends, Span, Splitter};
 
 // Each line except the first begins with the end of the previous line. So a line end and the name
@@ -33,9 +33,6 @@ pub(crate) const DATA: &[u8] = b"\ndata: ";
 
 /// Ends the last line of a block, and the block.
 pub(crate) const BLANK: &[u8] = b"\n\n";
-
-/// The type with which an event without a type arrives.
-const MESSAGE: &[u8] = b"message";
 
 /// The fields of an event.
 ///
@@ -78,7 +75,7 @@ impl<'a> Fields<'a> {
     /// Returns the type of the event that a client dispatches for the block, if it dispatches one.
     pub(crate) fn dispatched_type(&self) -> Option<&'a [u8]> {
         self.data?;
-        Some(self.event_type.map_or(MESSAGE, str::as_bytes))
+        Some(self.event_type.unwrap_or(MESSAGE).as_bytes())
     }
 
     /// Measures exactly.
@@ -156,7 +153,7 @@ impl<'a> Fields<'a> {
     /// Appends the block to a buffer.
     #[inline(never)]
     pub(crate) fn append(&self, out: &mut BytesMut) {
-        // Measures each text as one line, so the reserved length is never too large.
+        // A lower bound: each text counts as one line, and the buffer grows for further ones.
         let at_least = self.measure_with(|text| {
             let one_line = line::is_short(text) && !line::has_end(text);
             (Ends::default(), one_line)
@@ -206,7 +203,7 @@ impl FieldRanges {
 /// Returns the type of the event that a client dispatches for a block, read from the bytes that
 /// were written for it; `None` if it dispatches none.
 pub(crate) fn dispatched_type(block: &[u8]) -> Option<&[u8]> {
-    let mut event_type = MESSAGE;
+    let mut event_type = MESSAGE.as_bytes();
     let mut rest = block;
     // Data is the last field and may be long, so it is not searched.
     while !rest.starts_with(&DATA[1..]) {

@@ -11,6 +11,9 @@ use core::fmt;
 use super::decimal::Decimal;
 use super::line;
 
+/// The type with which an event without a type arrives.
+pub(crate) const MESSAGE: &str = "message";
+
 /// The type of an event: the value of its `event` field. Clients select listeners by it.
 ///
 /// Holds any non-empty text without CR and LF. An empty type would arrive as `message`, and a CR or

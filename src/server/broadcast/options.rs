@@ -6,7 +6,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::wire::event::Event;
-use crate::wire::field::EventType;
+use crate::wire::field::{EventType, MESSAGE};
 
 /// Sets how much history the log of a [`Broadcast`](crate::Broadcast) keeps, for clients that
 /// reconnect or lag.
@@ -347,7 +347,7 @@ impl SubscribeOptions {
 
     /// Returns whether the subscriber wants a frame that it may see.
     pub(super) fn takes(&self, event_type: Option<&str>, id: Option<&str>) -> bool {
-        let event_type = event_type.unwrap_or("message");
+        let event_type = event_type.unwrap_or(MESSAGE);
         match &self.wanted {
             Wanted::All => true,
             Wanted::Types(types) => types.iter().any(|one| **one == *event_type),

@@ -6,9 +6,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::text::Text;
-
-/// The event type of an event without one.
-const MESSAGE: &str = "message";
+use crate::wire::field::MESSAGE;
 
 /// One item of an event stream: an event, a reconnection time, a comment or a last event ID.
 #[derive(Debug)]
