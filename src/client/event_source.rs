@@ -180,7 +180,7 @@ impl EventSource {
 
     /// Closes the client for good.
     pub fn close(&mut self) {
-        self.machine.close_here(&self.decoder);
+        self.machine.handle_close(&self.decoder);
         self.release();
     }
 

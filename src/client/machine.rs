@@ -30,7 +30,7 @@ pub(super) struct Machine {
     until: Option<Duration>,
     opened_at: Duration,
     is_offline: bool,
-    /// The driver holds a request or a response.
+    /// True while the driver holds a request or a response.
     is_in_flight: bool,
     /// The last event ID of the last request. The same ID is no progress.
     known_id: Box<str>,
@@ -42,7 +42,7 @@ pub(super) struct Machine {
 struct Unpolled {
     opened: bool,
     abort: bool,
-    /// Boxed, since a client has none for most of its life.
+    /// Boxed, because a client has none for most of its life.
     lost: Option<Box<Loss>>,
     request: bool,
     closed: Option<Box<Loss>>,
@@ -133,7 +133,7 @@ impl Machine {
                 reason = LossReason::TooManyRedirects(status);
             } else if self.route.follow(location, response.turns_to_get()) {
                 if self.backoff.is_over(now, &self.options) {
-                    return self.run_out(now);
+                    return self.close_exhausted(now);
                 }
                 return self.advance(now, Trigger::Redirected);
             }
@@ -190,7 +190,9 @@ impl Machine {
         let end = self.backoff.end(&self.options);
         let reason = match self.state {
             State::Open => LossReason::IdleTimeout,
-            State::Connecting if end.is_some_and(|end| end <= now) => return self.run_out(now),
+            State::Connecting if end.is_some_and(|end| end <= now) => {
+                return self.close_exhausted(now);
+            }
             State::Connecting => LossReason::ConnectTimeout,
             State::Waiting => return self.end_wait(now),
             State::Idle | State::Closed => return,
@@ -231,7 +233,7 @@ impl Machine {
         self.advance(now, Trigger::Reconnect);
     }
 
-    pub(super) fn close_here(&mut self, decoder: &Decoder) {
+    pub(super) fn handle_close(&mut self, decoder: &Decoder) {
         if self.state != State::Closed {
             let mut loss = Loss::new(LossReason::Closed);
             loss.is_interrupted = decoder.is_within_block();
@@ -278,7 +280,7 @@ impl Machine {
     ) {
         loss.is_interrupted = decoder.is_within_block();
         if !self.may_repeat(decoder) {
-            return self.give_up(loss, LossReason::NotRepeatable);
+            return self.close_after(loss, LossReason::NotRepeatable);
         }
         self.start_loss(now);
         let delay = if loss.reason == LossReason::NetworkLost {
@@ -290,12 +292,12 @@ impl Machine {
         };
         match delay {
             Ok(delay) => self.wait(now, loss, delay),
-            Err(limit) => self.give_up(loss, limit),
+            Err(limit) => self.close_after(loss, limit),
         }
     }
 
-    /// The time without progress starts here, if it does not run yet. After a stable connection
-    /// this is the first loss, whatever its reason.
+    /// Starts the time without progress, if it does not run yet. After a stable connection, this is
+    /// the first loss again.
     fn start_loss(&mut self, now: Duration) {
         let open_for = now.saturating_sub(self.opened_at);
         if self.state == State::Open && open_for >= self.options.stable_after {
@@ -320,19 +322,19 @@ impl Machine {
         if is_due && !self.backoff.is_over(now, &self.options) {
             self.advance(now, Trigger::Due);
         } else {
-            self.run_out(now);
+            self.close_exhausted(now);
         }
     }
 
-    /// The limit of elapsed time is reached while no connection is open.
-    fn run_out(&mut self, now: Duration) {
+    /// Closes without a connection, because the limit of elapsed time is reached.
+    fn close_exhausted(&mut self, now: Duration) {
         let mut loss = Loss::new(self.backoff.exhausted(now));
         loss.last = self.last.take();
         self.close(loss, Trigger::GiveUp);
     }
 
-    /// Closes after a loss, since no other request may follow.
-    fn give_up(&mut self, mut loss: Loss, why: LossReason) {
+    /// Closes after a loss, because no other request may follow.
+    fn close_after(&mut self, mut loss: Loss, why: LossReason) {
         // The response of a request that must not be repeated is complete, unless it was cut off.
         let is_whole = loss.reason == LossReason::EndOfStream && !loss.is_interrupted;
         if why != LossReason::NotRepeatable || !is_whole {
