@@ -54,7 +54,7 @@ fn publish_to_nobody() {
         "publish, nobody subscribed",
         Work {
             events: 1,
-            bytes: wire.len(),
+            bytes: wire.as_bytes().len(),
         },
         &mut [
             Candidate::new(Role::Limit, "encode into a buffer", || {

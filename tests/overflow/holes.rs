@@ -43,7 +43,7 @@ fn keeps_the_newest(overflow: Overflow, bytes: usize, steps: &[(u8, u16)]) {
         let queued = |model: &VecDeque<(usize, Vec<u8>)>| -> usize {
             model.iter().map(|(_, frame)| frame.len()).sum()
         };
-        while model.len() == 200 || queued(&model) + frame.len() > bytes {
+        while model.len() == 200 || queued(&model) + frame.as_bytes().len() > bytes {
             let same = model.iter().position(|(other, _)| *other == which);
             let at = same.filter(|_| matches!(overflow, Overflow::KeepNewest));
             model.remove(at.unwrap_or(0));
