@@ -181,14 +181,20 @@ impl<S: Sharing> Target<S> {
 
     /// Waits for room in the queue, then dispatches an event.
     ///
-    /// Where [`dispatch`](Self::dispatch) would return [`DispatchError::Full`], this waits. So it
-    /// does not wait under an [`Overflow`](crate::target::Overflow) policy that makes room by
-    /// dropping frames, or that disconnects.
+    /// With [`Overflow::Refuse`](crate::target::Overflow::Refuse), this waits while the queue is
+    /// full. With the other policies, an event waits only while room is reserved for others or an
+    /// earlier task waits.
     ///
-    /// Waiting tasks get room in the order of their first polls. While a task waits, every
-    /// `dispatch` is refused. The listeners run once, after the room is found. If one of them
-    /// cancels the event, the room goes to the next task. If an event is expensive to make, call
-    /// [`reserve`](Self::reserve) first.
+    /// Waiting tasks get room in the order of their first polls. While a task waits,
+    /// [`dispatch`](Self::dispatch) returns [`DispatchError::Full`]. The listeners run once, after
+    /// the room is found. If one of them cancels the event, the room goes to the next task. If an
+    /// event is expensive to make, call [`reserve`](Self::reserve) first.
+    ///
+    /// # Shutdown
+    ///
+    /// While the client reads nothing, no room appears, and a server does not poll the stream. So
+    /// [`until`](crate::EventStreamExt::until) cannot end the stream, and the task keeps waiting.
+    /// At a shutdown, also call [`close`](Self::close): it wakes the task at once.
     ///
     /// # Errors
     ///
@@ -283,6 +289,9 @@ impl<S: Sharing> Target<S> {
 
     /// Closes the stream because of an error: the close listeners run, then the error listeners
     /// with the error. Queued frames are still delivered.
+    ///
+    /// The client does not see the error: its response ends as usual, and a browser reconnects. To
+    /// tell the client, dispatch an event first.
     pub fn fail(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.handle.channel.fail(error.into());
     }
