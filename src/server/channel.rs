@@ -11,9 +11,9 @@ use core::task::{Poll, Waker};
 
 use bytes::Bytes;
 
-use super::dispatch::{Dispatch, DispatchError, DispatchResult, Outgoing};
+use super::dispatch::{Dispatch, DispatchError, DispatchResult};
 use super::machine::{CloseNotice, Failure, StreamMachine};
-use super::outbox::{Limits, Reservation};
+use super::outbox::{Limits, Outgoing, Reservation};
 use super::sharing::Share;
 use super::state::CloseReason;
 use super::waiters::Ticket;

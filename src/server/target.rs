@@ -7,9 +7,9 @@ use core::fmt;
 use core::future::Future;
 
 use super::channel::{self, Channel, Handle};
-use super::dispatch::{Dispatch, DispatchError, Dispatched, Outgoing};
+use super::dispatch::{Dispatch, DispatchError, Dispatched};
 use super::listeners::{Listener, ListenerId, Occasion, On};
-use super::outbox::Limits;
+use super::outbox::{Limits, Outgoing};
 #[cfg(feature = "std")]
 use super::sharing::Shared;
 use super::sharing::{Local, Share, Sharing};

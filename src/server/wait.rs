@@ -5,8 +5,8 @@ use core::future::{self, Future};
 use core::task::{Context, Poll};
 
 use super::channel::{Channel, Handle};
-use super::dispatch::{DispatchError, DispatchResult, Dispatched, Outgoing};
-use super::outbox::{Purpose, Reservation};
+use super::dispatch::{DispatchError, DispatchResult, Dispatched};
+use super::outbox::{Outgoing, Purpose, Reservation};
 #[cfg(feature = "std")]
 use super::sharing::Shared;
 use super::sharing::{Share, Sharing};

@@ -10,8 +10,10 @@ use bytes::Bytes;
 
 use self::buffers::{Buffers, LARGE};
 pub use self::limits::{Limits, Overflow};
-use super::dispatch::{DispatchError, Outgoing};
+use super::dispatch::DispatchError;
 use crate::wire::encode::{self, Fields, Measured};
+use crate::wire::event::Event;
+use crate::wire::frame::Frame;
 
 /// The number of lengths that the emptied queue keeps room for.
 const IDLE_FRAMES: usize = 32;
@@ -48,6 +50,49 @@ impl Queued {
         match self {
             Self::Buffered(len) => *len,
             Self::Own(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// The argument of a dispatch: an event, or a frame that is already encoded.
+#[derive(Clone, Copy)]
+pub(crate) enum Outgoing<'a> {
+    /// An event, and its length once that is known.
+    Event(&'a Event<'a>, Option<Measured>),
+    Frame(&'a Frame),
+}
+
+impl<'a> Outgoing<'a> {
+    /// Measures an event, so that no later step has to.
+    pub(crate) fn measured(self) -> Self {
+        match self {
+            Self::Event(event, None) => Self::Event(event, Some(event.fields().measure())),
+            done => done,
+        }
+    }
+
+    /// Returns the number of bytes on the wire.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Event(_, Some(measured)) => measured.len,
+            Self::Event(event, None) => event.fields().measure().len,
+            Self::Frame(frame) => frame.len(),
+        }
+    }
+
+    /// Returns the type of the event that a client dispatches, if it dispatches one.
+    pub(crate) fn dispatched_type(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Event(event, _) => event.fields().dispatched_type(),
+            Self::Frame(frame) => encode::dispatched_type(frame.as_bytes()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has_id(&self) -> bool {
+        match self {
+            Self::Event(event, _) => event.id().is_some(),
+            Self::Frame(frame) => frame.id().is_some(),
         }
     }
 }
