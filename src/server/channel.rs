@@ -83,8 +83,10 @@ impl<K: Share> Channel<K> {
     ) -> DispatchResult {
         let outgoing = outgoing.measured();
         let depth = K::enter(&self.depth, self.key());
-        let channel = self;
-        let mut running = Running { channel, room };
+        let mut running = Running {
+            channel: self,
+            room,
+        };
         let listeners = match locked.begin(&outgoing, &mut running.room, depth) {
             Ok(listeners) => listeners,
             Err(error) => return Err(self.refuse(locked, &outgoing, error)),
@@ -217,7 +219,7 @@ impl<K: Share> Channel<K> {
     }
 }
 
-/// What the stream does, and what the tasks do that wait for room.
+/// Polling, and waiting for room.
 impl<K: Share> Channel<K> {
     /// Takes a chunk, if there is one, and keeps no waker.
     #[inline]

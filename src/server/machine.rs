@@ -264,7 +264,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
             return (Poll::Ready(reason), Some(waker));
         }
         let closed = self.closed.get_or_insert_default();
-        let replaced = closed.keep_waker(ticket, 0, Purpose::Permit, waker);
+        let replaced = closed.keep_waker(ticket, 0, Purpose::DropsNone, waker);
         (Poll::Pending, replaced)
     }
 

@@ -100,7 +100,7 @@ pub(super) fn reserve<S: Sharing>(
 ) -> impl Future<Output = Result<Permit<S>, DispatchError>> + Unpin + use<S> {
     let mut turn = Turn::new(handle);
     future::poll_fn(move |cx| {
-        let room = turn.poll_room(len, Purpose::Permit, cx);
+        let room = turn.poll_room(len, Purpose::DropsNone, cx);
         room.map_ok(|room| Permit {
             held: HeldRoom {
                 handle: turn.handle.clone(),

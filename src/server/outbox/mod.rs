@@ -24,9 +24,9 @@ pub(crate) struct Outbox {
     frames: VecDeque<Queued>,
     bytes: usize,
     buffers: Buffers,
-    /// All reserved room, and the part of it that permits hold.
+    /// All reserved room, and the part of it that no policy gives away: that of permits and blocks.
     reserved: Amount,
-    permits: Amount,
+    undroppable: Amount,
     /// How many frames were dropped to make room for newer ones.
     dropped: usize,
     /// Frames were dropped since the last chunk.
@@ -103,8 +103,8 @@ pub(crate) enum Purpose {
     /// An event whose listeners run, or that is next in line. It may be canceled, so no frame is
     /// dropped for it before it is queued.
     Event,
-    /// A permit, or a frame that may drop no other. No dropping policy gives this room away.
-    Permit,
+    /// A permit, or a block, for which no frame is dropped. No policy gives this room away.
+    DropsNone,
 }
 
 impl Purpose {
@@ -112,7 +112,7 @@ impl Purpose {
     pub(crate) fn of(outgoing: &Outgoing<'_>) -> Self {
         match outgoing.dispatched_type() {
             Some(_) => Self::Event,
-            None => Self::Permit,
+            None => Self::DropsNone,
         }
     }
 }
@@ -217,22 +217,21 @@ impl Outbox {
         Ok(())
     }
 
-    /// Reserves room for a frame of `len` bytes, if there is any. While a task waits, only calls
+    /// Reserves room for a frame of `bytes` bytes, if there is any. While a task waits, only calls
     /// with `in_line` get room.
     pub(crate) fn reserve(
         &mut self,
-        len: usize,
+        bytes: usize,
         purpose: Purpose,
         in_line: bool,
     ) -> Result<Option<Reservation>, DispatchError> {
-        if !self.admits(len, purpose)? || (self.awaited && !in_line) {
+        if !self.admits(bytes, purpose)? || (self.awaited && !in_line) {
             return Ok(None);
         }
-        self.reserved.add(len);
-        if let Purpose::Permit = purpose {
-            self.permits.add(len);
+        self.reserved.add(bytes);
+        if let Purpose::DropsNone = purpose {
+            self.undroppable.add(bytes);
         }
-        let bytes = len;
         Ok(Some(Reservation { purpose, bytes }))
     }
 
@@ -241,8 +240,8 @@ impl Outbox {
     pub(crate) fn release(&mut self, room: Reservation) -> usize {
         let Reservation { purpose, bytes } = room;
         self.reserved.remove(bytes);
-        if let Purpose::Permit = purpose {
-            self.permits.remove(bytes);
+        if let Purpose::DropsNone = purpose {
+            self.undroppable.remove(bytes);
         }
         bytes
     }
@@ -250,8 +249,10 @@ impl Outbox {
     /// Returns whether a frame of `len` bytes without room ends the stream. It does if the policy
     /// is `Disconnect` and the queue would be full even without reserved room.
     pub(crate) fn disconnects(&self, len: usize) -> bool {
-        matches!(self.limits.overflow, Overflow::Disconnect)
-            && !self.has_room(len, Amount::default())
+        match self.limits.overflow {
+            Overflow::Disconnect => !self.has_room(len, Amount::default()),
+            Overflow::Refuse | Overflow::DropOldest | Overflow::KeepNewest => false,
+        }
     }
 
     /// Takes one chunk: the gap marker, or the frames of the oldest buffer, or a large frame. Not
@@ -307,7 +308,7 @@ impl Outbox {
         self.find_room_otherwise(len, outgoing, released)
     }
 
-    /// Finds room beside that of the permits. What is no event drops no frame.
+    /// Finds room beside that which is undroppable. A block without data drops no frame.
     #[cold]
     fn find_room_otherwise(
         &mut self,
@@ -322,20 +323,19 @@ impl Outbox {
             }
             _ => {}
         }
-        if self.has_room(len, self.permits) {
+        if self.has_room(len, self.undroppable) {
             return Ok(());
         }
-        match outgoing.dispatched_type() {
-            Some(event_type) if self.drops() => {
-                self.gap = true;
-                if matches!(self.limits.overflow, Overflow::KeepNewest) {
-                    self.drop_type(len, event_type);
-                }
-                self.drop_oldest(len);
-                Ok(())
+        match (self.limits.overflow, outgoing.dispatched_type()) {
+            (Overflow::KeepNewest, Some(event_type)) => self.drop_type(len, event_type),
+            (Overflow::DropOldest, Some(_)) => {}
+            (Overflow::Refuse | Overflow::Disconnect, _) | (_, None) => {
+                return Err(DispatchError::Full);
             }
-            _ => Err(DispatchError::Full),
         }
+        self.gap = true;
+        self.drop_oldest(len);
+        Ok(())
     }
 
     /// Returns whether a frame of `len` bytes has room in addition to the reserved room. For an
@@ -347,7 +347,7 @@ impl Outbox {
         }
         Ok(match purpose {
             Purpose::Event if self.drops() => self.fits(len, self.reserved),
-            Purpose::Event | Purpose::Permit => self.has_room(len, self.reserved),
+            Purpose::Event | Purpose::DropsNone => self.has_room(len, self.reserved),
         })
     }
 
@@ -355,7 +355,7 @@ impl Outbox {
     fn drop_type(&mut self, len: usize, event_type: &[u8]) {
         // The frame at `index` begins at `start` in the buffer number `buffer`.
         let (mut index, mut buffer, mut start) = (0, 0, 0);
-        while !self.has_room(len, self.permits) {
+        while !self.has_room(len, self.undroppable) {
             let Some(queued) = self.frames.get(index) else {
                 return;
             };
@@ -384,7 +384,7 @@ impl Outbox {
 
     /// Drops the oldest frames until a frame of `len` bytes has room.
     fn drop_oldest(&mut self, len: usize) {
-        while !self.has_room(len, self.permits) {
+        while !self.has_room(len, self.undroppable) {
             let Some(frame) = self.frames.pop_front() else {
                 return;
             };
