@@ -12,7 +12,7 @@ use super::listeners::{Listener, ListenerId, Occasion, On};
 use super::outbox::{Limits, Outgoing};
 #[cfg(feature = "std")]
 use super::sharing::Shared;
-use super::sharing::{Local, Share, Sharing};
+use super::sharing::{Local, Primitives, Sharing};
 use super::state::CloseReason;
 use super::stream::{EventStream, LocalEventStream};
 use super::wait::{self, Permit};
@@ -111,7 +111,7 @@ pub struct WeakTarget<
     #[cfg(feature = "std")] S: Sharing = Shared,
     #[cfg(not(feature = "std"))] S: Sharing,
 > {
-    channel: <S::Means as Share>::Weak<Channel<S::Means>>,
+    channel: <S::Means as Primitives>::Weak<Channel<S::Means>>,
 }
 
 /// The target of a stream that stays on one thread.
@@ -412,7 +412,7 @@ impl<S: Sharing> Target<S> {
 
     /// Returns a reference that does not keep the target open.
     pub fn downgrade(&self) -> WeakTarget<S> {
-        let channel = <S::Means as Share>::downgrade(&self.handle.channel);
+        let channel = <S::Means as Primitives>::downgrade(&self.handle.channel);
         WeakTarget { channel }
     }
 
@@ -420,8 +420,8 @@ impl<S: Sharing> Target<S> {
     /// called at once if the stream failed.
     fn add(
         &self,
-        listener: Arc<Listener<<S::Means as Share>::Listener>>,
-        missed: impl FnOnce(&Listener<<S::Means as Share>::Listener>),
+        listener: Arc<Listener<<S::Means as Primitives>::Listener>>,
+        missed: impl FnOnce(&Listener<<S::Means as Primitives>::Listener>),
     ) -> ListenerId {
         let id = listener.id();
         let channel = &self.handle.channel;
