@@ -76,7 +76,7 @@ impl<'a> Outgoing<'a> {
         match self {
             Self::Event(_, Some(measured)) => measured.len,
             Self::Event(event, None) => event.fields().measure().len,
-            Self::Frame(frame) => frame.len(),
+            Self::Frame(frame) => frame.bytes().len(),
         }
     }
 
