@@ -1,8 +1,8 @@
-//! The lock and the atomics that handles and streams share between threads. (`listeners.rs` has one
-//! more atomic, an independent flag for a removed listener.)
+//! The lock and the atomics for state that threads share.
 //!
 //! They are named in one place so that the model checker in `tests/model_check` can replace them.
-//! It builds these sources with its own `cfg` and tries the possible orders of threads.
+//! It builds these sources with its own `cfg` and tries the possible orders of threads. The atomics
+//! of `listeners.rs` are not among them: no other memory depends on them.
 
 #[cfg(not(sse_proto_shuttle))]
 mod real {

@@ -11,16 +11,16 @@ use core::task::{Poll, Waker};
 
 use bytes::Bytes;
 
-use super::dispatch::{Dispatch, DispatchError, DispatchResult, Outgoing};
+use super::dispatch::{Dispatch, DispatchError, DispatchResult};
 use super::machine::{CloseNotice, Failure, StreamMachine};
-use super::outbox::{Limits, Reservation};
-use super::sharing::Share;
+use super::outbox::{Limits, Outgoing, Reservation};
+use super::sharing::Primitives;
 use super::state::CloseReason;
 use super::waiters::Ticket;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 use crate::wire::event::Event;
 
-pub(crate) struct Channel<K: Share> {
+pub(crate) struct Channel<K: Primitives> {
     handles: AtomicUsize,
     depth: K::Depth,
     /// Whether a poll returns bytes or the end. Changed under the lock alone. Read without it, it
@@ -29,20 +29,20 @@ pub(crate) struct Channel<K: Share> {
     locked: K::Lock<StreamMachine<K::Listener>>,
 }
 
-type Guard<'a, K> = <K as Share>::Guard<'a, StreamMachine<<K as Share>::Listener>>;
+type Guard<'a, K> = <K as Primitives>::Guard<'a, StreamMachine<<K as Primitives>::Listener>>;
 
 /// A counted pointer to a channel. When the last one is dropped, the stream ends.
-pub(crate) struct Handle<K: Share> {
+pub(crate) struct Handle<K: Primitives> {
     pub(super) channel: K::Strong<Channel<K>>,
 }
 
 /// The reader's pointer to a channel. When it is dropped before the end, the client is gone.
-pub(crate) struct StreamHandle<K: Share> {
+pub(crate) struct StreamHandle<K: Primitives> {
     pub(super) channel: K::Strong<Channel<K>>,
 }
 
 /// Opens a channel.
-pub(crate) fn open<K: Share>(limits: Limits) -> (Handle<K>, StreamHandle<K>) {
+pub(crate) fn open<K: Primitives>(limits: Limits) -> (Handle<K>, StreamHandle<K>) {
     let channel = K::Strong::from(Channel {
         handles: AtomicUsize::new(1),
         depth: K::Depth::default(),
@@ -56,7 +56,7 @@ pub(crate) fn open<K: Share>(limits: Limits) -> (Handle<K>, StreamHandle<K>) {
 }
 
 /// Dispatch.
-impl<K: Share> Channel<K> {
+impl<K: Primitives> Channel<K> {
     /// Dispatches an event or frame: into reserved room if there is some, otherwise into free room.
     #[inline]
     pub(crate) fn dispatch(
@@ -83,8 +83,10 @@ impl<K: Share> Channel<K> {
     ) -> DispatchResult {
         let outgoing = outgoing.measured();
         let depth = K::enter(&self.depth, self.key());
-        let channel = self;
-        let mut running = Running { channel, room };
+        let mut running = Running {
+            channel: self,
+            room,
+        };
         let listeners = match locked.begin(&outgoing, &mut running.room, depth) {
             Ok(listeners) => listeners,
             Err(error) => return Err(self.refuse(locked, &outgoing, error)),
@@ -166,19 +168,19 @@ impl<K: Share> Channel<K> {
 
 /// Unlocks. Then wakes the waiters that room is granted to.
 #[inline(never)]
-fn unlock_and_grant<K: Share>(mut locked: Guard<'_, K>) {
+fn unlock_and_grant<K: Primitives>(mut locked: Guard<'_, K>) {
     let granted = locked.grant_room();
     drop(locked);
     granted.into_iter().for_each(Waker::wake);
 }
 
 /// A dispatch whose listeners run. A panic of one of them gives its room back.
-struct Running<'a, K: Share> {
+struct Running<'a, K: Primitives> {
     channel: &'a Channel<K>,
     room: Option<Reservation>,
 }
 
-impl<K: Share> Drop for Running<'_, K> {
+impl<K: Primitives> Drop for Running<'_, K> {
     fn drop(&mut self) {
         K::leave(&self.channel.depth);
         self.channel.release_room(self.room.take());
@@ -186,7 +188,7 @@ impl<K: Share> Drop for Running<'_, K> {
 }
 
 /// The end.
-impl<K: Share> Channel<K> {
+impl<K: Primitives> Channel<K> {
     /// Closes the stream. Returns whether it was open.
     pub(crate) fn close(&self, reason: CloseReason) -> bool {
         let mut locked = self.lock();
@@ -217,8 +219,8 @@ impl<K: Share> Channel<K> {
     }
 }
 
-/// What the stream does, and what the tasks do that wait for room.
-impl<K: Share> Channel<K> {
+/// Polling, and waiting for room.
+impl<K: Primitives> Channel<K> {
     /// Takes a chunk, if there is one, and keeps no waker.
     #[inline]
     pub(crate) fn try_next(&self) -> Poll<Option<Bytes>> {
@@ -290,7 +292,7 @@ impl<K: Share> Channel<K> {
     }
 }
 
-impl<K: Share> Handle<K> {
+impl<K: Primitives> Handle<K> {
     /// Returns a handle, unless the last one was dropped.
     pub(crate) fn upgrade(channel: &K::Weak<Channel<K>>) -> Option<Self> {
         let channel = K::upgrade(channel)?;
@@ -303,7 +305,7 @@ impl<K: Share> Handle<K> {
     }
 }
 
-impl<K: Share> Clone for Handle<K> {
+impl<K: Primitives> Clone for Handle<K> {
     fn clone(&self) -> Self {
         self.channel.handles.fetch_add(1, Ordering::Relaxed);
         let channel = self.channel.clone();
@@ -311,7 +313,7 @@ impl<K: Share> Clone for Handle<K> {
     }
 }
 
-impl<K: Share> Drop for Handle<K> {
+impl<K: Primitives> Drop for Handle<K> {
     fn drop(&mut self) {
         // Release and acquire: everything that other handles did happens before the close.
         if self.channel.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -320,7 +322,7 @@ impl<K: Share> Drop for Handle<K> {
     }
 }
 
-impl<K: Share> Drop for StreamHandle<K> {
+impl<K: Primitives> Drop for StreamHandle<K> {
     fn drop(&mut self) {
         self.channel.close(CloseReason::ClientGone);
     }

@@ -1,14 +1,12 @@
 //! The types of a dispatch: `Dispatched` and `DispatchError` for its caller, `Dispatch` for
-//! listeners, `Outgoing` for the queue.
+//! listeners.
 
 use core::cell::Cell;
 use core::error::Error;
 use core::fmt;
 
 use super::state::CloseReason;
-use crate::wire::encode::{self, Measured};
 use crate::wire::event::Event;
-use crate::wire::frame::Frame;
 
 /// The result of a dispatch that was not refused.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,48 +113,5 @@ impl<'a> Dispatch<'a> {
 
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.get()
-    }
-}
-
-/// The content of a dispatch: an event, or a frame that is already encoded.
-#[derive(Clone, Copy)]
-pub(crate) enum Outgoing<'a> {
-    /// An event, and its length once that is known.
-    Event(&'a Event<'a>, Option<Measured>),
-    Frame(&'a Frame),
-}
-
-impl<'a> Outgoing<'a> {
-    /// Measures an event, so that no later step has to.
-    pub(crate) fn measured(self) -> Self {
-        match self {
-            Self::Event(event, None) => Self::Event(event, Some(event.fields().measure())),
-            done => done,
-        }
-    }
-
-    /// Returns the number of bytes on the wire.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Event(_, Some(measured)) => measured.len,
-            Self::Event(event, None) => event.fields().measure().len,
-            Self::Frame(frame) => frame.bytes().len(),
-        }
-    }
-
-    /// Returns the type of the event that a client dispatches, if it dispatches one.
-    pub(crate) fn dispatched_type(&self) -> Option<&'a [u8]> {
-        match self {
-            Self::Event(event, _) => event.fields().dispatched_type(),
-            Self::Frame(frame) => encode::dispatched_type(frame.as_bytes()),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn has_id(&self) -> bool {
-        match self {
-            Self::Event(event, _) => event.id().is_some(),
-            Self::Frame(frame) => frame.id().is_some(),
-        }
     }
 }

@@ -12,9 +12,9 @@ use core::task::{Poll, Waker};
 
 use bytes::Bytes;
 
-use super::dispatch::{DispatchError, DispatchResult, Dispatched, MAX_DEPTH, Outgoing};
+use super::dispatch::{DispatchError, DispatchResult, Dispatched, MAX_DEPTH};
 use super::listeners::{Listener, ListenerId, Listeners, Occasion, Snapshot};
-use super::outbox::{Limits, Outbox, Purpose, Reservation};
+use super::outbox::{Limits, Outbox, Outgoing, Purpose, Reservation};
 use super::state::{CloseReason, StreamInput, StreamState};
 use super::waiters::{Ticket, Waiter, Waiters};
 use crate::wire::event::Event;
@@ -264,7 +264,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
             return (Poll::Ready(reason), Some(waker));
         }
         let closed = self.closed.get_or_insert_default();
-        let replaced = closed.keep_waker(ticket, 0, Purpose::Permit, waker);
+        let replaced = closed.keep_waker(ticket, 0, Purpose::DropsNone, waker);
         (Poll::Pending, replaced)
     }
 

@@ -17,7 +17,7 @@ use super::listeners::Occasion;
 )]
 pub trait Sharing: Sized + 'static {
     #[doc(hidden)]
-    type Means: Share;
+    type Means: Primitives;
 }
 
 /// Shared on one thread. Neither the handles, the stream nor the listeners need to be `Send`.
@@ -40,8 +40,9 @@ impl Sharing for Shared {
     type Means = Self;
 }
 
-/// The pointers, the lock and the kind of listener of one way to share.
-pub(crate) trait Share: Sized + 'static {
+/// The pointers, the lock and the kind of listener of one way to share. This trait is apart from
+/// [`Sharing`], so that a public trait shows none of them.
+pub(crate) trait Primitives: Sized + 'static {
     type Listener: Fn(&Occasion<'_>) + ?Sized;
     type Strong<T>: Clone + Deref<Target = T> + From<T> + Unpin;
     type Weak<T>: Clone;
@@ -61,7 +62,7 @@ pub(crate) trait Share: Sized + 'static {
     fn leave(depth: &Self::Depth);
 }
 
-impl Share for Local {
+impl Primitives for Local {
     type Listener = dyn Fn(&Occasion<'_>);
     type Strong<T> = Rc<T>;
     type Weak<T> = rc::Weak<T>;
@@ -102,7 +103,7 @@ mod shared {
     use alloc::vec::Vec;
     use core::cell::RefCell;
 
-    use super::{Occasion, Share, Shared};
+    use super::{Occasion, Primitives, Shared};
     use crate::sync::{Mutex, MutexGuard, PoisonError, thread_local};
 
     thread_local! {
@@ -111,7 +112,7 @@ mod shared {
         static RUNNING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     }
 
-    impl Share for Shared {
+    impl Primitives for Shared {
         type Listener = dyn Fn(&Occasion<'_>) + Send + Sync;
         type Strong<T> = Arc<T>;
         type Weak<T> = Weak<T>;

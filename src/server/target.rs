@@ -7,12 +7,12 @@ use core::fmt;
 use core::future::Future;
 
 use super::channel::{self, Channel, Handle};
-use super::dispatch::{Dispatch, DispatchError, Dispatched, Outgoing};
+use super::dispatch::{Dispatch, DispatchError, Dispatched};
 use super::listeners::{Listener, ListenerId, Occasion, On};
-use super::outbox::Limits;
+use super::outbox::{Limits, Outgoing};
 #[cfg(feature = "std")]
 use super::sharing::Shared;
-use super::sharing::{Local, Share, Sharing};
+use super::sharing::{Local, Primitives, Sharing};
 use super::state::CloseReason;
 use super::stream::{EventStream, LocalEventStream};
 use super::wait::{self, Permit};
@@ -111,7 +111,7 @@ pub struct WeakTarget<
     #[cfg(feature = "std")] S: Sharing = Shared,
     #[cfg(not(feature = "std"))] S: Sharing,
 > {
-    channel: <S::Means as Share>::Weak<Channel<S::Means>>,
+    channel: <S::Means as Primitives>::Weak<Channel<S::Means>>,
 }
 
 /// The target of a stream that stays on one thread.
@@ -181,14 +181,20 @@ impl<S: Sharing> Target<S> {
 
     /// Waits for room in the queue, then dispatches an event.
     ///
-    /// Where [`dispatch`](Self::dispatch) would return [`DispatchError::Full`], this waits. So it
-    /// does not wait under an [`Overflow`](crate::target::Overflow) policy that makes room by
-    /// dropping frames, or that disconnects.
+    /// With [`Overflow::Refuse`](crate::target::Overflow::Refuse), this waits while the queue is
+    /// full. With the other policies, an event waits only while room is reserved for others or an
+    /// earlier task waits.
     ///
-    /// Waiting tasks get room in the order of their first polls. While a task waits, every
-    /// `dispatch` is refused. The listeners run once, after the room is found. If one of them
-    /// cancels the event, the room goes to the next task. If an event is expensive to make, call
-    /// [`reserve`](Self::reserve) first.
+    /// Waiting tasks get room in the order of their first polls. While a task waits,
+    /// [`dispatch`](Self::dispatch) returns [`DispatchError::Full`]. The listeners run once, after
+    /// the room is found. If one of them cancels the event, the room goes to the next task. If an
+    /// event is expensive to make, call [`reserve`](Self::reserve) first.
+    ///
+    /// # Shutdown
+    ///
+    /// While the client reads nothing, no room appears, and a server does not poll the stream. So
+    /// [`until`](crate::EventStreamExt::until) cannot end the stream, and the task keeps waiting.
+    /// At a shutdown, also call [`close`](Self::close): it wakes the task at once.
     ///
     /// # Errors
     ///
@@ -283,6 +289,9 @@ impl<S: Sharing> Target<S> {
 
     /// Closes the stream because of an error: the close listeners run, then the error listeners
     /// with the error. Queued frames are still delivered.
+    ///
+    /// The client does not see the error: its response ends as usual, and a browser reconnects. To
+    /// tell the client, dispatch an event first.
     pub fn fail(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.handle.channel.fail(error.into());
     }
@@ -403,7 +412,7 @@ impl<S: Sharing> Target<S> {
 
     /// Returns a reference that does not keep the target open.
     pub fn downgrade(&self) -> WeakTarget<S> {
-        let channel = <S::Means as Share>::downgrade(&self.handle.channel);
+        let channel = <S::Means as Primitives>::downgrade(&self.handle.channel);
         WeakTarget { channel }
     }
 
@@ -411,8 +420,8 @@ impl<S: Sharing> Target<S> {
     /// called at once if the stream failed.
     fn add(
         &self,
-        listener: Arc<Listener<<S::Means as Share>::Listener>>,
-        missed: impl FnOnce(&Listener<<S::Means as Share>::Listener>),
+        listener: Arc<Listener<<S::Means as Primitives>::Listener>>,
+        missed: impl FnOnce(&Listener<<S::Means as Primitives>::Listener>),
     ) -> ListenerId {
         let id = listener.id();
         let channel = &self.handle.channel;

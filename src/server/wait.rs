@@ -5,11 +5,11 @@ use core::future::{self, Future};
 use core::task::{Context, Poll};
 
 use super::channel::{Channel, Handle};
-use super::dispatch::{DispatchError, DispatchResult, Dispatched, Outgoing};
-use super::outbox::{Purpose, Reservation};
+use super::dispatch::{DispatchError, DispatchResult, Dispatched};
+use super::outbox::{Outgoing, Purpose, Reservation};
 #[cfg(feature = "std")]
 use super::sharing::Shared;
-use super::sharing::{Share, Sharing};
+use super::sharing::{Primitives, Sharing};
 use super::state::CloseReason;
 use super::waiters::Ticket;
 use crate::wire::event::Event;
@@ -66,7 +66,7 @@ impl<S: Sharing> fmt::Debug for Permit<S> {
 }
 
 /// Waits for room, then dispatches an event. It keeps its outcome.
-pub(super) fn send<'a, K: Share>(
+pub(super) fn send<'a, K: Primitives>(
     handle: &'a Handle<K>,
     event: &'a Event<'a>,
 ) -> impl Future<Output = DispatchResult> + Unpin + use<'a, K> {
@@ -100,7 +100,7 @@ pub(super) fn reserve<S: Sharing>(
 ) -> impl Future<Output = Result<Permit<S>, DispatchError>> + Unpin + use<S> {
     let mut turn = Turn::new(handle);
     future::poll_fn(move |cx| {
-        let room = turn.poll_room(len, Purpose::Permit, cx);
+        let room = turn.poll_room(len, Purpose::DropsNone, cx);
         room.map_ok(|room| Permit {
             held: HeldRoom {
                 handle: turn.handle.clone(),
@@ -111,7 +111,7 @@ pub(super) fn reserve<S: Sharing>(
 }
 
 /// Waits for the end. This does not keep the target open.
-pub(super) fn closed<K: Share>(
+pub(super) fn closed<K: Primitives>(
     channel: K::Strong<Channel<K>>,
 ) -> impl Future<Output = CloseReason> + Unpin + use<K> {
     let mut waits = WaitsForEnd::<K> {
@@ -128,12 +128,12 @@ pub(super) fn closed<K: Share>(
 }
 
 /// A place in the line, once it is taken. Dropping it leaves the line.
-struct Turn<K: Share> {
+struct Turn<K: Primitives> {
     handle: Handle<K>,
     ticket: Option<Ticket>,
 }
 
-impl<K: Share> Turn<K> {
+impl<K: Primitives> Turn<K> {
     fn new(handle: Handle<K>) -> Self {
         let ticket = None;
         Self { handle, ticket }
@@ -155,7 +155,7 @@ impl<K: Share> Turn<K> {
     }
 }
 
-impl<K: Share> Drop for Turn<K> {
+impl<K: Primitives> Drop for Turn<K> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             self.handle.channel.leave_line(ticket);
@@ -164,32 +164,32 @@ impl<K: Share> Drop for Turn<K> {
 }
 
 /// The room of a permit. Dropping it gives the room back.
-struct HeldRoom<K: Share> {
+struct HeldRoom<K: Primitives> {
     handle: Handle<K>,
     // `None` once it is used.
     room: Option<Reservation>,
 }
 
-impl<K: Share> HeldRoom<K> {
+impl<K: Primitives> HeldRoom<K> {
     fn dispatch(mut self, outgoing: Outgoing<'_>) -> DispatchResult {
         let room = self.room.take();
         self.handle.channel.dispatch(outgoing, room)
     }
 }
 
-impl<K: Share> Drop for HeldRoom<K> {
+impl<K: Primitives> Drop for HeldRoom<K> {
     fn drop(&mut self) {
         self.handle.channel.release_room(self.room.take());
     }
 }
 
 /// A task that waits for the end.
-struct WaitsForEnd<K: Share> {
+struct WaitsForEnd<K: Primitives> {
     channel: K::Strong<Channel<K>>,
     ticket: Option<Ticket>,
 }
 
-impl<K: Share> Drop for WaitsForEnd<K> {
+impl<K: Primitives> Drop for WaitsForEnd<K> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             self.channel.with(|machine| machine.leave_closed(ticket));

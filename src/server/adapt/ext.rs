@@ -36,11 +36,7 @@ use crate::wire::line::Tail;
 ///
 /// No method has a name that `StreamExt` of futures or tokio-stream has, so that all of them can be
 /// imported together.
-pub trait EventStreamExt: Stream<Item: StreamItem> {
-    /// Ends the stream after its queue; returns whether this call ended it.
-    #[doc(hidden)]
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
-
+pub trait EventStreamExt: Stream<Item: StreamItem> + ShutDown {
     /// Sends a comment when no byte has been sent for `interval`.
     ///
     /// The comment keeps proxies from closing the connection, and shows the server that a client is
@@ -183,64 +179,66 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     }
 }
 
-impl<S: Sharing> EventStreamExt for EventStream<S> {
+impl<S: ShutDown> EventStreamExt for S {}
+
+/// How a stream of this crate is ended. Its method cannot be called outside of this crate.
+#[doc(hidden)]
+pub trait ShutDown: Stream<Item: StreamItem> {
+    /// Ends the stream after its queue; returns whether this call ended it.
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
+}
+
+impl<S: Sharing> ShutDown for EventStream<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         self.close(CloseReason::Shutdown)
     }
 }
 
 #[cfg(feature = "std")]
-impl EventStreamExt for Subscription {
+impl ShutDown for Subscription {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         Subscription::shut_down(self.get_mut())
     }
 }
 
-#[doc(hidden)]
 #[cfg(feature = "std")]
-impl<S: Sharing> EventStreamExt for Merged<S> {
+impl<S: Sharing> ShutDown for Merged<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         Merged::shut_down(&self)
     }
 }
 
-#[doc(hidden)]
-impl<S: Stream<Item: StreamItem>> EventStreamExt for FromStream<S> {
+impl<S: Stream<Item: StreamItem>> ShutDown for FromStream<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         self.end()
     }
 }
 
-#[doc(hidden)]
-impl<S: EventStreamExt + ?Sized> EventStreamExt for Pin<Box<S>> {
+impl<S: EventStreamExt + ?Sized> ShutDown for Pin<Box<S>> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.get_mut().as_mut().shut_down(sealed)
     }
 }
 
-#[doc(hidden)]
-impl<S: EventStreamExt, T: Timer> EventStreamExt for KeepAlive<S, T> {
+impl<S: EventStreamExt, T: Timer> ShutDown for KeepAlive<S, T> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
 }
 
-#[doc(hidden)]
-impl<S: EventStreamExt> EventStreamExt for WithPreamble<S> {
+impl<S: EventStreamExt> ShutDown for WithPreamble<S> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
 }
 
-#[doc(hidden)]
-impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
+impl<S: EventStreamExt, T: Timer> ShutDown for Coalesce<S, T> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
 }
 
-#[doc(hidden)]
-impl<S: EventStreamExt, F: Future> EventStreamExt for Until<S, F> {
+impl<S: EventStreamExt, F: Future> ShutDown for Until<S, F> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }

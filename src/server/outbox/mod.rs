@@ -10,8 +10,10 @@ use bytes::Bytes;
 
 use self::buffers::{Buffers, LARGE};
 pub use self::limits::{Limits, Overflow};
-use super::dispatch::{DispatchError, Outgoing};
+use super::dispatch::DispatchError;
 use crate::wire::encode::{self, Fields, Measured};
+use crate::wire::event::Event;
+use crate::wire::frame::Frame;
 
 /// The number of lengths that the emptied queue keeps room for.
 const IDLE_FRAMES: usize = 32;
@@ -22,9 +24,9 @@ pub(crate) struct Outbox {
     frames: VecDeque<Queued>,
     bytes: usize,
     buffers: Buffers,
-    /// All reserved room, and the part of it that permits hold.
+    /// All reserved room, and the part of it that no policy gives away: that of permits and blocks.
     reserved: Amount,
-    permits: Amount,
+    undroppable: Amount,
     /// How many frames were dropped to make room for newer ones.
     dropped: usize,
     /// Frames were dropped since the last chunk.
@@ -52,14 +54,57 @@ impl Queued {
     }
 }
 
+/// The argument of a dispatch: an event, or a frame that is already encoded.
+#[derive(Clone, Copy)]
+pub(crate) enum Outgoing<'a> {
+    /// An event, and its length once that is known.
+    Event(&'a Event<'a>, Option<Measured>),
+    Frame(&'a Frame),
+}
+
+impl<'a> Outgoing<'a> {
+    /// Measures an event, so that no later step has to.
+    pub(crate) fn measured(self) -> Self {
+        match self {
+            Self::Event(event, None) => Self::Event(event, Some(event.fields().measure())),
+            done => done,
+        }
+    }
+
+    /// Returns the number of bytes on the wire.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Event(_, Some(measured)) => measured.len,
+            Self::Event(event, None) => event.fields().measure().len,
+            Self::Frame(frame) => frame.bytes().len(),
+        }
+    }
+
+    /// Returns the type of the event that a client dispatches, if it dispatches one.
+    pub(crate) fn dispatched_type(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Event(event, _) => event.fields().dispatched_type(),
+            Self::Frame(frame) => encode::dispatched_type(frame.as_bytes()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has_id(&self) -> bool {
+        match self {
+            Self::Event(event, _) => event.id().is_some(),
+            Self::Frame(frame) => frame.id().is_some(),
+        }
+    }
+}
+
 /// The purpose of reserved room.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     /// An event whose listeners run, or that is next in line. It may be canceled, so no frame is
     /// dropped for it before it is queued.
     Event,
-    /// A permit, or a frame that may drop no other. No dropping policy gives this room away.
-    Permit,
+    /// A permit, or a block, for which no frame is dropped. No policy gives this room away.
+    DropsNone,
 }
 
 impl Purpose {
@@ -67,7 +112,7 @@ impl Purpose {
     pub(crate) fn of(outgoing: &Outgoing<'_>) -> Self {
         match outgoing.dispatched_type() {
             Some(_) => Self::Event,
-            None => Self::Permit,
+            None => Self::DropsNone,
         }
     }
 }
@@ -172,22 +217,21 @@ impl Outbox {
         Ok(())
     }
 
-    /// Reserves room for a frame of `len` bytes, if there is any. While a task waits, only calls
+    /// Reserves room for a frame of `bytes` bytes, if there is any. While a task waits, only calls
     /// with `in_line` get room.
     pub(crate) fn reserve(
         &mut self,
-        len: usize,
+        bytes: usize,
         purpose: Purpose,
         in_line: bool,
     ) -> Result<Option<Reservation>, DispatchError> {
-        if !self.admits(len, purpose)? || (self.awaited && !in_line) {
+        if !self.admits(bytes, purpose)? || (self.awaited && !in_line) {
             return Ok(None);
         }
-        self.reserved.add(len);
-        if let Purpose::Permit = purpose {
-            self.permits.add(len);
+        self.reserved.add(bytes);
+        if let Purpose::DropsNone = purpose {
+            self.undroppable.add(bytes);
         }
-        let bytes = len;
         Ok(Some(Reservation { purpose, bytes }))
     }
 
@@ -196,8 +240,8 @@ impl Outbox {
     pub(crate) fn release(&mut self, room: Reservation) -> usize {
         let Reservation { purpose, bytes } = room;
         self.reserved.remove(bytes);
-        if let Purpose::Permit = purpose {
-            self.permits.remove(bytes);
+        if let Purpose::DropsNone = purpose {
+            self.undroppable.remove(bytes);
         }
         bytes
     }
@@ -205,8 +249,10 @@ impl Outbox {
     /// Returns whether a frame of `len` bytes without room ends the stream. It does if the policy
     /// is `Disconnect` and the queue would be full even without reserved room.
     pub(crate) fn disconnects(&self, len: usize) -> bool {
-        matches!(self.limits.overflow, Overflow::Disconnect)
-            && !self.has_room(len, Amount::default())
+        match self.limits.overflow {
+            Overflow::Disconnect => !self.has_room(len, Amount::default()),
+            Overflow::Refuse | Overflow::DropOldest | Overflow::KeepNewest => false,
+        }
     }
 
     /// Takes one chunk: the gap marker, or the frames of the oldest buffer, or a large frame. Not
@@ -262,7 +308,7 @@ impl Outbox {
         self.find_room_otherwise(len, outgoing, released)
     }
 
-    /// Finds room beside that of the permits. What is no event drops no frame.
+    /// Finds room beside that which is undroppable. A block without data drops no frame.
     #[cold]
     fn find_room_otherwise(
         &mut self,
@@ -277,20 +323,19 @@ impl Outbox {
             }
             _ => {}
         }
-        if self.has_room(len, self.permits) {
+        if self.has_room(len, self.undroppable) {
             return Ok(());
         }
-        match outgoing.dispatched_type() {
-            Some(event_type) if self.drops() => {
-                self.gap = true;
-                if matches!(self.limits.overflow, Overflow::KeepNewest) {
-                    self.drop_type(len, event_type);
-                }
-                self.drop_oldest(len);
-                Ok(())
+        match (self.limits.overflow, outgoing.dispatched_type()) {
+            (Overflow::KeepNewest, Some(event_type)) => self.drop_type(len, event_type),
+            (Overflow::DropOldest, Some(_)) => {}
+            (Overflow::Refuse | Overflow::Disconnect, _) | (_, None) => {
+                return Err(DispatchError::Full);
             }
-            _ => Err(DispatchError::Full),
         }
+        self.gap = true;
+        self.drop_oldest(len);
+        Ok(())
     }
 
     /// Returns whether a frame of `len` bytes has room in addition to the reserved room. For an
@@ -302,7 +347,7 @@ impl Outbox {
         }
         Ok(match purpose {
             Purpose::Event if self.drops() => self.fits(len, self.reserved),
-            Purpose::Event | Purpose::Permit => self.has_room(len, self.reserved),
+            Purpose::Event | Purpose::DropsNone => self.has_room(len, self.reserved),
         })
     }
 
@@ -310,7 +355,7 @@ impl Outbox {
     fn drop_type(&mut self, len: usize, event_type: &[u8]) {
         // The frame at `index` begins at `start` in the buffer number `buffer`.
         let (mut index, mut buffer, mut start) = (0, 0, 0);
-        while !self.has_room(len, self.permits) {
+        while !self.has_room(len, self.undroppable) {
             let Some(queued) = self.frames.get(index) else {
                 return;
             };
@@ -339,7 +384,7 @@ impl Outbox {
 
     /// Drops the oldest frames until a frame of `len` bytes has room.
     fn drop_oldest(&mut self, len: usize) {
-        while !self.has_room(len, self.permits) {
+        while !self.has_room(len, self.undroppable) {
             let Some(frame) = self.frames.pop_front() else {
                 return;
             };
