@@ -27,7 +27,7 @@ async fn events(
                     .keep_alive(KEEP_ALIVE_INTERVAL, sleep),
             )
         }
-        Err(error) => error.into_response(), // 400 or 406
+        Err(error) => error.to_response(), // 400 or 406
     }
 }
 

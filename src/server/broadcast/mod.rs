@@ -78,7 +78,7 @@ use crate::wire::frame::Frame;
 ///             let subscribed = broadcast.subscribe(last_event_id.as_ref());
 ///             response(request.version(), subscribed.or_oldest())
 ///         }
-///         Err(error) => error.into_response(),
+///         Err(error) => error.to_response(),
 ///     }
 /// }
 ///

@@ -38,7 +38,7 @@ use crate::server::adapt::inner::{Sealed, poll_filled};
 ///             # drop(target);
 ///             response(request.version(), stream)
 ///         }
-///         Err(error) => error.into_response(),
+///         Err(error) => error.to_response(),
 ///     }
 /// }
 ///

@@ -61,7 +61,7 @@ impl App {
         match (request.uri().path(), request.method()) {
             ("/events", &Method::GET) => match read_request(request.headers()) {
                 Ok(last) => response(request.version(), around(self.events(last.as_ref()))),
-                Err(error) => error.into_response(),
+                Err(error) => error.to_response(),
             },
             ("/echo", &Method::POST) => text(self.echo(request.body()), ""),
             ("/stats", &Method::GET) => text(StatusCode::OK, self.stats()),
