@@ -141,7 +141,7 @@ impl Subscription {
             subscription: Some(self),
             own: Some(own),
             held: None,
-            end: 0,
+            rest: Rest::All,
             farewell: None,
         }
     }
@@ -188,9 +188,17 @@ pub struct Merged<S: Sharing = Shared> {
     own: Option<EventStream<S>>,
     /// A chunk of the target, and the number of the first frame that may come after it.
     held: Option<(Bytes, u64)>,
-    /// The number of the first frame that is not delivered, once the target has ended.
-    end: u64,
+    /// The frames that are delivered after the end of the target; all until it ends.
+    rest: Rest,
     farewell: Option<Bytes>,
+}
+
+/// The frames that a merged stream still delivers.
+enum Rest {
+    None,
+    /// Those before this number.
+    Before(u64),
+    All,
 }
 
 impl<S: Sharing> Merged<S> {
@@ -229,38 +237,50 @@ impl<S: Sharing> Merged<S> {
     /// Notes which frames of the broadcast are still delivered after the end of the target.
     fn own_ended(&mut self) {
         let own = self.own.take();
-        self.end = match (&self.subscription, &own) {
+        self.rest = match (&self.subscription, &own) {
             (Some(subscription), Some(own)) if !own.is_cut() => {
                 let shared = subscription.subscriber.shared();
                 // A shutdown has its own farewell, so the broadcast's is not sent.
                 let is_shutdown = own.close_reason() == Some(CloseReason::Shutdown);
                 if shared.is_closed() && !is_shutdown {
-                    u64::MAX
+                    Rest::All
                 } else {
-                    shared.next_number()
+                    Rest::Before(shared.next_number())
                 }
             }
             _ => {
                 self.farewell = None;
-                0
+                Rest::None
             }
         };
         // Its drop may run code of the user, so it comes last.
         drop(own);
     }
 
-    /// Returns the number of the next frame; larger than every number if no frame follows.
-    fn cursor(&self) -> u64 {
+    /// Returns whether no frame with a number below this one is to come.
+    fn has_passed(&self, number: u64) -> bool {
         let subscription = self.subscription.as_ref();
         let open = subscription.filter(|one| one.close_reason().is_none());
-        open.map_or(u64::MAX, |one| one.subscriber.cursor())
+        open.is_none_or(|one| one.subscriber.cursor() >= number)
+    }
+
+    /// Returns whether the target has ended and no frame is to come.
+    fn has_ended(&self) -> bool {
+        self.own.is_none()
+            && match self.rest {
+                Rest::None => true,
+                Rest::Before(number) => self.has_passed(number),
+                Rest::All => self.has_passed(u64::MAX),
+            }
     }
 
     /// Returns the chunk that is held, if no frame is to come before it.
     fn release(&mut self) -> Option<Bytes> {
-        let cursor = self.cursor();
-        let (chunk, _) = self.held.take_if(|(_, first)| *first <= cursor)?;
-        Some(chunk)
+        let (_, first) = self.held.as_ref()?;
+        if !self.has_passed(*first) {
+            return None;
+        }
+        self.held.take().map(|(chunk, _)| chunk)
     }
 
     /// Ends the target along with the subscription.
@@ -288,7 +308,7 @@ impl<S: Sharing> Stream for Merged<S> {
             if let Some(chunk) = this.release() {
                 return Poll::Ready(Some(chunk));
             }
-            if this.own.is_none() && this.cursor() >= this.end {
+            if this.has_ended() {
                 this.subscription = None;
                 return Poll::Ready(this.farewell.take());
             }
@@ -311,7 +331,7 @@ impl<S: Sharing> Stream for Merged<S> {
                     if let Some(chunk) = this.release() {
                         return Poll::Ready(Some(chunk));
                     }
-                    if this.own.is_some() || this.cursor() < this.end {
+                    if !this.has_ended() {
                         return Poll::Pending;
                     }
                 }
