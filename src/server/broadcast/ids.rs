@@ -54,8 +54,8 @@ impl AssignedId {
 
     /// Avoids `core::fmt`, which would take as long as the rest of a publication.
     #[inline]
-    pub(super) fn text(self) -> IdText {
-        let mut text = IdText {
+    pub(super) fn text(self) -> AssignedIdText {
+        let mut text = AssignedIdText {
             bytes: [0; MOST_LEN],
             len: 0,
         };
@@ -76,7 +76,7 @@ fn digits(text: &str) -> Option<u64> {
 }
 
 /// The text of an assigned id.
-pub(super) struct IdText {
+pub(super) struct AssignedIdText {
     bytes: [u8; MOST_LEN],
     len: usize,
 }
@@ -84,7 +84,7 @@ pub(super) struct IdText {
 /// Two numbers of 20 digits, `-` and `~`.
 const MOST_LEN: usize = 42;
 
-impl IdText {
+impl AssignedIdText {
     #[inline]
     pub(super) fn as_str(&self) -> &str {
         core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()

@@ -207,7 +207,7 @@ pub(super) enum Unfiltered<'a> {
     Nothing,
     /// Chunks without scoped frames.
     Unscoped,
-    /// Chunks without scoped frames, and the public part of chunks without frames of this scope.
+    /// Also the unscoped part of other chunks, unless one of their frames has this scope.
     Public(Option<&'a Scope>),
 }
 
