@@ -33,7 +33,7 @@ async fn events(
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let broadcast = Broadcast::assigning_ids(Retention::new(), 1); // Another number at each start.
+    let broadcast = Broadcast::assigning_ids(Retention::new(), 1); // Use a new epoch at each start.
     let router = Router::new()
         .route("/events", get(events))
         .with_state(broadcast.clone());
