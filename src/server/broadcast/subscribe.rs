@@ -15,15 +15,18 @@ use crate::wire::field::EventId;
 
 /// Where a subscriber begins. Returned by [`Broadcast::subscribe`](crate::Broadcast::subscribe).
 ///
-/// `match` it to tell a client that it missed events; [`or_live`](Self::or_live) and
+/// `match` it to tell a client that it may have missed events; [`or_live`](Self::or_live) and
 /// [`or_oldest`](Self::or_oldest) are for clients that need not be told.
 ///
 /// # Examples
 ///
-/// This handler starts a client that cannot be resumed at the next event, and tells it:
+/// This handler starts a client that cannot be resumed at the next event, and tells it. The
+/// adapters are inside and `chain` is outermost, because its result is not a stream of this crate.
+/// To put adapters around it, wrap it in [`from_stream`](crate::adapt::from_stream).
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt, stream};
+/// use sse_proto::EventStreamExt;
 /// use sse_proto::broadcast::{Retention, Subscribed};
 /// use sse_proto::{Broadcast, Event, EventId, EventType, Frame};
 ///
@@ -32,15 +35,16 @@ use crate::wire::field::EventId;
 ///     broadcast.publish(&Event::message("x").with_id(id))?;
 /// }
 /// let reset = Frame::new(&Event::new(EventType::from_static("reset"), ""));
-/// let mut body = match broadcast.subscribe(Some(&EventId::from(1_u32))) {
+/// let (notice, subscription) = match broadcast.subscribe(Some(&EventId::from(1_u32))) {
 ///     Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
-///         subscription.left_stream()
+///         (None, subscription)
 ///     }
 ///     Subscribed::Gap(restart) | Subscribed::Unknown(restart) => {
-///         let first = stream::iter([reset.into_bytes()]);
-///         first.chain(restart.live()).right_stream()
+///         (Some(reset.into_bytes()), restart.live())
 ///     }
 /// };
+/// let events = subscription.coalesce(16 * 1024);
+/// let mut body = stream::iter(notice).chain(events);
 /// broadcast.publish(&Event::message("live").with_id(4_u32))?;
 /// let mut next = || body.next().now_or_never().flatten().unwrap();
 /// assert_eq!(next(), "event: reset\ndata: \n\n");
@@ -108,8 +112,12 @@ impl Subscribed {
         self.or(Restart::live)
     }
 
-    /// Begins with the oldest frame kept if the client cannot be resumed. After a gap it misses
-    /// events. If this broadcast issued the id and forgot it, some events arrive twice.
+    /// Begins with the oldest frame kept if the client cannot be resumed. A client without an id
+    /// still begins with the next frame.
+    ///
+    /// After a gap, the client misses the events that were dropped. With an unknown id, it may also
+    /// miss events. It receives some twice only if the id is that of a kept frame that it may no
+    /// longer see.
     pub fn or_oldest(self) -> Subscription {
         self.or(Restart::oldest)
     }

@@ -55,9 +55,7 @@ impl Subscription {
     /// events without notice. So take this id before the stream is polled, and send it first, as a
     /// block with an id alone.
     ///
-    /// If you set the ids, send the id of the last event that the page's state includes. Or publish
-    /// an event at the start, and let clients without an id begin with the
-    /// [oldest](crate::broadcast::Restart::oldest) event.
+    /// If you set the ids, send the id of the last event that the page's state includes.
     ///
     /// # Examples
     ///
@@ -216,7 +214,8 @@ impl<S: Sharing> Merged<S> {
         };
         match Pin::new(own).poll_next(cx) {
             Poll::Ready(Some(chunk)) => {
-                // Read after the chunk was taken.
+                // Read after the chunk was taken, so it counts all frames published before the
+                // chunk's dispatches.
                 let subscription = self.subscription.as_ref();
                 let head = subscription.map_or(0, |one| one.subscriber.shared().next_number());
                 self.held = Some((chunk, head));
@@ -253,7 +252,7 @@ impl<S: Sharing> Merged<S> {
                 Rest::None
             }
         };
-        // Its drop may run code of the user, so it comes last.
+        // Its drop may run user code, so it comes last.
         drop(own);
     }
 
