@@ -13,7 +13,7 @@ use super::body::Body;
 use crate::wire::field::{EventId, InvalidField};
 
 /// The maximum length of a last event ID in a request: 1 KiB.
-pub const MAX_LAST_EVENT_ID_LEN: usize = 1024;
+const MAX_LAST_EVENT_ID_LEN: usize = 1024;
 
 /// Reads the headers of a request for an event stream: checks that the client accepts one, and
 /// returns the id after which it resumes.
@@ -64,7 +64,7 @@ pub fn read_request(headers: &HeaderMap) -> Result<Option<EventId<'_>>, RequestE
 ///
 /// # Errors
 ///
-/// If the value is longer than [`MAX_LAST_EVENT_ID_LEN`] bytes, is not UTF-8, or has a NUL, CR or
+/// If the value is longer than 1024 bytes, is not UTF-8, or has a NUL, CR or
 /// LF. No client that follows the standard sends such a value: answer 400.
 ///
 /// # Examples
