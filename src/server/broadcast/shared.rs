@@ -25,14 +25,12 @@ pub struct Statistics {
     pub most_behind: u64,
     /// The number of times that a subscriber ended or skipped ahead because it lagged.
     pub lagged: u64,
-    /// The number of frames that were published.
+    /// The number of frames that were published. Those that are not retained were dropped.
     pub published: u64,
     /// The number of frames that are kept.
     pub retained_frames: usize,
     /// The number of bytes that they have on the wire.
     pub retained_bytes: u64,
-    /// The number of frames that are no longer kept.
-    pub dropped: u64,
 }
 
 /// A handle of the broadcast. Its drop closes the broadcast.
@@ -180,7 +178,6 @@ impl BroadcastShared {
             published: head - 1,
             retained_frames: log.frames(),
             retained_bytes: log.bytes(),
-            dropped: log.oldest() - 1,
         }
     }
 }

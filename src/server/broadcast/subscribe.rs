@@ -1,7 +1,6 @@
 //! Where a subscriber begins, given the client's last event ID.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 
 use super::filter::Filter;
@@ -135,15 +134,9 @@ impl Subscribed {
 #[must_use = "a subscription that is dropped ends"]
 pub struct Restart {
     subscription: Subscription,
-    oldest_id: Option<EventId<'static>>,
 }
 
 impl Restart {
-    /// Returns the id of the oldest frame kept, if it has one and the subscriber may see it.
-    pub fn oldest_id(&self) -> Option<&EventId<'static>> {
-        self.oldest_id.as_ref()
-    }
-
     /// Begins with the first frame that was published after the call of `subscribe`.
     pub fn live(self) -> Subscription {
         self.subscription
@@ -194,14 +187,7 @@ pub(super) fn subscribe(
             missed,
         };
     }
-    let scope = state.log.scope(oldest).ok().flatten().cloned();
-    let id = id_of(&state.log, shared.epoch, oldest);
-    drop(state);
-    let oldest_id = id.filter(|_| options.sees(scope.as_ref()));
-    let restart = Restart {
-        subscription,
-        oldest_id,
-    };
+    let restart = Restart { subscription };
     match found {
         Some(_) => Subscribed::Gap(restart),
         None => Subscribed::Unknown(restart),
@@ -228,15 +214,6 @@ fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<(u64, Option<Scope
         number => log.scope(number).ok()?.cloned(),
     };
     Some((id.number, scope))
-}
-
-/// Returns the id of a frame; `None` if it has none or is not kept.
-fn id_of(log: &Log, epoch: Option<u64>, number: u64) -> Option<EventId<'static>> {
-    match epoch {
-        Some(_) if number >= log.head() => None,
-        Some(epoch) => AssignedId::frame(epoch, number).to_event_id(),
-        None => EventId::new(String::from(log.id(number)?)).ok(),
-    }
 }
 
 #[cfg(test)]
