@@ -226,8 +226,7 @@ pub mod http {
     #[cfg(feature = "http")]
     pub use crate::server::http::request::read_request;
     pub use crate::server::http::request::{
-        MAX_LAST_EVENT_ID_LEN, RequestError, accepts_event_stream, last_event_id,
-        last_event_id_in_query,
+        RequestError, accepts_event_stream, last_event_id, last_event_id_in_query,
     };
 }
 

@@ -296,7 +296,7 @@ fn an_error_is_a_response_with_its_text() {
     let mut headers = HeaderMap::new();
     headers.append("accept", HeaderValue::from_static("text/html"));
     let error = read_request(&headers).expect_err("it is refused");
-    let mut response = error.into_response::<EventStream>();
+    let mut response = error.to_response::<EventStream>();
     assert_eq!(response.status(), StatusCode::NOT_ACCEPTABLE);
     assert_eq!(
         response.headers()["content-type"],

@@ -108,7 +108,7 @@ fn events(
             let stream = publisher.subscribe(peer, last.as_ref(), Arc::clone(cut));
             response(request.version(), stream)
         }
-        Err(error) => error.into_response(),
+        Err(error) => error.to_response(),
     }
 }
 

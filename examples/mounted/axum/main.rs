@@ -46,7 +46,7 @@ async fn events(State(app): State<App>, version: Version, headers: HeaderMap) ->
             let events = app.events(last_event_id.as_ref());
             response(version, events.keep_alive(app.keep_alive(), sleep))
         }
-        Err(error) => error.into_response(),
+        Err(error) => error.to_response(),
     }
 }
 

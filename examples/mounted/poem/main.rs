@@ -42,7 +42,7 @@ fn events(app: Data<&App>, version: Version, headers: &HeaderMap) -> Response {
             let events = app.events(id.as_ref());
             response(version, events.keep_alive(app.keep_alive(), sleep))
         }
-        Err(error) => error.into_response(),
+        Err(error) => error.to_response(),
     };
     let fails = |never| -> io::Error { match never {} };
     answer.map(|body| body.map_err(fails)).into()

@@ -27,13 +27,13 @@ async fn events(
                     .keep_alive(KEEP_ALIVE_INTERVAL, sleep),
             )
         }
-        Err(error) => error.into_response(), // 400 or 406
+        Err(error) => error.to_response(), // 400 or 406
     }
 }
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let broadcast = Broadcast::assigning_ids(Retention::new(), 1); // Another number at each start.
+    let broadcast = Broadcast::assigning_ids(Retention::new(), 1); // Use a new epoch at each start.
     let router = Router::new()
         .route("/events", get(events))
         .with_state(broadcast.clone());

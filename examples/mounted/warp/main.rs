@@ -49,7 +49,7 @@ fn answer(app: App, headers: HeaderMap) -> Response {
             // No filter tells the version. This one's headers are right for every other, too.
             response(Version::HTTP_2, events.keep_alive(app.keep_alive(), sleep))
         }
-        Err(error) => error.into_response(),
+        Err(error) => error.to_response(),
     };
     let (head, body) = answer.into_parts();
     let mut reply = stream(body.into_data_stream()).into_response();

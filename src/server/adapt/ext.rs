@@ -30,13 +30,21 @@ use crate::wire::line::Tail;
 /// A stream of this crate, with the [adapters](crate::adapt) as methods.
 ///
 /// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, and
-/// everything that its methods return. Any other stream enters through [`from_stream`]; no other
-/// type can implement this trait. A `Pin<Box<S>>` of such a stream has the methods too, and so has
+/// everything that its methods return. Wrap any other stream with [`from_stream`]; no other type can
+/// implement this trait. A `Pin<Box<S>>` of such a stream has the methods too, and so has
 /// a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
 ///
 /// No method has a name that `StreamExt` of futures or tokio-stream has, so that all of them can be
 /// imported together.
-pub trait EventStreamExt: Stream<Item: StreamItem> + ShutDown {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a stream of this crate, so it has no adapters",
+    label = "wrap it in `adapt::from_stream`, or put the adapters inside"
+)]
+pub trait EventStreamExt: Stream<Item: StreamItem> {
+    /// Ends the stream after its queue; returns whether this call ended it.
+    #[doc(hidden)]
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
+
     /// Sends a comment when no byte has been sent for `interval`.
     ///
     /// The comment keeps proxies from closing the connection, and shows the server that a client is
@@ -106,7 +114,9 @@ pub trait EventStreamExt: Stream<Item: StreamItem> + ShutDown {
     /// - A merged stream delivers those frames too, and closes its target.
     /// - A stream that is not from this crate is dropped; see [`from_stream`].
     ///
-    /// The future is polled with the stream, so it takes effect only while the client reads.
+    /// The future is polled with the stream, so it takes effect only while the client reads. A
+    /// producer that waits in [`send`](crate::Target::send) for a client that reads nothing waits on:
+    /// at a shutdown, also call [`close`](crate::Target::close) on the target.
     ///
     /// # Examples
     ///
@@ -179,66 +189,64 @@ pub trait EventStreamExt: Stream<Item: StreamItem> + ShutDown {
     }
 }
 
-impl<S: ShutDown> EventStreamExt for S {}
-
-/// How a stream of this crate is ended. Its method cannot be called outside of this crate.
-#[doc(hidden)]
-pub trait ShutDown: Stream<Item: StreamItem> {
-    /// Ends the stream after its queue; returns whether this call ended it.
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
-}
-
-impl<S: Sharing> ShutDown for EventStream<S> {
+impl<S: Sharing> EventStreamExt for EventStream<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         self.close(CloseReason::Shutdown)
     }
 }
 
 #[cfg(feature = "std")]
-impl ShutDown for Subscription {
+impl EventStreamExt for Subscription {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         Subscription::shut_down(self.get_mut())
     }
 }
 
+#[doc(hidden)]
 #[cfg(feature = "std")]
-impl<S: Sharing> ShutDown for Merged<S> {
+impl<S: Sharing> EventStreamExt for Merged<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         Merged::shut_down(&self)
     }
 }
 
-impl<S: Stream<Item: StreamItem>> ShutDown for FromStream<S> {
+#[doc(hidden)]
+impl<S: Stream<Item: StreamItem>> EventStreamExt for FromStream<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         self.end()
     }
 }
 
-impl<S: EventStreamExt + ?Sized> ShutDown for Pin<Box<S>> {
+#[doc(hidden)]
+impl<S: EventStreamExt + ?Sized> EventStreamExt for Pin<Box<S>> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.get_mut().as_mut().shut_down(sealed)
     }
 }
 
-impl<S: EventStreamExt, T: Timer> ShutDown for KeepAlive<S, T> {
+#[doc(hidden)]
+impl<S: EventStreamExt, T: Timer> EventStreamExt for KeepAlive<S, T> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
 }
 
-impl<S: EventStreamExt> ShutDown for WithPreamble<S> {
+#[doc(hidden)]
+impl<S: EventStreamExt> EventStreamExt for WithPreamble<S> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
 }
 
-impl<S: EventStreamExt, T: Timer> ShutDown for Coalesce<S, T> {
+#[doc(hidden)]
+impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
 }
 
-impl<S: EventStreamExt, F: Future> ShutDown for Until<S, F> {
+#[doc(hidden)]
+impl<S: EventStreamExt, F: Future> EventStreamExt for Until<S, F> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }

@@ -34,6 +34,7 @@ pub trait StreamItem: Sized {
 #[derive(Debug)]
 pub struct Sealed;
 
+#[doc(hidden)]
 impl StreamItem for Bytes {
     type Error = Infallible;
 
@@ -54,6 +55,7 @@ impl StreamItem for Bytes {
     }
 }
 
+#[doc(hidden)]
 impl<E> StreamItem for Result<Bytes, E> {
     type Error = E;
 

@@ -1,15 +1,15 @@
-//! Selects the frames of a chunk for a subscriber that does not take all of them.
+//! Selects the frames of a chunk by the options of one subscriber.
 
 use alloc::string::String;
 use alloc::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chunk::{Joined, Selection};
+use super::chunk::{Joined, JoinedFrame, Selection};
 use super::ids::AssignedId;
 use super::options::{SkippedFn, SubscribeOptions};
 
-/// The state of a subscriber whose options are not the default.
+/// Options other than the default, and what was left out since the client last got an id.
 pub(super) struct Filter {
     pub(super) options: SubscribeOptions,
     /// The number of frames left out since the client last got an id, where ids are the user's.
@@ -40,17 +40,19 @@ impl Filter {
 
     /// Returns the part of a chunk that is for this subscriber, and the number of the frame after
     /// it. Runs the user's predicates; if one panics, nothing has changed.
-    pub(super) fn select(&mut self, chunk: &Joined, epoch: Option<u64>) -> (u64, Bytes) {
-        let Some(frames) = &chunk.frames else {
-            return (chunk.next, chunk.bytes.clone());
-        };
+    pub(super) fn select(
+        &mut self,
+        chunk: &Joined,
+        frames: &[JoinedFrame],
+        epoch: Option<u64>,
+    ) -> (u64, Bytes) {
         let id_after = self.options.id_after;
-        // No id stands for the one that was noted before this chunk.
+        // `None` stands for `self.passed_id`, which was noted before this chunk.
         let (mut passed, mut passed_id) = (self.passed, None);
         let mut selection = Selection::new(&chunk.bytes);
         let mut start = 0;
         let mut next = chunk.from;
-        for frame in frames.iter() {
+        for frame in frames {
             let bytes = chunk.bytes.get(start..frame.end).unwrap_or_default();
             let (event_type, own_id) = (frame.event_type.text(bytes), frame.id.text(bytes));
             let sees = self.options.sees(frame.scope.as_ref());

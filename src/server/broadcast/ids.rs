@@ -54,8 +54,8 @@ impl AssignedId {
 
     /// Avoids `core::fmt`, which would take as long as the rest of a publication.
     #[inline]
-    pub(super) fn text(self) -> IdText {
-        let mut text = IdText {
+    pub(super) fn text(self) -> AssignedIdText {
+        let mut text = AssignedIdText {
             bytes: [0; MOST_LEN],
             len: 0,
         };
@@ -76,7 +76,7 @@ fn digits(text: &str) -> Option<u64> {
 }
 
 /// The text of an assigned id.
-pub(super) struct IdText {
+pub(super) struct AssignedIdText {
     bytes: [u8; MOST_LEN],
     len: usize,
 }
@@ -84,7 +84,7 @@ pub(super) struct IdText {
 /// Two numbers of 20 digits, `-` and `~`.
 const MOST_LEN: usize = 42;
 
-impl IdText {
+impl AssignedIdText {
     #[inline]
     pub(super) fn as_str(&self) -> &str {
         core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
@@ -102,8 +102,8 @@ impl IdText {
 
 /// The hashes and scopes of frames that were dropped, and the key of the hashes.
 ///
-/// The hash is keyed per process. Clients add no ids to the table. A kept id is also compared by
-/// its text, so a client that makes up an id can match only a dropped one, and only by chance.
+/// Clients do not know the key of the hash. A kept id is also compared by its text, so an invented
+/// id can match only a dropped one, and only by chance.
 pub(super) struct RememberedIds {
     key: u64,
     dropped: VecDeque<DroppedFrame>,
@@ -190,7 +190,10 @@ impl RememberedIds {
 fn hash(key: u64, text: &[u8]) -> u64 {
     let fold = |a: u64, b: u64| {
         let product = u128::from(a) * u128::from(b);
-        #[expect(clippy::cast_possible_truncation, reason = "the halves are wanted")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "splits the product into its halves"
+        )]
         let halves = (product as u64, (product >> 64) as u64);
         halves.0 ^ halves.1
     };

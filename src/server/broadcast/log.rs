@@ -268,25 +268,22 @@ impl Log {
     }
 
     /// Like [`take`](Self::take), but without the frames that have a scope. The chunk may be empty.
-    ///
-    /// Returns `None` and changes nothing if the chunk has frames of the scope `own`, or too many
-    /// frames to inspect.
-    pub(super) fn take_public(&mut self, cursor: u64, own: Option<&Scope>) -> Option<(u64, Bytes)> {
-        let next = self.join(cursor).next;
-        if let Some(own) = own {
-            let mut entries = self.entries.range(self.range(cursor, next));
-            let is_own = |scope: &Scope| scope.as_str() == own.as_str();
-            let mut has_own = || entries.any(|entry| entry.scope.as_ref().is_some_and(is_own));
-            if next - cursor > MOST_LOOKED_AT || has_own() {
-                return None;
-            }
-        }
-        if self.joined.public.is_none() {
-            self.joined.public = Some(self.select_public());
-        }
-        let (next, bytes) = self.joined.public.clone()?;
+    pub(super) fn take_public(&mut self, cursor: u64) -> (u64, Bytes) {
+        self.join(cursor);
+        let public = self.joined.public.take();
+        let (next, bytes) = public.unwrap_or_else(|| self.select_public());
+        self.joined.public = Some((next, bytes.clone()));
         self.pass(cursor, next);
-        Some((next, bytes))
+        (next, bytes)
+    }
+
+    /// Returns whether the next chunk has frames of a scope, or too many frames to inspect.
+    pub(super) fn may_have(&mut self, cursor: u64, scope: &Scope) -> bool {
+        let next = self.join(cursor).next;
+        let mut entries = self.entries.range(self.range(cursor, next));
+        let is_same = |one: &Scope| one.as_str() == scope.as_str();
+        next - cursor > MOST_LOOKED_AT
+            || entries.any(|entry| entry.scope.as_ref().is_some_and(is_same))
     }
 
     /// Returns the public part of the joined chunk, and the number of the frame after it.
@@ -313,12 +310,12 @@ impl Log {
     }
 
     /// Returns the next chunk and the metadata of its frames. There must be a frame at `cursor`.
-    pub(super) fn look(&mut self, cursor: u64) -> Joined {
+    pub(super) fn look(&mut self, cursor: u64) -> (Joined, Arc<[JoinedFrame]>) {
         let next = self.join(cursor).next;
-        if self.joined.frames.is_none() {
-            self.joined.frames = Some(self.frames_between(cursor, next));
-        }
-        self.joined.clone()
+        let frames = self.joined.frames.take();
+        let frames = frames.unwrap_or_else(|| self.frames_between(cursor, next));
+        self.joined.frames = Some(Arc::clone(&frames));
+        (self.joined.clone(), frames)
     }
 
     fn frames_between(&self, from: u64, next: u64) -> Arc<[JoinedFrame]> {

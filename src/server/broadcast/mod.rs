@@ -78,7 +78,7 @@ use crate::wire::frame::Frame;
 ///             let subscribed = broadcast.subscribe(last_event_id.as_ref());
 ///             response(request.version(), subscribed.or_oldest())
 ///         }
-///         Err(error) => error.into_response(),
+///         Err(error) => error.to_response(),
 ///     }
 /// }
 ///
@@ -141,8 +141,8 @@ impl Broadcast {
     /// Use a new epoch at each start of the server, such as the time in milliseconds. Then an id
     /// from an earlier start is unknown, instead of being mistaken for an id of this start.
     ///
-    /// A subscriber that was not sent some of the frames may also get ids that end in `~`. Such an
-    /// id stands for the place after a frame.
+    /// Ids that end in `~` stand for the place after a frame. A client gets one from
+    /// [`Subscription::last_event_id`], or in place of the id of a frame that it may not see.
     ///
     /// # Examples
     ///

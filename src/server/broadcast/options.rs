@@ -84,9 +84,9 @@ impl Retention {
     /// Sets how many ids are remembered after their frames are dropped. If a client comes back with
     /// a remembered id, the answer is a gap; otherwise the id is unknown.
     ///
-    /// If ids are assigned, only the ids of frames with a scope are remembered. Every other id
-    /// stays known until a later frame with a scope is forgotten; without scopes, it stays known
-    /// for ever.
+    /// If ids are assigned, only the ids of dropped frames with a scope are remembered. The other
+    /// ids are recognized by their number. When the id of a frame with a scope is forgotten, all ids
+    /// of earlier frames become unknown. Without scopes, no id becomes unknown.
     pub const fn with_remembered_ids(mut self, ids: usize) -> Self {
         self.remembered_ids = ids;
         self
@@ -148,8 +148,8 @@ pub(super) const ID_AFTER: u32 = 64;
 ///
 /// A client resumes after the last id that it received. To keep this id recent, a subscriber [also
 /// receives](Self::with_id_after) ids of skipped frames, each in a block with only an id. It never
-/// receives the id of a frame that it may not see: a broadcast that assigns ids sends an id for the
-/// place after that frame instead.
+/// receives the id of a frame that it may not see. If ids are assigned, it receives the id of the
+/// place after that frame instead, which ends in `~`.
 ///
 /// # Examples
 ///
@@ -207,7 +207,7 @@ pub(super) enum Unfiltered<'a> {
     Nothing,
     /// Chunks without scoped frames.
     Unscoped,
-    /// Chunks without scoped frames, and the public part of chunks without frames of this scope.
+    /// Also the unscoped part of other chunks, unless one of their frames has this scope.
     Public(Option<&'a Scope>),
 }
 

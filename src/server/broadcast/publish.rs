@@ -181,7 +181,7 @@ fn large_with_assigned_id(
         let id = AssignedId::frame(epoch, state.log.head()).text();
         let id = id.as_str().as_bytes();
         let digits = ranges.id.clone().and_then(|range| bytes.get_mut(range));
-        // If the number has one digit more than a moment ago, which happens 19 times, again.
+        // Tries again if the number has gained a digit, at most 19 times per broadcast.
         if let Some(digits) = digits.filter(|digits| digits.len() == id.len()) {
             digits.copy_from_slice(id);
             state.log.append_large(Bytes::from(bytes), &ranges, scope);

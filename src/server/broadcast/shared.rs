@@ -25,17 +25,15 @@ pub struct Statistics {
     pub most_behind: u64,
     /// The number of times that a subscriber ended or skipped ahead because it lagged.
     pub lagged: u64,
-    /// The number of frames that were published.
+    /// The number of frames that were published. Those that are not retained were dropped.
     pub published: u64,
     /// The number of frames that are kept.
     pub retained_frames: usize,
     /// The number of bytes that they have on the wire.
     pub retained_bytes: u64,
-    /// The number of frames that are no longer kept.
-    pub dropped: u64,
 }
 
-/// What all handles share. The last one that is dropped closes the broadcast.
+/// A handle of the broadcast. Its drop closes the broadcast.
 pub(super) struct LastHandle(pub(super) Arc<BroadcastShared>);
 
 impl LastHandle {
@@ -55,8 +53,8 @@ pub(super) struct BroadcastShared {
     pub(super) epoch: Option<u64>,
     /// The largest size of a frame in bytes.
     pub(super) max_frame_bytes: usize,
-    /// Changes under the lock whenever a subscriber at the head must be polled again: see
-    /// [`version`].
+    /// Twice the number of the next frame, plus 1 once the broadcast is closed. Changed under the
+    /// lock. A subscriber at the head need not be polled again until it changes.
     version: AtomicU64,
     state: Mutex<BroadcastState>,
     /// Locked before the state, never while the state is locked.
@@ -73,7 +71,8 @@ pub(super) struct BroadcastState {
     pub(super) lagged: u64,
 }
 
-/// The value of `version` while the next frame has the number `head` and the broadcast is open.
+/// The value of `version` while the next frame has the number `head` and the broadcast is open. A
+/// closed broadcast adds 1.
 pub(super) const fn version(head: u64) -> u64 {
     2 * head
 }
@@ -179,7 +178,6 @@ impl BroadcastShared {
             published: head - 1,
             retained_frames: log.frames(),
             retained_bytes: log.bytes(),
-            dropped: log.oldest() - 1,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Where a subscriber begins, given the client's last event ID.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 
 use super::filter::Filter;
@@ -15,15 +14,18 @@ use crate::wire::field::EventId;
 
 /// Where a subscriber begins. Returned by [`Broadcast::subscribe`](crate::Broadcast::subscribe).
 ///
-/// `match` it to tell a client that it missed events; [`or_live`](Self::or_live) and
+/// `match` it to tell a client that it may have missed events; [`or_live`](Self::or_live) and
 /// [`or_oldest`](Self::or_oldest) are for clients that need not be told.
 ///
 /// # Examples
 ///
-/// This handler starts a client that cannot be resumed at the next event, and tells it:
+/// This handler starts a client that cannot be resumed at the next event, and tells it. The
+/// adapters are inside and `chain` is outermost, because its result is not a stream of this crate.
+/// To put adapters around it, wrap it in [`from_stream`](crate::adapt::from_stream).
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt, stream};
+/// use sse_proto::EventStreamExt;
 /// use sse_proto::broadcast::{Retention, Subscribed};
 /// use sse_proto::{Broadcast, Event, EventId, EventType, Frame};
 ///
@@ -32,15 +34,16 @@ use crate::wire::field::EventId;
 ///     broadcast.publish(&Event::message("x").with_id(id))?;
 /// }
 /// let reset = Frame::new(&Event::new(EventType::from_static("reset"), ""));
-/// let mut body = match broadcast.subscribe(Some(&EventId::from(1_u32))) {
+/// let (notice, subscription) = match broadcast.subscribe(Some(&EventId::from(1_u32))) {
 ///     Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
-///         subscription.left_stream()
+///         (None, subscription)
 ///     }
 ///     Subscribed::Gap(restart) | Subscribed::Unknown(restart) => {
-///         let first = stream::iter([reset.into_bytes()]);
-///         first.chain(restart.live()).right_stream()
+///         (Some(reset.into_bytes()), restart.live())
 ///     }
 /// };
+/// let events = subscription.coalesce(16 * 1024);
+/// let mut body = stream::iter(notice).chain(events);
 /// broadcast.publish(&Event::message("live").with_id(4_u32))?;
 /// let mut next = || body.next().now_or_never().flatten().unwrap();
 /// assert_eq!(next(), "event: reset\ndata: \n\n");
@@ -108,8 +111,12 @@ impl Subscribed {
         self.or(Restart::live)
     }
 
-    /// Begins with the oldest frame kept if the client cannot be resumed. After a gap it misses
-    /// events. If this broadcast issued the id and forgot it, some events arrive twice.
+    /// Begins with the oldest frame kept if the client cannot be resumed. A client without an id
+    /// still begins with the next frame.
+    ///
+    /// After a gap, the client misses the events that were dropped. With an unknown id, it may also
+    /// miss events. It receives some twice only if the id is that of a kept frame that it may no
+    /// longer see.
     pub fn or_oldest(self) -> Subscription {
         self.or(Restart::oldest)
     }
@@ -127,15 +134,9 @@ impl Subscribed {
 #[must_use = "a subscription that is dropped ends"]
 pub struct Restart {
     subscription: Subscription,
-    oldest_id: Option<EventId<'static>>,
 }
 
 impl Restart {
-    /// Returns the id of the oldest frame kept, if it has one and the subscriber may see it.
-    pub fn oldest_id(&self) -> Option<&EventId<'static>> {
-        self.oldest_id.as_ref()
-    }
-
     /// Begins with the first frame that was published after the call of `subscribe`.
     pub fn live(self) -> Subscription {
         self.subscription
@@ -186,14 +187,7 @@ pub(super) fn subscribe(
             missed,
         };
     }
-    let scope = state.log.scope(oldest).ok().flatten().cloned();
-    let id = id_of(&state.log, shared.epoch, oldest);
-    drop(state);
-    let oldest_id = id.filter(|_| options.sees(scope.as_ref()));
-    let restart = Restart {
-        subscription,
-        oldest_id,
-    };
+    let restart = Restart { subscription };
     match found {
         Some(_) => Subscribed::Gap(restart),
         None => Subscribed::Unknown(restart),
@@ -220,15 +214,6 @@ fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<(u64, Option<Scope
         number => log.scope(number).ok()?.cloned(),
     };
     Some((id.number, scope))
-}
-
-/// Returns the id of a frame; `None` if it has none or is not kept.
-fn id_of(log: &Log, epoch: Option<u64>, number: u64) -> Option<EventId<'static>> {
-    match epoch {
-        Some(_) if number >= log.head() => None,
-        Some(epoch) => AssignedId::frame(epoch, number).to_event_id(),
-        None => EventId::new(String::from(log.id(number)?)).ok(),
-    }
 }
 
 #[cfg(test)]

@@ -155,19 +155,18 @@ impl Reader {
             if self.has_read_all(&state.log) {
                 return self.wait(state, waker);
             }
-            let (next, bytes) = if let Some(taken) = self.take(&mut state.log) {
-                taken
-            } else {
-                let chunk = state.log.look(self.cursor);
-                drop(state);
-                // The predicates of the user run without the lock.
-                let selected = match &mut self.filter {
-                    Some(filter) => filter.select(&chunk, shared.epoch),
-                    None => (chunk.next, chunk.bytes.clone()),
-                };
-                state = shared.lock();
-                state.log.pass(self.cursor, selected.0);
-                selected
+            let taken = Self::take(&mut state.log, self.cursor, self.filter.as_deref_mut());
+            let (next, bytes) = match taken {
+                Ok(taken) => taken,
+                Err(filter) => {
+                    let (chunk, frames) = state.log.look(self.cursor);
+                    drop(state);
+                    // The predicates of the user run without the lock.
+                    let selected = filter.select(&chunk, &frames, shared.epoch);
+                    state = shared.lock();
+                    state.log.pass(self.cursor, selected.0);
+                    selected
+                }
             };
             self.move_to(next);
             let has_read_all = self.has_read_all(&state.log);
@@ -197,17 +196,30 @@ impl Reader {
         }
     }
 
-    /// Takes a chunk that needs no filter. `None` if the next chunk needs one.
+    /// Takes a chunk that needs no filter. Returns the filter if the next chunk needs it.
     #[inline]
-    fn take(&self, log: &mut Log) -> Option<(u64, Bytes)> {
-        let filter = self.filter.as_deref();
-        let options = filter.map(|filter| filter.options.unfiltered());
-        match options.unwrap_or(Unfiltered::Public(None)) {
-            Unfiltered::Nothing => None,
-            _ if !log.has_scopes_from(self.cursor) => Some(log.take(self.cursor)),
-            Unfiltered::Unscoped => None,
-            Unfiltered::Public(own) => log.take_public(self.cursor, own),
+    fn take<'a>(
+        log: &mut Log,
+        cursor: u64,
+        filter: Option<&'a mut Filter>,
+    ) -> Result<(u64, Bytes), &'a mut Filter> {
+        let has_scopes = log.has_scopes_from(cursor);
+        if let Some(filter) = filter {
+            let is_needed = match filter.options.unfiltered() {
+                Unfiltered::Nothing => true,
+                Unfiltered::Unscoped => has_scopes,
+                Unfiltered::Public(None) => false,
+                Unfiltered::Public(Some(own)) => has_scopes && log.may_have(cursor, own),
+            };
+            if is_needed {
+                return Err(filter);
+            }
         }
+        Ok(if has_scopes {
+            log.take_public(cursor)
+        } else {
+            log.take(cursor)
+        })
     }
 
     #[inline]

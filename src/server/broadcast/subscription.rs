@@ -55,9 +55,7 @@ impl Subscription {
     /// events without notice. So take this id before the stream is polled, and send it first, as a
     /// block with an id alone.
     ///
-    /// If you set the ids, send the id of the last event that the page's state includes. Or publish
-    /// an event at the start, and let clients without an id begin with the
-    /// [oldest](crate::broadcast::Restart::oldest) event.
+    /// If you set the ids, send the id of the last event that the page's state includes.
     ///
     /// # Examples
     ///
@@ -141,7 +139,7 @@ impl Subscription {
             subscription: Some(self),
             own: Some(own),
             held: None,
-            end: 0,
+            rest: Rest::All,
             farewell: None,
         }
     }
@@ -188,9 +186,17 @@ pub struct Merged<S: Sharing = Shared> {
     own: Option<EventStream<S>>,
     /// A chunk of the target, and the number of the first frame that may come after it.
     held: Option<(Bytes, u64)>,
-    /// The number of the first frame that is not delivered, once the target has ended.
-    end: u64,
+    /// The frames that are delivered after the end of the target; all until it ends.
+    rest: Rest,
     farewell: Option<Bytes>,
+}
+
+/// The frames that a merged stream still delivers.
+enum Rest {
+    None,
+    /// Those before this number.
+    Before(u64),
+    All,
 }
 
 impl<S: Sharing> Merged<S> {
@@ -208,7 +214,8 @@ impl<S: Sharing> Merged<S> {
         };
         match Pin::new(own).poll_next(cx) {
             Poll::Ready(Some(chunk)) => {
-                // Read after the chunk was taken.
+                // Read after the chunk was taken, so it counts all frames published before the
+                // chunk's dispatches.
                 let subscription = self.subscription.as_ref();
                 let head = subscription.map_or(0, |one| one.subscriber.shared().next_number());
                 self.held = Some((chunk, head));
@@ -229,38 +236,50 @@ impl<S: Sharing> Merged<S> {
     /// Notes which frames of the broadcast are still delivered after the end of the target.
     fn own_ended(&mut self) {
         let own = self.own.take();
-        self.end = match (&self.subscription, &own) {
+        self.rest = match (&self.subscription, &own) {
             (Some(subscription), Some(own)) if !own.is_cut() => {
                 let shared = subscription.subscriber.shared();
                 // A shutdown has its own farewell, so the broadcast's is not sent.
                 let is_shutdown = own.close_reason() == Some(CloseReason::Shutdown);
                 if shared.is_closed() && !is_shutdown {
-                    u64::MAX
+                    Rest::All
                 } else {
-                    shared.next_number()
+                    Rest::Before(shared.next_number())
                 }
             }
             _ => {
                 self.farewell = None;
-                0
+                Rest::None
             }
         };
-        // Its drop may run code of the user, so it comes last.
+        // Its drop may run user code, so it comes last.
         drop(own);
     }
 
-    /// Returns the number of the next frame; larger than every number if no frame follows.
-    fn cursor(&self) -> u64 {
+    /// Returns whether no frame with a number below this one is to come.
+    fn has_passed(&self, number: u64) -> bool {
         let subscription = self.subscription.as_ref();
         let open = subscription.filter(|one| one.close_reason().is_none());
-        open.map_or(u64::MAX, |one| one.subscriber.cursor())
+        open.is_none_or(|one| one.subscriber.cursor() >= number)
+    }
+
+    /// Returns whether the target has ended and no frame is to come.
+    fn has_ended(&self) -> bool {
+        self.own.is_none()
+            && match self.rest {
+                Rest::None => true,
+                Rest::Before(number) => self.has_passed(number),
+                Rest::All => self.has_passed(u64::MAX),
+            }
     }
 
     /// Returns the chunk that is held, if no frame is to come before it.
     fn release(&mut self) -> Option<Bytes> {
-        let cursor = self.cursor();
-        let (chunk, _) = self.held.take_if(|(_, first)| *first <= cursor)?;
-        Some(chunk)
+        let (_, first) = self.held.as_ref()?;
+        if !self.has_passed(*first) {
+            return None;
+        }
+        self.held.take().map(|(chunk, _)| chunk)
     }
 
     /// Ends the target along with the subscription.
@@ -288,7 +307,7 @@ impl<S: Sharing> Stream for Merged<S> {
             if let Some(chunk) = this.release() {
                 return Poll::Ready(Some(chunk));
             }
-            if this.own.is_none() && this.cursor() >= this.end {
+            if this.has_ended() {
                 this.subscription = None;
                 return Poll::Ready(this.farewell.take());
             }
@@ -311,7 +330,7 @@ impl<S: Sharing> Stream for Merged<S> {
                     if let Some(chunk) = this.release() {
                         return Poll::Ready(Some(chunk));
                     }
-                    if this.own.is_some() || this.cursor() < this.end {
+                    if !this.has_ended() {
                         return Poll::Pending;
                     }
                 }

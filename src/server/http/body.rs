@@ -38,7 +38,7 @@ use crate::server::adapt::inner::{Sealed, poll_filled};
 ///             # drop(target);
 ///             response(request.version(), stream)
 ///         }
-///         Err(error) => error.into_response(),
+///         Err(error) => error.to_response(),
 ///     }
 /// }
 ///
@@ -95,7 +95,7 @@ pin_project! {
     /// ```
     pub struct Body<S> {
         // All bytes of a body that has no stream.
-        first: Bytes,
+        fixed: Bytes,
         // Dropped at its end.
         #[pin]
         stream: Option<S>,
@@ -106,7 +106,7 @@ impl<S: Stream<Item: StreamItem>> Body<S> {
     /// Makes a body of a stream.
     pub fn new(stream: S) -> Self {
         Self {
-            first: Bytes::new(),
+            fixed: Bytes::new(),
             stream: Some(stream),
         }
     }
@@ -115,7 +115,7 @@ impl<S: Stream<Item: StreamItem>> Body<S> {
 impl<S> From<Bytes> for Body<S> {
     fn from(bytes: Bytes) -> Self {
         Self {
-            first: bytes,
+            fixed: bytes,
             stream: None,
         }
     }
@@ -137,8 +137,8 @@ impl<S: Stream<Item: StreamItem>> http_body::Body for Body<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let mut this = self.project();
-        if !this.first.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(mem::take(this.first)))));
+        if !this.fixed.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(mem::take(this.fixed)))));
         }
         let Some(stream) = this.stream.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
@@ -162,7 +162,7 @@ impl<S: Stream<Item: StreamItem>> http_body::Body for Body<S> {
     fn size_hint(&self) -> SizeHint {
         let stream = self.stream.as_ref();
         if stream.is_none_or(|stream| stream.size_hint().1 == Some(0)) {
-            SizeHint::with_exact(self.first.len() as u64)
+            SizeHint::with_exact(self.fixed.len() as u64)
         } else {
             // No body has both bytes and a stream.
             SizeHint::new()
@@ -172,7 +172,7 @@ impl<S: Stream<Item: StreamItem>> http_body::Body for Body<S> {
 
 impl<S> fmt::Debug for Body<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_ended = self.first.is_empty() && self.stream.is_none();
+        let has_ended = self.fixed.is_empty() && self.stream.is_none();
         f.debug_struct("Body")
             .field("has_ended", &has_ended)
             .finish_non_exhaustive()

@@ -13,7 +13,7 @@ use super::body::Body;
 use crate::wire::field::{EventId, InvalidField};
 
 /// The maximum length of a last event ID in a request: 1 KiB.
-pub const MAX_LAST_EVENT_ID_LEN: usize = 1024;
+const MAX_LAST_EVENT_ID_LEN: usize = 1024;
 
 /// Reads the headers of a request for an event stream: checks that the client accepts one, and
 /// returns the id after which it resumes.
@@ -25,7 +25,7 @@ pub const MAX_LAST_EVENT_ID_LEN: usize = 1024;
 /// # Errors
 ///
 /// If the client does not accept an event stream, or if it sends several last event IDs or a bad
-/// one. Answer with [`RequestError::into_response`].
+/// one. Answer with [`RequestError::to_response`].
 ///
 /// # Examples
 ///
@@ -64,7 +64,7 @@ pub fn read_request(headers: &HeaderMap) -> Result<Option<EventId<'_>>, RequestE
 ///
 /// # Errors
 ///
-/// If the value is longer than [`MAX_LAST_EVENT_ID_LEN`] bytes, is not UTF-8, or has a NUL, CR or
+/// If the value is longer than 1024 bytes, is not UTF-8, or has a NUL, CR or
 /// LF. No client that follows the standard sends such a value: answer 400.
 ///
 /// # Examples
@@ -199,6 +199,8 @@ impl RequestError {
     /// Makes the answer: the [`status`](Self::status), and the text of the error as `text/plain`.
     ///
     /// The body has the same type as that of a streaming response, so a handler can return either.
+    /// A handler that returns axum's `Response` calls axum's method on both:
+    /// `error.to_response::<EventStream>().into_response()`. Any type of stream works.
     ///
     /// # Examples
     ///
@@ -207,12 +209,12 @@ impl RequestError {
     /// use sse_proto::EventStream;
     ///
     /// let error = last_event_id(Some(b"1\n2")).unwrap_err();
-    /// let response = error.into_response::<EventStream>();
+    /// let response = error.to_response::<EventStream>();
     /// assert_eq!(response.status(), 400);
     /// assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
     /// ```
     #[cfg(feature = "http")]
-    pub fn into_response<S>(self) -> Response<Body<S>> {
+    pub fn to_response<S>(&self) -> Response<Body<S>> {
         let mut response = Response::new(Body::from(bytes::Bytes::from(alloc::format!("{self}"))));
         *response.status_mut() =
             StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_REQUEST);

@@ -11,7 +11,7 @@ use sse_proto::{Event, EventId, EventType};
 use crate::events::{Events, Watched};
 use crate::run::App;
 
-/// The bytes that an echo may have.
+/// The maximum size of an echo in bytes.
 pub const ECHO_LIMIT: usize = 16 * 1024;
 
 const ECHO: EventType = EventType::from_static("echo");
@@ -40,7 +40,7 @@ impl App {
     pub fn stats(&self) -> String {
         let now = self.broadcast.statistics();
         let mut json = String::from("{");
-        // Into a string it does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(
             json,
             r#""open": {}, "lagging": {}, "published": {}, "retained_bytes": {}, "#,
@@ -51,8 +51,8 @@ impl App {
         json
     }
 
-    /// Answers any request. `around` puts adapters around the event stream, such as one that keeps it
-    /// alive by the timer of the runtime.
+    /// Answers any request. `around` puts adapters around the event stream, such as `keep_alive` with
+    /// the timer of the runtime.
     pub fn answer<S: Stream<Item = Bytes>>(
         &self,
         request: &Request<Bytes>,
@@ -61,7 +61,7 @@ impl App {
         match (request.uri().path(), request.method()) {
             ("/events", &Method::GET) => match read_request(request.headers()) {
                 Ok(last) => response(request.version(), around(self.events(last.as_ref()))),
-                Err(error) => error.into_response(),
+                Err(error) => error.to_response(),
             },
             ("/echo", &Method::POST) => text(self.echo(request.body()), ""),
             ("/stats", &Method::GET) => text(StatusCode::OK, self.stats()),

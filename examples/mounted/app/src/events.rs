@@ -13,10 +13,10 @@ use sse_proto::{Broadcast, Event, EventId, EventType, Subscription};
 
 use crate::ends::{End, Ends};
 
-/// How long a client waits before it comes back.
+/// How long a client waits before it reconnects.
 const RECONNECTION_TIME: Duration = Duration::from_millis(200);
 
-/// What the client missed can't be had any more: it has to load the state anew.
+/// The type of the event that tells a client to reload its state, because missed events are lost.
 const RESET: EventType = EventType::from_static("reset");
 
 /// The bytes of one client's event stream, for adapters.
@@ -25,7 +25,7 @@ pub type Events = FromStream<Watched>;
 /// A client's event stream that remembers why it ended.
 #[derive(Debug)]
 pub struct Watched {
-    /// What goes out at once, so that a client knows that it is connected while nothing happens.
+    /// Sent at once, so that the client sees an open connection before the first event.
     first: Option<Bytes>,
     subscription: Subscription,
     ends: Arc<Ends>,
@@ -46,9 +46,9 @@ impl Watched {
         let hello = Preamble::new()
             .with_comment("hello")
             .with_reconnection_time(RECONNECTION_TIME);
-        // The id of where it begins: a client that is cut before its first event comes back to there.
+        // The id of the first position: a client that loses its connection before its first event resumes there.
         let first = match subscription.last_event_id() {
-            // With the reset and not before, or one that is cut in between would never get it.
+            // In the reset, so that a client that loses its connection before the reset gets it the next time.
             Some(start) if misses => {
                 let reset = Event::new(RESET, "").with_id(start);
                 [hello.to_bytes(), reset.to_bytes()].concat().into()

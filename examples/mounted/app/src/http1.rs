@@ -1,5 +1,5 @@
-//! As much of HTTP/1.1 as it takes to serve without a framework: one request a connection. A server
-//! that faces the internet wants more, such as a time within which the head must have come.
+//! A minimal HTTP/1.1 server without a framework: one request per connection. A server that faces
+//! the internet needs more, such as a timeout for the head of the request.
 
 use std::fmt::Write;
 use std::io;
@@ -10,24 +10,25 @@ use sse_proto::deps::http_body::Frame;
 
 use crate::answer::ECHO_LIMIT;
 
-/// The bytes that a head may have.
+/// The maximum size of a head in bytes.
 const HEAD_LIMIT: usize = 16 * 1024;
 
-/// A connection: what came so far, and how the answer goes.
+/// A connection: the bytes received so far, and how the answer is framed.
 #[derive(Debug, Default)]
 pub struct Connection {
     input: Vec<u8>,
-    /// Whether the answer comes in chunks, which a client before HTTP/1.1 can't read: it gets the bytes
-    /// as they are, up to the end of the connection.
+    /// True if the answer is sent in chunks. A client before HTTP/1.1 can't read chunks: it gets the
+    /// plain bytes until the connection ends.
     is_chunked: bool,
 }
 
 impl Connection {
-    /// Takes what came, and returns the request once it is whole.
+    /// Takes received bytes, and returns the request once it is complete.
     ///
     /// # Errors
     ///
-    /// When it is none, when it is too large, and at the end, which is no byte: close the connection.
+    /// If the bytes are not a request, are too large, or are empty because the connection ended. Close
+    /// the connection.
     pub fn feed(&mut self, bytes: &[u8]) -> io::Result<Option<Request<Bytes>>> {
         if bytes.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -41,10 +42,10 @@ impl Connection {
     /// Writes the head of a response; the connection ends with its body.
     pub fn head<B>(&self, response: &Response<B>) -> Vec<u8> {
         let mut head = String::new();
-        // Into a string it does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(head, "HTTP/1.1 {}\r\n", response.status());
         for (name, value) in response.headers() {
-            // All of them are this program's own, and ASCII.
+            // All values are set by this program, and are ASCII.
             if let (Ok(value), true) = (value.to_str(), name != header::CONNECTION) {
                 let _ = write!(head, "{name}: {value}\r\n");
             }
@@ -56,7 +57,7 @@ impl Connection {
         head.into_bytes()
     }
 
-    /// Writes a frame. In one buffer, so that it is one write: that is what an event costs.
+    /// Writes a frame into one buffer, so that an event costs one write.
     pub fn chunk(&self, frame: Frame<Bytes>) -> Vec<u8> {
         let data = frame.into_data().unwrap_or_default();
         if !self.is_chunked {
@@ -68,7 +69,7 @@ impl Connection {
         chunk
     }
 
-    /// What follows the last frame.
+    /// Returns the bytes that follow the last frame.
     pub fn end(&self) -> &'static [u8] {
         if self.is_chunked { b"0\r\n\r\n" } else { b"" }
     }
@@ -109,8 +110,8 @@ fn read(input: &[u8]) -> Result<Option<Request<Bytes>>, &'static str> {
     request.body(body).map(Some).map_err(|_| "not a request")
 }
 
-/// Returns how long the body is. What can't be told is refused: to take a part of it for all would publish what nobody
-/// has said.
+/// Returns the length of the body. A request whose length is unclear is refused, because a part of
+/// its body could be published as the whole.
 fn length(headers: &[httparse::Header<'_>]) -> Result<usize, &'static str> {
     let mut length = None;
     for field in headers {

@@ -18,7 +18,7 @@ use sse_proto::{Broadcast, Event, Frame};
 use crate::ends::Ends;
 use crate::ticks::{TICK, data};
 
-/// The service behind every example. A clone is the same.
+/// The service of every example. Clones share it.
 #[derive(Clone)]
 pub struct App {
     pub(crate) broadcast: Broadcast,
@@ -28,11 +28,10 @@ pub struct App {
 }
 
 impl App {
-    /// Starts it: a thread that publishes the ticks, and one that waits for the end of the standard
-    /// input. No runtime is needed for either.
+    /// Starts the service: a thread that publishes the ticks, and a thread that waits for the end of
+    /// the standard input. Neither needs a runtime.
     pub fn start() -> Self {
-        // Another epoch at every start: the log is gone then, and an id from before must not be taken
-        // for one of this.
+        // A new epoch at each start: the old log is gone, so an id from before must be unknown.
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         let epoch = epoch.unwrap_or_default().as_millis();
         let epoch = u64::try_from(epoch).unwrap_or_default();
@@ -52,7 +51,7 @@ impl App {
         let broadcast = app.broadcast.clone();
         thread::spawn(move || {
             wait_for_the_end_of_stdin();
-            // All streams end, after what was published, and with when to come back.
+            // All streams end after the published events, with a reconnection time.
             let later = Event::block().with_reconnection_time(Duration::from_secs(1));
             broadcast.close(Some(Frame::new(&later)));
             let _ = stop.send(());
@@ -65,17 +64,17 @@ impl App {
         argument(1, SocketAddr::from(([127, 0, 0, 1], 8000)))
     }
 
-    /// Tells whoever started the server where it listens.
+    /// Prints the address at which the server listens.
     pub fn listens(&self, address: SocketAddr) {
         println!("listening on http://{address}");
     }
 
-    /// Returns after how long a silent stream is kept alive.
+    /// Returns the interval of keep-alive comments.
     pub fn keep_alive(&self) -> Duration {
         self.keep_alive
     }
 
-    /// Returns a future that resolves when the server is to stop. All streams end by themselves then.
+    /// Returns a future that resolves when the server must stop. All streams end by themselves then.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
         self.shutdown.clone().map(drop)
     }

@@ -1,4 +1,4 @@
-//! What ticks say: every kind of data that ever went wrong on the wire.
+//! The data of the ticks: every kind of data that ever went wrong on the wire.
 
 use sse_proto::EventType;
 

@@ -1,4 +1,4 @@
-//! How a thread waits for what is asynchronous.
+//! Lets a thread wait for a future.
 
 use std::pin::pin;
 use std::sync::Arc;
