@@ -22,11 +22,11 @@
 use core::mem;
 use core::time::Duration;
 
-use super::input::InputChunk;
+use super::input::{InputChunk, InputRange};
 use super::item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
 use super::line_reader::LineKind;
 use super::text::{Text, TextBuffer};
-use crate::wire::line::has_nul;
+use crate::wire::line::{LF, has_nul};
 
 /// The capacity that each buffer keeps permanently.
 const KEPT: usize = 24 << 10;
@@ -37,52 +37,53 @@ const KEPT_ID: usize = 4 << 10;
 /// The smallest allocation.
 const FIRST: usize = 256;
 
-/// Where a value of the open block is: at a range of the input, in its buffer, or nowhere.
+/// The place of a value of the open block: a range of the input, its buffer, or nowhere.
 ///
-/// Two plain numbers, since an enum of the same content was copied in halves that do not match,
-/// which cost a fifth of the time of short events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ValueSpan {
-    pub(super) start: usize,
-    pub(super) end: usize,
-}
+/// Not an enum, because the compiler copied that in mismatched halves, which cost a fifth of the
+/// time of short events. The two other places are ranges that end before they start.
+#[derive(Clone, Copy, PartialEq)]
+struct Place(InputRange);
 
-impl ValueSpan {
-    pub(super) const NOWHERE: Self = Self {
+impl Place {
+    const NOWHERE: Self = Self(InputRange {
         start: usize::MAX,
         end: 0,
-    };
-    const BUFFER: Self = Self { start: 1, end: 0 };
+    });
+    const BUFFER: Self = Self(InputRange { start: 1, end: 0 });
 
     #[inline]
-    pub(super) const fn is_input(self) -> bool {
-        self.start <= self.end
+    const fn in_input(self) -> Option<InputRange> {
+        if self.0.start <= self.0.end {
+            Some(self.0)
+        } else {
+            None
+        }
     }
 
     #[inline]
     const fn is_nowhere(self) -> bool {
-        self.start == usize::MAX
+        self.0.start == usize::MAX
     }
 }
 
 /// One of the standard's buffers: where its value is, and its memory.
 struct Buffer {
-    at: ValueSpan,
+    at: Place,
     text: TextBuffer,
 }
 
 impl Buffer {
     const fn new() -> Self {
         Self {
-            at: ValueSpan::NOWHERE,
+            at: Place::NOWHERE,
             text: TextBuffer::new(),
         }
     }
 
     #[inline]
     fn lend<'s, 'i: 's>(&'s self, input: &InputChunk<'i>) -> Text<'s> {
-        if self.at.is_input() {
-            input.text_at(self.at)
+        if let Some(range) = self.at.in_input() {
+            input.text_at(range)
         } else if self.at.is_nowhere() {
             Text::Checked("")
         } else {
@@ -183,7 +184,7 @@ impl Block {
     pub(super) fn discard(&mut self) {
         self.borrowed = Borrowed::Nothing;
         for buffer in self.buffers() {
-            buffer.at = ValueSpan::NOWHERE;
+            buffer.at = Place::NOWHERE;
         }
         if self.is_large {
             self.shrink();
@@ -195,24 +196,24 @@ impl Block {
     pub(super) fn take(
         &mut self,
         kind: LineKind,
-        value: ValueSpan,
+        value: InputRange,
         input: &InputChunk<'_>,
     ) -> Option<Completed> {
         match kind {
-            LineKind::Data if self.data.at.is_nowhere() => self.data.at = value,
+            LineKind::Data if self.data.at.is_nowhere() => self.data.at = Place(value),
             LineKind::Data => {
-                if self.data.at.is_input() {
-                    self.spill_data(input);
+                if let Some(first) = self.data.at.in_input() {
+                    self.spill_data(first, input);
                 }
                 self.push_data_line(value, input);
             }
             // > Set the event type buffer to the field value.
-            LineKind::Event => self.event_type.at = value,
+            LineKind::Event => self.event_type.at = Place(value),
             LineKind::Id => {
                 // > If the field value does not contain U+0000 NULL, then set the last event ID
                 // > buffer to the field value. Otherwise, ignore the field.
                 if !has_nul(input.bytes_at(value)) {
-                    self.id.at = value;
+                    self.id.at = Place(value);
                 }
             }
             LineKind::Retry | LineKind::Comment => return self.take_copy(kind, value, input),
@@ -225,7 +226,7 @@ impl Block {
     fn take_copy(
         &mut self,
         kind: LineKind,
-        value: ValueSpan,
+        value: InputRange,
         input: &InputChunk<'_>,
     ) -> Option<Completed> {
         self.begin(kind, input);
@@ -239,13 +240,13 @@ impl Block {
             self.unfinished.text.clear();
         } else if self.data.at.is_nowhere() {
             self.data.text.clear();
-            self.data.at = ValueSpan::BUFFER;
+            self.data.at = Place::BUFFER;
         }
     }
 
     /// Adds a piece of the value to it.
     #[inline]
-    pub(super) fn push(&mut self, kind: LineKind, value: ValueSpan, input: &InputChunk<'_>) {
+    pub(super) fn push(&mut self, kind: LineKind, value: InputRange, input: &InputChunk<'_>) {
         let (piece, checked) = (input.bytes_at(value), input.checked(value));
         if kind == LineKind::Data {
             return self.push_data(piece, checked);
@@ -260,7 +261,7 @@ impl Block {
     pub(super) fn push_last(
         &mut self,
         kind: LineKind,
-        value: ValueSpan,
+        value: InputRange,
         input: &InputChunk<'_>,
     ) -> Option<Completed> {
         if kind == LineKind::Data {
@@ -283,7 +284,7 @@ impl Block {
                 return Some(Completed::Comment);
             }
         };
-        buffer.at = ValueSpan::BUFFER;
+        buffer.at = Place::BUFFER;
         mem::swap(&mut buffer.text, &mut self.unfinished.text);
         None
     }
@@ -304,7 +305,7 @@ impl Block {
         }
         // > If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove
         // > the last character from the data buffer.
-        if !self.data.at.is_input() {
+        if self.data.at.in_input().is_none() {
             self.data.text.pop();
         }
         self.borrowed = Borrowed::Event;
@@ -316,8 +317,8 @@ impl Block {
     /// > to this value until the next time it is set by the server.
     #[inline]
     fn commit_id(&mut self, input: &InputChunk<'_>) {
-        if self.id.at.is_input() {
-            let (bytes, checked) = (input.bytes_at(self.id.at), input.checked(self.id.at));
+        if let Some(value) = self.id.at.in_input() {
+            let (bytes, checked) = (input.bytes_at(value), input.checked(value));
             self.last_event_id.set(bytes, checked);
         } else {
             mem::swap(&mut self.last_event_id, &mut self.id.text);
@@ -332,23 +333,23 @@ impl Block {
     /// Copies the values of the open block from the input to the buffers.
     #[inline]
     pub(super) fn spill(&mut self, input: &InputChunk<'_>) {
-        if self.data.at.is_input() {
-            self.spill_data(input);
+        if let Some(value) = self.data.at.in_input() {
+            self.spill_data(value, input);
         }
         for (kind, at) in [
             (LineKind::Event, self.event_type.at),
             (LineKind::Id, self.id.at),
         ] {
-            if at.is_input() {
+            if let Some(value) = at.in_input() {
                 self.unfinished.text.clear();
-                self.push_last(kind, at, input);
+                self.push_last(kind, value, input);
             }
         }
     }
 
     #[inline(never)]
-    fn spill_data(&mut self, input: &InputChunk<'_>) {
-        let value = mem::replace(&mut self.data.at, ValueSpan::BUFFER);
+    fn spill_data(&mut self, value: InputRange, input: &InputChunk<'_>) {
+        self.data.at = Place::BUFFER;
         self.data.text.clear();
         self.push_data_line(value, input);
     }
@@ -356,9 +357,9 @@ impl Block {
     /// > Append the field value to the data buffer, then append a single U+000A LINE FEED (LF)
     /// > character to the data buffer.
     #[inline]
-    fn push_data_line(&mut self, value: ValueSpan, input: &InputChunk<'_>) {
+    fn push_data_line(&mut self, value: InputRange, input: &InputChunk<'_>) {
         let mut line = value;
-        if input.bytes[value.end] == b'\n' {
+        if input.bytes[value.end] == LF {
             line.end += 1;
             self.push_data(input.bytes_at(line), input.checked(line));
         } else {
@@ -412,7 +413,7 @@ impl Block {
     /// Takes the item that was completed. An event is one allocation; large data keeps that of its
     /// buffer.
     pub(super) fn take_out(&mut self, completed: Completed, input: &InputChunk<'_>) -> OwnedItem {
-        if completed != Completed::Event || self.data.at.is_input() {
+        if completed != Completed::Event || self.data.at.in_input().is_some() {
             return self.lend(completed, input).into_owned();
         }
         let Some(data) = self.data.text.take_large() else {
@@ -439,7 +440,7 @@ impl Block {
             // One line is read at a time: an unfinished value other than the one that was taken out
             // is not needed.
             for buffer in self.buffers() {
-                if buffer.at != ValueSpan::BUFFER {
+                if buffer.at != Place::BUFFER {
                     buffer.text.clear();
                 }
                 buffer.text.shrink(KEPT);

@@ -11,8 +11,7 @@
 //! keeps the start of it. If the input cuts a value, the value is returned in pieces, which the
 //! block appends to its buffer.
 
-use super::block::ValueSpan;
-use super::input::InputChunk;
+use super::input::{InputChunk, InputRange};
 use super::limits::{DecodeError, DecodeLimits};
 use crate::wire::line::{CR, LF};
 
@@ -78,7 +77,7 @@ pub(super) struct LineReader {
     carry: u64,
     carry_len: usize,
     kind: LineKind,
-    value: ValueSpan,
+    value: InputRange,
     /// Bytes of the line that is returned in pieces.
     taken: usize,
     /// The number of bytes that the block may still take within the limit of an event.
@@ -95,7 +94,7 @@ impl LineReader {
             carry: 0,
             carry_len: 0,
             kind: LineKind::Data,
-            value: ValueSpan::NOWHERE,
+            value: InputRange { start: 0, end: 0 },
             taken: 0,
             left: limits.event,
             limits,
@@ -147,7 +146,7 @@ impl LineReader {
 
     /// Returns the position of the value, or of a piece of it, in the input.
     #[inline]
-    pub(super) const fn value(&self) -> ValueSpan {
+    pub(super) const fn value(&self) -> InputRange {
         self.value
     }
 
@@ -249,7 +248,7 @@ impl LineReader {
             return self.refuse(kind);
         }
         self.count(kind, len);
-        self.value = ValueSpan { start, end };
+        self.value = InputRange { start, end };
         input.at = self.end_line(input.bytes, end);
         Line::Whole(kind)
     }
@@ -365,7 +364,7 @@ impl LineReader {
     fn read_piece(&mut self, input: &mut InputChunk<'_>) -> Line {
         let start = input.at;
         let end = input.find_piece_end(self.taken);
-        self.value = ValueSpan { start, end };
+        self.value = InputRange { start, end };
         self.taken = self.taken.saturating_add(end - start);
         input.at = end;
         if self.taken > self.room(self.kind) {
