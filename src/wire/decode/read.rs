@@ -5,7 +5,9 @@ use std::fmt;
 use std::io::{self, Read};
 use std::vec;
 
-use super::{Decoder, OwnedItem, ReceiveError};
+use super::decoder::Decoder;
+use super::item::OwnedItem;
+use super::stream::ReceiveError;
 
 /// The number of bytes per read.
 const READ: usize = 16 << 10;

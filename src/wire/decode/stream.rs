@@ -7,7 +7,9 @@ use core::task::{Context, Poll, ready};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{DecodeError, Decoder, OwnedItem};
+use super::decoder::Decoder;
+use super::item::OwnedItem;
+use super::limits::DecodeError;
 
 /// The maximum number of chunks without an item that one poll decodes. Without it, a body that is
 /// always ready with comments or empty chunks would block its thread.

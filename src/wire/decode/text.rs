@@ -50,7 +50,7 @@ fn replace_malformed(bytes: &[u8]) -> Cow<'_, str> {
 #[inline]
 pub(super) fn check(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
     #[cfg(test)]
-    super::work::count(bytes.len());
+    crate::wire::line::work::count(bytes.len());
     match simdutf8::basic::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(_) => core::str::from_utf8(bytes),
@@ -287,7 +287,7 @@ impl TextBuffer {
 /// Converts bytes to text if they are UTF-8; otherwise keeps the bytes.
 fn into_text(bytes: Vec<u8>) -> Content {
     #[cfg(test)]
-    super::work::count(bytes.len());
+    crate::wire::line::work::count(bytes.len());
     match String::from_utf8(bytes).map_err(FromUtf8Error::into_bytes) {
         Ok(text) => Content::Text(text),
         Err(bytes) => Content::Raw(bytes),

@@ -5,12 +5,11 @@
 //! U+2028 and U+2029 are text.
 
 mod scan;
+#[cfg(test)]
+pub(crate) mod work;
 
 use scan::find_end;
-pub(crate) use scan::{LineEnds, has_end, has_end_or_nul, has_nul, is_short};
-
-pub(crate) const LF: u8 = b'\n';
-pub(crate) const CR: u8 = b'\r';
+pub(crate) use scan::{CR, LF, LineEnds, has_end, has_end_or_nul, has_nul, is_short};
 
 /// Splits a text into its lines, as a receiver of the event will see them.
 ///

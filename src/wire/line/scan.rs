@@ -9,7 +9,8 @@
 
 use wide::u8x16;
 
-use super::{CR, LF};
+pub(crate) const LF: u8 = b'\n';
+pub(crate) const CR: u8 = b'\r';
 
 /// The longest text that is searched by masks.
 const SHORT: usize = 256;
@@ -118,7 +119,7 @@ impl LineEnds {
     pub(crate) fn new(bytes: &[u8]) -> Self {
         if bytes.len() < WINDOW {
             #[cfg(test)]
-            crate::wire::decode::count_work(bytes.len());
+            super::work::count(bytes.len());
             return Self {
                 start: 0,
                 mask: ends_of_short(bytes),
@@ -167,7 +168,7 @@ impl LineEnds {
     fn search_from(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
         for at in [from, from + WINDOW, from + 2 * WINDOW] {
             #[cfg(test)]
-            crate::wire::decode::count_work(WINDOW.min(bytes.len().saturating_sub(at)));
+            super::work::count(WINDOW.min(bytes.len().saturating_sub(at)));
             let Some(window) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
                 return self.search_last_window(bytes, at);
             };
@@ -200,7 +201,7 @@ impl LineEnds {
         let rest = bytes.get(from..)?;
         let found = find_end(rest);
         #[cfg(test)]
-        crate::wire::decode::count_work(found.unwrap_or(rest.len()));
+        super::work::count(found.unwrap_or(rest.len()));
         Some(from + found?)
     }
 }
