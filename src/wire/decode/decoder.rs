@@ -123,13 +123,14 @@ impl Decoder {
         self.block.last_event_id().to_str()
     }
 
-    /// Returns whether a limit ended the stream; see [`DecodeLimits::with_end_at_limit`].
-    pub const fn is_ended(&self) -> bool {
-        self.lines.is_ended()
+    /// Returns whether a limit ended the decoding; see [`DecodeLimits::with_end_at_limit`]. The
+    /// decoder then skips all input until [`reconnect`](Self::reconnect).
+    pub const fn is_stopped(&self) -> bool {
+        self.lines.is_stopped()
     }
 
     /// Starts a new stream. The open block is discarded, and the last event ID and the settings
-    /// stay. If a limit ended the decoder, it decodes again.
+    /// stay. If a limit [stopped](Self::is_stopped) the decoder, it decodes again.
     ///
     /// # Examples
     ///

@@ -81,7 +81,7 @@ impl<R: Read> Iterator for DecodeRead<R> {
                 Ok(None) => {}
                 Err(error) => return Some(Err(ReceiveError::Decode(error))),
             }
-            if self.decoder.is_ended() {
+            if self.decoder.is_stopped() {
                 self.reader = None;
             }
             match self.reader.as_mut()?.read(&mut self.buffer) {

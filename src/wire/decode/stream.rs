@@ -94,7 +94,7 @@ where
             let chunk = if let Some(chunk) = this.chunk.take() {
                 chunk
             } else {
-                if this.decoder.is_ended() {
+                if this.decoder.is_stopped() {
                     this.chunks.set(None);
                 }
                 let Some(chunks) = this.chunks.as_mut().as_pin_mut() else {
