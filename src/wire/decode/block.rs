@@ -66,7 +66,7 @@ impl Place {
     }
 }
 
-/// One of the standard's buffers: where its value is, and its memory.
+/// One of the standard's buffers: the place of its value, and its memory.
 struct Buffer {
     at: Place,
     text: TextBuffer,
@@ -92,8 +92,8 @@ impl Buffer {
     }
 }
 
-/// An item that a line has completed. A plain number, so that it is returned in a register: its
-/// values are in the block.
+/// An item that a line has completed. It is a plain number, so that it is returned in a register;
+/// the values are in the block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Completed {
     Event,
@@ -102,7 +102,7 @@ pub(super) enum Completed {
     LastEventId,
 }
 
-/// The value that the last call lent.
+/// The buffers that the last item borrows. The next call frees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Borrowed {
     Nothing,
@@ -116,8 +116,8 @@ pub(super) struct Block {
     data: Buffer,
     event_type: Buffer,
     id: Buffer,
-    /// The value of a cut line other than data, until the line is over: an `id` with a NULL leaves
-    /// `id` as it is.
+    /// The value of a cut line other than data, until the line ends. It is separate because an `id`
+    /// with a NULL must leave `id` as it is.
     unfinished: Buffer,
     /// > Set the last event ID string of the event source to the value of the last event ID buffer.
     last_event_id: TextBuffer,
@@ -126,7 +126,7 @@ pub(super) struct Block {
     /// True if a buffer has grown beyond [`KEPT`].
     is_large: bool,
     /// True if a buffer has made others release their spare capacity.
-    has_given_back: bool,
+    has_shrunk_others: bool,
     /// The maximum capacity of all buffers beyond [`KEPT`].
     most: usize,
     /// The capacity of the data buffer of the last large event.
@@ -144,7 +144,7 @@ impl Block {
             reconnection_time: Duration::ZERO,
             borrowed: Borrowed::Nothing,
             is_large: false,
-            has_given_back: false,
+            has_shrunk_others: false,
             most,
             size_before: 0,
         }
@@ -162,9 +162,9 @@ impl Block {
         has_field && !matches!(self.borrowed, Borrowed::Event)
     }
 
-    /// Takes back what the last call has lent.
+    /// Frees the values that the last call lent.
     #[inline]
-    pub(super) fn take_back(&mut self) {
+    pub(super) fn free_lent(&mut self) {
         match self.borrowed {
             Borrowed::Nothing => {}
             Borrowed::Event => self.discard(),
@@ -191,7 +191,7 @@ impl Block {
         }
     }
 
-    /// Takes a line that lies whole in the input.
+    /// Processes a line that lies entirely in the input.
     #[inline]
     pub(super) fn take(
         &mut self,
@@ -221,7 +221,7 @@ impl Block {
         None
     }
 
-    /// Takes a line by a copy of its value.
+    /// Processes such a line with a copy of its value.
     #[inline(never)]
     fn take_copy(
         &mut self,
@@ -233,7 +233,7 @@ impl Block {
         self.push_last(kind, value, input)
     }
 
-    /// Begins a value that comes in pieces, or that the call returns.
+    /// Begins a value that is copied to a buffer, because it comes in pieces or is returned at once.
     pub(super) fn begin(&mut self, kind: LineKind, input: &InputChunk<'_>) {
         self.spill(input);
         if kind != LineKind::Data {
@@ -244,7 +244,7 @@ impl Block {
         }
     }
 
-    /// Adds a piece of the value to it.
+    /// Appends a piece of the value that `begin` began.
     #[inline]
     pub(super) fn push(&mut self, kind: LineKind, value: InputRange, input: &InputChunk<'_>) {
         let (piece, checked) = (input.bytes_at(value), input.checked(value));
@@ -257,7 +257,7 @@ impl Block {
         self.unfinished.text.push(piece, checked);
     }
 
-    /// Adds the last piece of the value to it, and processes the field.
+    /// Appends the last piece of the value, and processes the field.
     pub(super) fn push_last(
         &mut self,
         kind: LineKind,
@@ -266,12 +266,13 @@ impl Block {
     ) -> Option<Completed> {
         if kind == LineKind::Data {
             self.push_data_line(value, input);
-            return None;
+        } else {
+            self.push(kind, value, input);
+            self.unfinished.text.finish();
         }
-        self.push(kind, value, input);
-        self.unfinished.text.finish();
         let value = self.unfinished.text.text().as_bytes();
         let buffer = match kind {
+            LineKind::Data => return None,
             LineKind::Event => &mut self.event_type,
             LineKind::Id if has_nul(value) => return None,
             LineKind::Id => &mut self.id,
@@ -279,7 +280,7 @@ impl Block {
                 self.reconnection_time = Duration::from_millis(digits(value)?);
                 return Some(Completed::ReconnectionTime);
             }
-            LineKind::Data | LineKind::Comment => {
+            LineKind::Comment => {
                 self.borrowed = Borrowed::Comment;
                 return Some(Completed::Comment);
             }
@@ -385,7 +386,7 @@ impl Block {
         self.last_event_id.text()
     }
 
-    /// Lends the item that was completed.
+    /// Lends the completed item.
     #[inline]
     pub(super) fn lend<'s, 'i: 's>(
         &'s self,
@@ -410,8 +411,8 @@ impl Block {
         }
     }
 
-    /// Takes the item that was completed. An event is one allocation; large data keeps that of its
-    /// buffer.
+    /// Returns the completed item as an owned one. An event is one allocation; large data keeps the
+    /// allocation of its buffer.
     pub(super) fn take_out(&mut self, completed: Completed, input: &InputChunk<'_>) -> OwnedItem {
         if completed != Completed::Event || self.data.at.in_input().is_some() {
             return self.lend(completed, input).into_owned();
@@ -437,19 +438,19 @@ impl Block {
         let least = text.len().saturating_add(more);
         let mut most = self.most_for_one();
         if least > most {
-            // One line is read at a time: an unfinished value other than the one that was taken out
-            // is not needed.
+            // Only one line is read at a time, so the unfinished value is needed only if it is the
+            // one that was taken out.
             for buffer in self.buffers() {
                 if buffer.at != Place::BUFFER {
                     buffer.text.clear();
                 }
                 buffer.text.shrink(KEPT);
             }
-            self.has_given_back = true;
+            self.has_shrunk_others = true;
             most = self.most_for_one();
         }
         let mut most_ahead = most;
-        if self.has_given_back {
+        if self.has_shrunk_others {
             most_ahead -= most.saturating_sub(text.len()) / 2;
         }
         let mut wanted = text.capacity().saturating_mul(2).max(FIRST);
@@ -476,7 +477,7 @@ impl Block {
     #[inline(never)]
     fn shrink(&mut self) {
         self.is_large = false;
-        self.has_given_back = false;
+        self.has_shrunk_others = false;
         let (len, capacity) = (self.data.text.len(), self.data.text.capacity());
         if capacity > KEPT {
             self.size_before = if len >= capacity / 4 { capacity } else { 0 };
@@ -512,7 +513,7 @@ impl Block {
 /// > in base ten, and set the event stream's reconnection time to that integer. Otherwise, ignore
 /// > the field.
 ///
-/// A number past 64 bits saturates.
+/// A number beyond 64 bits saturates.
 fn digits(value: &[u8]) -> Option<u64> {
     let append = |number: u64, &byte: &u8| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;

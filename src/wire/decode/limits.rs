@@ -114,6 +114,32 @@ impl Default for DecodeLimits {
 ///
 /// It is the only error of a decoder. Malformed input is not an error, since the standard defines
 /// the meaning of every byte.
+///
+/// The error names the limit that the earliest byte exceeds. If one byte exceeds several, the limit
+/// of a line comes first, then that of an event, then that of an `id` line.
+///
+/// # Examples
+///
+/// The decoder skips the block and continues, so log the error and take the next item:
+///
+/// ```
+/// use sse_proto::decode::DecodeLimits;
+/// use sse_proto::{Decoder, Item};
+///
+/// let limits = DecodeLimits::new().with_max_event_bytes(16);
+/// let mut decoder = Decoder::new().with_limits(limits);
+/// let mut seen = Vec::new();
+/// let mut items = decoder.feed(b"data: much longer than the limit\n\ndata: short\n\n");
+/// loop {
+///     match items.next() {
+///         Ok(Some(Item::Event(event))) => seen.push(event.into_owned().into_data()),
+///         Ok(Some(_)) => {}
+///         Ok(None) => break,
+///         Err(error) => seen.push(error.to_string()),
+///     }
+/// }
+/// assert_eq!(seen, ["event is longer than the limit of 16 bytes", "short"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DecodeError {
