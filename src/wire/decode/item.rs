@@ -171,7 +171,7 @@ impl fmt::Debug for MessageEvent<'_> {
 }
 
 /// An [`Item`] that borrows nothing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum OwnedItem {
     /// A block with data was complete.
@@ -213,10 +213,7 @@ impl OwnedItem {
 /// assert_eq!(event.into_data(), "hello");
 /// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
-///
-/// Two events are equal if all their values are equal; an explicit type `message` equals no type.
-/// (Twice in this file.)
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct OwnedMessageEvent {
     /// Data, then event type, then last event ID: data comes first so that a decoder's buffer
     /// becomes the event.
@@ -236,11 +233,6 @@ impl OwnedMessageEvent {
         own_id: bool,
     ) -> Self {
         let data_len = text.len();
-        let event_type = if event_type == MESSAGE {
-            ""
-        } else {
-            event_type
-        };
         let event_type_len = event_type.len();
         if event_type_len + last_event_id.len() > 0 {
             text.reserve_exact(event_type_len + last_event_id.len());

@@ -141,13 +141,13 @@ impl<S, B> fmt::Debug for DecodeStream<S, B> {
     }
 }
 
-/// Why an item could not be received.
-#[derive(Clone, Debug, PartialEq)]
+/// The error of [`DecodeStream`] and `DecodeRead`.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum ReceiveError<E> {
     /// The transport failed.
     Transport(E),
-    /// An event passed a limit.
+    /// A line or an event exceeded a limit.
     Decode(DecodeError),
 }
 
