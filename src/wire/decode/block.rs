@@ -233,7 +233,8 @@ impl Block {
         self.push_last(kind, value, input)
     }
 
-    /// Begins a value that is copied to a buffer, because it comes in pieces or is returned at once.
+    /// Begins a value that is copied to a buffer, because it comes in pieces or is returned at
+    /// once.
     pub(super) fn begin(&mut self, kind: LineKind, input: &InputChunk<'_>) {
         self.spill(input);
         if kind != LineKind::Data {

@@ -55,14 +55,14 @@ impl<'i> InputChunk<'i> {
         &self.bytes[self.at..]
     }
 
-    /// The first line end at or after `from`.
+    /// Returns the first line end at or after `from`.
     #[inline]
     pub(super) fn find_line_end(&mut self, from: usize) -> Option<usize> {
         self.line_ends.find(self.bytes, from)
     }
 
-    /// Returns the end of the next piece of a cut line, of which `taken` bytes were read: the end
-    /// of the line, of the input, or of the maximum piece.
+    /// Returns the end of the next piece of a cut line, of which `taken` bytes were read. It is the
+    /// end of the line, of the input, or of the maximum piece, whichever comes first.
     #[inline]
     pub(super) fn find_piece_end(&mut self, taken: usize) -> usize {
         let (from, len) = (self.at, self.bytes.len());
@@ -98,9 +98,9 @@ impl<'i> InputChunk<'i> {
     /// Checks the UTF-8 of the next bytes, once for all items in them. Without this, each value is
     /// checked when it is read.
     ///
-    /// Called before each item but the first one. It checks at most twice the number of bytes read
-    /// so far, plus one window, so that the work stays linear for callers that take a few items and
-    /// feed the rest again.
+    /// Called before each item; it checks nothing before the first one. It checks at most twice the
+    /// number of bytes read so far, plus one window, so that the work stays linear for callers that
+    /// take a few items and feed the rest again.
     #[inline]
     pub(super) fn check_ahead(&mut self) {
         if self.at >= self.checked_to && self.bytes.len() - self.at >= WORTH_CHECKING {

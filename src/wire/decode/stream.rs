@@ -20,8 +20,8 @@ pin_project! {
     /// ReceiveError<E>>>` over any `Stream<Item = Result<B, E>>` whose chunks are bytes.
     ///
     /// An event that was complete before the transport failed comes before that error. The stream
-    /// ends at the first transport error, and stays ended. After a [`DecodeError`] it goes on,
-    /// unless the limits end the stream. It holds one chunk at a time.
+    /// ends at the first transport error, and stays ended. After a [`DecodeError`] it
+    /// continues, unless the limits end the stream. It holds one chunk at a time.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that
     /// other tasks can run.
