@@ -42,7 +42,6 @@ fn errors_are_errors() {
     assert!(has!(RequestError: std::error::Error));
     assert!(has!(DecodeError: std::error::Error) && has!(DecodeError: Copy));
     assert!(has!(ReceiveError<std::io::Error>: std::error::Error));
-    assert!(has!(ReceiveError<std::fmt::Error>: Clone));
 }
 
 #[test]

@@ -64,9 +64,9 @@ fn past_a_limit_the_stream_may_end() {
     );
     assert!(matches!(items.next(), Ok(None)));
     assert!(items.remaining().is_empty());
-    assert!(decoder.is_ended());
+    assert!(decoder.is_stopped());
     decoder.reconnect();
-    assert!(!decoder.is_ended());
+    assert!(!decoder.is_stopped());
     assert_eq!(data(&mut decoder, b"data:y\n\n"), ["y"]);
 }
 

@@ -22,11 +22,11 @@
 use core::mem;
 use core::time::Duration;
 
-use super::input::InputChunk;
+use super::input::{InputChunk, InputRange};
 use super::item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
 use super::line_reader::LineKind;
 use super::text::{Text, TextBuffer};
-use crate::wire::line::has_nul;
+use crate::wire::line::{LF, has_nul};
 
 /// The capacity that each buffer keeps permanently.
 const KEPT: usize = 24 << 10;
@@ -37,52 +37,53 @@ const KEPT_ID: usize = 4 << 10;
 /// The smallest allocation.
 const FIRST: usize = 256;
 
-/// Where a value of the open block is: at a range of the input, in its buffer, or nowhere.
+/// The place of a value of the open block: a range of the input, its buffer, or nowhere.
 ///
-/// Two plain numbers, since an enum of the same content was copied in halves that do not match,
-/// which cost a fifth of the time of short events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ValueSpan {
-    pub(super) start: usize,
-    pub(super) end: usize,
-}
+/// Not an enum, because the compiler copied that in mismatched halves, which cost a fifth of the
+/// time of short events. The two other places are ranges that end before they start.
+#[derive(Clone, Copy, PartialEq)]
+struct Place(InputRange);
 
-impl ValueSpan {
-    pub(super) const NOWHERE: Self = Self {
+impl Place {
+    const NOWHERE: Self = Self(InputRange {
         start: usize::MAX,
         end: 0,
-    };
-    const BUFFER: Self = Self { start: 1, end: 0 };
+    });
+    const BUFFER: Self = Self(InputRange { start: 1, end: 0 });
 
     #[inline]
-    pub(super) const fn is_input(self) -> bool {
-        self.start <= self.end
+    const fn in_input(self) -> Option<InputRange> {
+        if self.0.start <= self.0.end {
+            Some(self.0)
+        } else {
+            None
+        }
     }
 
     #[inline]
     const fn is_nowhere(self) -> bool {
-        self.start == usize::MAX
+        self.0.start == usize::MAX
     }
 }
 
-/// One of the standard's buffers: where its value is, and its memory.
+/// One of the standard's buffers: the place of its value, and its memory.
 struct Buffer {
-    at: ValueSpan,
+    at: Place,
     text: TextBuffer,
 }
 
 impl Buffer {
     const fn new() -> Self {
         Self {
-            at: ValueSpan::NOWHERE,
+            at: Place::NOWHERE,
             text: TextBuffer::new(),
         }
     }
 
     #[inline]
     fn lend<'s, 'i: 's>(&'s self, input: &InputChunk<'i>) -> Text<'s> {
-        if self.at.is_input() {
-            input.text_at(self.at)
+        if let Some(range) = self.at.in_input() {
+            input.text_at(range)
         } else if self.at.is_nowhere() {
             Text::Checked("")
         } else {
@@ -91,8 +92,8 @@ impl Buffer {
     }
 }
 
-/// An item that a line has completed. A plain number, so that it is returned in a register: its
-/// values are in the block.
+/// An item that a line has completed. It is a plain number, so that it is returned in a register;
+/// the values are in the block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Completed {
     Event,
@@ -101,7 +102,7 @@ pub(super) enum Completed {
     LastEventId,
 }
 
-/// The value that the last call lent.
+/// The buffers that the last item borrows. The next call frees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Borrowed {
     Nothing,
@@ -115,8 +116,8 @@ pub(super) struct Block {
     data: Buffer,
     event_type: Buffer,
     id: Buffer,
-    /// The value of a cut line other than data, until the line is over: an `id` with a NULL leaves
-    /// `id` as it is.
+    /// The value of a cut line other than data, until the line ends. It is separate because an `id`
+    /// with a NULL must leave `id` as it is.
     unfinished: Buffer,
     /// > Set the last event ID string of the event source to the value of the last event ID buffer.
     last_event_id: TextBuffer,
@@ -125,7 +126,7 @@ pub(super) struct Block {
     /// True if a buffer has grown beyond [`KEPT`].
     is_large: bool,
     /// True if a buffer has made others release their spare capacity.
-    has_given_back: bool,
+    has_shrunk_others: bool,
     /// The maximum capacity of all buffers beyond [`KEPT`].
     most: usize,
     /// The capacity of the data buffer of the last large event.
@@ -143,7 +144,7 @@ impl Block {
             reconnection_time: Duration::ZERO,
             borrowed: Borrowed::Nothing,
             is_large: false,
-            has_given_back: false,
+            has_shrunk_others: false,
             most,
             size_before: 0,
         }
@@ -161,9 +162,9 @@ impl Block {
         has_field && !matches!(self.borrowed, Borrowed::Event)
     }
 
-    /// Takes back what the last call has lent.
+    /// Frees the values that the last call lent.
     #[inline]
-    pub(super) fn take_back(&mut self) {
+    pub(super) fn free_lent(&mut self) {
         match self.borrowed {
             Borrowed::Nothing => {}
             Borrowed::Event => self.discard(),
@@ -183,36 +184,36 @@ impl Block {
     pub(super) fn discard(&mut self) {
         self.borrowed = Borrowed::Nothing;
         for buffer in self.buffers() {
-            buffer.at = ValueSpan::NOWHERE;
+            buffer.at = Place::NOWHERE;
         }
         if self.is_large {
             self.shrink();
         }
     }
 
-    /// Takes a line that lies whole in the input.
+    /// Processes a line that lies entirely in the input.
     #[inline]
     pub(super) fn take(
         &mut self,
         kind: LineKind,
-        value: ValueSpan,
+        value: InputRange,
         input: &InputChunk<'_>,
     ) -> Option<Completed> {
         match kind {
-            LineKind::Data if self.data.at.is_nowhere() => self.data.at = value,
+            LineKind::Data if self.data.at.is_nowhere() => self.data.at = Place(value),
             LineKind::Data => {
-                if self.data.at.is_input() {
-                    self.spill_data(input);
+                if let Some(first) = self.data.at.in_input() {
+                    self.spill_data(first, input);
                 }
                 self.push_data_line(value, input);
             }
             // > Set the event type buffer to the field value.
-            LineKind::Event => self.event_type.at = value,
+            LineKind::Event => self.event_type.at = Place(value),
             LineKind::Id => {
                 // > If the field value does not contain U+0000 NULL, then set the last event ID
                 // > buffer to the field value. Otherwise, ignore the field.
                 if !has_nul(input.bytes_at(value)) {
-                    self.id.at = value;
+                    self.id.at = Place(value);
                 }
             }
             LineKind::Retry | LineKind::Comment => return self.take_copy(kind, value, input),
@@ -220,32 +221,33 @@ impl Block {
         None
     }
 
-    /// Takes a line by a copy of its value.
+    /// Processes such a line with a copy of its value.
     #[inline(never)]
     fn take_copy(
         &mut self,
         kind: LineKind,
-        value: ValueSpan,
+        value: InputRange,
         input: &InputChunk<'_>,
     ) -> Option<Completed> {
         self.begin(kind, input);
         self.push_last(kind, value, input)
     }
 
-    /// Begins a value that comes in pieces, or that the call returns.
+    /// Begins a value that is copied to a buffer, because it comes in pieces or is returned at
+    /// once.
     pub(super) fn begin(&mut self, kind: LineKind, input: &InputChunk<'_>) {
         self.spill(input);
         if kind != LineKind::Data {
             self.unfinished.text.clear();
         } else if self.data.at.is_nowhere() {
             self.data.text.clear();
-            self.data.at = ValueSpan::BUFFER;
+            self.data.at = Place::BUFFER;
         }
     }
 
-    /// Adds a piece of the value to it.
+    /// Appends a piece of the value that `begin` began.
     #[inline]
-    pub(super) fn push(&mut self, kind: LineKind, value: ValueSpan, input: &InputChunk<'_>) {
+    pub(super) fn push(&mut self, kind: LineKind, value: InputRange, input: &InputChunk<'_>) {
         let (piece, checked) = (input.bytes_at(value), input.checked(value));
         if kind == LineKind::Data {
             return self.push_data(piece, checked);
@@ -256,21 +258,22 @@ impl Block {
         self.unfinished.text.push(piece, checked);
     }
 
-    /// Adds the last piece of the value to it, and processes the field.
+    /// Appends the last piece of the value, and processes the field.
     pub(super) fn push_last(
         &mut self,
         kind: LineKind,
-        value: ValueSpan,
+        value: InputRange,
         input: &InputChunk<'_>,
     ) -> Option<Completed> {
         if kind == LineKind::Data {
             self.push_data_line(value, input);
-            return None;
+        } else {
+            self.push(kind, value, input);
+            self.unfinished.text.finish();
         }
-        self.push(kind, value, input);
-        self.unfinished.text.finish();
         let value = self.unfinished.text.text().as_bytes();
         let buffer = match kind {
+            LineKind::Data => return None,
             LineKind::Event => &mut self.event_type,
             LineKind::Id if has_nul(value) => return None,
             LineKind::Id => &mut self.id,
@@ -278,12 +281,12 @@ impl Block {
                 self.reconnection_time = Duration::from_millis(digits(value)?);
                 return Some(Completed::ReconnectionTime);
             }
-            LineKind::Data | LineKind::Comment => {
+            LineKind::Comment => {
                 self.borrowed = Borrowed::Comment;
                 return Some(Completed::Comment);
             }
         };
-        buffer.at = ValueSpan::BUFFER;
+        buffer.at = Place::BUFFER;
         mem::swap(&mut buffer.text, &mut self.unfinished.text);
         None
     }
@@ -304,7 +307,7 @@ impl Block {
         }
         // > If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove
         // > the last character from the data buffer.
-        if !self.data.at.is_input() {
+        if self.data.at.in_input().is_none() {
             self.data.text.pop();
         }
         self.borrowed = Borrowed::Event;
@@ -316,8 +319,8 @@ impl Block {
     /// > to this value until the next time it is set by the server.
     #[inline]
     fn commit_id(&mut self, input: &InputChunk<'_>) {
-        if self.id.at.is_input() {
-            let (bytes, checked) = (input.bytes_at(self.id.at), input.checked(self.id.at));
+        if let Some(value) = self.id.at.in_input() {
+            let (bytes, checked) = (input.bytes_at(value), input.checked(value));
             self.last_event_id.set(bytes, checked);
         } else {
             mem::swap(&mut self.last_event_id, &mut self.id.text);
@@ -332,23 +335,23 @@ impl Block {
     /// Copies the values of the open block from the input to the buffers.
     #[inline]
     pub(super) fn spill(&mut self, input: &InputChunk<'_>) {
-        if self.data.at.is_input() {
-            self.spill_data(input);
+        if let Some(value) = self.data.at.in_input() {
+            self.spill_data(value, input);
         }
         for (kind, at) in [
             (LineKind::Event, self.event_type.at),
             (LineKind::Id, self.id.at),
         ] {
-            if at.is_input() {
+            if let Some(value) = at.in_input() {
                 self.unfinished.text.clear();
-                self.push_last(kind, at, input);
+                self.push_last(kind, value, input);
             }
         }
     }
 
     #[inline(never)]
-    fn spill_data(&mut self, input: &InputChunk<'_>) {
-        let value = mem::replace(&mut self.data.at, ValueSpan::BUFFER);
+    fn spill_data(&mut self, value: InputRange, input: &InputChunk<'_>) {
+        self.data.at = Place::BUFFER;
         self.data.text.clear();
         self.push_data_line(value, input);
     }
@@ -356,9 +359,9 @@ impl Block {
     /// > Append the field value to the data buffer, then append a single U+000A LINE FEED (LF)
     /// > character to the data buffer.
     #[inline]
-    fn push_data_line(&mut self, value: ValueSpan, input: &InputChunk<'_>) {
+    fn push_data_line(&mut self, value: InputRange, input: &InputChunk<'_>) {
         let mut line = value;
-        if input.bytes[value.end] == b'\n' {
+        if input.bytes[value.end] == LF {
             line.end += 1;
             self.push_data(input.bytes_at(line), input.checked(line));
         } else {
@@ -384,7 +387,7 @@ impl Block {
         self.last_event_id.text()
     }
 
-    /// Lends the item that was completed.
+    /// Lends the completed item.
     #[inline]
     pub(super) fn lend<'s, 'i: 's>(
         &'s self,
@@ -409,10 +412,10 @@ impl Block {
         }
     }
 
-    /// Takes the item that was completed. An event is one allocation; large data keeps that of its
-    /// buffer.
+    /// Returns the completed item as an owned one. An event is one allocation; large data keeps the
+    /// allocation of its buffer.
     pub(super) fn take_out(&mut self, completed: Completed, input: &InputChunk<'_>) -> OwnedItem {
-        if completed != Completed::Event || self.data.at.is_input() {
+        if completed != Completed::Event || self.data.at.in_input().is_some() {
             return self.lend(completed, input).into_owned();
         }
         let Some(data) = self.data.text.take_large() else {
@@ -436,19 +439,19 @@ impl Block {
         let least = text.len().saturating_add(more);
         let mut most = self.most_for_one();
         if least > most {
-            // One line is read at a time: an unfinished value other than the one that was taken out
-            // is not needed.
+            // Only one line is read at a time, so the unfinished value is needed only if it is the
+            // one that was taken out.
             for buffer in self.buffers() {
-                if buffer.at != ValueSpan::BUFFER {
+                if buffer.at != Place::BUFFER {
                     buffer.text.clear();
                 }
                 buffer.text.shrink(KEPT);
             }
-            self.has_given_back = true;
+            self.has_shrunk_others = true;
             most = self.most_for_one();
         }
         let mut most_ahead = most;
-        if self.has_given_back {
+        if self.has_shrunk_others {
             most_ahead -= most.saturating_sub(text.len()) / 2;
         }
         let mut wanted = text.capacity().saturating_mul(2).max(FIRST);
@@ -475,7 +478,7 @@ impl Block {
     #[inline(never)]
     fn shrink(&mut self) {
         self.is_large = false;
-        self.has_given_back = false;
+        self.has_shrunk_others = false;
         let (len, capacity) = (self.data.text.len(), self.data.text.capacity());
         if capacity > KEPT {
             self.size_before = if len >= capacity / 4 { capacity } else { 0 };
@@ -511,7 +514,7 @@ impl Block {
 /// > in base ten, and set the event stream's reconnection time to that integer. Otherwise, ignore
 /// > the field.
 ///
-/// A number past 64 bits saturates.
+/// A number beyond 64 bits saturates.
 fn digits(value: &[u8]) -> Option<u64> {
     let append = |number: u64, &byte: &u8| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;

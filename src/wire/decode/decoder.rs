@@ -15,7 +15,8 @@ use crate::wire::field::EventId;
 /// [`feed`](Self::feed) takes the next bytes of the stream, in pieces of any size, and returns the
 /// [`Items`] that they complete. Any chunking gives the same items. Malformed input is not an
 /// error, since the standard defines the meaning of every byte. The only [error](DecodeError) is an
-/// exceeded limit, which the caller sets.
+/// exceeded limit, which the caller sets. [Its example](DecodeError#examples) is the loop that
+/// handles the error and continues; `?` drops the [`Items`], and with them the rest of the chunk.
 ///
 /// A block that is incomplete when the stream ends is discarded, as the standard demands. At the
 /// end, drop the decoder or [`reconnect`](Self::reconnect) it.
@@ -26,8 +27,8 @@ use crate::wire::field::EventId;
 /// # Complexity
 ///
 /// Linear in the input, for any chunking. Each byte is searched once and copied at most once, apart
-/// from buffers that grow. An event that lies whole in the input with one data line is not copied.
-/// No allocation in the steady state, apart from owned items.
+/// from buffers that grow. An event with one data line that lies entirely in the input is not
+/// copied. In steady state, only owned items allocate.
 ///
 /// # Examples
 ///
@@ -123,13 +124,14 @@ impl Decoder {
         self.block.last_event_id().to_str()
     }
 
-    /// Returns whether a limit ended the stream; see [`DecodeLimits::with_end_at_limit`].
-    pub const fn is_ended(&self) -> bool {
-        self.lines.is_ended()
+    /// Returns whether a limit ended the decoding; see [`DecodeLimits::with_end_at_limit`]. The
+    /// decoder then skips all input until [`reconnect`](Self::reconnect).
+    pub const fn is_stopped(&self) -> bool {
+        self.lines.is_stopped()
     }
 
     /// Starts a new stream. The open block is discarded, and the last event ID and the settings
-    /// stay. If a limit ended the decoder, it decodes again.
+    /// stay. If a limit [stopped](Self::is_stopped) the decoder, it decodes again.
     ///
     /// # Examples
     ///
@@ -200,10 +202,10 @@ impl Decoder {
         self.block.release();
     }
 
-    /// Reads up to the first item that the input completes.
+    /// Reads until the input completes an item.
     #[inline]
     fn advance(&mut self, input: &mut InputChunk<'_>) -> Result<Option<Completed>, TooLong> {
-        self.block.take_back();
+        self.block.free_lent();
         loop {
             let completed = match self.lines.next(input) {
                 Line::Whole(kind) => self.block.take(kind, self.lines.value(), input),
@@ -259,13 +261,13 @@ impl fmt::Debug for Decoder {
     }
 }
 
-/// A limit was passed: the reader of lines knows which one.
+/// A limit was exceeded: [`LineReader::error`] says which one.
 struct TooLong;
 
 /// The items that fed bytes complete; returned by [`Decoder::feed`].
 ///
-/// Not an `Iterator`, since an item may borrow from the decoder: take one after the other with
-/// `while let`.
+/// It is not an `Iterator`, because an item may borrow from the decoder. Take the items with `while
+/// let`, or with [the loop](DecodeError#examples) that continues after an error.
 ///
 /// After the last item, one more call returns `None`. It also gives back the memory of a large
 /// event, so an idle connection holds little if items are taken until `None`.
@@ -281,8 +283,8 @@ impl<'i> Items<'_, 'i> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when a line or an event passes a [limit](DecodeLimits), once for each block.
-    /// Unless the limits end the stream there, the decoder goes on after the block: call again.
+    /// [`DecodeError`] if a line or an event exceeds a [limit](DecodeLimits), once for each block.
+    /// Unless the limits end the stream there, call again: the decoder continues after the block.
     #[inline]
     #[expect(
         clippy::should_implement_trait,

@@ -1,8 +1,7 @@
 //! The bytes of one call, with their line ends and the part that is known to be UTF-8.
 
-use super::block::ValueSpan;
 use super::text::{self, Text};
-use crate::wire::line::LineEnds;
+use crate::wire::line::{LF, LineEnds};
 
 /// The first window of text that is checked ahead of the reader.
 const WINDOW: usize = 2 << 10;
@@ -16,6 +15,13 @@ const LONG: usize = 1 << 10;
 /// The maximum piece of a long line. It is small enough to be in the L1 cache between the search
 /// and the copy.
 const PIECE: usize = 8 << 10;
+
+/// A range of the input. Unlike `core::ops::Range`, it is `Copy`.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct InputRange {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
 
 /// A chunk of the byte stream: the read position, the line ends, and the part that is known to be
 /// UTF-8.
@@ -49,14 +55,14 @@ impl<'i> InputChunk<'i> {
         &self.bytes[self.at..]
     }
 
-    /// The first line end at or after `from`.
+    /// Returns the first line end at or after `from`.
     #[inline]
     pub(super) fn find_line_end(&mut self, from: usize) -> Option<usize> {
         self.line_ends.find(self.bytes, from)
     }
 
-    /// Returns the end of the next piece of a cut line, of which `taken` bytes were read: the end
-    /// of the line, of the input, or of the maximum piece.
+    /// Returns the end of the next piece of a cut line, of which `taken` bytes were read. It is the
+    /// end of the line, of the input, or of the maximum piece, whichever comes first.
     #[inline]
     pub(super) fn find_piece_end(&mut self, taken: usize) -> usize {
         let (from, len) = (self.at, self.bytes.len());
@@ -68,33 +74,33 @@ impl<'i> InputChunk<'i> {
     }
 
     #[inline]
-    pub(super) fn bytes_at(&self, value: ValueSpan) -> &'i [u8] {
-        &self.bytes[value.start..value.end]
+    pub(super) fn bytes_at(&self, range: InputRange) -> &'i [u8] {
+        &self.bytes[range.start..range.end]
     }
 
-    /// The text at a place, if it is known to be UTF-8.
+    /// Returns the text of a range, if it is known to be UTF-8.
     #[inline]
-    pub(super) fn checked(&self, value: ValueSpan) -> Option<&'i str> {
-        let start = value.start.wrapping_sub(self.text_start);
+    pub(super) fn checked(&self, range: InputRange) -> Option<&'i str> {
+        let start = range.start.wrapping_sub(self.text_start);
         self.text
-            .get(start..value.end.wrapping_sub(self.text_start))
+            .get(start..range.end.wrapping_sub(self.text_start))
     }
 
-    /// The text at a place, known to be UTF-8 or checked when it is read.
+    /// Returns the text of a range. If it is not known to be UTF-8, it is checked when it is read.
     #[inline]
-    pub(super) fn text_at(&self, value: ValueSpan) -> Text<'i> {
-        match self.checked(value) {
+    pub(super) fn text_at(&self, range: InputRange) -> Text<'i> {
+        match self.checked(range) {
             Some(text) => Text::Checked(text),
-            None => Text::Raw(self.bytes_at(value)),
+            None => Text::Raw(self.bytes_at(range)),
         }
     }
 
     /// Checks the UTF-8 of the next bytes, once for all items in them. Without this, each value is
     /// checked when it is read.
     ///
-    /// Called before each item but the first one. It checks at most twice the number of bytes read
-    /// so far, plus one window, so that the work stays linear for callers that take a few items and
-    /// feed the rest again.
+    /// Called before each item; it checks nothing before the first one. It checks at most twice the
+    /// number of bytes read so far, plus one window, so that the work stays linear for callers that
+    /// take a few items and feed the rest again.
     #[inline]
     pub(super) fn check_ahead(&mut self) {
         if self.at >= self.checked_to && self.bytes.len() - self.at >= WORTH_CHECKING {
@@ -107,7 +113,7 @@ impl<'i> InputChunk<'i> {
         let rest = &self.bytes[self.at..];
         let window = &rest[..rest.len().min(WINDOW.max(2 * self.at))];
         // No character of well-formed text is cut at a line end.
-        let lines = memchr::memrchr(b'\n', window).map_or(0, |end| end + 1);
+        let lines = memchr::memrchr(LF, window).map_or(0, |end| end + 1);
         self.checked_to = self.at + window.len();
         self.text_start = self.at;
         self.text = text::valid_start(&window[..lines]);

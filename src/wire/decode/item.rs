@@ -1,4 +1,4 @@
-//! What a decoder returns: items that borrow, and the same items as owned values.
+//! The items that a decoder returns, borrowed and owned.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -12,7 +12,7 @@ use crate::wire::field::MESSAGE;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Item<'a> {
-    /// A block with data was complete: the standard's "dispatch the event".
+    /// A block with data is complete: the standard's "dispatch the event".
     Event(MessageEvent<'a>),
     /// A `retry` field set the reconnection time. Returned at the end of its line, even if its
     /// block is never completed. A number that is too large for 64 bits of milliseconds saturates.
@@ -54,8 +54,8 @@ impl<'a> Item<'a> {
 /// A received event. It borrows from the fed bytes if it lies entirely in them, otherwise from the
 /// decoder.
 ///
-/// As with the standard's `MessageEvent`, the type is `message` when the stream named none. Text is
-/// borrowed if it is UTF-8, and otherwise copied, with U+FFFD for each maximal subpart that is not.
+/// As with the standard's `MessageEvent`, the type is `message` if the stream has none. Text is
+/// borrowed if it is UTF-8; otherwise it is copied, with U+FFFD for each malformed maximal subpart.
 ///
 /// # Examples
 ///
@@ -102,7 +102,7 @@ impl<'a> MessageEvent<'a> {
         self.data.to_str()
     }
 
-    /// Returns the data as it came, its lines joined by LF.
+    /// Returns the received bytes of the data, its lines joined by LF.
     #[inline]
     pub fn data_bytes(&self) -> &'a [u8] {
         self.data.as_bytes()
@@ -110,7 +110,7 @@ impl<'a> MessageEvent<'a> {
 
     /// Returns the last event ID at the dispatch: the event's own, or the one that an earlier block
     /// or connection set.
-    #[doc(alias("cursor", "offset"))]
+    #[doc(alias("id", "cursor", "offset"))]
     #[inline]
     pub fn last_event_id(&self) -> Cow<'a, str> {
         self.last_event_id.to_str()
@@ -169,10 +169,10 @@ impl fmt::Debug for MessageEvent<'_> {
 }
 
 /// An [`Item`] that borrows nothing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum OwnedItem {
-    /// A block with data was complete.
+    /// A block with data is complete.
     Event(OwnedMessageEvent),
     /// A `retry` field set the reconnection time.
     ReconnectionTime(Duration),
@@ -211,10 +211,7 @@ impl OwnedItem {
 /// assert_eq!(event.into_data(), "hello");
 /// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
-///
-/// Two events are equal if all their values are equal; an explicit type `message` equals no type.
-/// (Twice in this file.)
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct OwnedMessageEvent {
     /// Data, then event type, then last event ID: data comes first so that a decoder's buffer
     /// becomes the event.
@@ -234,11 +231,6 @@ impl OwnedMessageEvent {
         own_id: bool,
     ) -> Self {
         let data_len = text.len();
-        let event_type = if event_type == MESSAGE {
-            ""
-        } else {
-            event_type
-        };
         let event_type_len = event_type.len();
         if event_type_len + last_event_id.len() > 0 {
             text.reserve_exact(event_type_len + last_event_id.len());

@@ -14,12 +14,12 @@ const ID_BYTES: usize = 8 << 10;
 /// returns a [`DecodeError`].
 ///
 /// By default 16 MiB for a line and for an event, so that images and tool results of language
-/// models pass, and 8 KiB for an `id` line. After a limit the block is skipped.
+/// models pass, and 8 KiB for an `id` line. The rest of a block that exceeds a limit is skipped.
 ///
 /// All limits count bytes on the wire without the ends of lines: field name, colon, space and
 /// value. Lines that are ignored (comments that the caller does not want, and unknown fields) never
-/// count, however long they are. The error is returned at the first byte past a limit, even in the
-/// middle of a line, and at the same byte for any chunking.
+/// count, however long they are. The error is returned at the first byte beyond a limit, even in
+/// the middle of a line, and at the same byte for any chunking.
 ///
 /// # Memory
 ///
@@ -94,9 +94,9 @@ impl DecodeLimits {
 
     /// Sets whether the first error ends the stream: the decoder skips all later input.
     ///
-    /// By default the decoder drops the block and goes on after the next blank line. The id of the
-    /// block does not count, and the earlier one stays. Fields and comments in the rest of the
-    /// block are skipped.
+    /// By default the decoder drops the block and continues after the next blank line. The last
+    /// event ID stays that of the block before. Fields and comments in the rest of the block are
+    /// skipped.
     #[must_use]
     pub const fn with_end_at_limit(mut self, end_at_limit: bool) -> Self {
         self.end_at_limit = end_at_limit;
@@ -114,6 +114,32 @@ impl Default for DecodeLimits {
 ///
 /// It is the only error of a decoder. Malformed input is not an error, since the standard defines
 /// the meaning of every byte.
+///
+/// The error names the limit that the earliest byte exceeds. If one byte exceeds several, the limit
+/// of a line comes first, then that of an event, then that of an `id` line.
+///
+/// # Examples
+///
+/// The decoder skips the block and continues, so log the error and take the next item:
+///
+/// ```
+/// use sse_proto::decode::DecodeLimits;
+/// use sse_proto::{Decoder, Item};
+///
+/// let limits = DecodeLimits::new().with_max_event_bytes(16);
+/// let mut decoder = Decoder::new().with_limits(limits);
+/// let mut seen = Vec::new();
+/// let mut items = decoder.feed(b"data: much longer than the limit\n\ndata: short\n\n");
+/// loop {
+///     match items.next() {
+///         Ok(Some(Item::Event(event))) => seen.push(event.into_owned().into_data()),
+///         Ok(Some(_)) => {}
+///         Ok(None) => break,
+///         Err(error) => seen.push(error.to_string()),
+///     }
+/// }
+/// assert_eq!(seen, ["event is longer than the limit of 16 bytes", "short"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DecodeError {

@@ -1,18 +1,18 @@
-//! The line reader: the only code that handles line ends across chunks and the limits of a line.
+//! The line reader: finds the lines of a received stream, in chunks of any size, and applies the
+//! limits.
 //!
 //! > with a U+000D CARRIAGE RETURN U+000A LINE FEED (CRLF) character pair, a single U+000A LINE
 //! > FEED (LF) character not preceded by a U+000D CARRIAGE RETURN (CR) character, and a single
 //! > U+000D CARRIAGE RETURN (CR) character not followed by a U+000A LINE FEED (LF) character being
 //! > the ways in which a line can end.
 //!
-//! [`LineReader::next`] reads a line whose value lies whole in the input, compares its name as one
-//! word, and copies nothing. Most of a stream's time is spent there, so it is kept to few
-//! instructions and leaves all else to [`LineReader::resume`]. If the input cuts a name, the carry
+//! [`LineReader::next`] reads a line that lies entirely in the input. It compares the name as one
+//! word and copies nothing. Most of a stream's time is spent there, so it is kept to few
+//! instructions. [`LineReader::resume`] reads the other lines. If the input cuts a name, the carry
 //! keeps the start of it. If the input cuts a value, the value is returned in pieces, which the
 //! block appends to its buffer.
 
-use super::block::ValueSpan;
-use super::input::InputChunk;
+use super::input::{InputChunk, InputRange};
 use super::limits::{DecodeError, DecodeLimits};
 use crate::wire::line::{CR, LF};
 
@@ -26,23 +26,23 @@ pub(super) enum LineKind {
     Comment,
 }
 
-/// What comes next in the input. A plain number, so that it is returned in a register: its value is
-/// at [`LineReader::value`], and what it is about at [`LineReader::kind`].
+/// The next part of the input. It is a plain number, so that it is returned in a register;
+/// [`LineReader::value`] returns the value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Line {
-    /// A line whose value lies whole in the input.
+    /// A line whose value lies entirely in the input.
     Whole(LineKind),
-    /// The start of a line whose value the input cuts.
+    /// The start of a line whose value the input cuts; [`LineReader::kind`] returns its kind.
     Begun,
     /// The next piece of its value.
     Piece,
-    /// The last piece of it, up to the end of the line.
+    /// The last piece of its value, up to the end of the line.
     LastPiece,
     /// The line that ends a block.
     Blank,
     /// All bytes are read. The last line may be unfinished.
     More,
-    /// A line has passed a limit. What follows is skipped.
+    /// A line has exceeded a limit. [`LineReader::error`] returns the error.
     TooLong,
 }
 
@@ -57,14 +57,14 @@ enum Cut {
     Name,
     /// In a value that is returned in pieces.
     Value,
-    /// In a line that is ignored.
+    /// In an ignored line.
     Ignored,
-    /// After a limit, before the first byte of a line of the block that is skipped.
+    /// After a limit, before the first byte of a line of the skipped block.
     SkippedLineStart,
     /// After a limit, within such a line.
     Skipped,
     /// After a limit that ends the stream.
-    Ended,
+    Stopped,
 }
 
 /// Reads lines from chunks of any size, each byte once.
@@ -73,13 +73,12 @@ pub(super) struct LineReader {
     /// The last byte of the last chunk was a CR: an LF that comes next belongs to it.
     after_cr: bool,
     comments: bool,
-    /// The start of a line, up to its value. The longest has a name, a colon and a space in 7
-    /// bytes.
+    /// The start of a cut line, up to its value.
     carry: u64,
     carry_len: usize,
     kind: LineKind,
-    value: ValueSpan,
-    /// Bytes of the line that is returned in pieces.
+    value: InputRange,
+    /// The number of bytes so far of the line that is returned in pieces.
     taken: usize,
     /// The number of bytes that the block may still take within the limit of an event.
     left: usize,
@@ -95,7 +94,7 @@ impl LineReader {
             carry: 0,
             carry_len: 0,
             kind: LineKind::Data,
-            value: ValueSpan::NOWHERE,
+            value: InputRange { start: 0, end: 0 },
             taken: 0,
             left: limits.event,
             limits,
@@ -115,7 +114,7 @@ impl LineReader {
         self.comments = comments;
     }
 
-    /// The most bytes of a block, and of a comment that is returned while the block is open.
+    /// Returns the maximum size of a block plus a comment that is returned while the block is open.
     pub(super) const fn most_held(&self) -> usize {
         let comment = if self.comments { self.limits.line } else { 0 };
         self.limits.event.saturating_add(comment)
@@ -128,14 +127,14 @@ impl LineReader {
         self.left = self.limits.event;
     }
 
-    /// Whether a limit has ended the stream.
-    pub(super) const fn is_ended(&self) -> bool {
-        matches!(self.cut, Cut::Ended)
+    /// Returns whether a limit has ended the stream.
+    pub(super) const fn is_stopped(&self) -> bool {
+        matches!(self.cut, Cut::Stopped)
     }
 
-    /// Whether a field has begun that the end of the stream would cut off.
+    /// Returns whether the end of the stream would cut off a field.
     pub(super) const fn is_within_field(&self) -> bool {
-        // A line that is ignored has no such state, and what is past a limit was reported.
+        // An ignored line is no field, and the error for a skipped block was already returned.
         matches!(self.cut, Cut::Name | Cut::Value) && !matches!(self.kind, LineKind::Comment)
     }
 
@@ -147,11 +146,11 @@ impl LineReader {
 
     /// Returns the position of the value, or of a piece of it, in the input.
     #[inline]
-    pub(super) const fn value(&self) -> ValueSpan {
+    pub(super) const fn value(&self) -> InputRange {
         self.value
     }
 
-    /// Begins a chunk: an LF that completes a CRLF is skipped.
+    /// Begins a chunk. Skips an LF that completes a CRLF.
     #[inline]
     pub(super) fn begin(&mut self, input: &mut InputChunk<'_>) {
         if self.after_cr && !input.bytes.is_empty() {
@@ -198,7 +197,7 @@ impl LineReader {
         }
     }
 
-    /// Reads on in a line of which the input before this has a part; `None` at its end.
+    /// Continues a line that an earlier input has cut. Returns `None` at its end.
     #[inline]
     fn go_on(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
         if input.remaining().is_empty() {
@@ -219,12 +218,12 @@ impl LineReader {
         }
     }
 
-    /// Reads the line whose name is known, if its end is in the input. Inlined for each name, so
-    /// that the properties of the name become constants.
+    /// Reads a line with this name, if its end is in the input. Inlined for each name, so that the
+    /// properties of the name become constants.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
-        reason = "it was not, for the one or the other name"
+        reason = "the compiler did not inline it for every name"
     )]
     fn read_whole(&mut self, input: &mut InputChunk<'_>, front: u64, name: Name) -> Option<Line> {
         let start = input.at;
@@ -233,7 +232,7 @@ impl LineReader {
         Some(self.take_whole(input, name.kind, end - start, start + value_start, end))
     }
 
-    /// Takes a line of `len` bytes, whose value is in the input up to its end.
+    /// Counts and returns a line of `len` bytes, whose value is in the input up to its end.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     fn take_whole(
@@ -244,17 +243,18 @@ impl LineReader {
         start: usize,
         end: usize,
     ) -> Line {
-        if len > self.room(kind) {
+        if len > self.max_len(kind) {
             input.at = end;
             return self.refuse(kind);
         }
         self.count(kind, len);
-        self.value = ValueSpan { start, end };
+        self.value = InputRange { start, end };
         input.at = self.end_line(input.bytes, end);
         Line::Whole(kind)
     }
 
-    /// Reads a rare line, or reads on where the input was cut. `None` after what means nothing.
+    /// Reads a rare line, or continues where the input was cut. Returns `None` if there is nothing
+    /// to return yet.
     #[inline(never)]
     fn resume(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
         let bytes = input.bytes;
@@ -281,6 +281,7 @@ impl LineReader {
                 self.read_name(input)
             }
             Cut::Name => self.read_name(input),
+            // `go_on` reads these itself.
             Cut::Value | Cut::Ignored => None,
             Cut::SkippedLineStart | Cut::Skipped => {
                 if let Some(end) = input.find_line_end(input.at) {
@@ -298,14 +299,14 @@ impl LineReader {
                 }
                 None
             }
-            Cut::Ended => {
+            Cut::Stopped => {
                 input.at = bytes.len();
                 None
             }
         }
     }
 
-    /// Reads the start of a line, of which the carry has the first bytes.
+    /// Reads the start of a line, up to its value. The carry holds the bytes of earlier inputs.
     fn read_name(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
         let rest = input.remaining().len();
         let len = self.carry_len + rest;
@@ -316,7 +317,7 @@ impl LineReader {
             return None;
         };
         self.kind = kind;
-        if value_start > self.room(kind) && value_start <= len {
+        if value_start > self.max_len(kind) && value_start <= len {
             return Some(self.refuse(kind));
         }
         if value_start >= len {
@@ -337,8 +338,8 @@ impl LineReader {
         Some(Line::Begun)
     }
 
-    /// Returns what a line is about that starts with these bytes, and where its value begins: after
-    /// them if the name is cut. `None` for a line that means nothing.
+    /// Returns the kind of the line with this start, and the offset of its value: past the start if
+    /// the name is cut. Returns `None` if the line is ignored.
     fn find_name(&self, start: &[u8]) -> Option<(LineKind, usize)> {
         let (kind, len) = NAMES.into_iter().find_map(|(name, kind)| {
             // > Field names must be compared literally, with no case folding performed.
@@ -355,7 +356,7 @@ impl LineReader {
             };
             Some((kind, value_start))
         })?;
-        // A comment that has begun is returned, also if the caller wants no more of them.
+        // A comment that has begun is returned even if the caller has turned comments off.
         let is_wanted = kind != LineKind::Comment || self.comments || self.carry_len > 0;
         is_wanted.then_some((kind, len))
     }
@@ -365,10 +366,10 @@ impl LineReader {
     fn read_piece(&mut self, input: &mut InputChunk<'_>) -> Line {
         let start = input.at;
         let end = input.find_piece_end(self.taken);
-        self.value = ValueSpan { start, end };
+        self.value = InputRange { start, end };
         self.taken = self.taken.saturating_add(end - start);
         input.at = end;
-        if self.taken > self.room(self.kind) {
+        if self.taken > self.max_len(self.kind) {
             return self.refuse(self.kind);
         }
         match input.bytes.get(end) {
@@ -400,7 +401,7 @@ impl LineReader {
     /// Counts a line of the block against the limit of an event.
     #[inline]
     fn count(&mut self, kind: LineKind, len: usize) {
-        // A comment is returned at once and is no part of the block.
+        // A comment is returned at once and is not part of the block.
         if kind != LineKind::Comment {
             self.left -= len;
         }
@@ -408,7 +409,7 @@ impl LineReader {
 
     /// Returns the maximum length of a line of this kind.
     #[inline]
-    fn room(&self, kind: LineKind) -> usize {
+    fn max_len(&self, kind: LineKind) -> usize {
         match kind {
             LineKind::Comment => self.limits.line,
             LineKind::Id => self.limits.id.min(self.limits.line).min(self.left),
@@ -421,23 +422,23 @@ impl LineReader {
     fn refuse(&mut self, kind: LineKind) -> Line {
         self.kind = kind;
         self.cut = if self.limits.end_at_limit {
-            Cut::Ended
+            Cut::Stopped
         } else {
             Cut::Skipped
         };
         Line::TooLong
     }
 
-    /// The error for the limit that was just passed: the one that an earlier byte passes, if there
-    /// are two.
+    /// Returns the error for the limit that was just exceeded: the smallest of several, because it
+    /// is exceeded first.
     pub(super) fn error(&self) -> DecodeError {
         let DecodeLimits {
             line, id, event, ..
         } = self.limits;
-        let room = self.room(self.kind);
-        if room < line && room < self.left {
+        let max_len = self.max_len(self.kind);
+        if max_len < line && max_len < self.left {
             DecodeError::IdTooLong { limit: id }
-        } else if room < line {
+        } else if max_len < line {
             DecodeError::EventTooLong { limit: event }
         } else {
             DecodeError::LineTooLong { limit: line }
@@ -445,6 +446,7 @@ impl LineReader {
     }
 }
 
+/// The byte order mark.
 const MARK: [u8; 3] = *b"\xEF\xBB\xBF";
 
 const DATA: Name = Name::new(LineKind::Data, *b"data:\0\0\0");
@@ -458,6 +460,15 @@ const NAMES: [(&[u8], LineKind); 5] = [
     (b"retry", LineKind::Retry),
     (b"", LineKind::Comment),
 ];
+
+// The carry has room for the longest name, its colon and a space.
+const _: () = {
+    let mut at = 0;
+    while at < NAMES.len() {
+        assert!(NAMES[at].0.len() + 2 <= size_of::<u64>());
+        at += 1;
+    }
+};
 
 /// A field's name with its colon, as the first bytes of a word.
 #[derive(Clone, Copy)]
@@ -480,7 +491,7 @@ impl Name {
         (front ^ self.word) << (64 - 8 * self.len) == 0
     }
 
-    /// Where the value of a line begins that has the name and a colon.
+    /// Returns the offset of the value in a line that begins with the name and a colon.
     ///
     /// > If value starts with a U+0020 SPACE character, remove it from value.
     #[inline]
@@ -494,7 +505,7 @@ const fn ends_line(byte: u8) -> bool {
     matches!(byte, LF | CR)
 }
 
-/// The eight bytes from `at` on, the first one lowest, with zeros after the last one.
+/// Returns the eight bytes from `at` on, the first one lowest, with zeros after the last one.
 #[inline]
 fn front(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(<[u8]>::first_chunk) {
@@ -503,7 +514,7 @@ fn front(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-/// The first of these bytes; 0 if there is none.
+/// Returns the first of these bytes, or 0 if there is none.
 #[inline]
 const fn first_of(front: u64) -> u8 {
     front.to_le_bytes()[0]

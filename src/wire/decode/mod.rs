@@ -32,8 +32,6 @@ mod stream;
 mod text;
 #[cfg(test)]
 mod work;
-#[cfg(test)]
-pub(crate) use work::count as count_work;
 
 pub use decoder::{Decoder, Items};
 pub use item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};

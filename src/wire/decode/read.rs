@@ -5,7 +5,9 @@ use std::fmt;
 use std::io::{self, Read};
 use std::vec;
 
-use super::{Decoder, OwnedItem, ReceiveError};
+use super::decoder::Decoder;
+use super::item::OwnedItem;
+use super::stream::ReceiveError;
 
 /// The number of bytes per read.
 const READ: usize = 16 << 10;
@@ -79,7 +81,7 @@ impl<R: Read> Iterator for DecodeRead<R> {
                 Ok(None) => {}
                 Err(error) => return Some(Err(ReceiveError::Decode(error))),
             }
-            if self.decoder.is_ended() {
+            if self.decoder.is_stopped() {
                 self.reader = None;
             }
             match self.reader.as_mut()?.read(&mut self.buffer) {

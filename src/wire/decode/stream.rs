@@ -7,7 +7,9 @@ use core::task::{Context, Poll, ready};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{DecodeError, Decoder, OwnedItem};
+use super::decoder::Decoder;
+use super::item::OwnedItem;
+use super::limits::DecodeError;
 
 /// The maximum number of chunks without an item that one poll decodes. Without it, a body that is
 /// always ready with comments or empty chunks would block its thread.
@@ -18,8 +20,8 @@ pin_project! {
     /// ReceiveError<E>>>` over any `Stream<Item = Result<B, E>>` whose chunks are bytes.
     ///
     /// An event that was complete before the transport failed comes before that error. The stream
-    /// ends at the first transport error, and stays ended. After a [`DecodeError`] it goes on,
-    /// unless the limits end the stream. It holds one chunk at a time.
+    /// ends at the first transport error, and stays ended. After a [`DecodeError`] it
+    /// continues, unless the limits end the stream. It holds one chunk at a time.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that
     /// other tasks can run.
@@ -92,7 +94,7 @@ where
             let chunk = if let Some(chunk) = this.chunk.take() {
                 chunk
             } else {
-                if this.decoder.is_ended() {
+                if this.decoder.is_stopped() {
                     this.chunks.set(None);
                 }
                 let Some(chunks) = this.chunks.as_mut().as_pin_mut() else {
@@ -139,13 +141,13 @@ impl<S, B> fmt::Debug for DecodeStream<S, B> {
     }
 }
 
-/// Why an item could not be received.
-#[derive(Clone, Debug, PartialEq)]
+/// The error of [`DecodeStream`] and `DecodeRead`.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum ReceiveError<E> {
     /// The transport failed.
     Transport(E),
-    /// An event passed a limit.
+    /// A line or an event exceeded a limit.
     Decode(DecodeError),
 }
 

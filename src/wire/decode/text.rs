@@ -50,7 +50,7 @@ fn replace_malformed(bytes: &[u8]) -> Cow<'_, str> {
 #[inline]
 pub(super) fn check(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
     #[cfg(test)]
-    super::work::count(bytes.len());
+    crate::wire::line::work::count(bytes.len());
     match simdutf8::basic::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(_) => core::str::from_utf8(bytes),
@@ -61,7 +61,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
 pub(super) fn valid_start(bytes: &[u8]) -> &str {
     match check(bytes) {
         Ok(text) => text,
-        // Valid up to there, so the second check cannot fail. Only malformed bytes pay for it.
+        // The bytes up to there are valid, so the second check cannot fail.
         Err(error) => core::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
     }
 }
@@ -79,8 +79,8 @@ const BEYOND: usize = 8;
 
 /// A text that comes in pieces. The caller makes room before each push.
 ///
-/// A long piece is checked while it is in the cache, and a character that two pieces share is put
-/// together first. After the first malformed byte, or if pieces are short, the buffer holds
+/// A long piece is checked while it is in the cache. A character that is split between two pieces
+/// is assembled first. After the first malformed byte, or if pieces are short, the buffer holds
 /// unchecked bytes, which are checked when they are read. Checking an event of 16 MiB at its end
 /// would read all of it from memory again.
 pub(super) struct TextBuffer {
@@ -170,12 +170,14 @@ impl TextBuffer {
             (Content::Raw(bytes), _) if bytes.len() >= SHORT || piece.len() < SHORT => {
                 bytes.extend_from_slice(piece);
             }
-            _ => self.push_unchecked(piece),
+            _ => self.push_unknown(piece),
         }
     }
 
+    /// Appends a piece that is not known to be UTF-8, or that follows an incomplete character. A
+    /// long piece is checked now, a short one when it is read.
     #[inline(never)]
-    fn push_unchecked(&mut self, mut piece: &[u8]) {
+    fn push_unknown(&mut self, mut piece: &[u8]) {
         let is_short = self.len() < SHORT && piece.len() < SHORT;
         match &mut self.content {
             // A long piece follows a short one: both may be text.
@@ -203,7 +205,7 @@ impl TextBuffer {
         }
     }
 
-    /// Completes the character that the last piece has cut, and returns the rest of this one.
+    /// Completes the character that the last piece has cut. Returns the rest of this piece.
     fn push_partial<'p>(&mut self, piece: &'p [u8]) -> &'p [u8] {
         // The first byte of a character has as many leading ones as the character has bytes.
         let missing = self.partial[0].leading_ones() as usize - self.partial_len;
@@ -249,8 +251,8 @@ impl TextBuffer {
         self.finish();
     }
 
-    /// Ends the text, and checks it, since it may be read many times. A character that is not
-    /// complete now never will be.
+    /// Ends the text and checks it, because it may be read many times. An incomplete character at
+    /// its end is malformed.
     #[inline]
     pub(super) fn finish(&mut self) {
         if self.partial_len > 0 {
@@ -261,7 +263,8 @@ impl TextBuffer {
         }
     }
 
-    /// Returns the content. Only after [`finish`](Self::finish), or after a line feed.
+    /// Returns the content. Call [`finish`](Self::finish) or append an LF first, so that no
+    /// incomplete character is missing.
     #[inline]
     pub(super) fn text(&self) -> Text<'_> {
         match &self.content {
@@ -270,7 +273,8 @@ impl TextBuffer {
         }
     }
 
-    /// Takes large data out, with its allocation if that is not much larger.
+    /// Takes large text out with its allocation, unless the allocation is much larger or the text
+    /// is malformed.
     pub(super) fn take_large(&mut self) -> Option<String> {
         let len = self.len();
         if len < LARGE || len < self.capacity() / 2 {
@@ -287,7 +291,7 @@ impl TextBuffer {
 /// Converts bytes to text if they are UTF-8; otherwise keeps the bytes.
 fn into_text(bytes: Vec<u8>) -> Content {
     #[cfg(test)]
-    super::work::count(bytes.len());
+    crate::wire::line::work::count(bytes.len());
     match String::from_utf8(bytes).map_err(FromUtf8Error::into_bytes) {
         Ok(text) => Content::Text(text),
         Err(bytes) => Content::Raw(bytes),

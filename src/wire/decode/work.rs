@@ -1,23 +1,13 @@
-//! Law 11: twice the input takes twice the work, for any chunking and any way to take items. The
-//! tests count bytes that are searched for line ends or checked for UTF-8, because times vary on a
-//! busy machine. `tests/alloc` counts the bytes that are moved.
-
-extern crate std;
+//! The law that twice the input takes twice the work, for any chunking and any way to take items.
+//!
+//! The tests count bytes that are searched for line ends or checked for UTF-8, because times vary
+//! on a busy machine. `tests/alloc` counts the bytes that are moved.
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::Cell;
-use std::thread_local;
 
-use super::Decoder;
-
-thread_local! {
-    static WORK: Cell<usize> = const { Cell::new(0) };
-}
-
-pub(crate) fn count(bytes: usize) {
-    WORK.set(WORK.get() + bytes);
-}
+use super::decoder::Decoder;
+use crate::wire::line::work;
 
 /// Takes all items of a chunk, and returns how many there were.
 type Way = fn(&mut Decoder, &[u8]) -> usize;
@@ -68,15 +58,15 @@ fn fed_again(decoder: &mut Decoder, mut bytes: &[u8], most: usize) -> usize {
     }
 }
 
-/// The work for a stream in chunks of a size, and how many items it had.
-fn work(way: Way, stream: &[u8], size: usize) -> (usize, usize) {
+/// Returns the work for a stream in chunks of `size`, and the number of its items.
+fn decode(way: Way, stream: &[u8], size: usize) -> (usize, usize) {
     let mut decoder = Decoder::new().with_comments(true).with_last_event_ids(true);
-    WORK.set(0);
+    work::take();
     let items = stream
         .chunks(size)
         .map(|chunk| way(&mut decoder, chunk))
         .sum();
-    (WORK.get(), items)
+    (work::take(), items)
 }
 
 /// Streams that take different work: long and short lines, large and small items, well-formed and
@@ -120,7 +110,7 @@ fn each(len: usize, mut test: impl FnMut(&str, Way, Vec<u8>, usize)) {
 #[test]
 fn each_byte_is_searched_once_and_checked_a_few_times() {
     each(3 << 14, |name, way, stream, size| {
-        let (work, items) = work(way, &stream, size);
+        let (work, items) = decode(way, &stream, size);
         // Callers that feed the rest again have a mask of 64 bytes searched again, and a window
         // checked again.
         let again = if name.starts_with("fed") {
@@ -141,11 +131,11 @@ fn each_byte_is_searched_once_and_checked_a_few_times() {
 fn twice_the_input_is_twice_the_work() {
     let mut all = Vec::new();
     each(3 << 14, |_, way, stream, size| {
-        all.push(work(way, &stream, size).0);
+        all.push(decode(way, &stream, size).0);
     });
     let mut all = all.into_iter();
     each(6 << 14, |name, way, stream, size| {
-        let (once, (twice, _)) = (all.next().unwrap(), work(way, &stream, size));
+        let (once, (twice, _)) = (all.next().unwrap(), decode(way, &stream, size));
         let shown = stream[..stream.len().min(40)].escape_ascii();
         // Allows for one window, which may or may not be checked ahead.
         assert!(

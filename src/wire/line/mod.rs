@@ -1,16 +1,16 @@
-//! The only code that handles CR, LF and CRLF.
+//! Line ends: the search for them, and the splitting and counting of texts to send. The line reader
+//! of `wire::decode` applies the same rule to a received stream.
 //!
 //! The standard ends a line at LF, at CR, and at CRLF, which is one end-of-line and not two
 //! (HTML, section 9.2.5: `end-of-line = ( cr lf / cr / lf )`). Nothing else ends a line: U+0085,
 //! U+2028 and U+2029 are text.
 
 mod scan;
+#[cfg(test)]
+pub(crate) mod work;
 
 use scan::find_end;
-pub(crate) use scan::{LineEnds, has_end, has_end_or_nul, has_nul, is_short};
-
-pub(crate) const LF: u8 = b'\n';
-pub(crate) const CR: u8 = b'\r';
+pub(crate) use scan::{CR, LF, LineEnds, has_end, has_end_or_nul, has_nul, is_short};
 
 /// Splits a text into its lines, as a receiver of the event will see them.
 ///
@@ -39,7 +39,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {
     })
 }
 
-/// What a [`Splitter`] finds in a piece of a text.
+/// A part of a text that a [`Splitter`] passes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
     /// Bytes of a line, without its end: the first `len` of `from`. A caller may also copy the
@@ -72,7 +72,7 @@ impl Splitter {
         let mut rest = piece;
         if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
-            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+            rest = rest.strip_prefix(&[LF]).unwrap_or(rest);
         }
         while !rest.is_empty() {
             let len = rest.len().min(BLOCK);
@@ -132,15 +132,15 @@ impl Splitter {
 /// Returns the length of the end-of-line that `bytes` begins with: 2 for CRLF, otherwise 1.
 #[inline]
 pub(crate) fn end_of_line_len(bytes: &[u8]) -> usize {
-    1 + usize::from(bytes.starts_with(b"\r\n"))
+    1 + usize::from(bytes.starts_with(&[CR, LF]))
 }
 
-/// The ends-of-line in a text, counted.
+/// The number of ends-of-line in a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ends {
-    /// How many there are.
+    /// The number of ends-of-line.
     pub(crate) count: usize,
-    /// How many bytes they take: one each, two for a CRLF.
+    /// The number of their bytes: two for a CRLF, otherwise one.
     pub(crate) bytes: usize,
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn count_ends(text: &[u8]) -> Ends {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tail(u32);
 
-/// The start of a stream counts as after a blank line.
+/// The start of a stream counts as the end of a block.
 const BLANK: Tail = Tail(u32::from_be_bytes([LF; 4]));
 
 impl Tail {

@@ -9,7 +9,8 @@
 
 use wide::u8x16;
 
-use super::{CR, LF};
+pub(crate) const LF: u8 = b'\n';
+pub(crate) const CR: u8 = b'\r';
 
 /// The longest text that is searched by masks.
 const SHORT: usize = 256;
@@ -71,7 +72,7 @@ fn ends_of_window(window: &[u8; WINDOW]) -> u64 {
     sixteen(0) | sixteen(16) | sixteen(32) | sixteen(48)
 }
 
-/// The same for fewer than 64 bytes; the last 16 may be searched twice.
+/// Does the same for fewer than 64 bytes. The last 16 may be searched twice.
 #[inline]
 fn ends_of_short(text: &[u8]) -> u64 {
     let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else {
@@ -108,7 +109,7 @@ pub(crate) struct LineEnds {
     start: usize,
     /// Bit `n` stands for byte `start + n`. No bit is set past the end of the slice.
     mask: u64,
-    /// No line ends from here on, apart from those in the window.
+    /// From here on there are no line ends except those in the window.
     none_from: usize,
 }
 
@@ -118,7 +119,7 @@ impl LineEnds {
     pub(crate) fn new(bytes: &[u8]) -> Self {
         if bytes.len() < WINDOW {
             #[cfg(test)]
-            crate::wire::decode::count_work(bytes.len());
+            super::work::count(bytes.len());
             return Self {
                 start: 0,
                 mask: ends_of_short(bytes),
@@ -126,7 +127,7 @@ impl LineEnds {
             };
         }
         Self {
-            // So far past the end of any slice that no position is within the window.
+            // Far beyond the end of any slice, so that no position is within the window.
             start: usize::MAX - WINDOW,
             mask: 0,
             none_from: usize::MAX,
@@ -167,7 +168,7 @@ impl LineEnds {
     fn search_from(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
         for at in [from, from + WINDOW, from + 2 * WINDOW] {
             #[cfg(test)]
-            crate::wire::decode::count_work(WINDOW.min(bytes.len().saturating_sub(at)));
+            super::work::count(WINDOW.min(bytes.len().saturating_sub(at)));
             let Some(window) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
                 return self.search_last_window(bytes, at);
             };
@@ -183,7 +184,7 @@ impl LineEnds {
     fn search_last_window(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         let rest = bytes.get(at..)?;
         let mask = match bytes.last_chunk() {
-            // What is left is the end of the last 64 bytes.
+            // The rest is the end of the last 64 bytes.
             Some(last) if !rest.is_empty() => ends_of_window(last) >> (WINDOW - rest.len()),
             _ => ends_of_front(rest),
         };
@@ -200,7 +201,7 @@ impl LineEnds {
         let rest = bytes.get(from..)?;
         let found = find_end(rest);
         #[cfg(test)]
-        crate::wire::decode::count_work(found.unwrap_or(rest.len()));
+        super::work::count(found.unwrap_or(rest.len()));
         Some(from + found?)
     }
 }
@@ -244,7 +245,7 @@ fn sum(lanes: u8x16) -> usize {
     lanes.to_array().iter().map(|&lane| usize::from(lane)).sum()
 }
 
-/// Whether one of `bytes` is in a short text.
+/// Returns whether a short text has one of `bytes`.
 #[inline]
 fn has_any<const N: usize>(text: &[u8], bytes: [u8; N]) -> bool {
     // The last 16 bytes are a block of their own that may overlap the one before it.
@@ -262,9 +263,9 @@ fn has_any<const N: usize>(text: &[u8], bytes: [u8; N]) -> bool {
     hits.move_mask() != 0
 }
 
-/// The same for less than 16 bytes, without a loop: two words that may overlap.
+/// Does the same for less than 16 bytes, without a loop: two words that may overlap.
 ///
-/// (To fill up a block of 16 in memory and load it is slower: the load waits for the stores.)
+/// Padding the text to 16 bytes in memory is slower, because the load waits for the stores.
 #[inline]
 fn has_any_in_words<const N: usize>(text: &[u8], bytes: [u8; N]) -> bool {
     let (head, tail) = match text {
@@ -281,7 +282,7 @@ fn has_any_in_words<const N: usize>(text: &[u8], bytes: [u8; N]) -> bool {
         .any(|byte| word_has(head, byte) || word_has(tail, byte))
 }
 
-/// The bytes of a text of 4 to 16, in two words that may overlap or be the same.
+/// Returns the bytes of a text of 4 to 15 bytes in two words, which may overlap or be the same.
 #[inline]
 fn ends_as_words(text: &[u8]) -> (u64, u64) {
     if let (Some(head), Some(tail)) = (text.first_chunk(), text.last_chunk()) {

@@ -1,0 +1,19 @@
+//! Counts the bytes that the tests of `wire::decode` see searched or checked.
+
+extern crate std;
+
+use core::cell::Cell;
+use std::thread_local;
+
+thread_local! {
+    static WORK: Cell<usize> = const { Cell::new(0) };
+}
+
+pub(crate) fn count(bytes: usize) {
+    WORK.set(WORK.get() + bytes);
+}
+
+/// Returns the count, and starts again at zero.
+pub(crate) fn take() -> usize {
+    WORK.take()
+}
