@@ -318,7 +318,10 @@ mod of_an_event_stream {
             assert!(target.dispatch_frame(&large).is_ok());
             assert!(target.dispatch_message("2").is_ok());
             assert_eq!(reader.wakes.take(), 1);
-            assert_eq!(reader.chunk().len(), 2 * "data: 1\n\n".len() + large.as_bytes().len());
+            assert_eq!(
+                reader.chunk().len(),
+                2 * "data: 1\n\n".len() + large.as_bytes().len()
+            );
             assert!(target.dispatch_message("3").is_ok());
             assert_eq!(reader.chunk(), "data: 3\n\n");
             assert!(reader.is_pending());
