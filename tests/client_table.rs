@@ -268,7 +268,7 @@ fn give(source: &mut EventSource, now: Duration, input: Input) -> String {
             let bytes = if source.is_open() { BODY } else { b"left over" };
             let mut received = source.handle_bytes(now, bytes);
             while let Some(item) = received.next().expect("within the limits") {
-                assert!(item.is_event());
+                assert!(matches!(item, sse_proto::Item::Event(_)));
                 told.push("item".to_owned());
             }
             assert!(received.remaining().is_empty(), "they are taken or ignored");

@@ -195,6 +195,7 @@ impl<S: Sharing> EventStreamExt for EventStream<S> {
     }
 }
 
+#[doc(hidden)]
 #[cfg(feature = "std")]
 impl EventStreamExt for Subscription {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {

@@ -22,6 +22,9 @@ use crate::wire::field::EventId;
 /// if that saves a copy. It may also be the chunk that another subscriber just got, if that has at
 /// least half of the bytes that wait.
 ///
+/// Its adapters (keep-alive comments, first bytes, an end at shutdown) are the methods of
+/// [`EventStreamExt`](crate::EventStreamExt).
+///
 /// # Memory
 ///
 /// A subscriber is a place in the log and a waker. It costs at most 96 bytes while it is idle, this

@@ -27,11 +27,6 @@ pub enum Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// Returns whether this is an event.
-    pub const fn is_event(&self) -> bool {
-        matches!(self, Self::Event(_))
-    }
-
     /// Returns the event, if this is one.
     pub fn into_event(self) -> Option<MessageEvent<'a>> {
         match self {
@@ -169,7 +164,7 @@ impl fmt::Debug for MessageEvent<'_> {
 }
 
 /// An [`Item`] that borrows nothing.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum OwnedItem {
     /// A block with data is complete.

@@ -33,13 +33,13 @@ const ID_BYTES: usize = 8 << 10;
 ///
 /// ```
 /// use sse_proto::decode::{DecodeError, DecodeLimits};
-/// use sse_proto::Decoder;
+/// use sse_proto::{Decoder, Item};
 ///
 /// let limits = DecodeLimits::new().with_max_event_bytes(32);
 /// let mut decoder = Decoder::new().with_limits(limits);
 /// let mut items = decoder.feed(b"data: this event is longer than the limit above\n\ndata: short\n\n");
 /// assert_eq!(items.next().unwrap_err(), DecodeError::EventTooLong { limit: 32 });
-/// assert!(items.next()?.is_some_and(|item| item.is_event()));
+/// assert!(matches!(items.next()?, Some(Item::Event(_))));
 /// # Ok::<(), DecodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]

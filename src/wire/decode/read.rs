@@ -101,8 +101,6 @@ impl<R: Read> Iterator for DecodeRead<R> {
     }
 }
 
-impl<R: Read> std::iter::FusedIterator for DecodeRead<R> {}
-
 impl<R> fmt::Debug for DecodeRead<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DecodeRead")

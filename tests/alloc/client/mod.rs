@@ -194,7 +194,7 @@ fn feed(source: &mut EventSource, now: Duration, bytes: &[u8]) -> u64 {
     let mut events = 0;
     let mut received = source.handle_bytes(now, bytes);
     while let Some(item) = received.next().expect("within the limits") {
-        events += u64::from(item.is_event());
+        events += u64::from(matches!(item, sse_proto::Item::Event(_)));
     }
     events
 }
