@@ -117,12 +117,17 @@ impl Publisher {
             let since = Instant::now();
             move |reason| {
                 let lived = since.elapsed().as_secs_f32();
-                log(format_args!(
-                    "{name} disconnected: {reason}, after {lived:.1} s"
-                ));
-                if matches!(reason, CloseReason::Overflow | CloseReason::Aborted) {
+                // The queue overflowed, or `cut_when_stuck` aborted the target.
+                let reads_nothing = matches!(reason, CloseReason::Overflow | CloseReason::Aborted);
+                let why = if reads_nothing {
                     cut.notify_one();
-                }
+                    "it reads nothing".to_owned()
+                } else {
+                    reason.to_string()
+                };
+                log(format_args!(
+                    "{name} disconnected: {why}, after {lived:.1} s"
+                ));
             }
         });
         let mut ended = self.ended.subscribe();
