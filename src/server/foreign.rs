@@ -27,8 +27,7 @@ impl Panics {
         if let Err(panic) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(work)) {
             match self.first {
                 None => self.first = Some(panic),
-                // Leaked, because its drop may panic as well.
-                Some(_) => core::mem::forget(panic),
+                Some(_) => drop_quietly(panic),
             }
         }
     }
@@ -48,10 +47,19 @@ impl Panics {
         #[cfg(feature = "std")]
         if let Some(panic) = self.first {
             if std::thread::panicking() {
-                core::mem::forget(panic);
+                drop_quietly(panic);
             } else {
                 std::panic::resume_unwind(panic);
             }
         }
+    }
+}
+
+/// Drops the payload of a panic. If the drop panics as well, the payload of that is leaked.
+#[cfg(feature = "std")]
+fn drop_quietly(panic: alloc::boxed::Box<dyn core::any::Any + Send>) {
+    let dropped = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| drop(panic)));
+    if let Err(again) = dropped {
+        core::mem::forget(again);
     }
 }
