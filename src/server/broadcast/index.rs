@@ -1,4 +1,4 @@
-//! The index of the user's ids: where each of them is in the log.
+//! The index of ids that the user sets: it finds the frame of an id in the log.
 //!
 //! Ids are entered only when a client resumes from an id, because most frames are dropped before
 //! that. Entering a million ids takes 0.1 s, so the index has its own lock, which only subscribers

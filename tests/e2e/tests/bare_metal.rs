@@ -33,7 +33,9 @@ fn the_firmware_serves_resumes_and_ends() {
     let mut resumed = EventStream::open(server.address, Some(&first.to_string()));
     resumed.until("readings", |stream| stream.events.len() == 2);
     for (again, first) in resumed.events[..2].iter().zip(&stream.events[1..3]) {
+        assert_eq!(again.event_type(), first.event_type());
         assert_eq!(again.data(), first.data());
+        assert_eq!(again.has_own_id(), first.has_own_id());
         assert_eq!(again.last_event_id(), first.last_event_id());
     }
     let mut unknown = EventStream::open(server.address, Some("elsewhere-7"));
