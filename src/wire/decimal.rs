@@ -1,4 +1,4 @@
-//! Decimal digits, held inline.
+//! Decimal digits without an allocation.
 
 /// The decimal digits of a number, at the end of an array.
 #[derive(Clone, Copy)]
@@ -29,7 +29,8 @@ impl Decimal {
         }
     }
 
-    /// Writes digits until the rest fits into 64 bits, since divisions of 128 bits are slow.
+    /// Writes digits until the rest fits into 64 bits, and returns it. Divisions of 128 bits are
+    /// slow.
     #[cold]
     fn push_beyond_u64(&mut self, mut number: u128) -> u64 {
         loop {

@@ -1,23 +1,24 @@
-//! The block that is being read: the standard's buffers, under its names.
+//! The block that is being read: the buffers of the standard, under the same names.
 //!
 //! > When a stream is parsed, a *data buffer*, an *event type buffer*, and a *last event ID buffer*
 //! > must be associated with it. They must be initialized to the empty string.
 //!
 //! A value that lies entirely in the input is stored as a range of the input. It is copied to its
-//! buffer when a second data line follows, or when the call returns before the block is complete,
-//! because the caller may feed other bytes next.
+//! buffer when a second data line follows. It is also copied when the call returns before the block
+//! is complete, because the next call has other input.
 //!
 //! # Memory
 //!
 //! Each buffer keeps up to [`KEPT`] bytes. The capacity beyond that, summed over all buffers, never
-//! exceeds the limit. Buffers double while the limit allows it, so that copying stays linear.
-//! Otherwise the other buffers release their spare capacity. That always makes enough room, because
-//! the contents of an open block are part of its wire bytes, and those are within the limit.
+//! exceeds the limit. A buffer doubles while the limit allows it, so that copying stays linear. If
+//! the limit leaves no room for a value, the other buffers release their spare capacity. That
+//! always makes enough room, because the contents of an open block are part of its wire bytes, and
+//! those are within the limit.
 //!
-//! A peer could make the buffers of one block take capacity from each other repeatedly; each time,
-//! all bytes of the block are moved. So after the first time, no buffer reserves more than half of
-//! the free capacity: to cause another move, a value must be longer than the other half. In the
-//! worst block of 16 MiB, each byte is moved at most 6 times instead of 88 times.
+//! A peer could make the buffers of one block take capacity from each other repeatedly, and each
+//! time, all bytes of the block would be moved. So after the first time, no buffer reserves more
+//! than half of the free capacity: to cause another move, a value must be longer than the other
+//! half. In the worst block of 16 MiB, each byte is moved at most 6 times instead of 88 times.
 
 use core::mem;
 use core::time::Duration;
@@ -34,13 +35,14 @@ const KEPT: usize = 24 << 10;
 /// The spare capacity that the last event ID keeps.
 const KEPT_ID: usize = 4 << 10;
 
-/// The smallest allocation.
+/// The smallest capacity that a buffer allocates.
 const FIRST: usize = 256;
 
 /// The place of a value of the open block: a range of the input, its buffer, or nowhere.
 ///
-/// Not an enum, because the compiler copied that in mismatched halves, which cost a fifth of the
-/// time of short events. The two other places are ranges that end before they start.
+/// This is not an enum, because the compiler copied an enum in mismatched halves, which cost a
+/// fifth of the time for short events. `NOWHERE` and `BUFFER` are ranges that end before they
+/// start.
 #[derive(Clone, Copy, PartialEq)]
 struct Place(InputRange);
 
@@ -92,8 +94,8 @@ impl Buffer {
     }
 }
 
-/// An item that a line has completed. It is a plain number, so that it is returned in a register;
-/// the values are in the block.
+/// The kind of an item that a line has completed; the values are in the block. It is a plain
+/// number, so that it is returned in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Completed {
     Event,
@@ -102,7 +104,7 @@ pub(super) enum Completed {
     LastEventId,
 }
 
-/// The buffers that the last item borrows. The next call frees them.
+/// The buffers that the last item borrows. The next call releases them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Borrowed {
     Nothing,
@@ -112,12 +114,12 @@ enum Borrowed {
 
 /// The values of the open block, and the last event ID.
 pub(super) struct Block {
-    /// In memory, every line has its LF, as in the standard, until the event is dispatched.
+    /// In the buffer, each line ends with an LF, as in the standard, until the event is dispatched.
     data: Buffer,
     event_type: Buffer,
     id: Buffer,
-    /// The value of a cut line other than data, until the line ends. It is separate because an `id`
-    /// with a NULL must leave `id` as it is.
+    /// The value of a cut line other than data, until the line ends. It is separate, because an
+    /// `id` line with a NULL must not change `id`.
     unfinished: Buffer,
     /// > Set the last event ID string of the event source to the value of the last event ID buffer.
     last_event_id: TextBuffer,
@@ -129,7 +131,7 @@ pub(super) struct Block {
     has_shrunk_others: bool,
     /// The maximum capacity of all buffers beyond [`KEPT`].
     most: usize,
-    /// The capacity of the data buffer of the last large event.
+    /// The capacity that the data buffer had for the last large event.
     size_before: usize,
 }
 
@@ -162,13 +164,13 @@ impl Block {
         has_field && !matches!(self.borrowed, Borrowed::Event)
     }
 
-    /// Frees the values that the last call lent.
+    /// Releases the buffers that the last item borrowed.
     #[inline]
     pub(super) fn free_lent(&mut self) {
         match self.borrowed {
             Borrowed::Nothing => {}
             Borrowed::Event => self.discard(),
-            // The open block is not changed: moving it for each comment would cost more than the
+            // The open block stays in place: moving it for each comment would cost more than the
             // comment itself.
             Borrowed::Comment => {
                 self.unfinished.text.clear();
@@ -221,7 +223,7 @@ impl Block {
         None
     }
 
-    /// Processes such a line with a copy of its value.
+    /// Processes a line that lies entirely in the input, with a copy of its value.
     #[inline(never)]
     fn take_copy(
         &mut self,
@@ -233,8 +235,7 @@ impl Block {
         self.push_last(kind, value, input)
     }
 
-    /// Begins a value that is copied to a buffer, because it comes in pieces or is returned at
-    /// once.
+    /// Begins a value that is copied to a buffer: one that comes in pieces, or is returned at once.
     pub(super) fn begin(&mut self, kind: LineKind, input: &InputChunk<'_>) {
         self.spill(input);
         if kind != LineKind::Data {
@@ -439,8 +440,8 @@ impl Block {
         let least = text.len().saturating_add(more);
         let mut most = self.most_for_one();
         if least > most {
-            // Only one line is read at a time, so the unfinished value is needed only if it is the
-            // one that was taken out.
+            // This also clears `unfinished`. If its value is still needed, it is the buffer that
+            // was taken out, because only one line is read at a time.
             for buffer in self.buffers() {
                 if buffer.at != Place::BUFFER {
                     buffer.text.clear();
@@ -456,8 +457,8 @@ impl Block {
         }
         let mut wanted = text.capacity().saturating_mul(2).max(FIRST);
         if wanted > KEPT {
-            // Large events often follow each other, so the buffer starts at the capacity of the
-            // last one.
+            // Large events often follow each other, so the buffer starts with the capacity that the
+            // last one needed.
             wanted = wanted.max(mem::take(&mut self.size_before));
         }
         text.reserve(wanted.min(most_ahead).max(least));
@@ -465,8 +466,7 @@ impl Block {
         pick(self).text = text;
     }
 
-    /// Returns the maximum capacity of a buffer that is taken out, given the capacity of the
-    /// others.
+    /// Returns the maximum capacity of the buffer that was taken out, given that of the others.
     fn most_for_one(&mut self) -> usize {
         let charged = |buffer: &mut Buffer| buffer.text.capacity().saturating_sub(KEPT);
         let others: usize = self.buffers().into_iter().map(charged).sum();
@@ -498,7 +498,7 @@ impl Block {
         self.last_event_id.shrink(0);
     }
 
-    /// All buffers but the last event ID, which is no part of a block.
+    /// Returns all buffers except the last event ID, which is not part of a block.
     #[inline]
     fn buffers(&mut self) -> [&mut Buffer; 4] {
         [

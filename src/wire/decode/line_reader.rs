@@ -1,5 +1,4 @@
-//! The line reader: finds the lines of a received stream, in chunks of any size, and applies the
-//! limits.
+//! The line reader: finds the lines in chunks of any size, and applies the limits.
 //!
 //! > with a U+000D CARRIAGE RETURN U+000A LINE FEED (CRLF) character pair, a single U+000A LINE
 //! > FEED (LF) character not preceded by a U+000D CARRIAGE RETURN (CR) character, and a single
@@ -7,10 +6,10 @@
 //! > the ways in which a line can end.
 //!
 //! [`LineReader::next`] reads a line that lies entirely in the input. It compares the name as one
-//! word and copies nothing. Most of a stream's time is spent there, so it is kept to few
-//! instructions. [`LineReader::resume`] reads the other lines. If the input cuts a name, the carry
-//! keeps the start of it. If the input cuts a value, the value is returned in pieces, which the
-//! block appends to its buffer.
+//! word and copies nothing. Decoding spends most of its time there, so it has few instructions.
+//! [`LineReader::resume`] reads the other lines. If the end of the input cuts a name, the reader
+//! stores the start of the line in `carry`. If it cuts a value, the reader returns the value in
+//! pieces, which the block appends to its buffer.
 
 use super::input::{InputChunk, InputRange};
 use super::limits::{DecodeError, DecodeLimits};
@@ -26,17 +25,18 @@ pub(super) enum LineKind {
     Comment,
 }
 
-/// The next part of the input. It is a plain number, so that it is returned in a register;
-/// [`LineReader::value`] returns the value.
+/// The next part of the input; [`LineReader::value`] returns its value. It is a plain number, so
+/// that it is returned in a register.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Line {
     /// A line whose value lies entirely in the input.
     Whole(LineKind),
-    /// The start of a line whose value the input cuts; [`LineReader::kind`] returns its kind.
+    /// The start of a line whose value is cut by the end of the input. [`LineReader::kind`] returns
+    /// its kind.
     Begun,
-    /// The next piece of its value.
+    /// The next piece of the value of such a line.
     Piece,
-    /// The last piece of its value, up to the end of the line.
+    /// The last piece, up to the end of the line.
     LastPiece,
     /// The line that ends a block.
     Blank,
@@ -70,15 +70,15 @@ enum Cut {
 /// Reads lines from chunks of any size, each byte once.
 pub(super) struct LineReader {
     cut: Cut,
-    /// The last byte of the last chunk was a CR: an LF that comes next belongs to it.
+    /// True if the last chunk ended with a CR: an LF that comes next is part of the same line end.
     after_cr: bool,
     comments: bool,
-    /// The start of a cut line, up to its value.
+    /// The start of a line that was cut before its value.
     carry: u64,
     carry_len: usize,
     kind: LineKind,
     value: InputRange,
-    /// The number of bytes so far of the line that is returned in pieces.
+    /// The number of bytes that were read of the line that is returned in pieces.
     taken: usize,
     /// The number of bytes that the block may still take within the limit of an event.
     left: usize,
@@ -114,13 +114,13 @@ impl LineReader {
         self.comments = comments;
     }
 
-    /// Returns the maximum size of a block plus a comment that is returned while the block is open.
+    /// Returns the maximum size of an open block, plus that of a returned comment within it.
     pub(super) const fn most_held(&self) -> usize {
         let comment = if self.comments { self.limits.line } else { 0 };
         self.limits.event.saturating_add(comment)
     }
 
-    /// Starts at the beginning of a new stream.
+    /// Prepares for a new stream.
     pub(super) fn restart(&mut self) {
         self.cut = Cut::StreamStart(0);
         self.after_cr = false;
@@ -132,9 +132,9 @@ impl LineReader {
         matches!(self.cut, Cut::Stopped)
     }
 
-    /// Returns whether the end of the stream would cut off a field.
+    /// Returns whether a field is incomplete.
     pub(super) const fn is_within_field(&self) -> bool {
-        // An ignored line is no field, and the error for a skipped block was already returned.
+        // An ignored line is not a field. For a skipped block, the error was already returned.
         matches!(self.cut, Cut::Name | Cut::Value) && !matches!(self.kind, LineKind::Comment)
     }
 
@@ -218,8 +218,8 @@ impl LineReader {
         }
     }
 
-    /// Reads a line with this name, if its end is in the input. Inlined for each name, so that the
-    /// properties of the name become constants.
+    /// Reads a line with this name, if the end of the line is in the input. Inlined for each name,
+    /// so that `name` is a constant.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
@@ -232,7 +232,8 @@ impl LineReader {
         Some(self.take_whole(input, name.kind, end - start, start + value_start, end))
     }
 
-    /// Counts and returns a line of `len` bytes, whose value is in the input up to its end.
+    /// Counts and returns a line of `len` bytes, whose value is the range `start..end` of the
+    /// input.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     fn take_whole(
@@ -306,7 +307,7 @@ impl LineReader {
         }
     }
 
-    /// Reads the start of a line, up to its value. The carry holds the bytes of earlier inputs.
+    /// Reads the start of a line, up to its value. `carry` holds its bytes from earlier inputs.
     fn read_name(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
         let rest = input.remaining().len();
         let len = self.carry_len + rest;
@@ -321,7 +322,7 @@ impl LineReader {
             return Some(self.refuse(kind));
         }
         if value_start >= len {
-            // The name is cut, or a space may come next.
+            // The name is incomplete, or the next byte may be the space before the value.
             self.cut = Cut::Name;
             (self.carry, self.carry_len) = (start, len);
             input.at = input.bytes.len();
@@ -338,8 +339,8 @@ impl LineReader {
         Some(Line::Begun)
     }
 
-    /// Returns the kind of the line with this start, and the offset of its value: past the start if
-    /// the name is cut. Returns `None` if the line is ignored.
+    /// Returns the kind of the line with this start, and the offset of its value. The offset is
+    /// past the start if the name is incomplete. Returns `None` if the line is ignored.
     fn find_name(&self, start: &[u8]) -> Option<(LineKind, usize)> {
         let (kind, len) = NAMES.into_iter().find_map(|(name, kind)| {
             // > Field names must be compared literally, with no case folding performed.
@@ -356,7 +357,7 @@ impl LineReader {
             };
             Some((kind, value_start))
         })?;
-        // A comment that has begun is returned even if the caller has turned comments off.
+        // A comment that an earlier input began is returned even if comments were turned off since.
         let is_wanted = kind != LineKind::Comment || self.comments || self.carry_len > 0;
         is_wanted.then_some((kind, len))
     }
@@ -383,8 +384,8 @@ impl LineReader {
         }
     }
 
-    /// Ends the line at its CR or LF. An LF after a CR is skipped now, or at the start of the next
-    /// chunk.
+    /// Ends the line at the CR or LF at `at`, and returns the offset of the next line. An LF after
+    /// a CR is skipped now, or at the start of the next chunk.
     #[inline]
     fn end_line(&mut self, bytes: &[u8], at: usize) -> usize {
         let next = at + 1;
@@ -417,7 +418,7 @@ impl LineReader {
         }
     }
 
-    /// Discards the block because of a limit.
+    /// Skips the rest of the block, or ends the stream, because a limit is exceeded.
     #[cold]
     fn refuse(&mut self, kind: LineKind) -> Line {
         self.kind = kind;
@@ -429,8 +430,8 @@ impl LineReader {
         Line::TooLong
     }
 
-    /// Returns the error for the limit that was just exceeded: the smallest of several, because it
-    /// is exceeded first.
+    /// Returns the error for the limit that was just exceeded. If there are several, it is the
+    /// smallest, because that was exceeded first.
     pub(super) fn error(&self) -> DecodeError {
         let DecodeLimits {
             line, id, event, ..
@@ -461,7 +462,7 @@ const NAMES: [(&[u8], LineKind); 5] = [
     (b"", LineKind::Comment),
 ];
 
-// The carry has room for the longest name, its colon and a space.
+// `carry` has room for the longest name, its colon and a space.
 const _: () = {
     let mut at = 0;
     while at < NAMES.len() {
@@ -475,7 +476,7 @@ const _: () = {
 struct Name {
     kind: LineKind,
     word: u64,
-    /// With the colon.
+    /// The length of the name with its colon.
     len: usize,
 }
 
@@ -505,7 +506,7 @@ const fn ends_line(byte: u8) -> bool {
     matches!(byte, LF | CR)
 }
 
-/// Returns the eight bytes from `at` on, the first one lowest, with zeros after the last one.
+/// Returns the eight bytes from `at` on in little-endian order, with zeros beyond the end.
 #[inline]
 fn front(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(<[u8]>::first_chunk) {
@@ -514,7 +515,7 @@ fn front(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-/// Returns the first of these bytes, or 0 if there is none.
+/// Returns the first byte of a front, or 0 if it is empty.
 #[inline]
 const fn first_of(front: u64) -> u8 {
     front.to_le_bytes()[0]

@@ -15,10 +15,11 @@ const READ: usize = 16 << 10;
 /// Decodes the bytes of a reader: `Iterator<Item = Result<OwnedItem,
 /// ReceiveError<std::io::Error>>>`.
 ///
-/// An event is returned as soon as its blank line is read. An event that was complete before the
-/// reader failed comes before that error. The iterator ends at the reader's end or at its first
-/// error, with three exceptions. After [`Interrupted`], it reads again. It returns [`WouldBlock`]
-/// and [`TimedOut`], and reads again at the next call.
+/// An event is returned as soon as its blank line is read. Events that were complete before the
+/// reader failed are returned before the error. The iterator ends when the reader ends or returns
+/// an error, with three exceptions: after [`Interrupted`], it reads again at once; it returns
+/// [`WouldBlock`] and [`TimedOut`], and reads again at the next call. After a
+/// [`DecodeError`](super::DecodeError) it continues, unless the limits end the stream.
 ///
 /// [`Interrupted`]: io::ErrorKind::Interrupted
 /// [`WouldBlock`]: io::ErrorKind::WouldBlock
@@ -41,7 +42,7 @@ const READ: usize = 16 << 10;
 /// # Ok::<(), sse_proto::decode::ReceiveError<std::io::Error>>(())
 /// ```
 pub struct DecodeRead<R> {
-    /// `None` once it has ended.
+    /// `None` once the reader has ended or failed.
     reader: Option<R>,
     buffer: Box<[u8]>,
     start: usize,
@@ -50,8 +51,8 @@ pub struct DecodeRead<R> {
 }
 
 impl<R: Read> DecodeRead<R> {
-    /// Decodes the bytes of `reader` with `decoder`. Reads 16 KiB at a time, so the reader needs no
-    /// buffer.
+    /// Decodes the bytes of `reader` with `decoder`. Reads up to 16 KiB at a time, so the reader
+    /// needs no buffer of its own.
     pub fn new(reader: R, decoder: Decoder) -> Self {
         Self {
             reader: Some(reader),
@@ -62,7 +63,7 @@ impl<R: Read> DecodeRead<R> {
         }
     }
 
-    /// Returns the decoder, for the next connection: [`Decoder::reconnect`] it.
+    /// Returns the decoder. To use it for the next connection, call [`Decoder::reconnect`].
     pub fn into_decoder(self) -> Decoder {
         self.decoder
     }

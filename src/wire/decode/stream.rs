@@ -11,17 +11,17 @@ use super::decoder::Decoder;
 use super::item::OwnedItem;
 use super::limits::DecodeError;
 
-/// The maximum number of chunks without an item that one poll decodes. Without it, a body that is
-/// always ready with comments or empty chunks would block its thread.
+/// The maximum number of chunks without an item that one poll decodes. Without this bound, a body
+/// that is always ready with comments or empty chunks would block its thread.
 const MAX_CHUNKS: u32 = 32;
 
 pin_project! {
     /// Decodes a stream of chunks, such as an HTTP body: `Stream<Item = Result<OwnedItem,
     /// ReceiveError<E>>>` over any `Stream<Item = Result<B, E>>` whose chunks are bytes.
     ///
-    /// An event that was complete before the transport failed comes before that error. The stream
-    /// ends at the first transport error, and stays ended. After a [`DecodeError`] it
-    /// continues, unless the limits end the stream. It holds one chunk at a time.
+    /// Events that were complete before the transport failed are returned before the error. The
+    /// stream ends after the first transport error, and stays ended. After a [`DecodeError`] it
+    /// continues, unless the limits end the stream. It holds at most one chunk at a time.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that
     /// other tasks can run.
@@ -60,8 +60,7 @@ pin_project! {
 }
 
 impl<S, B> DecodeStream<S, B> {
-    /// Decodes `chunks` with `decoder`, its settings, and its last event ID of an earlier
-    /// connection.
+    /// Decodes `chunks` with `decoder`, which may have the last event ID of an earlier connection.
     pub fn new<E>(chunks: S, decoder: Decoder) -> Self
     where
         S: Stream<Item = Result<B, E>>,
@@ -75,7 +74,7 @@ impl<S, B> DecodeStream<S, B> {
         }
     }
 
-    /// Returns the decoder, for the next connection: [`Decoder::reconnect`] it.
+    /// Returns the decoder. To use it for the next connection, call [`Decoder::reconnect`].
     pub fn into_decoder(self) -> Decoder {
         self.decoder
     }
@@ -154,8 +153,7 @@ pub enum ReceiveError<E> {
 impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The transport error is the source. Error reporters print the source as well, so this
-            // text does not repeat it.
+            // Error reporters also print the source, so this text does not repeat it.
             Self::Transport(_) => f.write_str("the transport failed"),
             Self::Decode(error) => fmt::Display::fmt(error, f),
         }

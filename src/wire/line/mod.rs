@@ -1,7 +1,7 @@
-//! Line ends: the search for them, and the splitting and counting of texts to send. The line reader
-//! of `wire::decode` applies the same rule to a received stream.
+//! Line ends: finds them, counts them, and splits text that is sent. The line reader of
+//! `wire::decode` applies the same rules to a received stream.
 //!
-//! The standard ends a line at LF, at CR, and at CRLF, which is one end-of-line and not two
+//! In the standard, a line ends at LF, at CR, and at CRLF, which is one end-of-line and not two
 //! (HTML, section 9.2.5: `end-of-line = ( cr lf / cr / lf )`). Nothing else ends a line: U+0085,
 //! U+2028 and U+2029 are text.
 
@@ -12,11 +12,11 @@ pub(crate) mod work;
 use scan::find_end;
 pub(crate) use scan::{CR, LF, LineEnds, has_end, has_end_or_nul, has_nul, is_short};
 
-/// Splits a text into its lines, as a receiver of the event will see them.
+/// Splits a text into lines by the rules of the standard.
 ///
 /// Lines end at CR, LF and CRLF (one end-of-line), and at nothing else. Empty lines are included,
 /// also the empty line after a trailing end-of-line. So a text has one more line than it has
-/// ends-of-line. Each line of an event's data travels in a `data` field of its own ([HTML, section
+/// ends-of-line. Each line of an event's data is sent in a `data` field of its own ([HTML, section
 /// 9.2.5](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream)).
 ///
 /// # Examples
@@ -39,30 +39,30 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {
     })
 }
 
-/// A part of a text that a [`Splitter`] passes on.
+/// A part of the text that a [`Splitter`] splits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
-    /// Bytes of a line, without its end: the first `len` of `from`. A caller may also copy the
-    /// bytes after them, if it writes over the copy afterwards.
+    /// Bytes of a line, without its end: the first `len` of `from`. A caller may copy more of
+    /// `from`, if it overwrites these bytes afterwards.
     Text { from: &'a [u8], len: usize },
     /// An end-of-line.
     End,
 }
 
-/// Splits a text that arrives in pieces. A CRLF is one end-of-line even if it is split between two
-/// pieces, and a CR ends its line at once.
+/// Splits a text that comes in pieces. A CRLF is one end-of-line even if it is split between two
+/// pieces. A CR ends its line at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Splitter {
     after_cr: bool,
 }
 
-/// The number of bytes that are searched before they are passed on, so that the copy finds them in
-/// the L1 cache.
+/// The number of bytes that are searched before they are passed on. They are still in the L1 cache
+/// when the caller copies them.
 const BLOCK: usize = 8 * 1024;
 
 impl Splitter {
-    /// Passes each span of `piece` to `each`, in order; stops at the first error. A line may come
-    /// in several spans.
+    /// Passes each span of `piece` to `each`, in order. Stops at the first error. A line may be
+    /// split into several spans.
     #[inline]
     pub(crate) fn split<'a, E>(
         &mut self,
@@ -86,8 +86,8 @@ impl Splitter {
         Ok(())
     }
 
-    /// Passes on the first `len` bytes of `rest`, for text with frequent line ends; returns the
-    /// remaining bytes.
+    /// Splits the first `len` bytes of `rest`, which contain line ends. Returns the remaining
+    /// bytes.
     #[inline]
     fn split_block<'a, E>(
         &mut self,
@@ -154,7 +154,7 @@ pub(crate) fn count_ends(text: &[u8]) -> Ends {
     Ends { count, bytes }
 }
 
-/// The last bytes of a stream, in one word.
+/// The last four bytes of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tail(u32);
 
@@ -169,8 +169,8 @@ impl Tail {
     /// Appends the next bytes of the stream.
     #[inline]
     pub(crate) fn pass(&mut self, bytes: &[u8]) {
-        // One load of the size of the encoder's last write. A load across two writes that are still
-        // in the processor's store buffer would wait for both.
+        // This load has the size of the encoder's last write. A larger load would span two writes
+        // and wait until both have left the processor's store buffer.
         if bytes.last_chunk() == Some(&[LF, LF]) {
             *self = BLANK;
         } else {
@@ -187,8 +187,8 @@ impl Tail {
 
     /// Returns whether the stream ends with a blank line.
     ///
-    /// A CR counts as a line end before the next byte is known. If a block is inserted after it and
-    /// an LF follows, that LF becomes another blank line, which clients ignore.
+    /// A CR counts as a line end even if the next byte is not known yet. If a block is inserted
+    /// after it and an LF follows, that LF becomes another blank line, which clients ignore.
     #[inline]
     pub(crate) fn is_block_end(self) -> bool {
         let [_, before, last_but_one, last] = self.0.to_be_bytes();
@@ -235,7 +235,7 @@ mod tests {
         }
     }
 
-    /// Passed whole and byte by byte.
+    /// Passes the text once as a whole and once byte by byte.
     fn is_block_end(text: &str) -> bool {
         let (mut whole, mut bytes) = (Tail::new(), Tail::new());
         whole.pass(text.as_bytes());
