@@ -9,9 +9,9 @@ use super::output::LossReason;
 pub(super) struct Backoff {
     /// The server's last `retry` field. Survives reconnects.
     pub(super) reconnection_time: Option<Duration>,
-    /// Requests and connections lost since there was progress.
+    /// The number of requests and connections that were lost since there was progress.
     failures: u32,
-    /// When the first of them began.
+    /// When the time without progress started.
     since: Option<Duration>,
     random: u64,
 }
@@ -35,7 +35,7 @@ impl Backoff {
         self.since.get_or_insert(now);
     }
 
-    /// Forgets the failures: there was progress, or a stable connection.
+    /// Resets the failures and the time without progress.
     pub(super) fn reset(&mut self) {
         self.failures = 0;
         self.since = None;
@@ -43,8 +43,8 @@ impl Backoff {
 
     /// Counts a failure, and returns how long to wait, or which limit is reached.
     ///
-    /// The limit of time counts as reached if the next request would come after it, so the client
-    /// does not wait for a request that is never sent. Call [`start`](Self::start) before.
+    /// The limit of time counts as reached if the next request would be sent after it. Otherwise
+    /// the client would wait for a request that it never sends. Call [`start`](Self::start) first.
     pub(super) fn fail(
         &mut self,
         now: Duration,
@@ -79,8 +79,8 @@ impl Backoff {
     /// Returns the delay before the next request, within its bounds.
     ///
     /// Jitter shortens the delay at random, so that clients that were disconnected together
-    /// reconnect at different times. If that would go below the minimum or a `Retry-After`, jitter
-    /// lengthens the delay instead, up to the maximum.
+    /// reconnect at different times. If the delay could become shorter than the minimum or a
+    /// `Retry-After`, jitter lengthens it instead, up to the maximum.
     pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
         // The minimum is applied before the delay is doubled, because doubling zero has no effect.
         let base = options.clamp(self.reconnection_time.unwrap_or(options.reconnection_time));
@@ -97,7 +97,7 @@ impl Backoff {
         least.saturating_add(scale(most.saturating_sub(least), self.draw(), 1 << 32))
     }
 
-    /// Returns the next number of a `SplitMix64` sequence, whose seed the caller has drawn.
+    /// Returns the next number of a `SplitMix64` sequence.
     fn draw(&mut self) -> u32 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.random;
@@ -108,8 +108,8 @@ impl Backoff {
     }
 }
 
-/// Doubles `base` with each failure after the first, up to `max`. A base above `max`, which the
-/// server asked for, is not reduced.
+/// Doubles `base` for each failure after the first, up to `max`. A `base` above `max` is not
+/// reduced, because the server may have set it.
 fn grown(base: Duration, failures: u32, max: Option<Duration>) -> Duration {
     let Some(max) = max else { return base };
     let factor = 1_u32
@@ -118,7 +118,7 @@ fn grown(base: Duration, failures: u32, max: Option<Duration>) -> Duration {
     base.saturating_mul(factor).min(max).max(base)
 }
 
-/// Returns the part `count / of` of `whole`, at most all of it.
+/// Returns `whole * count / of`, where `count` is at most `of`.
 fn scale(whole: Duration, count: u32, of: u64) -> Duration {
     // Less than 2^94 nanoseconds, times less than 2^32: the product does not overflow.
     let nanos = whole.as_nanos() * u128::from(count) / u128::from(of);

@@ -6,17 +6,17 @@ use crate::wire::decode::DecodeLimits;
 
 /// Sets how an [`EventSource`](crate::EventSource) reconnects, and its timeouts and limits.
 ///
-/// Two presets to start from:
+/// Start from one of two presets:
 ///
 /// | | [`standard`](Self::standard) | [`resilient`](Self::resilient) |
 /// |---|---|---|
 /// | reconnection time, until the server sets one | 3 s | 1 s |
 /// | delay | the reconnection time | doubles with each failure in a row up to 30 s, minus up to half of it at random |
 /// | bounds of any delay | 0.5 s to 1 day | 0.5 s to 1 hour |
-/// | status 408, 425, 429 and 5xx | closes | retried; `Retry-After` is honoured |
+/// | status 408, 425, 429 and 5xx | closes the client | retried, not before the time in `Retry-After` |
 /// | connect timeout | none | 60 s |
 /// | idle timeout | none | 5 min |
-/// | failures are forgotten | at an event or a new id, or after 60 s open | the same |
+/// | the count of failures is reset | at an event or a new id, or after 60 s open | the same |
 /// | retries in a row, and time for them | no limit | no limit |
 /// | redirects | 20 | 20 |
 /// | the request is sent again | if its method is idempotent, or there is an id to resume from | the same |
@@ -56,8 +56,8 @@ pub struct Options {
 
 impl Options {
     /// Returns the options of the standard: a fixed delay, no timeouts, and any status other than
-    /// 200 closes the client. The bounds of a delay are the only addition, because with `retry: 0`
-    /// clients would flood their server.
+    /// 200 or a redirect closes the client. The only additions are the bounds of the delay: without
+    /// them, clients would flood a server that sends `retry: 0`.
     pub const fn standard() -> Self {
         Self {
             reconnection_time: Duration::from_secs(3),
@@ -100,15 +100,15 @@ impl Options {
         self
     }
 
-    /// Sets the maximum to which repeated failures double the delay. With `None`, the delay does
-    /// not grow. A longer reconnection time from the server is not reduced.
+    /// Sets the maximum of the growing delay: each failure in a row doubles the delay, up to this
+    /// maximum. With `None`, the delay does not grow. A longer reconnection time is not reduced.
     #[must_use]
     pub const fn with_max_backoff(mut self, delay: Option<Duration>) -> Self {
         self.max_backoff = delay;
         self
     }
 
-    /// Sets the shortest and the longest delay, which also bound the times that the server sets. If
+    /// Sets the shortest and the longest delay. They also bound the times that the server sets. If
     /// `min` is above `max`, `min` applies.
     #[must_use]
     pub const fn with_delay_bounds(mut self, min: Duration, max: Duration) -> Self {
@@ -117,8 +117,9 @@ impl Options {
         self
     }
 
-    /// Sets the maximum random reduction of a delay, in percent; more than 100 counts as 100. At
-    /// the shortest delay and after a `Retry-After`, the random part is added instead.
+    /// Sets the maximum random reduction of a delay, in percent; more than 100 counts as 100. Where
+    /// this would make a delay shorter than the shortest delay or a `Retry-After`, the random part
+    /// is added instead.
     #[must_use]
     pub const fn with_jitter(mut self, percent: u8) -> Self {
         self.jitter_percent = if percent > 100 { 100 } else { percent };
@@ -126,17 +127,17 @@ impl Options {
     }
 
     /// Sets how many retries in a row may fail without progress. Progress is an event, a new id, or
-    /// a [stable](Self::with_stable_after) connection. `None` means no limit; with 0, the client
-    /// never reconnects.
+    /// a [stable](Self::with_stable_after) connection. `None` means no limit. With 0, the client
+    /// closes at the first loss, unless the network was lost.
     #[must_use]
     pub const fn with_max_retries(mut self, retries: Option<u32>) -> Self {
         self.max_retries = retries;
         self
     }
 
-    /// Sets how much time may pass without progress, from the start or the first loss. After that
-    /// time, no request is sent, and a request that waits for its response is dropped. `None` means
-    /// no limit.
+    /// Sets how much time may pass without progress. The time counts from the start of the client
+    /// or from the first loss after progress. When it is over, no request is sent, and a request
+    /// that waits for its response is dropped. `None` means no limit.
     #[must_use]
     pub const fn with_max_elapsed(mut self, elapsed: Option<Duration>) -> Self {
         self.max_elapsed = elapsed;
@@ -150,15 +151,16 @@ impl Options {
         self
     }
 
-    /// Sets how long a request may wait for its response, redirects included. `None` is no limit.
+    /// Sets how long a request may wait for its response, including redirects. `None` means no
+    /// limit.
     #[must_use]
     pub const fn with_connect_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Sets how long an open stream may be silent. Any byte ends the silence, also in a comment.
-    /// `None` means no limit.
+    /// Sets how long an open stream may be silent. Any byte restarts the timeout, also in a
+    /// comment. `None` means no limit.
     #[must_use]
     pub const fn with_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
@@ -180,7 +182,7 @@ impl Options {
     }
 
     /// Sets whether the request may be repeated without a last event ID to resume from. By default
-    /// it may if its method is idempotent by RFC 9110 (9.2.2), such as GET and PUT.
+    /// this is so if the method is idempotent by RFC 9110 (9.2.2), such as GET and PUT.
     #[must_use]
     pub const fn with_repeat(mut self, is_repeatable: bool) -> Self {
         self.repeat = Some(is_repeatable);
@@ -209,7 +211,7 @@ impl Options {
         self.retries_statuses && matches!(status, 408 | 425 | 429 | 500..=599)
     }
 
-    /// Returns whether a request with this method, or with GET if there is none, may be sent again.
+    /// Returns whether a request with this method may be repeated without an id. `None` means GET.
     pub(super) fn repeats(&self, method: Option<&str>) -> bool {
         let is_idempotent = matches!(
             method.unwrap_or("GET"),

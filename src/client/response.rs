@@ -49,12 +49,13 @@ impl Response {
         }
     }
 
-    /// Makes a response with a status and headers: `content-type`, `retry-after` and `location`, in
-    /// any case. Other headers are ignored. Of several headers with one name, the first that can be
-    /// read counts.
+    /// Makes a response with a status and the headers `content-type`, `retry-after` and `location`,
+    /// in any case. Other headers are ignored. If a name occurs several times, the first valid
+    /// value is used.
     ///
-    /// A `retry-after` is a number of seconds, and saturates. A date is ignored, since there is no
-    /// clock here that could read it. An empty `location` leads nowhere.
+    /// A `retry-after` in seconds is used; a number that is too large saturates. A date is ignored,
+    /// because the client has no calendar to compare it with. A `location` that is empty, or longer
+    /// than 8 KiB, is ignored.
     pub fn from_headers<N: AsRef<str>, V: AsRef<[u8]>>(
         status: u16,
         headers: impl IntoIterator<Item = (N, V)>,
@@ -84,8 +85,8 @@ impl Response {
     }
 
     /// Sets the final URL, for an HTTP client that follows redirects by itself. Such a client also
-    /// decides where credentials go. Not needed if its redirects are turned off; see
-    /// [`Request`](super::Request).
+    /// decides where it sends credentials. This is not needed if its redirects are turned off, as
+    /// [`Request`](super::Request) recommends.
     #[must_use]
     pub fn with_url(mut self, url: &str) -> Self {
         self.url = Some(url.into());
@@ -97,8 +98,8 @@ impl Response {
         self.status
     }
 
-    /// Returns the content type, if the response has one: its first 127 bytes. Malformed UTF-8
-    /// becomes U+FFFD.
+    /// Returns the first 127 bytes of the content type, if the response has one. Malformed UTF-8 is
+    /// replaced by U+FFFD.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
@@ -109,7 +110,7 @@ impl Response {
         self.status == 200 && self.is_event_stream
     }
 
-    /// Returns whether a redirect turns another method into GET.
+    /// Returns whether the request that follows this redirect is always a GET.
     pub(super) const fn turns_to_get(&self) -> bool {
         matches!(self.status, 301..=303)
     }
@@ -135,6 +136,6 @@ pub(super) const fn is_redirect(status: u16) -> bool {
 /// Parses a whole number of seconds.
 fn seconds(digits: &str) -> Option<Duration> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // Digits that do not parse are a number that is too large.
+    // Digits fail to parse only if their number is too large.
     is_number.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
 }

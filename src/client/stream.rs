@@ -1,5 +1,5 @@
-//! A client as a stream: the driver's loop, over any function that opens a connection, and any
-//! timer.
+//! A client as a stream: it runs the driver's loop, with any function that opens a connection and
+//! any timer.
 
 use core::fmt;
 use core::future::Future;
@@ -19,12 +19,13 @@ use super::response::Response;
 use crate::timer::Timer;
 use crate::wire::decode::{DecodeError, OwnedItem};
 
-/// The maximum number of steps without an item in one poll. Then other tasks run, so that a body
-/// that is always ready or a timer that fires at once cannot block its thread.
+/// The maximum number of steps without an update in one poll. Without this bound, a body that is
+/// always ready, or a timer that ends at once, would block its thread.
 const MAX_TURNS: u32 = 32;
 
-/// The result of a step. `Break` ends it, with an update if it has one; another step may follow at
-/// once. `Continue` means that there was nothing to do: the poll is pending.
+/// The result of a step. `Break` ends the step, with its update if it has one; without an update,
+/// the next step follows at once. `Continue` means that there was nothing to do, so the poll is
+/// pending.
 type Step<E> = ControlFlow<Option<Update<E>>>;
 
 /// An item of an [`EventSourceStream`].
@@ -47,7 +48,8 @@ pub enum Update<E> {
     Closed(Loss),
 }
 
-/// Opens the connections of an [`EventSourceStream`]. Every function of this shape implements it:
+/// Opens the connections of an [`EventSourceStream`]. Every function with these bounds implements
+/// it:
 ///
 /// ```text
 /// FnMut(Request) -> Opening
@@ -89,22 +91,22 @@ where
 pin_project! {
     /// Yields events, and reconnects by itself: an [`EventSource`] with its driver.
     ///
-    /// It is made of a function that [connects](Connect), a [`Timer`], and a clock, which returns
-    /// the time since any fixed moment. It starts at the first poll, opens one connection at a
-    /// time, holds one chunk of its body, and drops the connection with its chunk when it is lost.
-    /// It has no runtime of its own: poll it in the runtime that the futures of the function need.
+    /// It takes a function that [connects](Connect), a [`Timer`], and a clock, which returns the
+    /// time since any fixed moment. It starts at the first poll. It opens one connection at a time
+    /// and holds at most one chunk of its body. When the connection is lost, it drops both. It has
+    /// no runtime of its own: poll it in the runtime that the futures of the function need.
     ///
-    /// After 32 chunks that complete no item, a poll returns `Pending` and wakes its own task, so
-    /// that other tasks can run.
+    /// After 32 steps without an update, such as chunks that complete no item, a poll returns
+    /// `Pending` and wakes its own task, so that other tasks can run.
     ///
     /// A panic of the function, its future, its body or the timer unwinds to the caller of the
     /// poll. The next poll continues as if the connection had failed. A panic of the clock changes
     /// no state.
     ///
-    /// A function that sends anything but a GET needs a source made by [`EventSource::for_method`].
-    /// Otherwise a POST is sent again each time its answer ends. For an answer that can't be
-    /// resumed, [`DecodeStream`](crate::decode::DecodeStream) over the body of the one response is
-    /// the right tool.
+    /// A function that sends any other method than GET needs a source made by
+    /// [`EventSource::for_method`]. Otherwise a POST is sent again each time its answer ends. If an
+    /// answer can't be resumed, use [`DecodeStream`](crate::decode::DecodeStream) over the body of
+    /// its response instead.
     ///
     /// # Examples
     ///
@@ -153,7 +155,7 @@ pin_project! {
         sleep: Option<T::Sleep>,
         // The time at which the sleep ends.
         wakes_at: Duration,
-        // True while foreign code runs; it stays true if that code panics.
+        // True during a step; it stays true if the caller's code panics there.
         is_within_turn: bool,
         has_ended: bool,
     }
@@ -164,7 +166,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
     /// `tokio::time::sleep` and `move || started.elapsed()`.
     pub fn new<O>(source: EventSource, connect: C, timer: T, clock: N) -> Self
     where
-        // This bound repeats `Connect`, so that a closure need not name the type of its argument.
+        // This bound repeats `Connect`, so that a closure can leave out the type of its argument.
         C: FnMut(Request) -> O,
     {
         Self {
@@ -194,7 +196,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         self.project().source
     }
 
-    /// Takes one step: handles the first output or input that there is.
+    /// Takes one step: handles the next output, and if there is none, the next input.
     fn turn(mut self: Pin<&mut Self>, now: Duration, context: &mut Context<'_>) -> Step<C::Error> {
         self.as_mut().carry_out(now)?;
         self.as_mut().poll_connection(now, context)?;
@@ -203,7 +205,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         self.wait(now, has_chunk, context)
     }
 
-    /// Carries out an output. All outputs are handled before new input.
+    /// Carries out one output. All outputs are handled before new input.
     fn carry_out(self: Pin<&mut Self>, now: Duration) -> Step<C::Error> {
         let mut this = self.project();
         this.source.start(now);
@@ -236,7 +238,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         Step::Break(update)
     }
 
-    /// Polls the connection, unless a part of its last chunk is left.
+    /// Polls the connection, unless a part of its last chunk is not decoded yet.
     fn poll_connection(
         self: Pin<&mut Self>,
         now: Duration,
@@ -306,7 +308,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         }
     }
 
-    /// Checks the time, also after a chunk, because empty chunks do not extend a timeout.
+    /// Handles the deadline, or waits for it. Checks the time even after a chunk, because empty
+    /// chunks do not extend a timeout.
     fn wait(
         self: Pin<&mut Self>,
         now: Duration,
@@ -326,8 +329,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
             this.sleep.set(None);
             return Step::Continue(());
         };
-        // A deadline that moves with every byte does not need a new sleep each time: the old sleep
-        // ends early, and then a new one covers the rest.
+        // A deadline that moves with every byte does not need a new sleep each time: when the old
+        // sleep ends early, a new one covers the rest.
         if this.sleep.is_none() || deadline < *this.wakes_at {
             let sleep = this.timer.sleep(deadline.saturating_sub(now));
             this.sleep.set(Some(sleep));
@@ -351,11 +354,11 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<
             if *this.has_ended {
                 return Poll::Ready(None);
             }
-            // Read first, so that a panic of the clock changes no state.
+            // The clock is read first, so that its panic changes no state.
             let now = (this.clock)();
             if mem::replace(this.is_within_turn, true) {
-                // Foreign code has panicked. That future or body can't be polled again, so its
-                // connection counts as failed.
+                // The caller's code has panicked in an earlier step. Its future or body must not be
+                // polled again, so the connection counts as failed.
                 this.opening.set(None);
                 this.body.set(None);
                 this.sleep.set(None);
