@@ -43,8 +43,8 @@ use crate::wire::frame::Frame;
 ///
 /// # Ids
 ///
-/// A client resumes right after its last event ID: no duplicates, no gaps. The published events
-/// have the ids ([`new`](Self::new)), or the broadcast assigns them
+/// A client resumes right after its last event ID: no duplicates, no gaps. You set the id of each
+/// event ([`new`](Self::new)), or the broadcast assigns the ids
 /// ([`assigning_ids`](Self::assigning_ids)).
 ///
 /// An id that you set may be any text, such as a number or the id of a Redis stream entry. Give
