@@ -29,8 +29,8 @@ pub(crate) fn connection(
     publisher: Arc<Publisher>,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
-    // Without it the system would hold an event back until the client has acknowledged the one
-    // before, to send fewer and larger packets.
+    // Without this, the system may delay an event until the client has acknowledged the previous
+    // one, to send fewer and larger packets.
     if let Err(error) = stream.set_nodelay(true) {
         log(format_args!("events to {peer} may be late: {error}"));
     }
@@ -44,15 +44,16 @@ pub(crate) fn connection(
     });
     let served = graceful.watch(
         http1::Builder::new()
-            // Without a timer, a client may take any time for the head of its request.
+            // Without a timer, a client could take any time to send the head of its request.
             .timer(TokioTimer::new())
             .serve_connection(TokioIo::new(stream), service),
     );
     async move {
         tokio::select! {
-            // An error is one of this client's; that its stream is gone has been logged.
+            // An error concerns only this client. The end of its stream has been logged.
             _ = served => {}
-            // The end of the body is not enough: a client that reads nothing would never see it.
+            // Ending the body is not enough, because a client that reads nothing would never see
+            // the end.
             () = cut.notified() => {}
         }
     }
@@ -81,7 +82,8 @@ fn page() -> Answer {
         HeaderValue::from_static("text/html; charset=utf-8"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // The page needs nothing from elsewhere, so nothing that arrives as an event gets it either.
+    // The page loads nothing from other servers. This policy also forbids it to content that
+    // arrives in an event.
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -98,7 +100,7 @@ fn events(
     cut: &Arc<Notify>,
 ) -> Answer {
     let query = request.uri().query().map(str::as_bytes);
-    // The header is the newer of the two: the query stays what it was when the page connected.
+    // The header is newer than the query, which does not change after the page has connected.
     let last = match read_request(request.headers()) {
         Ok(None) => last_event_id_in_query(query, "last_event_id"),
         first => first,

@@ -10,7 +10,7 @@ use sysinfo::System;
 use crate::log::log;
 use crate::publisher::Publisher;
 
-/// Not shorter than `sysinfo::MINIMUM_CPU_UPDATE_INTERVAL`, or the usage would stay at zero.
+/// At least `sysinfo::MINIMUM_CPU_UPDATE_INTERVAL`; otherwise the usage would stay at zero.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// In percent.
@@ -29,7 +29,7 @@ struct Memory {
     swap_used: u64,
 }
 
-/// The averages over 1, 5 and 15 minutes; zero on systems that have none.
+/// The averages over 1, 5 and 15 minutes; zero on systems without load averages.
 #[derive(Serialize)]
 struct Load {
     one: f64,
@@ -40,7 +40,7 @@ struct Load {
 /// Publishes an event of each kind every second, and never returns.
 pub(crate) fn publish(publisher: &Publisher) -> ! {
     let mut system = System::new();
-    // The usage of a core is that between two refreshes.
+    // The usage of a core is measured between two refreshes.
     system.refresh_cpu_usage();
     loop {
         thread::sleep(INTERVAL);

@@ -1,4 +1,4 @@
-//! Gives each event to all clients, also to those that come back for it.
+//! Sends each event to all clients, including clients that reconnect.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -21,10 +21,10 @@ use tokio::time::sleep;
 use crate::log::log;
 use crate::watch::{KEEP_ALIVE, Watched, cut_when_stuck};
 
-/// What an event may take on the wire, before it is numbered.
+/// The maximum size of an event on the wire in bytes, without its id.
 pub(crate) const EVENT_LIMIT: usize = 32 << 20;
-/// What is kept for clients that come back: an event of the largest size and what comes around it,
-/// or some hours of small ones.
+/// The history for clients that reconnect: one event of the largest size and some small ones, or
+/// some hours of small ones.
 const RETENTION: Retention = Retention::new()
     .with_max_bytes(EVENT_LIMIT + (1 << 20))
     .with_max_frames(1 << 16);
@@ -33,22 +33,23 @@ const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 
 /// The log of all events, and the number of the next client.
 pub(crate) struct Publisher {
-    /// Tells a client that returns whether the server is still the one that it left. The ids begin
-    /// with it, so those of the server before are not taken for this one's.
+    /// Identifies this run of the server. The page compares it to see whether the server was
+    /// restarted. It is also the epoch of the ids, so an id from an earlier run is unknown.
     run: u64,
     broadcast: Broadcast,
     next_client: AtomicU64,
     ended: watch::Sender<bool>,
 }
 
-/// The data of the first event of each stream. Where the client has no id yet it has one, which stands
-/// for the place where the stream begins, so that a client that is cut at once misses nothing either.
+/// The data of the first event of each stream. For a client without an id, the event has the id of
+/// the position where the stream begins. So a client that loses its connection at once misses
+/// nothing.
 #[derive(Serialize)]
 struct Hello<'a> {
     run: String,
     last_event_id: Option<Cow<'a, str>>,
     begins: Begins,
-    /// How many events follow at once that the client has missed.
+    /// The number of events that are replayed at once.
     replayed: u64,
     host: Option<String>,
     system: Option<String>,
@@ -60,11 +61,12 @@ struct Hello<'a> {
 enum Begins {
     /// With the next event.
     Live,
-    /// Behind the last event ID.
+    /// Right after the last event ID.
     Resumed,
-    /// With the oldest event that is kept: those between it and the last event ID are gone.
+    /// With the oldest event that is kept. Events between the last event ID and this event are
+    /// lost.
     Gap,
-    /// With the oldest event that is kept: the last event ID is not of this server.
+    /// With the oldest event that is kept. The last event ID is unknown.
     Unknown,
 }
 
@@ -81,15 +83,15 @@ impl Publisher {
         }
     }
 
-    /// Numbers the event and encodes it, once for all clients.
+    /// Gives the event an id and encodes it, once for all clients.
     pub(crate) fn publish(&self, event: &Event<'_>) {
         if let Err(error) = self.broadcast.publish(event) {
             log(format_args!("not published: {error}"));
         }
     }
 
-    /// Makes the stream of a client: a greeting, what it has missed, and what comes. `cut` is notified
-    /// when the client is to be cut off.
+    /// Makes the stream of a client: a greeting, the events that the client missed, and new events.
+    /// Notifies `cut` when the connection must be cut.
     pub(crate) fn subscribe(
         &self,
         peer: SocketAddr,
@@ -106,12 +108,12 @@ impl Publisher {
         let (subscription, begins, replayed) = self.begin(last_event_id);
         let start = match begins {
             Begins::Live => subscription.last_event_id(),
-            // The client keeps the one that it has until it gets another with an event.
+            // The client keeps its id until an event brings a new one.
             Begins::Resumed | Begins::Gap | Begins::Unknown => None,
         };
         let hello = self.hello(last_event_id, begins, replayed, start);
 
-        // The client's own target has no events here. It knows when and why the stream ends.
+        // The client's own target sends no events here. It shows when and why the stream ends.
         let (target, own) = channel();
         target.on_close({
             let since = Instant::now();
@@ -136,7 +138,7 @@ impl Publisher {
             .merge(own)
             .until(async move { ended.wait_for(|&ended| ended).await.is_ok() })
             .with_farewell(Frame::new(&bye));
-        // Goes out at once and by itself: with the first bytes the browser's `onopen` fires.
+        // Sent at once, before any event. The first bytes make `onopen` fire in the browser.
         let preamble = Preamble::new()
             .with_comment("events follow")
             .with_reconnection_time(RECONNECTION_TIME);
@@ -148,7 +150,7 @@ impl Publisher {
         body
     }
 
-    /// Ends the stream of every client, as well as those that still come, each with a last event.
+    /// Ends every open stream, and every stream that is opened later, with a last event.
     pub(crate) fn end(&self) {
         self.ended.send_replace(true);
     }
@@ -208,7 +210,8 @@ mod tests {
 
     const AN_HOUR: Duration = Duration::from_secs(60 * 60);
 
-    /// The metrics would hide it: they come more often. The clock of this test goes on when all wait for it.
+    /// Runs without the metrics, because they come more often than the comments. The paused clock
+    /// advances whenever all tasks wait.
     #[tokio::test(start_paused = true)]
     async fn a_stream_without_events_is_kept_alive_and_not_taken_for_a_stuck_one() {
         let publisher = Publisher::new();

@@ -5,7 +5,8 @@
 //! tail -f app.log | cargo run --example serve -- 127.0.0.1:9000
 //! ```
 //!
-//! Some hours of events are kept: a page that reconnects gets what it has missed, once.
+//! Some hours of events are kept. A page that reconnects gets each event that it missed exactly
+//! once.
 
 mod http;
 mod input;
@@ -29,13 +30,15 @@ use crate::log::log;
 use crate::publisher::Publisher;
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8000";
-/// How long the open streams have for their last event once the program is to end.
+/// The time that open streams have at shutdown to send their last event.
 const GRACE: Duration = Duration::from_secs(3);
 
-// One thread is enough for the connections; the metrics and standard input block, and have their own.
+// One thread is enough for the connections. The metrics and standard input block, so each has a
+// thread of its own.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    // Lossy, since `args` panics on what is not Unicode; no such address exists anyway.
+    // Lossy, because `args` panics on arguments that are not Unicode. No address is lost: all of
+    // them are Unicode.
     let arguments: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned())
@@ -75,13 +78,14 @@ async fn main() -> ExitCode {
 ///
 /// # Errors
 ///
-/// When the system does not tell the address, or cannot report Ctrl-C.
+/// If the system cannot return the local address, or cannot report Ctrl-C.
 async fn serve(listener: TcpListener) -> io::Result<()> {
     let publisher = Arc::new(Publisher::new());
     let graceful = GracefulShutdown::new();
     let mut interrupted = pin!(tokio::signal::ctrl_c());
 
-    // Before anything else has something to say: who starts this reads the address off the first line.
+    // Logged before all else, because a program that starts this one reads the address from the
+    // first line.
     log(format_args!(
         "listening on http://{}, until Ctrl-C",
         listener.local_addr()?
@@ -103,7 +107,7 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
                 }
                 Err(error) => {
                     log(format_args!("cannot accept a connection: {error}"));
-                    // Out of file descriptors, the next attempt would fail at once, and so on.
+                    // If there are no file descriptors left, the next attempt would fail at once.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },

@@ -1,8 +1,9 @@
 //! Clients that read nothing.
 //!
-//! A server that is stuck in a write polls no stream, so the stream can't end it. But each event asks
-//! for a poll, and where there is none the timer of the keep-alive does. A client that reads slowly is
-//! none of these: what is large is given in pieces, each of which asks for a poll.
+//! A server that is blocked in a write does not poll the stream, so the stream cannot end the
+//! connection. A healthy stream is polled for each event, and otherwise when the keep-alive timer
+//! fires. A stream that is not polled for some time is stuck. A client that only reads slowly is
+//! not mistaken for a stuck one, because a large chunk is passed on in pieces, each with a poll.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,17 +16,18 @@ use sse_proto::Target;
 use sse_proto::deps::futures_core::Stream;
 use tokio::time::sleep;
 
-/// After how long without a byte a stream is kept alive. Well below `PATIENCE`, or a stream without events would be taken
-/// for a stuck one.
+/// The time without a byte after which a comment is sent. It is well below `PATIENCE`; otherwise a
+/// stream without events would look stuck.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(4);
-/// How long a stream may not be polled.
+/// The time without a poll after which a stream counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many bytes a poll gives at most: who takes so few within `PATIENCE` is stuck.
+/// The maximum size of a piece in bytes. A client that takes less than one piece within `PATIENCE`
+/// is stuck.
 const PIECE: usize = 16 * 1024;
 
 /// A stream whose polls are counted.
 pub(crate) struct Watched {
-    /// What is left of a large chunk.
+    /// The rest of a large chunk.
     rest: Bytes,
     stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
     polls: Arc<AtomicU64>,
@@ -61,7 +63,7 @@ impl Stream for Watched {
     }
 }
 
-/// Ends the target of a stream that is not polled any more; done when it has ended, for whatever
+/// Aborts the target if its stream is no longer polled. Returns when the target has ended, for any
 /// reason.
 pub(crate) async fn cut_when_stuck(target: Target, polls: Arc<AtomicU64>) {
     let stuck = async {
@@ -97,12 +99,12 @@ mod tests {
                 let piece = std::future::poll_fn(|cx| watched.as_mut().poll_next(cx)).await;
                 let piece = piece.expect("it is open");
                 bytes.extend_from_slice(&piece);
-                // The connection takes 2 KiB a second.
+                // The connection takes 2000 bytes a second.
                 sleep(Duration::from_millis(piece.len() as u64 / 2)).await;
             }
             assert_eq!(bytes, event.to_bytes());
             assert!(!target.is_closed());
-            // Then it reads nothing any more, and is.
+            // Then it reads nothing, and is cut.
             target.closed().await
         };
         let cut = cut_when_stuck(target.clone(), polls);

@@ -1,4 +1,4 @@
-//! An event stream at a URL, that comes back by itself.
+//! Follows the event stream at a URL, and reconnects.
 
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -21,16 +21,16 @@ use crate::show::{printable, show};
 
 type Http = Client<HttpConnector, Empty<Bytes>>;
 
-/// Shows the events at a URL until the server wants no more clients, or whoever reads them has gone.
+/// Shows the events at a URL until the client closes or standard output is closed.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json: bool) -> ExitCode {
-    // Each of these states has keys of its own, and without any input that is the number here.
+    // Each `RandomState` has its own random keys, so the hash of no input is a random number.
     let seed = RandomState::new().build_hasher().finish();
     let mut source = EventSource::new(url, Options::resilient().with_comments(true), seed);
     if let Some(id) = last_event_id {
         source = source.with_last_event_id(id);
     }
-    // Follows no redirects, has no timeouts: those are the source's.
+    // Follows no redirects and has no timeouts, because the `EventSource` handles both.
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
     let started = Instant::now();
     let mut updates = pin!(EventSourceStream::new(
@@ -50,7 +50,7 @@ pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json:
                     return ExitCode::FAILURE;
                 }
             },
-            // A limit costs one event, not the stream.
+            // An event above a limit is skipped. The stream continues.
             Update::TooLarge(error) => note(format_args!("event skipped: {error}")),
             Update::Error(error) => note(format_args!("{}", printable(&with_sources(&*error)))),
             Update::Lost(loss) => {
@@ -95,7 +95,7 @@ async fn open(
     ))
 }
 
-/// 204 is how a server says that there is nothing more to come.
+/// Reports the end. A 204 is a success: the server tells clients not to reconnect.
 fn ended(loss: &Loss) -> ExitCode {
     note(format_args!("closed: {}", printable(&loss.to_string())));
     match loss.reason {
@@ -104,7 +104,8 @@ fn ended(loss: &Loss) -> ExitCode {
     }
 }
 
-/// The client's own text says little: what it failed with lies below.
+/// Joins the texts of an error and its sources. The text of the HTTP client alone does not name the
+/// cause.
 fn with_sources(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,10 +1,10 @@
-//! How items look in a terminal.
+//! Writes items to the terminal, or as JSON.
 
 use std::io::{self, Write};
 
 use sse_proto::decode::{OwnedItem, OwnedMessageEvent};
 
-/// Writes an item to standard output: for a person, or as a line of JSON for a program.
+/// Writes an item to standard output: as text for a person, or as a line of JSON for a program.
 pub(crate) fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
@@ -22,7 +22,7 @@ pub(crate) fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
 }
 
 fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()> {
-    // A notice of ours begins with `--`; nothing of the stream's does.
+    // Notices of this program begin with `--`, so an event type that begins with `--` is marked.
     let is_like_notice = event.event_type().starts_with("--");
     let mark = if is_like_notice { "\\" } else { "" };
     write!(out, "{mark}{}", printable(event.event_type()))?;
@@ -37,8 +37,8 @@ fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()>
     lines.try_for_each(|line| writeln!(out, "    {line}"))
 }
 
-/// What a stranger sends must not drive the terminal: neither its control characters nor those that
-/// turn the direction of text or are not seen.
+/// Replaces the characters that control a terminal, change the direction of text or are invisible.
+/// Received text must not control the terminal.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c| {
         if drives_terminal(c) && c != '\t' {
@@ -50,14 +50,14 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// The same for JSON, which has escapes for them.
+/// Escapes the same characters in JSON.
 fn escaped(json: &str) -> String {
     use std::fmt::Write as _;
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if drives_terminal(c) {
-            // All of them are below U+10000, so one escape is enough.
-            // A `String` takes all that is written to it.
+            // All of them are below U+10000, so one escape is enough. Writing to a string cannot
+            // fail.
             let _ = write!(escaped, "\\u{:04x}", u32::from(c));
         } else {
             escaped.push(c);

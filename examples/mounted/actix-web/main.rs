@@ -1,4 +1,5 @@
-//! Server-sent events on actix-web: it has header types of its own, so headers are data. For `App` see `../README.md`.
+//! Server-sent events on actix-web, which has its own header types: the example uses `HEADERS` as plain data. For `App`
+//! see `../README.md`.
 
 use std::io;
 
@@ -23,7 +24,7 @@ async fn main() -> io::Result<()> {
             .route("/echo", post().to(echo))
             .route("/stats", get().to(stats))
     })
-    // Or the system holds an event back until the client has acknowledged the one before.
+    // Without this, the system may delay an event until the client has acknowledged the previous one.
     .on_connect(|io, _| {
         let tcp: Option<&TcpStream> = io.downcast_ref();
         _ = tcp.map(|tcp| tcp.set_nodelay(true));

@@ -1,4 +1,5 @@
-//! Server-sent events on poem: a response of the crate `http`, errors of poem's own type. For `App` see `../README.md`.
+//! Server-sent events on poem: `response`, with its error mapped to one that poem accepts. For `App` see
+//! `../README.md`.
 
 use std::io;
 use std::time::Duration;
@@ -25,7 +26,8 @@ async fn main() -> io::Result<()> {
         .with(AddData::new(app.clone()));
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
-    // For every connection. Or an event is held back until the client has acknowledged the last.
+    // Applies to every connection. Without this, the system may delay an event until the client has acknowledged the
+    // previous one.
     socket.set_nodelay(true)?;
     socket.bind(app.address())?;
     let listener = socket.listen(1024)?;

@@ -1,4 +1,4 @@
-//! The whole server that README.md shows, on axum.
+//! The complete server that README.md shows, on axum.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Server-sent events on warp: its replies have a body of their own, which takes another's as a stream of data.
+//! Server-sent events on warp: its replies have their own body type, which is made from a stream of data.
 
 use std::io;
 use std::time::Duration;
@@ -30,13 +30,14 @@ async fn main() -> io::Result<()> {
         .or(path!("stats").and(service).map(|app: App| app.stats()));
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
-    // For every connection. Or an event is held back until the client has acknowledged the last.
+    // Applies to every connection. Without this, the system may delay an event until the client has acknowledged the
+    // previous one.
     socket.set_nodelay(true)?;
     socket.bind(app.address())?;
     let listener = socket.listen(1024)?;
     app.listens(listener.local_addr()?);
     let server = warp::serve(routes).incoming(listener);
-    // The streams end by themselves then; who reads nothing is cut off.
+    // At shutdown, the streams end by themselves. After three seconds, clients that read nothing are cut off.
     let late = app.shutdown().then(|()| sleep(Duration::from_secs(3)));
     tokio::select! { () = server.graceful(app.shutdown()).run() => {}, () = late => {} }
     Ok(())
@@ -46,7 +47,7 @@ fn answer(app: App, headers: HeaderMap) -> Response {
     let answer = match read_request(&headers) {
         Ok(id) => {
             let events = app.events(id.as_ref());
-            // No filter tells the version. This one's headers are right for every other, too.
+            // Warp has no filter for the version. The headers for HTTP/2 are valid for every version.
             response(Version::HTTP_2, events.keep_alive(app.keep_alive(), sleep))
         }
         Err(error) => error.to_response(),

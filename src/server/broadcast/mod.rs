@@ -43,12 +43,13 @@ use crate::wire::frame::Frame;
 ///
 /// # Ids
 ///
-/// A client resumes right after its last event ID: no duplicates, no gaps. The ids are the user's
-/// ([`new`](Self::new)), or they are assigned ([`assigning_ids`](Self::assigning_ids)).
+/// A client resumes right after its last event ID: no duplicates, no gaps. You set the id of each
+/// event ([`new`](Self::new)), or the broadcast assigns the ids
+/// ([`assigning_ids`](Self::assigning_ids)).
 ///
-/// The user's ids may be any text, such as a number or the id of a Redis stream entry. Give each
-/// event a unique id: a repeated id refers to the last event that had it. A client cannot resume
-/// after an event without an id.
+/// An id that you set may be any text, such as a number or the id of a Redis stream entry. Give
+/// each event a unique id: a repeated id refers to the last event that has it. A client cannot
+/// resume after an event without an id.
 ///
 /// A client that loses its connection before its first event has no id.
 /// [`Subscription::last_event_id`] returns an id to send first.
@@ -168,7 +169,7 @@ impl Broadcast {
         }
     }
 
-    /// Publishes an event to all: encodes it, and wakes the subscribers that wait.
+    /// Publishes an event to all subscribers: encodes it, and wakes the subscribers that wait.
     ///
     /// Returns the number of the frame, which counts from 1.
     ///
@@ -198,26 +199,26 @@ impl Broadcast {
         publish::event(self.shared(), event, Some(scope))
     }
 
-    /// Publishes a frame without encoding it again: to all, or to the subscribers that may see a
+    /// Publishes a frame without encoding it again: to all subscribers, or to those that may see a
     /// scope.
     ///
     /// # Errors
     ///
     /// As [`publish`](Self::publish) and [`publish_for`](Self::publish_for), and if the broadcast
-    /// assigns ids: a frame cannot be given one.
+    /// assigns ids, because no id can be added to an encoded frame.
     pub fn publish_frame(&self, frame: &Frame, scope: Option<&Scope>) -> Result<u64, PublishError> {
         publish::frame(self.shared(), frame, scope)
     }
 
-    /// Subscribes to all frames without a scope, right after the client's last event ID.
+    /// Subscribes to all frames without a scope, starting right after the client's last event ID.
     ///
     /// The id is what [`last_event_id`](crate::http::last_event_id) reads from the request. See
     /// [`Subscribed`] for what to do if the client cannot be resumed.
     ///
     /// # Complexity
     ///
-    /// Constant time on average, however much is kept. If the ids are the user's, a call with an id
-    /// also takes some nanoseconds for each id published since the last such call.
+    /// Constant time on average, however much is kept. If the broadcast does not assign the ids, a
+    /// call with an id also takes some nanoseconds for each id published since the last such call.
     pub fn subscribe(&self, last_event_id: Option<&EventId<'_>>) -> Subscribed {
         self.subscribe_with(last_event_id, &SubscribeOptions::new())
     }
@@ -241,8 +242,8 @@ impl Broadcast {
         self.shared().lock().log.advance(now);
     }
 
-    /// Ends all subscriptions after the events that were published and the farewell, if there is
-    /// one. Later subscriptions end the same way. Has no effect if the broadcast is closed.
+    /// Ends all subscriptions after the events published so far and the farewell, if there is one.
+    /// Later subscriptions end the same way. Has no effect if the broadcast is closed.
     ///
     /// A client reconnects by itself, so give the farewell a reconnection time, and no id.
     ///

@@ -31,8 +31,8 @@ pub enum PublishError {
     },
     /// The name of the scope takes more than 256 bytes.
     ScopeTooLong,
-    /// The broadcast assigns ids. It takes no event that has an id, and no frame, which cannot be
-    /// given one.
+    /// The broadcast assigns ids, so it refuses an event that has an id. It also refuses every
+    /// frame, because no id can be added to an encoded event.
     AssignsIds,
 }
 

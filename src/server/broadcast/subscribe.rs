@@ -106,7 +106,7 @@ pub enum Subscribed {
 }
 
 impl Subscribed {
-    /// Begins with the next frame if the client cannot be resumed. It misses events.
+    /// Begins with the next frame if the client cannot be resumed. Such a client misses events.
     pub fn or_live(self) -> Subscription {
         self.or(Restart::live)
     }
@@ -156,7 +156,7 @@ pub(super) fn subscribe(
 ) -> Subscribed {
     let text = last_event_id.map(EventId::to_str);
     let text = text.as_deref().filter(|text| !text.is_empty());
-    // Made before locking, because it clones user values.
+    // Made before locking, because it allocates.
     let filter = (!options.is_default()).then(|| Box::new(Filter::new(options.clone())));
     let Some(text) = text else {
         let mut state = shared.lock();
@@ -194,7 +194,7 @@ pub(super) fn subscribe(
     }
 }
 
-/// Finds the frame of a user's id, which may be dropped, and its scope.
+/// Finds the number and the scope of the frame with an id. The frame may be dropped.
 fn find(shared: &BroadcastShared, text: &str) -> Option<(u64, Option<Scope>)> {
     let index = shared.index();
     let state = shared.lock();
@@ -204,10 +204,10 @@ fn find(shared: &BroadcastShared, text: &str) -> Option<(u64, Option<Scope>)> {
     log.has_id(number, text).then_some((number, scope))
 }
 
-/// Finds the frame of an assigned id, which may be dropped, and its scope.
+/// Finds the number and the scope of the frame with an assigned id. The frame may be dropped.
 fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<(u64, Option<Scope>)> {
     let id = AssignedId::parse(text).filter(|id| id.epoch == epoch && id.number < log.head())?;
-    // A place has no scope. The place before the first frame has no frame, either.
+    // A place has no scope. Number 0 is only a place: the one before the first frame.
     let scope = match id.number {
         0 if !id.is_place => return None,
         _ if id.is_place => None,
@@ -222,7 +222,7 @@ mod tests {
     use crate::server::broadcast::{Broadcast, Retention};
     use crate::wire::event::Event;
 
-    /// No colliding ids are known, so the test enters the hash itself.
+    /// No colliding ids are known, so the test enters the hash by hand.
     #[test]
     fn an_id_whose_hash_is_that_of_another_is_unknown() {
         let broadcast = Broadcast::new(Retention::new());

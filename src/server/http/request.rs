@@ -126,15 +126,16 @@ pub fn last_event_id_in_query<'q>(
     }
 }
 
-/// Returns whether the lines of a request's `Accept` header allow the answer `text/event-stream`
-/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
+/// Returns whether the lines of a request's `Accept` header allow the response to be
+/// `text/event-stream` ([RFC 9110, section
+/// 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
 ///
 /// The most precise matching range decides: `text/event-stream`, then `text/*`, then `*/*`. A
 /// quality of 0 refuses. If no range matches, returns false; if there is no range at all, returns
 /// true. Several lines count as one list.
 ///
 /// An event stream is always UTF-8, so `charset=utf-8` matches. A range with any other parameter is
-/// for another type. A range that can't be read matches nothing.
+/// for another type. A malformed range matches nothing.
 ///
 /// If this is false, answer 406. A client that follows the standard always sends
 /// `text/event-stream`. A browser that opens the URL as a page, for example, does not.
@@ -176,7 +177,7 @@ pub struct RequestError(Reason);
 #[derive(Debug)]
 #[cfg_attr(
     not(feature = "http"),
-    expect(dead_code, reason = "some are of whole requests")
+    expect(dead_code, reason = "`read_request` alone makes some of them")
 )]
 enum Reason {
     NotAcceptable,
@@ -187,7 +188,7 @@ enum Reason {
 }
 
 impl RequestError {
-    /// Returns the status of the answer: 406 (Not Acceptable) if the client does not accept an
+    /// Returns the status of the response: 406 (Not Acceptable) if the client does not accept an
     /// event stream, otherwise 400 (Bad Request), because of its last event ID.
     pub fn status(&self) -> u16 {
         match self.0 {
@@ -196,7 +197,7 @@ impl RequestError {
         }
     }
 
-    /// Makes the answer: the [`status`](Self::status), and the text of the error as `text/plain`.
+    /// Makes the response: the [`status`](Self::status), and the text of the error as `text/plain`.
     ///
     /// The body has the same type as that of a streaming response, so a handler can return either.
     /// A handler that returns axum's `Response` calls axum's method on both:
@@ -245,8 +246,8 @@ impl fmt::Display for RequestError {
 
 impl Error for RequestError {}
 
-/// Reads a range. If it matches an event stream, returns how precise it is, the larger the more,
-/// and whether it accepts.
+/// Reads a range. If it matches an event stream, returns its precision (a larger number is more
+/// precise) and whether it accepts.
 fn read_range(range: &[u8]) -> Option<(u8, bool)> {
     let mut parts = split_unquoted(range, b';').map(<[u8]>::trim_ascii);
     let precision = match parts.next()? {

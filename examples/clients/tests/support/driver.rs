@@ -1,4 +1,4 @@
-//! The drivers as functions, and what they hand over as text.
+//! The drivers as functions that return their updates as text.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use tokio::time::timeout;
 
 use super::PATIENCE;
 
-/// Follows a URL to the end, and tells what came.
+/// Follows a URL until the client closes, and returns its updates as text.
 pub(crate) type Driver = fn(&str, Options, Duration) -> Vec<String>;
 
 /// All drivers by name.
 pub(crate) const DRIVERS: [(&str, Driver); 3] =
     [("hyper", hyper), ("reqwest", reqwest), ("ureq", ureq)];
 
-/// Goes to the first origin, and nowhere else.
+/// Must be sent only to the first origin.
 const CREDENTIALS: &str = "secret";
 
 fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
@@ -75,7 +75,7 @@ fn tell<E>(update: &Update<E>) -> String {
         Update::Item(OwnedItem::Comment(text)) => format!("comment {text}"),
         Update::Item(OwnedItem::LastEventId(id)) => format!("id {id}"),
         Update::Item(OwnedItem::ReconnectionTime(time)) => format!("retry {time:?}"),
-        // Its text is the HTTP client's.
+        // The text of the error depends on the HTTP client.
         Update::Error(_) => "error".into(),
         Update::Lost(loss) => {
             let cut = if loss.is_interrupted { ", cut" } else { "" };
@@ -87,7 +87,7 @@ fn tell<E>(update: &Update<E>) -> String {
     }
 }
 
-/// Data, escaped; what is long and one letter is told by its length.
+/// Returns data as escaped text. Long data of one repeated character is shown by its length.
 fn short(data: &str) -> String {
     let first = data.chars().next().unwrap_or_default();
     if data.len() > 64 && data.chars().all(|one| one == first) {

@@ -48,7 +48,8 @@ impl Watched {
             .with_reconnection_time(RECONNECTION_TIME);
         // The id of the first position: a client that loses its connection before its first event resumes there.
         let first = match subscription.last_event_id() {
-            // In the reset, so that a client that loses its connection before the reset gets it the next time.
+            // The id is in the reset event. So a client that loses its connection before the reset
+            // keeps its old id, and is reset at the next attempt.
             Some(start) if misses => {
                 let reset = Event::new(RESET, "").with_id(start);
                 [hello.to_bytes(), reset.to_bytes()].concat().into()

@@ -1,5 +1,5 @@
 //! The service of the examples. Each example mounts it on another kind of server, and contains only
-//! what that server needs. `../README.md` says what your own service has in its place.
+//! what that server needs. `../README.md` says what to put in its place in your own service.
 //!
 //! | request | answer |
 //! |---|---|

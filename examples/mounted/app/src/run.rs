@@ -74,7 +74,8 @@ impl App {
         self.keep_alive
     }
 
-    /// Returns a future that resolves when the server must stop. All streams end by themselves then.
+    /// Returns a future that resolves when the server must stop. The broadcast is closed just
+    /// before, so all streams end by themselves.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
         self.shutdown.clone().map(drop)
     }
@@ -91,7 +92,7 @@ impl fmt::Debug for App {
 fn tick(broadcast: &Broadcast, interval: Duration) {
     for number in 1.. {
         thread::sleep(interval);
-        // It is closed: the server shuts down.
+        // An error means that the broadcast is closed: the server shuts down.
         if broadcast.publish(&Event::new(TICK, data(number))).is_err() {
             return;
         }

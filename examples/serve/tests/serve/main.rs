@@ -1,4 +1,4 @@
-//! What the example promises, against the built example as a process of its own.
+//! Tests the built example, as a separate process.
 
 mod resume;
 mod support;
@@ -140,7 +140,7 @@ fn a_line_that_is_too_long_is_cut_before_its_end_is_seen() {
     );
     server.write(b"its end\nafter\n");
     assert_eq!(stream.data_of("line"), "after");
-    // 16 MiB of CRs would be seven times as much on the wire.
+    // Each CR takes seven bytes on the wire.
     let mut breaks = vec![b'\r'; 15 * MEGABYTE];
     breaks.push(b'\n');
     server.write(&breaks);
@@ -186,7 +186,7 @@ fn a_client_that_comes_back_gets_what_it_missed_and_nothing_twice() {
     server.write(b"five\n");
     assert_eq!(stream.data_of("line"), "five");
 
-    // An id of another run is not taken for one of this.
+    // An id of another run is unknown.
     let request = "GET /events HTTP/1.0\r\nLast-Event-ID: 1-1\r\n\r\n";
     let mut stream = server.request(request.as_bytes());
     let hello = stream.data_of("hello");
@@ -230,7 +230,7 @@ fn a_client_that_does_not_read_is_cut_off_and_the_others_go_on() {
     let mut stream = server.events();
     let mut line = vec![b'x'; 10 * MEGABYTE];
     line.push(b'\n');
-    // More than what the system holds for a socket, and more than is kept.
+    // More than the system buffers for a socket, and more than the log keeps.
     for _ in 0..10 {
         server.write(&line);
         assert_eq!(stream.data_of("line").len(), 10 * MEGABYTE);
@@ -268,7 +268,7 @@ fn an_interrupt_ends_the_streams_and_then_the_process() {
 fn an_interrupt_waits_for_a_client_that_does_not_read_only_so_long() {
     let mut server = Server::start();
     let _idle = server.get("/events");
-    // More than the system holds for a socket, less than the queue.
+    // More than the system buffers for a socket, and less than the log keeps.
     for _ in 0..3 {
         server.write(&vec![b'x'; 10 * MEGABYTE]);
         server.write(b"\n");

@@ -1,4 +1,4 @@
-//! The built example as a process, and a client of it over a plain socket.
+//! The built example as a process, and a client over a plain socket.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,10 +9,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-/// Nothing is expected to take this long: a test that waits for it has failed.
+/// The longest that a test waits before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running example. Dropped, it is killed.
+/// A running example. The drop kills it.
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) input: Option<ChildStdin>,
@@ -90,7 +90,7 @@ impl Server {
         Response { head, reader }
     }
 
-    /// Requests a path, in HTTP/1.0: without chunks, the body is what follows the head.
+    /// Requests a path with HTTP/1.0, so that the body is not in chunks.
     pub(crate) fn get(&self, path: &str) -> Response {
         self.request(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes())
     }
@@ -110,7 +110,7 @@ impl Drop for Server {
     }
 }
 
-/// The example that `cargo test` has built beside this test.
+/// Returns the command of the example that `cargo test` built next to this test.
 pub(crate) fn command() -> Command {
     let test = env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
@@ -125,7 +125,7 @@ pub(crate) fn command() -> Command {
     Command::new(example)
 }
 
-/// A response whose head was read.
+/// A response whose head has been read.
 pub(crate) struct Response {
     pub(crate) head: String,
     reader: BufReader<TcpStream>,
@@ -140,7 +140,7 @@ impl Response {
         self.head.lines().any(|one| one == line)
     }
 
-    /// The rest of the body, as text.
+    /// Reads the rest of the body as text.
     pub(crate) fn rest(&mut self) -> String {
         let mut rest = String::new();
         self.reader
@@ -149,7 +149,7 @@ impl Response {
         rest
     }
 
-    /// The next block of the event stream, without its blank line.
+    /// Reads the next block of the event stream, without its blank line.
     pub(crate) fn block(&mut self) -> String {
         let mut block = String::new();
         loop {
@@ -166,7 +166,7 @@ impl Response {
         }
     }
 
-    /// The next block of an event type.
+    /// Reads up to the next block of an event type.
     pub(crate) fn block_of(&mut self, event_type: &str) -> String {
         let first_line = format!("event: {event_type}\n");
         loop {
@@ -177,7 +177,7 @@ impl Response {
         }
     }
 
-    /// The data of the next event of a type.
+    /// Reads up to the next event of a type, and returns its data.
     pub(crate) fn data_of(&mut self, event_type: &str) -> String {
         let block = self.block_of(event_type);
         let data: Vec<&str> = block
@@ -187,7 +187,7 @@ impl Response {
         data.join("\n")
     }
 
-    /// The number in the id of the next event of a type, behind that of the server's run.
+    /// Reads up to the next event of a type, and returns the number in its id, without the epoch.
     pub(crate) fn id_of(&mut self, event_type: &str) -> u64 {
         let block = self.block_of(event_type);
         let id = block.lines().find_map(|line| line.strip_prefix("id: "));
