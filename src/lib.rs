@@ -148,10 +148,12 @@ pub use crate::wire::frame::Frame;
 pub use crate::wire::writer::EventWriter;
 
 pub mod event {
-    //! Errors of events and their fields, and [`lines`], which splits text into lines.
+    //! Errors of events and their fields, [`LastEventId`], which requests bring, and [`lines`], which
+    //! splits text into lines.
 
     pub use crate::wire::encode::BufferTooSmall;
     pub use crate::wire::field::InvalidField;
+    pub use crate::wire::last_event_id::LastEventId;
     pub use crate::wire::line::lines;
     pub use crate::wire::writer::WriteError;
 }
@@ -223,11 +225,7 @@ pub mod http {
     #[cfg(feature = "http")]
     pub use crate::server::http::headers::insert_headers;
     pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};
-    #[cfg(feature = "http")]
-    pub use crate::server::http::request::read_request;
-    pub use crate::server::http::request::{
-        RequestError, accepts_event_stream, last_event_id, last_event_id_in_query,
-    };
+    pub use crate::server::http::request::{accepts_event_stream, last_event_id};
 }
 
 pub mod deps {
