@@ -157,20 +157,19 @@ pub(super) fn subscribe(
 ) -> Subscribed {
     // Made before locking, because it clones user values.
     let filter = (!options.is_default()).then(|| Box::new(Filter::new(options.clone())));
-    let text = match last_event_id {
-        LastEventId::Id(id) => Some(id.to_str()).filter(|text| !text.is_empty()),
-        LastEventId::None | LastEventId::Invalid => None,
+    let found = match last_event_id {
+        LastEventId::Id(id) if *id != "" => match shared.epoch {
+            None => find(shared, &id.to_str()),
+            Some(epoch) => find_assigned(&shared.lock().log, epoch, &id.to_str()),
+        },
+        LastEventId::Id(_) | LastEventId::None => {
+            let mut state = shared.lock();
+            let head = state.log.head();
+            let subscriber = Subscriber::new(shared, &mut state, head, filter);
+            return Subscribed::Live(Subscription { subscriber });
+        }
+        LastEventId::Invalid => None,
     };
-    if text.is_none() && *last_event_id != LastEventId::Invalid {
-        let mut state = shared.lock();
-        let head = state.log.head();
-        let subscriber = Subscriber::new(shared, &mut state, head, filter);
-        return Subscribed::Live(Subscription { subscriber });
-    }
-    let found = text.and_then(|text| match shared.epoch {
-        None => find(shared, &text),
-        Some(epoch) => find_assigned(&shared.lock().log, epoch, &text),
-    });
     // The predicate runs without the lock. Its result stays valid if the frame is dropped
     // meanwhile.
     let found = found.filter(|(_, scope)| options.sees(scope.as_ref()));
