@@ -128,7 +128,7 @@ fn percent_encoded(text: &str) -> String {
     let mut query = format!("room=7&{PARAMETER}=");
     if !text.is_empty() {
         // It was in the URL before.
-        query += &format!("old&{PARAMETER}=");
+        write!(query, "old&{PARAMETER}=").unwrap();
     }
     for byte in text.bytes() {
         match byte {
