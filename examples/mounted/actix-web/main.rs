@@ -2,8 +2,8 @@
 
 use std::io;
 
-use actix_web::web::{Bytes, Data, PayloadConfig, get, post};
 use actix_web::http::header::HeaderValue;
+use actix_web::web::{Bytes, Data, PayloadConfig, get, post};
 use actix_web::{HttpRequest, HttpResponse, HttpServer, rt, rt::net::TcpStream, rt::time::sleep};
 use app::{App, ECHO_LIMIT};
 use futures_util::{FutureExt, StreamExt};

@@ -40,7 +40,9 @@ fn events(app: Data<&App>, version: Version, uri: &Uri, headers: &HeaderMap) -> 
     let header = headers.get_all("last-event-id");
     let events = app.events(last_event_id(header, uri.query(), "lastEventId"));
     let fails = |never| -> io::Error { match never {} };
-    response(version, events.keep_alive(app.keep_alive(), sleep)).map(|body| body.map_err(fails)).into()
+    response(version, events.keep_alive(app.keep_alive(), sleep))
+        .map(|body| body.map_err(fails))
+        .into()
 }
 
 #[handler]

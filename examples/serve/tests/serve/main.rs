@@ -83,7 +83,7 @@ fn an_invalid_last_event_id_is_an_unknown_one() {
     );
 }
 
-/// The SDKs of OpenAI and Anthropic ask for streams like this.
+/// The SDKs of `OpenAI` and Anthropic ask for streams like this.
 #[test]
 fn a_client_that_accepts_only_json_gets_the_stream() {
     let server = Server::start();
