@@ -63,7 +63,7 @@ fn an_id_is_any_text_that_can_be_published() {
 #[test]
 fn what_no_broadcast_publishes_is_invalid() {
     let long = "x".repeat(1025);
-    for text in ["1\02", "1\r", "\n1", "4\u{7F}2", "\u{1}", &long] {
+    for text in ["1\u{0}2", "1\r", "\n1", "4\u{7F}2", "\u{1}", &long] {
         assert_eq!(in_header(&[text]), LastEventId::Invalid, "{text:?}");
     }
     let not_utf8 = [b"1\xFF".as_slice()];
