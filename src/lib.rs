@@ -35,7 +35,7 @@
 //!   client. **[`EventSourceStream`](client::EventSourceStream)** drives it over a function that
 //!   opens a connection.
 //! - **[`http`]** has headers and the last event ID as plain data. With the feature `http`, it
-//!   reads requests and makes responses for every server that is built on the crate `http`.
+//!   makes responses for every server that is built on the crate `http`.
 //!
 //! The [guide] has four pages: the life of a stream (slow clients, waiting, ends), mounting
 //! (settings of servers, layers and proxies), receiving, and security.
@@ -94,8 +94,7 @@
 //! - `std` (default): [`Broadcast`], [`channel`], `std::io::Write` for [`EventWriter`],
 //!   `DecodeRead`.
 //! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event. Implies `std`.
-//! - `http`: `http::Body`, `http::response`, `http::insert_headers`, `http::read_request`. Implies
-//!   `std`.
+//! - `http`: `http::Body`, `http::response`, `http::insert_headers`. Implies `std`.
 //!
 //! Without features the crate is `no_std` with `alloc`. Rust 1.85 or later.
 // Without `std`, links to items that need it point to the section on features.
@@ -148,10 +147,12 @@ pub use crate::wire::frame::Frame;
 pub use crate::wire::writer::EventWriter;
 
 pub mod event {
-    //! Errors of events and their fields, and [`lines`], which splits text into lines.
+    //! Errors of events and their fields, [`LastEventId`], which requests bring, and [`lines`], which
+    //! splits text into lines.
 
     pub use crate::wire::encode::BufferTooSmall;
     pub use crate::wire::field::InvalidField;
+    pub use crate::wire::last_event_id::LastEventId;
     pub use crate::wire::line::lines;
     pub use crate::wire::writer::WriteError;
 }
@@ -223,11 +224,7 @@ pub mod http {
     #[cfg(feature = "http")]
     pub use crate::server::http::headers::insert_headers;
     pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};
-    #[cfg(feature = "http")]
-    pub use crate::server::http::request::read_request;
-    pub use crate::server::http::request::{
-        RequestError, accepts_event_stream, last_event_id, last_event_id_in_query,
-    };
+    pub use crate::server::http::request::{accepts_event_stream, last_event_id};
 }
 
 pub mod deps {

@@ -109,8 +109,8 @@ impl fmt::Debug for EventType<'_> {
 /// The last event ID that an event sets at the client: the value of its `id` field.
 ///
 /// Holds any text without CR, LF and NUL: a client ignores an id with a NUL. The empty id is valid
-/// and resets the client's last event ID. `0` is an ordinary id. Every unsigned integer (`u8` to
-/// `u128`, and `usize`) converts into an id without an allocation.
+/// and resets the client's last event ID. `0` is an ordinary id. Every integer (`u8` to `u128`, `i8`
+/// to `i128`, `usize` and `isize`) converts into an id without an allocation.
 ///
 /// When a client reconnects, it sends the id back in the `Last-Event-ID` header ([HTML, section
 /// 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
@@ -121,6 +121,7 @@ impl fmt::Debug for EventType<'_> {
 /// use sse_proto::EventId;
 ///
 /// assert_eq!(EventId::from(0_u32), "0");
+/// assert_eq!(EventId::from(-1_i64), "-1");
 /// assert_eq!(EventId::new("1526919030474-55")?, "1526919030474-55");
 /// assert!(EventId::new("1\02").is_err());
 /// # Ok::<(), sse_proto::event::InvalidField>(())
@@ -161,7 +162,7 @@ impl<'a> EventId<'a> {
     pub fn to_str(&self) -> Cow<'_, str> {
         match self.text() {
             TextOrNumber::Text(text) => Cow::Borrowed(text),
-            number @ TextOrNumber::Number(..) => number
+            number => number
                 .with_bytes(|digits| String::from_utf8_lossy(digits).into_owned())
                 .into(),
         }
@@ -172,6 +173,29 @@ impl<'a> EventId<'a> {
         EventId(match self.0 {
             TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Owned(text.into_owned())),
             TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
+            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
+        })
+    }
+
+    /// Checks that a client can send the id back in a header.
+    #[cfg(feature = "std")]
+    pub(crate) fn check_sent_back(text: &str) -> Result<(), InvalidField> {
+        check(Checked::SentBack, text)
+    }
+
+    /// Takes the text of an id that came back, if a client can have received it as one.
+    pub(crate) fn sent_back(text: impl Into<Cow<'a, str>>) -> Option<Self> {
+        let text = text.into();
+        check(Checked::SentBack, &text).ok()?;
+        Some(Self(TextOrNumber::Text(text)))
+    }
+
+    /// Borrows the text.
+    pub(crate) fn borrowed(&self) -> EventId<'_> {
+        EventId(match self.text() {
+            TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Borrowed(text)),
+            TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
+            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
         })
     }
 
@@ -180,30 +204,36 @@ impl<'a> EventId<'a> {
         match &self.0 {
             TextOrNumber::Text(text) => TextOrNumber::Text(text),
             TextOrNumber::Number(high, low) => TextOrNumber::Number(*high, *low),
+            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(*high, *low),
         }
     }
 }
 
-impl<N: Unsigned> From<N> for EventId<'_> {
+impl<N: Integer> From<N> for EventId<'_> {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each cast takes one half")]
     fn from(number: N) -> Self {
-        let number = number.widen();
-        Self(TextOrNumber::Number((number >> 64) as u64, number as u64))
+        let (is_negative, number) = number.sign_and_magnitude();
+        let (high, low) = ((number >> 64) as u64, number as u64);
+        Self(if is_negative {
+            TextOrNumber::Negative(high, low)
+        } else {
+            TextOrNumber::Number(high, low)
+        })
     }
 }
 
-/// An unsigned integer, which converts into the id of its digits.
-trait Unsigned {
-    fn widen(self) -> u128;
+/// An integer, which converts into the id of its digits and its sign.
+trait Integer {
+    fn sign_and_magnitude(self) -> (bool, u128);
 }
 
 macro_rules! unsigned {
     ($($number:ty),*) => {$(
-        impl Unsigned for $number {
+        impl Integer for $number {
             #[inline]
-            fn widen(self) -> u128 {
-                self.into()
+            fn sign_and_magnitude(self) -> (bool, u128) {
+                (false, self.into())
             }
         }
     )*};
@@ -211,12 +241,25 @@ macro_rules! unsigned {
 
 unsigned!(u8, u16, u32, u64, u128);
 
-impl Unsigned for usize {
+impl Integer for usize {
     #[inline]
-    fn widen(self) -> u128 {
-        self as u128
+    fn sign_and_magnitude(self) -> (bool, u128) {
+        (false, self as u128)
     }
 }
+
+macro_rules! signed {
+    ($($number:ty),*) => {$(
+        impl Integer for $number {
+            #[inline]
+            fn sign_and_magnitude(self) -> (bool, u128) {
+                (self < 0, self.unsigned_abs().sign_and_magnitude().1)
+            }
+        }
+    )*};
+}
+
+signed!(i8, i16, i32, i64, i128, isize);
 
 impl PartialEq for EventId<'_> {
     fn eq(&self, other: &Self) -> bool {
@@ -252,6 +295,8 @@ impl fmt::Debug for EventId<'_> {
 pub(crate) enum TextOrNumber<T> {
     Text(T),
     Number(u64, u64),
+    /// The digits after a minus sign.
+    Negative(u64, u64),
 }
 
 impl TextOrNumber<&str> {
@@ -260,7 +305,7 @@ impl TextOrNumber<&str> {
         match self {
             Self::Text(text) => text.len(),
             Self::Number(0, low) => Decimal::count(low),
-            Self::Number(..) => self.with_bytes(<[u8]>::len),
+            Self::Number(..) | Self::Negative(..) => self.with_bytes(<[u8]>::len),
         }
     }
 
@@ -269,6 +314,7 @@ impl TextOrNumber<&str> {
         match self {
             Self::Text(text) => work(text.as_bytes()),
             Self::Number(high, low) => work(Decimal::of(joined(high, low)).as_bytes()),
+            Self::Negative(high, low) => work(Decimal::negative(joined(high, low)).as_bytes()),
         }
     }
 }
@@ -280,7 +326,8 @@ fn joined(high: u64, low: u64) -> u128 {
 
 /// The error for a text that is no valid event type or id.
 ///
-/// Returned by [`EventType::new`] and [`EventId::new`].
+/// Returned by [`EventType::new`] and [`EventId::new`]. A broadcast refuses further ids with it, in
+/// `PublishError::InvalidId`.
 ///
 /// # Examples
 ///
@@ -289,26 +336,32 @@ fn joined(high: u64, low: u64) -> u128 {
 /// assert_eq!((error.character(), error.offset()), (Some('\n'), 2));
 /// assert_eq!(error.to_string(), "LF (U+000A) at byte 2 can't be part of an id");
 /// ```
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct InvalidField {
     field: Checked,
     character: Option<char>,
     offset: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Checked {
     EventType,
     Id,
+    /// An id that comes back in a request.
+    SentBack,
 }
 
+/// The longest id that comes back in a request: 1 KiB.
+pub(crate) const MAX_SENT_BACK: usize = 1024;
+
 impl InvalidField {
-    /// Returns the refused character; `None` if the text is empty.
+    /// Returns the refused character; `None` if the text is empty or too long.
     pub fn character(&self) -> Option<char> {
         self.character
     }
 
-    /// Returns the offset of the character, in bytes from the start of the text.
+    /// Returns the place of the character, in bytes from the start of the text. If the text is too
+    /// long, returns how many bytes it may have.
     pub fn offset(&self) -> usize {
         self.offset
     }
@@ -319,17 +372,27 @@ impl fmt::Display for InvalidField {
         let noun = match self.field {
             Checked::EventType => "an event type",
             Checked::Id => "an id",
-        };
-        let (name, code) = match self.character {
-            None => return write!(f, "{noun} can't be empty"),
-            Some('\n') => ("LF", "000A"),
-            Some('\r') => ("CR", "000D"),
-            Some(_) => ("NUL", "0000"),
+            Checked::SentBack => "a published id",
         };
         let offset = self.offset;
+        let Some(character) = self.character else {
+            return match self.field {
+                Checked::SentBack => write!(f, "{noun} has at most {offset} bytes"),
+                Checked::EventType | Checked::Id => write!(f, "{noun} can't be empty"),
+            };
+        };
+        let (name, verb) = match character {
+            '\n' => ("LF", "be part of"),
+            '\r' => ("CR", "be part of"),
+            '\0' => ("NUL", "be part of"),
+            '\t' => ("tab", "begin or end"),
+            ' ' => ("space", "begin or end"),
+            _ => ("control character", "be part of"),
+        };
+        let code = u32::from(character);
         write!(
             f,
-            "{name} (U+{code}) at byte {offset} can't be part of {noun}"
+            "{name} (U+{code:04X}) at byte {offset} can't {verb} {noun}"
         )
     }
 }
@@ -339,29 +402,58 @@ impl Error for InvalidField {}
 /// Returns an error for the first character that the field does not accept.
 #[inline]
 fn check(field: Checked, text: &str) -> Result<(), InvalidField> {
+    let bytes = text.as_bytes();
     let bad = match field {
-        Checked::EventType => text.is_empty() || line::has_end(text.as_bytes()),
-        Checked::Id => line::has_end_or_nul(text.as_bytes()),
+        Checked::EventType => text.is_empty() || line::has_end(bytes),
+        Checked::Id => line::has_end_or_nul(bytes),
+        Checked::SentBack => !can_be_sent_back(bytes),
     };
     if bad { find(field, text) } else { Ok(()) }
 }
 
-/// Does the same check byte by byte. It is a `const fn`, so it can check literals at compile time.
+/// Returns whether the text of an id can come back in a `Last-Event-ID` header.
+#[inline]
+fn can_be_sent_back(id: &[u8]) -> bool {
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    id.len() <= MAX_SENT_BACK
+        && !is_blank(id.first())
+        && !is_blank(id.last())
+        && !id.iter().any(|&byte| is_control(byte))
+}
+
+/// Returns whether a byte is a control character that no header can carry: all but the tab (RFC
+/// 9110, section 5.5).
+const fn is_control(byte: u8) -> bool {
+    byte.is_ascii_control() && byte != b'\t'
+}
+
+/// The same check, byte by byte. As a `const fn`, it checks literals at compile time.
 #[cold]
 const fn find(field: Checked, text: &str) -> Result<(), InvalidField> {
-    let is_id = matches!(field, Checked::Id);
     let bytes = text.as_bytes();
     let (mut character, mut offset) = (None, 0);
-    while offset < bytes.len() && character.is_none() {
-        // All refused characters are ASCII, so a byte that equals one is that character.
-        match bytes[offset] {
-            0 if !is_id => offset += 1,
-            byte @ (b'\r' | b'\n' | 0) => character = Some(byte as char),
-            _ => offset += 1,
+    if matches!(field, Checked::SentBack) && bytes.len() > MAX_SENT_BACK {
+        offset = MAX_SENT_BACK;
+    } else {
+        while offset < bytes.len() && character.is_none() {
+            let byte = bytes[offset];
+            let is_at_end = offset == 0 || offset == bytes.len() - 1;
+            let is_refused = match (field, byte) {
+                (_, b'\r' | b'\n') | (Checked::Id, 0) => true,
+                (Checked::SentBack, b' ' | b'\t') => is_at_end,
+                (Checked::SentBack, _) => is_control(byte),
+                _ => false,
+            };
+            // All refused characters are ASCII, so a byte that equals one is that character.
+            if is_refused {
+                character = Some(byte as char);
+            } else {
+                offset += 1;
+            }
         }
-    }
-    if character.is_none() && (is_id || !bytes.is_empty()) {
-        return Ok(());
+        if character.is_none() && !(matches!(field, Checked::EventType) && bytes.is_empty()) {
+            return Ok(());
+        }
     }
     Err(InvalidField {
         field,
@@ -376,7 +468,7 @@ const fn check_literal(field: Checked, text: &'static str) {
         match (error.field, error.character) {
             (Checked::EventType, None) => panic!("an event type can't be empty"),
             (Checked::EventType, Some(_)) => panic!("an event type can't hold CR or LF"),
-            (Checked::Id, _) => panic!("an id can't hold CR, LF or NUL"),
+            (Checked::Id | Checked::SentBack, _) => panic!("an id can't hold CR, LF or NUL"),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::options::{Scope, SubscribeOptions};
 use super::shared::BroadcastShared;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
-use crate::wire::field::EventId;
+use crate::wire::last_event_id::LastEventId;
 
 /// Where a subscriber begins. Returned by [`Broadcast::subscribe`](crate::Broadcast::subscribe).
 ///
@@ -101,7 +101,8 @@ pub enum Subscribed {
     },
     /// The id was published here, and frames after it were dropped.
     Gap(Restart),
-    /// The id was never published here, or is forgotten, or is one that the client may not see.
+    /// The id was never published here, or is forgotten, or is one that the client may not see, or is
+    /// [invalid](LastEventId::Invalid).
     Unknown(Restart),
 }
 
@@ -151,22 +152,23 @@ impl Restart {
 
 pub(super) fn subscribe(
     shared: &Arc<BroadcastShared>,
-    last_event_id: Option<&EventId<'_>>,
+    last_event_id: &LastEventId<'_>,
     options: &SubscribeOptions,
 ) -> Subscribed {
-    let text = last_event_id.map(EventId::to_str);
-    let text = text.as_deref().filter(|text| !text.is_empty());
-    // Made before locking, because it allocates.
+    // Made before locking, because it clones user values.
     let filter = (!options.is_default()).then(|| Box::new(Filter::new(options.clone())));
-    let Some(text) = text else {
-        let mut state = shared.lock();
-        let head = state.log.head();
-        let subscriber = Subscriber::new(shared, &mut state, head, filter);
-        return Subscribed::Live(Subscription { subscriber });
-    };
-    let found = match shared.epoch {
-        None => find(shared, text),
-        Some(epoch) => find_assigned(&shared.lock().log, epoch, text),
+    let found = match last_event_id {
+        LastEventId::Id(id) if *id != "" => match shared.epoch {
+            None => find(shared, &id.to_str()),
+            Some(epoch) => find_assigned(&shared.lock().log, epoch, &id.to_str()),
+        },
+        LastEventId::Id(_) | LastEventId::None => {
+            let mut state = shared.lock();
+            let head = state.log.head();
+            let subscriber = Subscriber::new(shared, &mut state, head, filter);
+            return Subscribed::Live(Subscription { subscriber });
+        }
+        LastEventId::Invalid => None,
     };
     // The predicate runs without the lock. Its result stays valid if the frame is dropped
     // meanwhile.
@@ -221,6 +223,7 @@ mod tests {
     use super::*;
     use crate::server::broadcast::{Broadcast, Retention};
     use crate::wire::event::Event;
+    use crate::wire::field::EventId;
 
     /// No colliding ids are known, so the test enters the hash by hand.
     #[test]
