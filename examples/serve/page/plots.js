@@ -1,11 +1,10 @@
-// The plots: samples by time of arrival; the time without a connection is shaded.
+// The plots: samples by time; the time without a connection is shaded.
 
 const samples = { cpu: [], memory: [], load: [] };
 const gaps = [];
 let pointed = null;        // how long ago the sample under the pointer was, in milliseconds
 
-function sample(type, value) {
-  const time = performance.now();
+function sample(type, value, time) {
   samples[type].push({ time, value });
   while (samples[type][0].time < time - WINDOW - BREAK) samples[type].shift();
   redraw();
