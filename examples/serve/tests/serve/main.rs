@@ -333,6 +333,7 @@ fn an_interrupt_or_sigterm_ends_the_streams_and_then_the_process() {
         let mut server = Server::start();
         let mut streams = [server.events(), server.events()];
         server.signal(signal);
+        server.logged("disconnected: the server shuts down");
         for stream in &mut streams {
             assert!(
                 stream
@@ -340,7 +341,6 @@ fn an_interrupt_or_sigterm_ends_the_streams_and_then_the_process() {
                     .ends_with("event: bye\ndata: the server ends\n\n")
             );
         }
-        server.logged("disconnected: the server shuts down");
         assert!(server.child.wait().unwrap().success());
     }
 }
