@@ -13,6 +13,15 @@ use crate::publisher::Publisher;
 /// At least `sysinfo::MINIMUM_CPU_UPDATE_INTERVAL`; otherwise the usage would stay at zero.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// A reading, and when it was taken.
+#[derive(Serialize)]
+struct Reading<T> {
+    /// In milliseconds since the server started.
+    at: u64,
+    #[serde(flatten)]
+    value: T,
+}
+
 /// In percent.
 #[derive(Serialize)]
 struct Cpu {
@@ -66,15 +75,16 @@ pub(crate) fn publish(publisher: &Publisher) -> ! {
             five: load.five,
             fifteen: load.fifteen,
         };
-        publish_one(publisher, EventType::from_static("cpu"), &cpu);
-        publish_one(publisher, EventType::from_static("memory"), &memory);
-        publish_one(publisher, EventType::from_static("load"), &load);
+        publish_one(publisher, EventType::from_static("cpu"), cpu);
+        publish_one(publisher, EventType::from_static("memory"), memory);
+        publish_one(publisher, EventType::from_static("load"), load);
     }
 }
 
-fn publish_one(publisher: &Publisher, event_type: EventType<'static>, value: &impl Serialize) {
+fn publish_one(publisher: &Publisher, event_type: EventType<'static>, value: impl Serialize) {
     let name = event_type.as_str().to_owned();
-    match Event::json(value) {
+    let at = publisher.millis();
+    match Event::json(&Reading { at, value }) {
         Ok(event) => publisher.publish(&event.with_event_type(event_type)),
         Err(error) => log(format_args!("no {name} event: {error}")),
     }

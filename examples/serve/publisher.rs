@@ -2,29 +2,29 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
+use hyper::body::Bytes;
 use serde::Serialize;
-use sse_proto::adapt::{Preamble, from_stream};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble, from_stream};
 use sse_proto::broadcast::{Retention, Subscribed};
 use sse_proto::event::LastEventId;
-use sse_proto::target::CloseReason;
 use sse_proto::{
     Broadcast, Event, EventId, EventStreamExt, EventType, Frame, Subscription, channel,
 };
 use sysinfo::System;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::log::log;
-use crate::watch::{KEEP_ALIVE, Watched, cut_when_stuck};
+use crate::watch::Stuck;
 
 /// The maximum size of an event on the wire in bytes, without its id.
 pub(crate) const EVENT_LIMIT: usize = 32 << 20;
-/// The history for clients that reconnect: one event of the largest size and some small ones, or
+/// The history for clients that reconnect and for pages that are opened late: one event of the largest size and some small ones, or
 /// some hours of small ones.
 const RETENTION: Retention = Retention::new()
     .with_max_bytes(EVENT_LIMIT + (1 << 20))
@@ -32,11 +32,15 @@ const RETENTION: Retention = Retention::new()
 
 const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 
+/// The bytes of a client's stream.
+pub(crate) type Events = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
 /// The log of all events, and the number of the next client.
 pub(crate) struct Publisher {
     /// Identifies this run of the server. The page compares it to see whether the server was
     /// restarted. It is also the epoch of the ids, so an id from an earlier run is unknown.
     run: u64,
+    since: Instant,
     broadcast: Broadcast,
     next_client: AtomicU64,
     ended: watch::Sender<bool>,
@@ -48,6 +52,9 @@ pub(crate) struct Publisher {
 #[derive(Serialize)]
 struct Hello<'a> {
     run: String,
+    /// The time, in milliseconds since the server started. The events that are replayed were
+    /// published before.
+    at: u64,
     last_event_id: Option<Cow<'a, str>>,
     begins: Begins,
     /// The number of events that are replayed at once.
@@ -62,6 +69,8 @@ struct Hello<'a> {
 enum Begins {
     /// With the next event.
     Live,
+    /// With the oldest event that is kept, as the client asked.
+    Oldest,
     /// Right after the last event ID.
     Resumed,
     /// With the oldest event that is kept. Events between the last event ID and this event are
@@ -78,6 +87,7 @@ impl Publisher {
         let run = u64::try_from(millis).unwrap_or(0);
         Self {
             run,
+            since: Instant::now(),
             broadcast: Broadcast::assigning_ids(RETENTION, run),
             next_client: AtomicU64::new(1),
             ended: watch::Sender::new(false),
@@ -91,14 +101,20 @@ impl Publisher {
         }
     }
 
+    /// Returns the milliseconds since the server started.
+    pub(crate) fn millis(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Makes the stream of a client: a greeting, the events that the client missed, and new events.
-    /// Notifies `cut` when the connection must be cut.
+    /// A client without a last event ID missed nothing, or if `from_oldest`, all that is kept.
     pub(crate) fn subscribe(
         &self,
         peer: SocketAddr,
         last_event_id: &LastEventId<'_>,
-        cut: Arc<Notify>,
-    ) -> Watched {
+        from_oldest: bool,
+        stuck: Stuck,
+    ) -> Events {
         let number = self.next_client.fetch_add(1, Ordering::Relaxed);
         let name = format!("client {number} at {peer}");
         match last_event_id {
@@ -107,11 +123,11 @@ impl Publisher {
             LastEventId::Id(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
             LastEventId::Invalid => log(format_args!("{name} connected, Last-Event-ID invalid")),
         }
-        let (subscription, begins, replayed) = self.begin(last_event_id);
+        let (subscription, begins, replayed) = self.begin(last_event_id, from_oldest);
         let start = match begins {
             Begins::Live => subscription.last_event_id(),
-            // The client keeps its id until an event brings a new one.
-            Begins::Resumed | Begins::Gap | Begins::Unknown => None,
+            // The client keeps its id, or has none, until an event brings a new one.
+            Begins::Oldest | Begins::Resumed | Begins::Gap | Begins::Unknown => None,
         };
         let hello = self.hello(last_event_id, begins, replayed, start);
 
@@ -121,10 +137,7 @@ impl Publisher {
             let since = Instant::now();
             move |reason| {
                 let lived = since.elapsed().as_secs_f32();
-                // The queue overflowed, or `cut_when_stuck` aborted the target.
-                let reads_nothing = matches!(reason, CloseReason::Overflow | CloseReason::Aborted);
-                let why = if reads_nothing {
-                    cut.notify_one();
+                let why = if stuck.get() {
                     "it reads nothing".to_owned()
                 } else {
                     reason.to_string()
@@ -146,10 +159,9 @@ impl Publisher {
             .with_reconnection_time(RECONNECTION_TIME);
         let body = from_stream(stream::iter(hello.map(Frame::into_bytes)).chain(events))
             .preamble(&preamble)
-            .keep_alive(KEEP_ALIVE, sleep);
-        let (body, polls) = Watched::new(body);
-        tokio::spawn(cut_when_stuck(target, polls));
-        body
+            .keep_alive(KEEP_ALIVE_INTERVAL, sleep);
+        // The target lives as long as the stream: without a target, its own stream would end.
+        Box::pin(body.inspect(move |_| _ = &target))
     }
 
     /// Ends every open stream, and every stream that is opened later, with a last event.
@@ -157,22 +169,37 @@ impl Publisher {
         self.ended.send_replace(true);
     }
 
-    fn begin(&self, last_event_id: &LastEventId<'_>) -> (Subscription, Begins, u64) {
-        let from_oldest = |begins, subscription: Subscription| {
+    fn begin(
+        &self,
+        last_event_id: &LastEventId<'_>,
+        from_oldest: bool,
+    ) -> (Subscription, Begins, u64) {
+        let oldest = |begins, subscription: Subscription| {
             let replayed = subscription.lag();
             (subscription, begins, replayed)
         };
-        match self.broadcast.subscribe(last_event_id.clone()) {
+        let asked = from_oldest && matches!(last_event_id, LastEventId::None);
+        // An invalid id is unknown, and a client with an unknown id can be given all that is kept.
+        let given = if asked {
+            LastEventId::Invalid
+        } else {
+            last_event_id.clone()
+        };
+        match self.broadcast.subscribe(given) {
+            Subscribed::Gap(restart) | Subscribed::Unknown(restart) if asked => {
+                oldest(Begins::Oldest, restart.oldest())
+            }
             Subscribed::Live(subscription) => (subscription, Begins::Live, 0),
             Subscribed::Resumed {
                 subscription,
                 missed,
             } => (subscription, Begins::Resumed, missed),
-            Subscribed::Gap(restart) => from_oldest(Begins::Gap, restart.oldest()),
-            Subscribed::Unknown(restart) => from_oldest(Begins::Unknown, restart.oldest()),
+            Subscribed::Gap(restart) => oldest(Begins::Gap, restart.oldest()),
+            Subscribed::Unknown(restart) => oldest(Begins::Unknown, restart.oldest()),
         }
     }
 
+    /// Called after the subscription has begun, so that the time is that of its start or later.
     fn hello(
         &self,
         last_event_id: &LastEventId<'_>,
@@ -182,6 +209,7 @@ impl Publisher {
     ) -> Option<Frame> {
         let hello = Event::json(&Hello {
             run: self.run.to_string(),
+            at: self.millis(),
             last_event_id: match last_event_id {
                 LastEventId::Id(id) => Some(id.to_str()),
                 LastEventId::None | LastEventId::Invalid => None,
@@ -218,10 +246,10 @@ mod tests {
     /// Runs without the metrics, because they come more often than the comments. The paused clock
     /// advances whenever all tasks wait.
     #[tokio::test(start_paused = true)]
-    async fn a_stream_without_events_is_kept_alive_and_not_taken_for_a_stuck_one() {
+    async fn a_stream_without_events_is_kept_alive() {
         let publisher = Publisher::new();
         let peer = SocketAddr::from(([127, 0, 0, 1], 7));
-        let mut stream = publisher.subscribe(peer, &LastEventId::None, Arc::default());
+        let mut stream = publisher.subscribe(peer, &LastEventId::None, false, Stuck::default());
         let preamble = stream.next().await.expect("the first bytes");
         assert!(preamble.starts_with(b": events follow\n"));
         let hello = stream.next().await.expect("the greeting");

@@ -8,6 +8,7 @@
 //! Some hours of events are kept. A page that reconnects gets each event that it missed exactly
 //! once.
 
+mod host;
 mod http;
 mod input;
 mod log;
@@ -25,7 +26,12 @@ use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::signal::ctrl_c;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 
+use crate::host::Hosts;
+use crate::http::Service;
 use crate::log::log;
 use crate::publisher::Publisher;
 
@@ -65,7 +71,7 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match serve(listener).await {
+    match serve(listener, address).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log(format_args!("cannot serve: {error}"));
@@ -74,15 +80,18 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Serves until Ctrl-C.
+/// Serves until Ctrl-C, or until SIGTERM, which asks a service to end.
 ///
 /// # Errors
 ///
-/// If the system cannot return the local address, or cannot report Ctrl-C.
-async fn serve(listener: TcpListener) -> io::Result<()> {
-    let publisher = Arc::new(Publisher::new());
+/// If the system cannot return the local address, or cannot report signals.
+async fn serve(listener: TcpListener, address: &str) -> io::Result<()> {
+    let service = Arc::new(Service {
+        publisher: Publisher::new(),
+        hosts: Hosts::new(address),
+    });
     let graceful = GracefulShutdown::new();
-    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let mut told_to_end = pin!(told_to_end()?);
 
     // Logged before all else, because a program that starts this one reads the address from the
     // first line.
@@ -91,19 +100,19 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
         listener.local_addr()?
     ));
     thread::spawn({
-        let publisher = Arc::clone(&publisher);
-        move || metrics::publish(&publisher)
+        let service = Arc::clone(&service);
+        move || metrics::publish(&service.publisher)
     });
     if !io::stdin().is_terminal() {
-        let publisher = Arc::clone(&publisher);
-        thread::spawn(move || input::publish(&publisher));
+        let service = Arc::clone(&service);
+        thread::spawn(move || input::publish(&service.publisher));
     }
 
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    tokio::spawn(http::connection(stream, peer, Arc::clone(&publisher), &graceful));
+                    tokio::spawn(http::connection(stream, peer, Arc::clone(&service), &graceful));
                 }
                 Err(error) => {
                     log(format_args!("cannot accept a connection: {error}"));
@@ -111,18 +120,34 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
-            interrupted = &mut interrupted => {
-                interrupted?;
+            told = &mut told_to_end => {
+                told?;
                 break;
             }
         }
     }
 
     drop(listener);
-    publisher.end();
+    service.publisher.end();
     tokio::select! {
         () = graceful.shutdown() => log(format_args!("all connections have ended")),
         () = tokio::time::sleep(GRACE) => log(format_args!("some connections did not end in time and are cut")),
     }
     Ok(())
+}
+
+/// Returns a future that resolves at the first Ctrl-C or SIGTERM.
+fn told_to_end() -> io::Result<impl Future<Output = io::Result<()>>> {
+    #[cfg(unix)]
+    let mut terminated = signal(SignalKind::terminate())?;
+    #[cfg(unix)]
+    let terminated = async move { terminated.recv().await };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    Ok(async {
+        tokio::select! {
+            interrupted = ctrl_c() => interrupted,
+            _ = terminated => Ok(()),
+        }
+    })
 }

@@ -1,16 +1,16 @@
 //! Server-sent events on poem: `response`, with its error mapped to one that poem accepts. For `App` see
 //! `../README.md`.
 
-use std::io;
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use app::{App, ECHO_LIMIT};
 use http_body_util::BodyExt;
+use poem::error::MethodNotAllowedError;
 use poem::http::{HeaderMap, StatusCode, Uri, Version};
 use poem::listener::TcpAcceptor;
 use poem::middleware::{AddData, SizeLimit};
 use poem::web::Data;
-use poem::{EndpointExt, Response, Route, Server, get, handler, post};
+use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, Server, get, handler, post};
 use sse_proto::EventStreamExt;
 use sse_proto::http::{last_event_id, response};
 use tokio::net::TcpSocket;
@@ -19,10 +19,11 @@ use tokio::time::sleep;
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let app = App::start();
+    let posts = post(echo.with(SizeLimit::new(ECHO_LIMIT)));
     let routes = Route::new()
-        .at("/events", get(events))
-        .at("/echo", post(echo).with(SizeLimit::new(ECHO_LIMIT)))
-        .at("/stats", get(stats))
+        .at("/events", only(get(events), "GET, HEAD"))
+        .at("/echo", only(posts, "POST"))
+        .at("/stats", only(get(stats), "GET, HEAD"))
         .with(AddData::new(app.clone()));
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -35,6 +36,13 @@ async fn main() -> io::Result<()> {
     Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?)
         .run_with_graceful_shutdown(routes, app.shutdown(), Some(Duration::from_secs(3)))
         .await
+}
+
+/// Lists the methods of an endpoint in the answer to others.
+fn only(endpoint: impl Endpoint, allowed: &'static str) -> impl Endpoint {
+    endpoint.catch_error(move |_: MethodNotAllowedError| async move {
+        StatusCode::METHOD_NOT_ALLOWED.with_header("allow", allowed)
+    })
 }
 
 #[handler]

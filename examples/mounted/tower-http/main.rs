@@ -4,16 +4,18 @@
 use std::io;
 
 use app::{App, ECHO_LIMIT};
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
-use axum::{Router, http::StatusCode};
 use futures_util::FutureExt;
 use sse_proto::EventStreamExt;
 use tokio::net::TcpListener;
 use tokio::time::{Duration, sleep};
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
 use tower_http::timeout::{ResponseBodyTimeoutLayer, TimeoutLayer};
 
 #[tokio::main]
@@ -21,6 +23,14 @@ async fn main() -> io::Result<()> {
     let app = App::start();
     let router = Router::new()
         .fallback(answer)
+        // Lets pages of this origin read the streams. `EventSource` sends `Last-Event-ID` unasked; for a script that
+        // sets this header the browser asks first, with OPTIONS, which this layer answers.
+        .layer(
+            CorsLayer::new()
+                .allow_origin(HeaderValue::from_static("http://localhost:3000"))
+                .allow_methods([Method::GET, Method::POST])
+                .allow_headers([HeaderName::from_static("last-event-id")]),
+        )
         // By default it does not compress `text/event-stream`. A custom predicate needs `NotForContentType::SSE` for
         // that; otherwise each open stream holds a compressor of more than 200 KiB.
         .layer(CompressionLayer::new())

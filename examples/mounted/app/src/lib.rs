@@ -9,7 +9,8 @@
 //!
 //! A server takes three optional arguments: the address (`127.0.0.1:8000`; port 0 is any free port),
 //! the milliseconds between two ticks (1000; 0 turns them off) and the seconds between two
-//! keep-alive comments (15). It prints its address, and ends when its standard input ends.
+//! keep-alive comments (15). It prints its address, and ends at Ctrl-C and at SIGTERM: all streams
+//! get a farewell first.
 
 mod answer;
 mod ends;

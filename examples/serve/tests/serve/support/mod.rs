@@ -66,6 +66,14 @@ impl Server {
         }
     }
 
+    /// Sends a signal to the process.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// Writes to standard input.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let input = self.input.as_mut().expect("standard input is open");
@@ -92,7 +100,7 @@ impl Server {
 
     /// Requests a path with HTTP/1.0, so that the body is not in chunks.
     pub(crate) fn get(&self, path: &str) -> Response {
-        self.request(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes())
+        self.request(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes())
     }
 
     /// Opens the event stream, and reads up to its greeting.
