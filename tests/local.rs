@@ -156,6 +156,6 @@ fn a_waker_may_use_the_target() {
     assert!(stream.poll_next_unpin(&mut context).is_pending());
     assert_eq!(target.dispatch_message("x"), SENT);
     let chunk = stream.next().now_or_never().flatten().unwrap();
-    assert_eq!(chunk, "data: x\n\n: from the waker\n\n");
+    assert_eq!(chunk, "data: x\n\n: from the waker\n");
     TARGET.set(None);
 }

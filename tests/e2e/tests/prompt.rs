@@ -53,7 +53,7 @@ fn a_silent_stream_is_kept_alive() {
         let expected = format!(
             "{}{}",
             stream.greeting(),
-            ": keep-alive comment\n\n".repeat(4)
+            ": keep-alive comment\n".repeat(4)
         );
         assert_eq!(stream.until_bytes(expected.len()), expected);
     });
