@@ -4,9 +4,12 @@
 //! reader receives the type before the data. Lines end with LF. A client removes one space after
 //! each colon, so one is written: otherwise a value would lose its own leading space.
 //!
-//! If the exact length must be known first, encoding takes two steps, *measure* and *write*. The
-//! second step copies a text of one line without another search. Appending to a buffer takes one
-//! step.
+//! Comments and a reconnection time alone end without a blank line, because a client needs none for
+//! them, and deployed parsers make an empty message of it.
+//!
+//! If the exact length must be known first, encoding takes two steps, *measure* and *write*; a text
+//! that is one line is then written as one copy, without a second search. Appending to a buffer
+//! takes one step.
 
 use alloc::vec::Vec;
 use core::convert::Infallible;
@@ -31,7 +34,7 @@ const RETRY: &[u8] = b"\nretry: ";
 /// Ends a line of data and begins the next.
 pub(crate) const DATA: &[u8] = b"\ndata: ";
 
-/// Ends the last line of a block, and the block.
+/// Ends the last line of an event, and the event.
 pub(crate) const BLANK: &[u8] = b"\n\n";
 
 /// The fields of an event.
@@ -45,6 +48,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) id: Option<TextOrNumber<&'a str>>,
     pub(crate) reconnection_time: Option<Duration>,
     pub(crate) data: Option<&'a str>,
+    /// Whether comments and a reconnection time alone end with a blank line, too.
+    pub(crate) blank_line: bool,
 }
 
 /// An event's length on the wire, and its shape.
@@ -89,9 +94,9 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn measure_with(&self, look: impl Fn(&[u8]) -> (Ends, bool)) -> Measured {
-        // Each line is counted with a line end before its name. The first line has none, but the
-        // block ends with two line ends, so one byte is added.
-        let mut len = 1;
+        // Each line is counted with a line end before its name. The first line has none, but a block
+        // ends with two line ends.
+        let mut len = usize::from(!self.is_apart());
         if let Some(event_type) = self.event_type {
             len += EVENT.len() + event_type.len();
         }
@@ -139,8 +144,21 @@ impl<'a> Fields<'a> {
             open(DATA, &mut first, out);
             write_text(data, shape.one_line_data, out, |out| out.put(DATA));
         }
-        // An empty block is a single blank line.
-        out.put(if first { &BLANK[1..] } else { BLANK });
+        // An empty block is a single blank line. Each branch has its own length, so that its copy is
+        // one instruction.
+        if first || self.is_apart() {
+            out.put(&BLANK[1..]);
+        } else {
+            out.put(BLANK);
+        }
+    }
+
+    /// Returns whether these are lines that end without a blank line.
+    #[inline]
+    fn is_apart(&self) -> bool {
+        let is_block = self.data.is_some() || self.event_type.is_some() || self.id.is_some();
+        let has_lines = self.comment.is_some() || self.reconnection_time.is_some();
+        !is_block && !self.blank_line && has_lines
     }
 
     /// Writes the block into one exact allocation.

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri, Version};
 use axum::{Router, response::IntoResponse, routing::get, serve::ListenerExt};
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::broadcast::Retention;
+use sse_proto::broadcast::{Retention, Subscribed};
 use sse_proto::http::{last_event_id, response};
 use sse_proto::{Broadcast, Event, EventStreamExt};
 use tokio::{net::TcpListener, time::sleep};
@@ -19,9 +19,11 @@ async fn events(
 ) -> impl IntoResponse {
     // Browsers send the header. Polyfills that can't set it add the parameter to the URL.
     let last = last_event_id(headers.get_all("last-event-id"), uri.query(), "lastEventId");
-    let stream = all.subscribe(last).or_oldest();
-    // A client that loses its connection before its first event resumes from this id and misses nothing.
-    let start = Preamble::new().with_id(stream.last_event_id());
+    let subscribed = all.subscribe(last);
+    // A new client that loses its connection before its first event resumes from this id.
+    let is_new = !matches!(subscribed, Subscribed::Resumed { .. });
+    let stream = subscribed.or_oldest();
+    let start = Preamble::new().with_id(stream.last_event_id().filter(|_| is_new));
     let stream = stream
         .preamble(&start)
         .keep_alive(KEEP_ALIVE_INTERVAL, sleep);
