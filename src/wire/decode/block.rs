@@ -248,17 +248,18 @@ impl Block {
     /// Appends a piece of the value that `begin` began.
     #[inline]
     pub(super) fn push(&mut self, kind: LineKind, value: InputRange, input: &InputChunk<'_>) {
-        let (piece, checked) = (input.bytes_at(value), input.checked(value));
         if kind == LineKind::Data {
-            return self.push_data(piece, checked);
+            return self.push_data(value, input);
         }
+        let piece = input.bytes_at(value);
         if !self.unfinished.text.has_room(piece.len()) {
             self.make_room(|block| &mut block.unfinished, piece.len());
         }
-        self.unfinished.text.push(piece, checked);
+        self.unfinished.text.push(piece, || input.checked(value));
     }
 
     /// Appends the last piece of the value, and processes the field.
+    #[inline]
     pub(super) fn push_last(
         &mut self,
         kind: LineKind,
@@ -267,10 +268,20 @@ impl Block {
     ) -> Option<Completed> {
         if kind == LineKind::Data {
             self.push_data_line(value, input);
-        } else {
-            self.push(kind, value, input);
-            self.unfinished.text.finish();
+            return None;
         }
+        self.finish_value(kind, value, input)
+    }
+
+    #[inline(never)]
+    fn finish_value(
+        &mut self,
+        kind: LineKind,
+        value: InputRange,
+        input: &InputChunk<'_>,
+    ) -> Option<Completed> {
+        self.push(kind, value, input);
+        self.unfinished.text.finish();
         let value = self.unfinished.text.text().as_bytes();
         let buffer = match kind {
             LineKind::Data => return None,
@@ -363,19 +374,21 @@ impl Block {
         let mut line = value;
         if input.bytes[value.end] == LF {
             line.end += 1;
-            self.push_data(input.bytes_at(line), input.checked(line));
+            self.push_data(line, input);
         } else {
-            self.push_data(input.bytes_at(line), input.checked(line));
-            self.push_data(b"\n", Some("\n"));
+            // The room for a push includes that for an LF.
+            self.push_data(line, input);
+            self.data.text.push(b"\n", || Some("\n"));
         }
     }
 
     #[inline]
-    fn push_data(&mut self, piece: &[u8], checked: Option<&str>) {
-        if !self.data.text.has_room(piece.len()) {
-            self.make_room(|block| &mut block.data, piece.len());
+    fn push_data(&mut self, piece: InputRange, input: &InputChunk<'_>) {
+        let bytes = input.bytes_at(piece);
+        if !self.data.text.has_room(bytes.len()) {
+            self.make_room(|block| &mut block.data, bytes.len());
         }
-        self.data.text.push(piece, checked);
+        self.data.text.push(bytes, || input.checked(piece));
     }
 
     pub(super) fn set_last_event_id(&mut self, text: &str) {

@@ -214,12 +214,11 @@ impl Decoder {
                     Some(Completed::LastEventId) if !self.last_event_ids => None,
                     completed => completed,
                 },
-                Line::Begun => {
-                    self.block.begin(self.lines.kind(), input);
-                    None
-                }
-                Line::Piece => {
+                line @ (Line::Begun | Line::Piece) => {
                     let (kind, piece) = (self.lines.kind(), self.lines.value());
+                    if line == Line::Begun {
+                        self.block.begin(kind, input);
+                    }
                     self.block.push(kind, piece, input);
                     if input.remaining().is_empty() {
                         return Ok(None);

@@ -162,14 +162,17 @@ impl TextBuffer {
         }
     }
 
-    /// Appends a piece; `checked` is the same as text if it is known to be UTF-8.
+    /// Appends a piece; `checked` returns the same as text if it is known to be UTF-8.
     #[inline]
-    pub(super) fn push(&mut self, piece: &[u8], checked: Option<&str>) {
-        match (&mut self.content, checked) {
-            (Content::Text(text), Some(piece)) if self.partial_len == 0 => text.push_str(piece),
-            (Content::Raw(bytes), _) if bytes.len() >= SHORT || piece.len() < SHORT => {
+    pub(super) fn push<'p>(&mut self, piece: &'p [u8], checked: impl FnOnce() -> Option<&'p str>) {
+        match &mut self.content {
+            Content::Raw(bytes) if bytes.len() >= SHORT || piece.len() < SHORT => {
                 bytes.extend_from_slice(piece);
             }
+            Content::Text(text) if self.partial_len == 0 => match checked() {
+                Some(piece) => text.push_str(piece),
+                None => self.push_unknown(piece),
+            },
             _ => self.push_unknown(piece),
         }
     }
@@ -247,7 +250,7 @@ impl TextBuffer {
         if !self.has_room(bytes.len()) {
             self.reserve(bytes.len());
         }
-        self.push(bytes, checked);
+        self.push(bytes, || checked);
         self.finish();
     }
 
