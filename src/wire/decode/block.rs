@@ -10,14 +10,10 @@
 //! # Memory
 //!
 //! Each buffer keeps up to [`KEPT`] bytes. The capacity beyond that, summed over all buffers, never
-//! exceeds the limit. Buffers double while the limit allows it, so that copying stays linear.
-//! Otherwise the other buffers release their spare capacity. That always makes enough room, because
-//! the contents of an open block are part of its wire bytes, and those are within the limit.
-//!
-//! A peer could make the buffers of one block take capacity from each other repeatedly; each time,
-//! all bytes of the block are moved. So after the first time, no buffer reserves more than half of
-//! the free capacity: to cause another move, a value must be longer than the other half. In the
-//! worst block of 16 MiB, each byte is moved at most 6 times instead of 88 times.
+//! exceeds the limit. A buffer that grows doubles, but takes at most half of what is free, so that
+//! copying stays linear and the next buffer finds room. If too little is free, the other buffers
+//! release their spare capacity. That always makes enough room, because the contents of an open
+//! block are part of its wire bytes, and those are within the limit.
 
 use core::mem;
 use core::time::Duration;
@@ -125,12 +121,10 @@ pub(super) struct Block {
     borrowed: Borrowed,
     /// True if a buffer has grown beyond [`KEPT`].
     is_large: bool,
-    /// True if a buffer has made others release their spare capacity.
-    has_shrunk_others: bool,
     /// The maximum capacity of all buffers beyond [`KEPT`].
     most: usize,
-    /// The capacity of the data buffer of the last large event.
-    size_before: usize,
+    /// The length of the last large event's data: large events often follow each other.
+    last_large: usize,
 }
 
 impl Block {
@@ -144,9 +138,8 @@ impl Block {
             reconnection_time: Duration::ZERO,
             borrowed: Borrowed::Nothing,
             is_large: false,
-            has_shrunk_others: false,
             most,
-            size_before: 0,
+            last_large: 0,
         }
     }
 
@@ -434,7 +427,7 @@ impl Block {
         let Some(data) = self.data.text.take_large() else {
             return self.lend(completed, input).into_owned();
         };
-        self.size_before = data.capacity();
+        self.last_large = data.len();
         let event = self.event(input);
         OwnedItem::Event(OwnedMessageEvent::from_data(
             data,
@@ -450,8 +443,7 @@ impl Block {
     fn make_room(&mut self, pick: fn(&mut Self) -> &mut Buffer, more: usize) {
         let mut text = mem::replace(&mut pick(self).text, TextBuffer::new());
         let least = text.len().saturating_add(more);
-        let mut most = self.most_for_one();
-        if least > most {
+        if least > self.most_for_one() {
             // Only one line is read at a time, so the unfinished value is needed only if it is the
             // one that was taken out.
             for buffer in self.buffers() {
@@ -460,20 +452,16 @@ impl Block {
                 }
                 buffer.text.shrink(KEPT);
             }
-            self.has_shrunk_others = true;
-            most = self.most_for_one();
-        }
-        let mut most_ahead = most;
-        if self.has_shrunk_others {
-            most_ahead -= most.saturating_sub(text.len()) / 2;
         }
         let mut wanted = text.capacity().saturating_mul(2).max(FIRST);
         if wanted > KEPT {
-            // Large events often follow each other, so the buffer starts at the capacity of the
-            // last one.
-            wanted = wanted.max(mem::take(&mut self.size_before));
+            wanted = wanted.max(self.last_large);
         }
-        text.reserve(wanted.min(most_ahead).max(least));
+        // A buffer of nearly all that is free takes the rest at once: it would be moved for each
+        // half of it.
+        let free = self.most_for_one().saturating_sub(least);
+        let ahead = (free / 2).max(free.min(least / 8));
+        text.reserve(wanted.clamp(least, least.saturating_add(ahead)));
         self.is_large |= text.capacity() > KEPT;
         pick(self).text = text;
     }
@@ -491,10 +479,8 @@ impl Block {
     #[inline(never)]
     fn shrink(&mut self) {
         self.is_large = false;
-        self.has_shrunk_others = false;
-        let (len, capacity) = (self.data.text.len(), self.data.text.capacity());
-        if capacity > KEPT {
-            self.size_before = if len >= capacity / 4 { capacity } else { 0 };
+        if self.data.text.capacity() > KEPT {
+            self.last_large = self.data.text.len();
         }
         for buffer in self.buffers() {
             buffer.text.clear();
