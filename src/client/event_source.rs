@@ -1,6 +1,5 @@
 //! The reconnecting client as a state machine.
 
-use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
@@ -155,7 +154,7 @@ impl EventSource {
     ///
     /// To resume in another process, save it after each processed event, and pass it to
     /// [`with_last_event_id`](Self::with_last_event_id) there.
-    pub fn last_event_id(&self) -> Cow<'_, str> {
+    pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 

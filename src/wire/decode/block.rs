@@ -15,6 +15,8 @@
 //! release their spare capacity. That always makes enough room, because the contents of an open
 //! block are part of its wire bytes, and those are within the limit.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
 use core::mem;
 use core::time::Duration;
 
@@ -116,7 +118,9 @@ pub(super) struct Block {
     /// with a NULL must leave `id` as it is.
     unfinished: Buffer,
     /// > Set the last event ID string of the event source to the value of the last event ID buffer.
-    last_event_id: TextBuffer,
+    ///
+    /// Text, because each later event carries it: malformed bytes are replaced once.
+    last_event_id: String,
     reconnection_time: Duration,
     borrowed: Borrowed,
     /// True if a buffer has grown beyond [`KEPT`].
@@ -134,7 +138,7 @@ impl Block {
             event_type: Buffer::new(),
             id: Buffer::new(),
             unfinished: Buffer::new(),
-            last_event_id: TextBuffer::new(),
+            last_event_id: String::new(),
             reconnection_time: Duration::ZERO,
             borrowed: Borrowed::Nothing,
             is_large: false,
@@ -323,17 +327,7 @@ impl Block {
     /// > to this value until the next time it is set by the server.
     #[inline]
     fn commit_id(&mut self, input: &InputChunk<'_>) {
-        if let Some(value) = self.id.at.in_input() {
-            let (bytes, checked) = (input.bytes_at(value), input.checked(value));
-            self.last_event_id.set(bytes, checked);
-        } else {
-            mem::swap(&mut self.last_event_id, &mut self.id.text);
-            self.id.text.clear();
-            self.id.text.shrink(KEPT);
-        }
-        if self.last_event_id.capacity() > KEPT_ID {
-            self.last_event_id.shrink(KEPT_ID);
-        }
+        replace(&mut self.last_event_id, &self.id.lend(input).to_str());
     }
 
     /// Copies the values of the open block from the input to the buffers.
@@ -364,13 +358,14 @@ impl Block {
     /// > character to the data buffer.
     #[inline]
     fn push_data_line(&mut self, value: InputRange, input: &InputChunk<'_>) {
-        let mut line = value;
-        if input.bytes[value.end] == LF {
-            line.end += 1;
-            self.push_data(line, input);
-        } else {
+        let ends_with_lf = input.bytes[value.end] == LF;
+        let line = InputRange {
+            start: value.start,
+            end: value.end + usize::from(ends_with_lf),
+        };
+        self.push_data(line, input);
+        if !ends_with_lf {
             // The room for a push includes that for an LF.
-            self.push_data(line, input);
             self.data.text.push(b"\n", || Some("\n"));
         }
     }
@@ -385,12 +380,12 @@ impl Block {
     }
 
     pub(super) fn set_last_event_id(&mut self, text: &str) {
-        self.last_event_id.set(text.as_bytes(), Some(text));
+        replace(&mut self.last_event_id, text);
     }
 
     #[inline]
-    pub(super) fn last_event_id(&self) -> Text<'_> {
-        self.last_event_id.text()
+    pub(super) fn last_event_id(&self) -> &str {
+        &self.last_event_id
     }
 
     /// Lends the completed item.
@@ -404,7 +399,7 @@ impl Block {
             Completed::Event => Item::Event(self.event(input)),
             Completed::ReconnectionTime => Item::ReconnectionTime(self.reconnection_time),
             Completed::Comment => Item::Comment(self.unfinished.text.text().to_str()),
-            Completed::LastEventId => Item::LastEventId(self.last_event_id.text().to_str()),
+            Completed::LastEventId => Item::LastEventId(Cow::Borrowed(&self.last_event_id)),
         }
     }
 
@@ -413,7 +408,7 @@ impl Block {
         MessageEvent {
             event_type: self.event_type.lend(input),
             data: self.data.lend(input),
-            last_event_id: self.last_event_id.text(),
+            last_event_id: &self.last_event_id,
             own_id: !self.id.at.is_nowhere(),
         }
     }
@@ -421,20 +416,40 @@ impl Block {
     /// Returns the completed item as an owned one. An event is one allocation; large data keeps the
     /// allocation of its buffer.
     pub(super) fn take_out(&mut self, completed: Completed, input: &InputChunk<'_>) -> OwnedItem {
-        if completed != Completed::Event || self.data.at.in_input().is_some() {
-            return self.lend(completed, input).into_owned();
+        match completed {
+            Completed::Event => OwnedItem::Event(self.take_event(input)),
+            _ => self.lend(completed, input).into_owned(),
+        }
+    }
+
+    fn take_event(&mut self, input: &InputChunk<'_>) -> OwnedMessageEvent {
+        if self.data.at != Place::BUFFER {
+            return self.event(input).into_owned();
         }
         let Some(data) = self.data.text.take_large() else {
-            return self.lend(completed, input).into_owned();
+            return self.event(input).into_owned();
         };
         self.last_large = data.len();
         let event = self.event(input);
-        OwnedItem::Event(OwnedMessageEvent::from_data(
+        OwnedMessageEvent::from_data(
             data,
             &event.event_type.to_str(),
-            &event.last_event_id(),
+            event.last_event_id,
             event.own_id,
-        ))
+        )
+    }
+
+    /// Ends the open block where the stream has ended, and returns it as an event. All its values
+    /// are in the buffers, since no input is left. Its id does not count.
+    ///
+    /// > Once the end of the file is reached, any pending data must be discarded.
+    pub(super) fn take_unfinished(&mut self) -> OwnedMessageEvent {
+        self.id.at = Place::NOWHERE;
+        self.data.text.finish();
+        if self.data.text.text().as_bytes().last() == Some(&LF) {
+            self.data.text.pop();
+        }
+        self.take_event(&InputChunk::new(b""))
     }
 
     /// Makes room for `more` bytes in one of the buffers.
@@ -455,7 +470,8 @@ impl Block {
         }
         let mut wanted = text.capacity().saturating_mul(2).max(FIRST);
         if wanted > KEPT {
-            wanted = wanted.max(self.last_large);
+            // With the LF that ends the data in the buffer.
+            wanted = wanted.max(self.last_large.saturating_add(1));
         }
         // A buffer of nearly all that is free takes the rest at once: it would be moved for each
         // half of it.
@@ -494,7 +510,7 @@ impl Block {
         for buffer in self.buffers() {
             *buffer = Buffer::new();
         }
-        self.last_event_id.shrink(0);
+        self.last_event_id.shrink_to_fit();
     }
 
     /// All buffers but the last event ID, which is no part of a block.
@@ -506,6 +522,17 @@ impl Block {
             &mut self.id,
             &mut self.unfinished,
         ]
+    }
+}
+
+/// Replaces a text. Keeps up to [`KEPT_ID`] bytes of spare capacity.
+#[inline]
+fn replace(text: &mut String, by: &str) {
+    text.clear();
+    text.reserve_exact(by.len());
+    text.push_str(by);
+    if text.capacity() > KEPT_ID {
+        text.shrink_to(KEPT_ID);
     }
 }
 

@@ -8,7 +8,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::decoder::Decoder;
-use super::item::OwnedItem;
+use super::item::{OwnedItem, OwnedMessageEvent};
 use super::limits::DecodeError;
 
 /// The maximum number of chunks without an item that one poll decodes. Without it, a body that is
@@ -22,6 +22,11 @@ pin_project! {
     /// An event that was complete before the transport failed comes before that error. The stream
     /// ends at the first transport error, and stays ended. After a [`DecodeError`] it
     /// continues, unless the limits end the stream. It holds one chunk at a time.
+    ///
+    /// If the body ends within a block, the last item is [`ReceiveError::Unfinished`] with that
+    /// block: the answer was cut off. The standard discards it, so a caller who wants just that
+    /// treats this error as the end. After a transport error, [`Decoder::finish`] of
+    /// [`into_decoder`](Self::into_decoder) returns the block.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that
     /// other tasks can run.
@@ -111,7 +116,8 @@ where
                     }
                     None => {
                         this.chunks.set(None);
-                        return Poll::Ready(None);
+                        let unfinished = this.decoder.finish().map(ReceiveError::Unfinished);
+                        return Poll::Ready(unfinished.map(Err));
                     }
                 }
             };
@@ -149,6 +155,9 @@ pub enum ReceiveError<E> {
     Transport(E),
     /// A line or an event exceeded a limit.
     Decode(DecodeError),
+    /// The transport ended without an error, but within this block; see [`Decoder::finish`].
+    #[doc(alias("truncated", "interrupted", "eof"))]
+    Unfinished(OwnedMessageEvent),
 }
 
 impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
@@ -158,6 +167,7 @@ impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
             // text does not repeat it.
             Self::Transport(_) => f.write_str("the transport failed"),
             Self::Decode(error) => fmt::Display::fmt(error, f),
+            Self::Unfinished(_) => f.write_str("the event stream ended within a block"),
         }
     }
 }
@@ -167,6 +177,7 @@ impl<E: core::error::Error + 'static> core::error::Error for ReceiveError<E> {
         match self {
             Self::Transport(error) => Some(error),
             Self::Decode(error) => error.source(),
+            Self::Unfinished(_) => None,
         }
     }
 }

@@ -39,6 +39,8 @@ impl<'a> Text<'a> {
 
 #[cold]
 fn replace_malformed(bytes: &[u8]) -> Cow<'_, str> {
+    #[cfg(test)]
+    crate::wire::line::work::count(bytes.len());
     String::from_utf8_lossy(bytes)
 }
 
@@ -241,17 +243,6 @@ impl TextBuffer {
         }
         let (partial, len) = (self.partial, mem::take(&mut self.partial_len));
         self.push_raw(&partial[..len]);
-    }
-
-    /// Replaces the content by a short text.
-    #[inline]
-    pub(super) fn set(&mut self, bytes: &[u8], checked: Option<&str>) {
-        self.clear();
-        if !self.has_room(bytes.len()) {
-            self.reserve(bytes.len());
-        }
-        self.push(bytes, || checked);
-        self.finish();
     }
 
     /// Ends the text and checks it, because it may be read many times. An incomplete character at
