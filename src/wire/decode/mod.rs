@@ -5,7 +5,7 @@
 //! the item that a line completes. [`DecodeStream`] and `DecodeRead` are thin layers on the
 //! decoder.
 //!
-//! Three cases shape the code:
+//! Four cases shape the code:
 //!
 //! - An event of 16 MiB comes in thousands of chunks. Its data line is cut in each of them: the
 //!   line reader returns a piece for each chunk, and the block appends each piece to its data
@@ -16,6 +16,8 @@
 //! - A limit is passed in the middle of a line. The line reader counts each piece as it comes and
 //!   returns an error for the piece that passes the limit. The block is discarded, and the reader
 //!   skips the bytes up to the next blank line.
+//! - The stream ends within a block. All its values are in the block's buffers by then, and
+//!   [`Decoder::finish`] takes them out.
 //!
 //! [9.2.5]: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 //! [9.2.6]: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
