@@ -1,6 +1,5 @@
 //! The reconnecting client as a state machine.
 
-use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
@@ -156,9 +155,9 @@ impl EventSource {
     /// Returns the last event ID: the id of the last complete block that had one, or the ID that an
     /// earlier process received. It is empty if there is none.
     ///
-    /// To resume in another process, save the ID after each event that you have processed. Pass it
-    /// to [`with_last_event_id`](Self::with_last_event_id) in the new process.
-    pub fn last_event_id(&self) -> Cow<'_, str> {
+    /// To resume in another process, save it after each processed event, and pass it to
+    /// [`with_last_event_id`](Self::with_last_event_id) there.
+    pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 

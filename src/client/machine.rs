@@ -352,7 +352,7 @@ impl Machine {
     }
 
     fn may_repeat(&self, decoder: &Decoder) -> bool {
-        self.may_send_without_id || header_id(&decoder.last_event_id()).is_some()
+        self.may_send_without_id || header_id(decoder.last_event_id()).is_some()
     }
 
     /// Moves to the next state and carries out its action.

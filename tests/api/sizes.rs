@@ -87,7 +87,7 @@ fn no_type_grows_unnoticed() {
         ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
         ("OwnedItem", size_of::<OwnedItem>(), 48),
         ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),
-        ("ReceiveError", size_of::<ReceiveError<()>>(), 16),
+        ("ReceiveError", size_of::<ReceiveError<()>>(), 48),
         #[cfg(feature = "std")]
         ("DecodeRead", size_of::<DecodeRead<()>>(), 504),
         ("DecodeStream", size_of::<DecodeStream<(), ()>>(), 480),

@@ -1,11 +1,10 @@
 //! The decoder: a line reader, a block, and the caller's settings.
 
-use alloc::borrow::Cow;
 use core::fmt;
 
 use super::block::{Block, Completed};
 use super::input::InputChunk;
-use super::item::{Item, OwnedItem};
+use super::item::{Item, OwnedItem, OwnedMessageEvent};
 use super::limits::{DecodeError, DecodeLimits};
 use super::line_reader::{Line, LineReader};
 use crate::wire::field::EventId;
@@ -19,8 +18,9 @@ use crate::wire::field::EventId;
 /// handles the error and continues; `?` would drop the [`Items`], and with them the rest of the
 /// chunk.
 ///
-/// A block that is incomplete when the stream ends is discarded, as the standard requires. At the
-/// end of the stream, drop the decoder or call [`reconnect`](Self::reconnect).
+/// A block that is incomplete when the stream ends is discarded, as the standard demands.
+/// [`finish`](Self::finish) tells whether there is one, and returns it. Before the next stream,
+/// [`reconnect`](Self::reconnect) the decoder.
 ///
 /// [`DecodeStream`](super::DecodeStream) decodes a `Stream` of chunks, and `DecodeRead` (feature
 /// `std`) decodes a `std::io::Read`.
@@ -110,7 +110,7 @@ impl Decoder {
     /// let mut decoder = Decoder::new().with_last_event_id(&EventId::from(41_u32));
     /// let mut items = decoder.feed(b"data: x\n\n");
     /// let Some(Item::Event(event)) = items.next()? else { panic!() };
-    /// assert_eq!((&*event.last_event_id(), event.has_own_id()), ("41", false));
+    /// assert_eq!((event.last_event_id(), event.has_own_id()), ("41", false));
     /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     #[must_use]
@@ -119,10 +119,10 @@ impl Decoder {
         self
     }
 
-    /// Returns the last event ID: the id of the last complete block that had one, or the ID that
-    /// the decoder started with. The id of an incomplete block does not count.
-    pub fn last_event_id(&self) -> Cow<'_, str> {
-        self.block.last_event_id().to_str()
+    /// Returns the last event ID string: the id of the last complete block that had one, or the one
+    /// that the decoder started with. The id of an incomplete block does not count.
+    pub fn last_event_id(&self) -> &str {
+        self.block.last_event_id()
     }
 
     /// Returns whether an exceeded limit has ended the stream; see
@@ -149,7 +149,7 @@ impl Decoder {
     /// decoder.reconnect();
     /// let mut items = decoder.feed(b"data: two\n\n");
     /// let Some(Item::Event(event)) = items.next()? else { panic!() };
-    /// assert_eq!((&*event.data(), &*event.last_event_id()), ("two", "7"));
+    /// assert_eq!((&*event.data(), event.last_event_id()), ("two", "7"));
     /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     pub fn reconnect(&mut self) {
@@ -191,7 +191,49 @@ impl Decoder {
         }
     }
 
-    /// Returns whether a block is incomplete: at least a part of one of its fields has been read.
+    /// Ends the stream. Returns the block that the end has cut off, or `None` if the stream ended
+    /// between blocks. The decoder is ready for the next stream, as after
+    /// [`reconnect`](Self::reconnect).
+    ///
+    /// A block is cut off if its blank line is missing and it has a `data`, `event` or `id` line.
+    /// It is cut off as well if the stream ends within a line that is a field of the standard, or
+    /// may become one, as `da` may. So a stream that ends after whole lines of comments,
+    /// reconnection times and unknown fields is not cut off, and neither is one that ends within a
+    /// comment. A block that exceeded a limit was returned as an error before.
+    ///
+    /// The standard discards that block. It is returned for callers that would rather have a part
+    /// of an answer than nothing. The last line of the data may be cut, even within a character; a
+    /// type counts only if its line is whole. The id of the block does not count, so the event has
+    /// the [last event ID](Self::last_event_id) from which to resume. The data is empty if there
+    /// was none.
+    ///
+    /// Take all items of the last bytes first: bytes that are not decoded are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut items = decoder.feed(b"data: one\n\n: keep-alive\n");
+    /// while items.next()?.is_some() {}
+    /// assert!(decoder.finish().is_none());
+    ///
+    /// let mut items = decoder.feed(b"event: delta\ndata: The answ");
+    /// while items.next()?.is_some() {}
+    /// let unfinished = decoder.finish().expect("the stream was cut");
+    /// assert_eq!((unfinished.event_type(), unfinished.data()), ("delta", "The answ"));
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
+    /// ```
+    #[doc(alias("eof", "end", "truncated"))]
+    pub fn finish(&mut self) -> Option<OwnedMessageEvent> {
+        self.block.free_lent();
+        let unfinished = self.is_within_block().then(|| self.block.take_unfinished());
+        self.reconnect();
+        unfinished
+    }
+
+    /// Returns whether the end of the stream would cut off a block; see [`finish`](Self::finish).
     pub(crate) fn is_within_block(&self) -> bool {
         self.lines.is_within_field() || self.block.is_open()
     }
@@ -215,12 +257,11 @@ impl Decoder {
                     Some(Completed::LastEventId) if !self.last_event_ids => None,
                     completed => completed,
                 },
-                Line::Begun => {
-                    self.block.begin(self.lines.kind(), input);
-                    None
-                }
-                Line::Piece => {
+                line @ (Line::Begun | Line::Piece) => {
                     let (kind, piece) = (self.lines.kind(), self.lines.value());
+                    if line == Line::Begun {
+                        self.block.begin(kind, input);
+                    }
                     self.block.push(kind, piece, input);
                     if input.remaining().is_empty() {
                         return Ok(None);

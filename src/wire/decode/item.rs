@@ -71,7 +71,7 @@ pub struct MessageEvent<'a> {
     /// Empty for `message`.
     pub(super) event_type: Text<'a>,
     pub(super) data: Text<'a>,
-    pub(super) last_event_id: Text<'a>,
+    pub(super) last_event_id: &'a str,
     pub(super) own_id: bool,
 }
 
@@ -107,8 +107,8 @@ impl<'a> MessageEvent<'a> {
     /// earlier block or connection set.
     #[doc(alias("id", "cursor", "offset"))]
     #[inline]
-    pub fn last_event_id(&self) -> Cow<'a, str> {
-        self.last_event_id.to_str()
+    pub const fn last_event_id(&self) -> &'a str {
+        self.last_event_id
     }
 
     /// Returns whether the block had an id of its own.
@@ -120,10 +120,10 @@ impl<'a> MessageEvent<'a> {
     /// Copies the event into one allocation. Malformed UTF-8 is replaced by U+FFFD.
     pub fn into_owned(self) -> OwnedMessageEvent {
         let (data, event_type) = (self.data(), self.event_type.to_str());
-        let last_event_id = self.last_event_id();
-        let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
+        let id = self.last_event_id;
+        let mut text = String::with_capacity(data.len() + event_type.len() + id.len());
         text.push_str(&data);
-        OwnedMessageEvent::from_data(text, &event_type, &last_event_id, self.own_id)
+        OwnedMessageEvent::from_data(text, &event_type, id, self.own_id)
     }
 
     /// Deserializes the data as JSON. Checks the UTF-8 of the data at most once.

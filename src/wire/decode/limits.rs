@@ -25,10 +25,10 @@ const ID_BYTES: usize = 8 << 10;
 /// # Memory
 ///
 /// The memory of the decoder is at most the sum of the limit of an event, the last event ID (within
-/// the limit of an `id` line) and 128 KiB. With [comments](super::Decoder::with_comments), add the
-/// limit of a line. The next call after a large event frees its memory, even if that call feeds no
-/// bytes: the decoder then holds at most the last event ID and 128 KiB. While a buffer grows, its
-/// old and its new memory exist at the same time, unless the allocator can grow it in place.
+/// the limit of an `id` line, or three times that if it is not UTF-8) and 128 KiB. With [comments](super::Decoder::with_comments), the
+/// limit of a line is added. The next call after a large event frees memory, even if it feeds no
+/// bytes: then the decoder holds at most the last event ID and 128 KiB. If an allocator cannot grow
+/// memory in place, the old and the new memory exist side by side while bytes are moved.
 ///
 /// # Examples
 ///

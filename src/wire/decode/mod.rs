@@ -5,17 +5,19 @@
 //! the field, and the [`Decoder`] returns the item that a line completes. [`DecodeStream`] and
 //! `DecodeRead` are thin layers on the decoder.
 //!
-//! Three cases shape the code:
+//! Four cases shape the code:
 //!
-//! - An event of 16 MiB comes in thousands of chunks, which all cut its data line. The line reader
-//!   returns a piece for each chunk. The block appends the piece to its data buffer, and checks its
-//!   UTF-8 at the same time. At the blank line, the decoder lends the data from that buffer, or
-//!   turns the buffer into the owned event.
-//! - A chunk ends with a CR. The CR ends the line, and the item is returned at once. The line
-//!   reader stores that there was a CR, and skips an LF if the next chunk begins with one.
-//! - A limit is exceeded in the middle of a line. The line reader counts each piece and returns an
-//!   error for the piece that exceeds the limit. The decoder discards the block, and the line
-//!   reader skips all lines up to the next blank line.
+//! - An event of 16 MiB comes in thousands of chunks. Its data line is cut in each of them: the
+//!   line reader returns a piece for each chunk, and the block appends each piece to its data
+//!   buffer and checks its UTF-8 on the way. At the blank line the data is lent from that buffer,
+//!   or the buffer itself becomes the owned event.
+//! - A chunk ends with a CR. The line is over, and its item is returned at once. The line reader
+//!   remembers the CR, and skips an LF if the next chunk begins with one.
+//! - A limit is passed in the middle of a line. The line reader counts each piece as it comes and
+//!   returns an error for the piece that passes the limit. The block is discarded, and the reader
+//!   skips the bytes up to the next blank line.
+//! - The stream ends within a block. All its values are in the block's buffers by then, and
+//!   [`Decoder::finish`] takes them out.
 //!
 //! [9.2.5]: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 //! [9.2.6]: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation

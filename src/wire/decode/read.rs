@@ -21,6 +21,9 @@ const READ: usize = 16 << 10;
 /// [`WouldBlock`] and [`TimedOut`], and reads again at the next call. After a
 /// [`DecodeError`](super::DecodeError) it continues, unless the limits end the stream.
 ///
+/// If the reader ends within a block, the last item is [`ReceiveError::Unfinished`] with that
+/// block. The standard discards it, so a caller who wants just that treats this error as the end.
+///
 /// [`Interrupted`]: io::ErrorKind::Interrupted
 /// [`WouldBlock`]: io::ErrorKind::WouldBlock
 /// [`TimedOut`]: io::ErrorKind::TimedOut
@@ -31,7 +34,7 @@ const READ: usize = 16 << 10;
 /// use sse_proto::decode::{DecodeRead, OwnedItem};
 /// use sse_proto::Decoder;
 ///
-/// let file = &b"data: one\n\ndata: two\n\ndata: cut off"[..];
+/// let file = &b"data: one\n\ndata: two\n\n"[..];
 /// let mut seen = Vec::new();
 /// for item in DecodeRead::new(file, Decoder::new()) {
 ///     if let OwnedItem::Event(event) = item? {
@@ -86,7 +89,11 @@ impl<R: Read> Iterator for DecodeRead<R> {
                 self.reader = None;
             }
             match self.reader.as_mut()?.read(&mut self.buffer) {
-                Ok(0) => self.reader = None,
+                Ok(0) => {
+                    self.reader = None;
+                    let unfinished = self.decoder.finish()?;
+                    return Some(Err(ReceiveError::Unfinished(unfinished)));
+                }
                 // Does not panic if a reader returns a length beyond the buffer.
                 Ok(read) => (self.start, self.end) = (0, read.min(READ)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -8,7 +8,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::decoder::Decoder;
-use super::item::OwnedItem;
+use super::item::{OwnedItem, OwnedMessageEvent};
 use super::limits::DecodeError;
 
 /// The maximum number of chunks without an item that one poll decodes. Without this bound, a body
@@ -22,6 +22,11 @@ pin_project! {
     /// Events that were complete before the transport failed are returned before the error. The
     /// stream ends after the first transport error, and stays ended. After a [`DecodeError`] it
     /// continues, unless the limits end the stream. It holds at most one chunk at a time.
+    ///
+    /// If the body ends within a block, the last item is [`ReceiveError::Unfinished`] with that
+    /// block: the answer was cut off. The standard discards it, so a caller who wants just that
+    /// treats this error as the end. After a transport error, [`Decoder::finish`] of
+    /// [`into_decoder`](Self::into_decoder) returns the block.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that
     /// other tasks can run.
@@ -110,7 +115,8 @@ where
                     }
                     None => {
                         this.chunks.set(None);
-                        return Poll::Ready(None);
+                        let unfinished = this.decoder.finish().map(ReceiveError::Unfinished);
+                        return Poll::Ready(unfinished.map(Err));
                     }
                 }
             };
@@ -148,6 +154,9 @@ pub enum ReceiveError<E> {
     Transport(E),
     /// A line or an event exceeded a limit.
     Decode(DecodeError),
+    /// The transport ended without an error, but within this block; see [`Decoder::finish`].
+    #[doc(alias("truncated", "interrupted", "eof"))]
+    Unfinished(OwnedMessageEvent),
 }
 
 impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
@@ -156,6 +165,7 @@ impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
             // Error reporters also print the source, so this text does not repeat it.
             Self::Transport(_) => f.write_str("the transport failed"),
             Self::Decode(error) => fmt::Display::fmt(error, f),
+            Self::Unfinished(_) => f.write_str("the event stream ended within a block"),
         }
     }
 }
@@ -165,6 +175,7 @@ impl<E: core::error::Error + 'static> core::error::Error for ReceiveError<E> {
         match self {
             Self::Transport(error) => Some(error),
             Self::Decode(error) => error.source(),
+            Self::Unfinished(_) => None,
         }
     }
 }

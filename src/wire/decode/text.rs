@@ -39,6 +39,8 @@ impl<'a> Text<'a> {
 
 #[cold]
 fn replace_malformed(bytes: &[u8]) -> Cow<'_, str> {
+    #[cfg(test)]
+    crate::wire::line::work::count(bytes.len());
     String::from_utf8_lossy(bytes)
 }
 
@@ -163,14 +165,17 @@ impl TextBuffer {
         }
     }
 
-    /// Appends a piece. If it is known to be UTF-8, `checked` is the same piece as text.
+    /// Appends a piece; `checked` returns the same as text if it is known to be UTF-8.
     #[inline]
-    pub(super) fn push(&mut self, piece: &[u8], checked: Option<&str>) {
-        match (&mut self.content, checked) {
-            (Content::Text(text), Some(piece)) if self.partial_len == 0 => text.push_str(piece),
-            (Content::Raw(bytes), _) if bytes.len() >= SHORT || piece.len() < SHORT => {
+    pub(super) fn push<'p>(&mut self, piece: &'p [u8], checked: impl FnOnce() -> Option<&'p str>) {
+        match &mut self.content {
+            Content::Raw(bytes) if bytes.len() >= SHORT || piece.len() < SHORT => {
                 bytes.extend_from_slice(piece);
             }
+            Content::Text(text) if self.partial_len == 0 => match checked() {
+                Some(piece) => text.push_str(piece),
+                None => self.push_unknown(piece),
+            },
             _ => self.push_unknown(piece),
         }
     }
@@ -239,17 +244,6 @@ impl TextBuffer {
         }
         let (partial, len) = (self.partial, mem::take(&mut self.partial_len));
         self.push_raw(&partial[..len]);
-    }
-
-    /// Replaces the content with a short text.
-    #[inline]
-    pub(super) fn set(&mut self, bytes: &[u8], checked: Option<&str>) {
-        self.clear();
-        if !self.has_room(bytes.len()) {
-            self.reserve(bytes.len());
-        }
-        self.push(bytes, checked);
-        self.finish();
     }
 
     /// Ends the text and checks it, because it may be read many times. An incomplete character at

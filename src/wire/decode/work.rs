@@ -1,7 +1,8 @@
 //! Tests that twice the input takes twice the work, for any chunking and any way to take items.
 //!
-//! The tests count the bytes that are searched for line ends or checked for UTF-8, because times
-//! vary on a busy machine. `tests/alloc` counts the bytes that are moved.
+//! The tests count bytes that are searched for line ends, checked for UTF-8, or made into text
+//! because they are not UTF-8, since times vary on a busy machine. `tests/alloc` counts the bytes
+//! that are moved.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -89,6 +90,11 @@ fn streams(len: usize) -> Vec<Vec<u8>> {
         b"retry: 1\ndata: x\n",
     ] {
         streams.push(block.repeat(len / block.len()));
+    }
+    // A field that is long and malformed, and many small events after it.
+    for field in [&b"id: "[..], b"event: ", b"data: ", b": "] {
+        let long = [field, &vec![0xFF; 8000][..], b"\n\n"].concat();
+        streams.push([long, b"data\n\n".repeat(len / 8)].concat());
     }
     streams
 }
