@@ -19,7 +19,7 @@ use sse_proto::client::{EventSourceStream, Loss, LossReason, Options, Update};
 use sse_proto::{EventId, EventSource, client};
 
 use crate::note;
-use crate::show::{printable, show, with_causes};
+use crate::show::{show, with_causes};
 
 type Http = Client<HttpConnector, Empty<Bytes>>;
 
@@ -110,7 +110,7 @@ fn ended(loss: &Loss) -> ExitCode {
 
 /// Returns whether the next attempt would fail in the same way.
 fn is_hopeless(loss: &Loss) -> bool {
-    let mut causes = iter::successors(loss.source(), |error| error.source());
+    let mut causes = iter::successors(loss.source(), |&error| error.source());
     causes.any(|error| {
         // What is no HTTP/1.1, such as HTTP/2 alone, fails as text that can't be read.
         let is_other_protocol = error
