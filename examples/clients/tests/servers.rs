@@ -36,6 +36,7 @@ fn no_more() -> Vec<Step> {
 
 fn cases() -> Vec<Case> {
     let mut cases = ends();
+    cases.extend(cuts());
     cases.extend(statuses());
     cases.extend(redirects());
     cases.extend(fields());
@@ -44,7 +45,6 @@ fn cases() -> Vec<Case> {
 }
 
 fn ends() -> Vec<Case> {
-    let half = "data: whole\n\ndata: ha";
     vec![
         Case::new("200, then a hang-up for ever", vec![event_stream(""); 5])
             .gives(&[
@@ -114,6 +114,12 @@ fn ends() -> Vec<Case> {
             "closed: gave up after 3 failures in a row: the event stream ended",
         ])
         .asks(&["/ secret", "/ secret", "/ secret"]),
+    ]
+}
+
+fn cuts() -> Vec<Case> {
+    let half = "data: whole\n\ndata: ha";
+    vec![
         // In chunks: where the end of the connection is that of the body, ureq takes a reset for it.
         Case::new(
             "half a block, then a reset",
