@@ -1,5 +1,7 @@
 //! The reconnecting client as a state machine.
 
+use alloc::boxed::Box;
+use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
@@ -89,12 +91,12 @@ impl EventSource {
     /// until [`start`](Self::start).
     ///
     /// A request that is not idempotent, such as POST, is sent once, because a repetition may cost
-    /// as much as the first request. It is repeated only to resume from an id that the server sent,
-    /// or if [`Options::with_repeat`] allows it. Otherwise the end of its response closes the
-    /// client. The reason is [`EndOfStream`](crate::client::LossReason::EndOfStream) if the
-    /// response ended normally and not within a block, and
-    /// [`NotRepeatable`](crate::client::LossReason::NotRepeatable) if it was cut off. If the server
-    /// cannot resume, as with most answers of language models, a
+    /// as much as the first request. It is repeated only if [`Options::with_repeat`] allows it.
+    /// With [`Options::with_get_resume`], a GET resumes it once the server has sent an ID.
+    /// Otherwise the end of its response closes the client, with
+    /// [`EndOfStream`](crate::client::LossReason::EndOfStream) if the response is whole and
+    /// [`NotRepeatable`](crate::client::LossReason::NotRepeatable) otherwise. If the server cannot
+    /// resume, as with most answers of language models, a
     /// [`DecodeStream`](crate::decode::DecodeStream) over the body is enough.
     ///
     /// # Examples
@@ -172,9 +174,9 @@ impl EventSource {
         self.machine.start(now);
     }
 
-    /// Reconnects now: drops the open stream, or ends the wait. Resets the count of failures, and
-    /// assumes that the network is back. Ignored before the start, while a request waits for its
-    /// response, and once the client is closed.
+    /// Reconnects now: drops the connection, if one is open, or ends the wait. Ignored while a
+    /// request is in flight, before the start, and once closed. Failures are forgotten, and the
+    /// network counts as back. This sends a request again that is not idempotent, too.
     pub fn reconnect(&mut self, now: Duration) {
         self.machine.reconnect(now, &self.decoder);
         self.release();
@@ -210,13 +212,14 @@ impl EventSource {
 
     /// Takes the end of the body.
     pub fn handle_end(&mut self, now: Duration) {
-        self.machine.handle_end(now, false, &self.decoder);
+        self.machine.handle_end(now, &self.decoder);
         self.release();
     }
 
-    /// Takes a failure of the request or of the body, of any kind.
-    pub fn handle_error(&mut self, now: Duration) {
-        self.machine.handle_end(now, true, &self.decoder);
+    /// Takes a failure of the request or of the body, of any kind: an error, or a text. It becomes
+    /// the [`source`](Error::source) of the [`Loss`](crate::client::Loss).
+    pub fn handle_error(&mut self, now: Duration, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.machine.handle_error(now, error.into(), &self.decoder);
         self.release();
     }
 

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::error::Error;
 use core::fmt;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 
 use super::request::Request;
@@ -27,7 +28,11 @@ pub enum Output {
     Closed(Loss),
 }
 
-/// The end of a connection, or of an attempt to connect. Its `Display` text has all details.
+/// A driver's error.
+pub(super) type Cause = Box<dyn Error + Send + Sync>;
+
+/// The end of a connection, or of an attempt to connect. Its `Display` text has all details, but
+/// for the error of the driver, which is its [`source`](Error::source).
 ///
 /// # Examples
 ///
@@ -64,6 +69,7 @@ pub struct Loss {
     pub retry_in: Option<Duration>,
     /// The response, if it was rejected. Boxed, because few losses have one.
     pub response: Option<Box<Response>>,
+    pub(super) error: Option<AssertUnwindSafe<Cause>>,
 }
 
 /// Why a connection ended, or why no other one follows.
@@ -73,7 +79,8 @@ pub enum LossReason {
     /// The body ended, because the server completed its answer or restarted.
     /// [`Loss::is_interrupted`] is true if a block was cut off.
     EndOfStream,
-    /// The connection failed, or could not be established.
+    /// The connection failed, or could not be made. The driver's error is the
+    /// [`source`](Error::source) of the [`Loss`], and can be downcast to its type.
     IoError,
     /// No response came in time.
     ConnectTimeout,
@@ -85,7 +92,10 @@ pub enum LossReason {
     /// is wrong. With the status of a redirect, its `location` is missing or can't be followed.
     /// With 204, the server asks the client not to reconnect.
     Rejected(u16),
-    /// The response has this status and is one redirect more than the
+    /// The response is an event stream with a [content encoding](Response::content_encoding) that
+    /// the driver [does not decode](super::Options::with_accept_encoding).
+    ContentEncoding,
+    /// The response with this status is one redirect more than the
     /// [limit](super::Options::with_max_redirects).
     TooManyRedirects(u16),
     /// An event exceeded a limit, and the limits [end the
@@ -95,7 +105,9 @@ pub enum LossReason {
     Reconnect,
     /// The caller closed the client.
     Closed,
-    /// The request must not be repeated; see [`Options::with_repeat`](super::Options::with_repeat).
+    /// The request must not be sent again, see
+    /// [`Options::with_repeat`](super::Options::with_repeat) and
+    /// [`with_get_resume`](super::Options::with_get_resume).
     NotRepeatable,
     /// The [limit of retries](super::Options::with_max_retries) is reached.
     TooManyRetries,
@@ -113,6 +125,7 @@ impl Loss {
             attempt: 0,
             retry_in: None,
             response: None,
+            error: None,
         }
     }
 
@@ -139,6 +152,12 @@ impl Loss {
                 write!(f, "the redirect with {status} leads nowhere")
             }
             LossReason::Rejected(status) => write!(f, "the server answered {status}"),
+            LossReason::ContentEncoding => {
+                let response = self.response.as_ref();
+                let found = response.and_then(|response| response.content_encoding());
+                let found = found.unwrap_or_default();
+                write!(f, "the content encoding {found:?} is not decoded")
+            }
             LossReason::TooManyRedirects(status) => {
                 write!(f, "too many redirects, the last with {status}")
             }
@@ -171,4 +190,9 @@ impl fmt::Display for Loss {
     }
 }
 
-impl Error for Loss {}
+impl Error for Loss {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let AssertUnwindSafe(error) = self.error.as_ref()?;
+        Some(&**error)
+    }
+}

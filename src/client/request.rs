@@ -22,13 +22,15 @@ pub struct Request {
     pub(super) method: Option<Box<str>>,
     pub(super) url: Box<str>,
     pub(super) last_event_id: Box<str>,
+    pub(super) accept_encoding: &'static str,
     pub(super) is_same_origin: bool,
 }
 
 impl Request {
-    /// Returns the method: GET, or the argument of
-    /// [`EventSource::for_method`](crate::EventSource::for_method). After a redirect with 301, 302
-    /// or 303 it is GET, as in browsers after a POST. Send no body in this case.
+    /// Returns the method: GET, or the one that
+    /// [`EventSource::for_method`](crate::EventSource::for_method) was given. It turns into GET
+    /// after a redirect with 301, 302 or 303, as browsers do with a POST, and to resume
+    /// [with a GET](super::Options::with_get_resume): send no body then.
     pub fn method(&self) -> &str {
         self.method.as_deref().unwrap_or("GET")
     }
@@ -79,9 +81,10 @@ impl Request {
         self.is_same_origin
     }
 
-    /// Returns the headers that the standard requires: `accept`, `cache-control`, and
-    /// `last-event-id` if there is an ID to send. The ID is UTF-8 and may have characters beyond
-    /// ASCII, so pass it to the HTTP client as bytes.
+    /// Returns the headers that the standard asks for: `accept`, `cache-control`, and
+    /// `last-event-id` if there is one to send; and
+    /// [`accept-encoding`](super::Options::with_accept_encoding). The value of `last-event-id` is
+    /// UTF-8 and may go beyond ASCII, so give it to the HTTP client as bytes.
     ///
     /// # Examples
     ///
@@ -98,6 +101,7 @@ impl Request {
     /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let last_event_id = self.last_event_id().map(|id| ("last-event-id", id));
+        let encoding = ("accept-encoding", self.accept_encoding);
         // > User agents must set (`Accept`, `text/event-stream`) in request's header list. Set
         // > request's cache mode to "no-store". (Fetch turns this mode into the header below.)
         [
@@ -105,6 +109,7 @@ impl Request {
             ("cache-control", "no-cache"),
         ]
         .into_iter()
+        .chain(Some(encoding).filter(|_| !self.accept_encoding.is_empty()))
         .chain(last_event_id)
     }
 }
@@ -115,6 +120,7 @@ impl fmt::Debug for Request {
             .field("method", &self.method())
             .field("url", &Shown(&self.url))
             .field("last_event_id", &self.last_event_id)
+            .field("accept_encoding", &self.accept_encoding)
             .field("may_have_credentials", &self.is_same_origin)
             .finish()
     }

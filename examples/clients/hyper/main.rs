@@ -1,6 +1,7 @@
 //! Prints an event stream: `cargo run -p client-hyper -- URL`; the environment variable `AUTHORIZATION` sets that
 //! header.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use hyper::header::HeaderValue;
@@ -21,8 +22,11 @@ async fn main() -> ExitCode {
         Update::Opened => eprintln!("up"),
         Update::Item(item) => println!("{item:?}"),
         Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
-        Update::Error(error) => eprintln!("{error}"),
-        Update::Lost(loss) => eprintln!("lost: {loss}, again in {:?}", loss.retry_in),
+        Update::Lost(loss) => eprintln!(
+            "lost: {loss}, again in {:?}: {:?}",
+            loss.retry_in,
+            loss.source()
+        ),
         _ => {}
     });
     eprintln!("closed: {}", closed.await);

@@ -20,8 +20,8 @@ use sse_proto::client::{EventSourceStream, Request, Response, Update};
 pub fn follow(
     source: EventSource,
     authorization: Option<HeaderValue>,
-) -> reqwest::Result<impl Stream<Item = Update<reqwest::Error>>> {
-    // The `EventSource` handles redirects and timeouts. By default, reqwest has no timeout.
+) -> reqwest::Result<impl Stream<Item = Update>> {
+    // Redirects are the machine's, as are timeouts; reqwest has none by default.
     let http = reqwest::Client::builder()
         .redirect(Policy::none())
         .build()?;
