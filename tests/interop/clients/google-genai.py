@@ -1,0 +1,19 @@
+from google import genai
+from google.genai.types import HttpOptions, HttpRetryOptions
+
+from report import URL, failed, received
+
+options = HttpOptions(
+    base_url=URL.removesuffix("/events"),
+    # By default it comes back for nothing.
+    retry_options=HttpRetryOptions(attempts=3, initial_delay=0.1),
+)
+client = genai.Client(api_key="none", http_options=options)
+for model in ["line", "blank-line"]:
+    try:
+        for answer in client.models.generate_content_stream(model=model, contents="hello"):
+            received("text", answer.text)
+        received("answered", model)
+    except Exception as error:
+        failed(error)
+received("last", "")

@@ -1,0 +1,148 @@
+//! What is sent: every case that readers get wrong.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sse_proto::{Event, EventId, EventType};
+
+const NAMED: EventType = EventType::from_static("named");
+
+/// The type of the start of a stream.
+pub(crate) const START: EventType = EventType::from_static("start");
+
+/// The last event of all: a client ends when it has it.
+pub(crate) const END: EventType = EventType::from_static("last");
+
+/// One event, and what it is there for.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) event: Event<'static>,
+    /// A keep-alive follows.
+    pub(crate) is_paused: bool,
+}
+
+impl Case {
+    pub(crate) fn new(name: &'static str, event: Event<'static>) -> Self {
+        Self {
+            name,
+            event,
+            is_paused: false,
+        }
+    }
+
+    fn message(name: &'static str, data: impl Into<String>) -> Self {
+        Self::new(name, Event::message(data.into()))
+    }
+
+    fn with_id(mut self, id: impl Into<EventId<'static>>) -> Self {
+        self.event = self.event.with_id(id);
+        self
+    }
+
+    /// A keep-alive follows.
+    pub(crate) fn paused(mut self) -> Self {
+        self.is_paused = true;
+        self
+    }
+}
+
+/// Every hard case, in one stream. `last` is the id that a client comes back with.
+pub(crate) fn hard(last: EventId<'static>) -> Vec<Case> {
+    let id = |text| EventId::new(text).expect("an id");
+    let texts = TEXTS.map(|(name, text)| Case::message(name, text));
+    let mut cases = vec![
+        Case::message("an id", "one").with_id(1_u32).paused(),
+        Case::new("a type", Event::new(NAMED, "named")),
+        Case::message("id 0", "zero").with_id(0_u32).paused(),
+        Case::message("no id after id 0", "still zero"),
+        Case::message("id reset", "reset").with_id(id("")).paused(),
+        Case::message("no id after a reset", "still none").paused(),
+        Case::message("id beyond ASCII", "é").with_id(id("é€😀")),
+        Case::message("id again", "two").with_id(2_u32),
+    ];
+    cases.extend(texts);
+    cases.extend([
+        Case::message("300 kB in a line", "x".repeat(300_000)).paused(),
+        Case::message("5000 lines", lines(5000)).paused(),
+        Case::new(
+            "retry within an event",
+            Event::message("retry").with_reconnection_time(RETRY),
+        ),
+        Case::message("the last before a cut", "last").with_id(last),
+    ]);
+    cases
+}
+
+/// The start of a new client's stream.
+pub(crate) fn start(id: EventId<'static>) -> Case {
+    Case::new("the start", Event::new(START, "{}")).with_id(id)
+}
+
+/// What is published for a client that has resumed.
+pub(crate) fn resumed() -> Vec<Case> {
+    vec![
+        Case::message("resumed", "resumed").paused(),
+        Case::new(
+            "a type after a keep-alive",
+            Event::new(NAMED, "named again"),
+        )
+        .paused(),
+        Case::message("the last before a restart", "before the restart"),
+    ]
+}
+
+/// What is published after a restart.
+pub(crate) fn restarted() -> Case {
+    Case::message("after a restart", "restarted")
+}
+
+/// What is published at last.
+pub(crate) fn last() -> Vec<Case> {
+    vec![
+        Case::message("after a 503", "back").paused(),
+        Case::new("the end", Event::new(END, "")),
+    ]
+}
+
+/// What is sent as the reconnection time.
+pub(crate) const RETRY: Duration = Duration::from_millis(50);
+
+/// Texts that readers get wrong.
+pub(crate) const TEXTS: [(&str, &str); 11] = [
+    ("empty data", ""),
+    ("leading spaces", "  two"),
+    ("trailing spaces", "two  "),
+    ("emoji", "😀 e\u{301} \u{1F469}\u{200D}\u{1F4BB}"),
+    ("U+2028, U+2029, U+0085", "a\u{2028}b\u{2029}c\u{85}d"),
+    ("vertical tab, form feed, U+001C", "a\u{b}b\u{c}c\u{1c}d"),
+    ("CR and CRLF", "a\rb\r\nc"),
+    ("empty lines", "\n\na\n\n\nb\n"),
+    ("what looks like fields", "data: 1\nid: 9\n: c\n:"),
+    ("NUL", "a\0b"),
+    ("U+FEFF", "\u{FEFF}a"),
+];
+
+/// As many lines.
+fn lines(count: usize) -> String {
+    let lines: Vec<String> = (0..count).map(|line| line.to_string()).collect();
+    lines.join("\n")
+}
+
+/// The texts that an SDK is to hand out: JSON escapes what would be lines.
+pub(crate) fn texts() -> Vec<(&'static str, String)> {
+    let short = TEXTS.map(|(name, text)| (name, text.to_owned()));
+    let long = [
+        ("300 kB in a line", "x".repeat(300_000)),
+        ("5000 lines", "5000 lines".to_owned()),
+    ];
+    short.into_iter().chain(long).collect()
+}
+
+/// What an answer's part has besides its text: in one of them, enough for JSON of 5000 lines.
+pub(crate) fn padding(name: &str) -> Value {
+    match name {
+        "5000 lines" => json!((0..5000).collect::<Vec<_>>()),
+        _ => json!([]),
+    }
+}

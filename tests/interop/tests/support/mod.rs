@@ -1,0 +1,40 @@
+//! The clients and the servers of the table, and the table.
+
+mod browser;
+mod cases;
+mod client;
+mod files;
+mod folder;
+mod protocols;
+mod seen;
+mod server;
+mod silence;
+mod story;
+mod table;
+
+use std::time::Duration;
+
+use tokio::process::Command;
+
+pub(crate) use browser::Engine;
+pub(crate) use client::{CLIENTS, Client, RunsOn};
+pub(crate) use folder::Folder;
+pub(crate) use table::{Row, Table};
+
+/// A client or server that takes longer has failed; each stops itself earlier.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Keeps a program on this machine: what is not for this address goes to a port where nothing listens.
+fn quiet(command: &mut Command) {
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        command.env(name, "http://127.0.0.1:9");
+        command.env(name.to_uppercase(), "http://127.0.0.1:9");
+    }
+    command
+        .env("no_proxy", "127.0.0.1")
+        .env("NO_PROXY", "127.0.0.1");
+    command
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("NODE_NO_WARNINGS", "1");
+    command.env("OTEL_SDK_DISABLED", "true");
+}

@@ -1,0 +1,170 @@
+//! Our server: one for each client, so that each has its own story, its own restart, and its own port.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, server::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::files;
+use super::protocols::{Protocol, answer};
+use super::story::Story;
+
+/// How long a server that restarts is not there.
+const DOWN: Duration = Duration::from_millis(150);
+
+/// What is sent as a body.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+/// A running server. Dropped, it ends.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+/// What outlives a restart.
+#[derive(Debug)]
+struct Shared {
+    /// Where npm has installed its packages.
+    packages: PathBuf,
+    story: Story,
+    /// What a page has posted.
+    posted: Mutex<Option<String>>,
+    is_posted: Notify,
+}
+
+impl Server {
+    /// Starts on a free port.
+    pub(crate) async fn start(packages: PathBuf) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Shared {
+            packages,
+            story: Story::new(),
+            posted: Mutex::default(),
+            is_posted: Notify::new(),
+        });
+        let task = tokio::spawn(run(listener, Arc::clone(&shared)));
+        Self {
+            address,
+            shared,
+            task,
+        }
+    }
+
+    /// Returns what the client has asked with, from the first request on.
+    pub(crate) fn story(&self) -> &Story {
+        &self.shared.story
+    }
+
+    /// Waits for what a page posts: the lines that another client would write.
+    pub(crate) async fn posted(&self) -> String {
+        loop {
+            if let Some(posted) = self.shared.posted.lock().expect("no panic").take() {
+                return posted;
+            }
+            self.shared.is_posted.notified().await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Serves, and whenever the story says so, goes down with all its connections and comes up again.
+async fn run(mut listener: TcpListener, shared: Arc<Shared>) {
+    let address = listener.local_addr().expect("an address");
+    loop {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let (socket, _) = accepted.expect("a connection");
+                    socket.set_nodelay(true).expect("an option");
+                    let shared = Arc::clone(&shared);
+                    let service = service_fn(move |request| respond(Arc::clone(&shared), request));
+                    connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
+                }
+                () = shared.story.restarts() => break,
+            }
+        }
+        drop(listener);
+        drop(connections);
+        tokio::time::sleep(DOWN).await;
+        listener = TcpListener::bind(address).await.expect("the same port");
+    }
+}
+
+async fn respond(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let get = request.method() == Method::GET;
+    let (head, body) = request.into_parts();
+    let response = match &*path {
+        "/events" if get => shared.story.response(&head),
+        "/seen" => {
+            let body = body
+                .collect()
+                .await
+                .map(http_body_util::Collected::to_bytes);
+            let text = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+            *shared.posted.lock().expect("no panic") = Some(text);
+            shared.is_posted.notify_one();
+            empty(StatusCode::NO_CONTENT)
+        }
+        "/v1/chat/completions" | "/v1/messages" | "/mcp" => {
+            let protocol = match &*path {
+                "/mcp" => Protocol::Mcp,
+                "/v1/messages" => Protocol::Anthropic,
+                _ => Protocol::OpenAi,
+            };
+            let body = body
+                .collect()
+                .await
+                .map(http_body_util::Collected::to_bytes);
+            answer(&shared.story, protocol, &head, &body.unwrap_or_default())
+        }
+        _ if path.ends_with(":streamGenerateContent") => {
+            answer(&shared.story, Protocol::Google, &head, path.as_bytes())
+        }
+        _ if get => files::response(&shared.packages, &path),
+        _ => empty(StatusCode::NOT_FOUND),
+    };
+    Ok(response)
+}
+
+/// A response without a body.
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
+    text(status, "text/plain", "")
+}
+
+/// A response of text.
+pub(crate) fn text(
+    status: StatusCode,
+    content_type: &str,
+    text: impl Into<Bytes>,
+) -> Response<Body> {
+    let body = Full::new(text.into()).map_err(|never| match never {});
+    Response::builder()
+        .status(status)
+        .header("content-type", content_type)
+        .header("cache-control", "no-store")
+        .body(body.boxed_unsync())
+        .expect("a response")
+}

@@ -1,0 +1,323 @@
+//! What happens to a client of a plain stream: one connection after the other, each with its own end.
+
+use std::future::pending;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::stream::{self, StreamExt};
+use http_body_util::BodyExt;
+use hyper::body::Bytes;
+use hyper::http::request::Parts;
+use hyper::{Response, StatusCode};
+use serde_json::Value;
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
+use sse_proto::broadcast::Retention;
+use sse_proto::http::{last_event_id, last_event_id_in_query, response};
+use sse_proto::{Broadcast, Decoder, Event, EventId, EventStreamExt, Subscription, channel};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::cases::{self, Case, RETRY};
+use super::seen::Expected;
+use super::server::{Body, empty};
+use super::silence::Silence;
+
+/// The columns of the table, in the order in which it happens.
+pub(crate) const STAGES: [&str; 7] = [
+    "cut at the start",
+    "hard cases",
+    "cut in a block",
+    "cut before an event",
+    "blank lines",
+    "restart",
+    "503",
+];
+
+/// How long a cut comes after what was sent before it.
+const BEFORE_CUT: Duration = Duration::from_millis(30);
+
+/// How keep-alives end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    Line,
+    BlankLine,
+}
+
+/// A stream that may be cut.
+pub(crate) type Stream = Pin<Box<dyn futures_util::Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// The story of one client.
+#[derive(Debug)]
+pub(crate) struct Story {
+    /// The last event IDs that it has asked with.
+    asked: Mutex<Vec<Option<String>>>,
+    /// Before and after the restart.
+    logs: [Broadcast; 2],
+    restart: Arc<Notify>,
+    /// The number of a request whose answer was cut.
+    call: Mutex<Value>,
+}
+
+impl Story {
+    pub(crate) fn new() -> Self {
+        Self {
+            asked: Mutex::default(),
+            logs: logs(),
+            restart: Arc::default(),
+            call: Mutex::default(),
+        }
+    }
+
+    /// Keeps the number of a request whose answer is cut.
+    pub(crate) fn set_call(&self, number: Value) {
+        *self.call.lock().expect("no panic") = number;
+    }
+
+    /// Returns that number.
+    pub(crate) fn call(&self) -> Value {
+        self.call.lock().expect("no panic").clone()
+    }
+
+    /// Waits until the server is to restart.
+    pub(crate) async fn restarts(&self) {
+        self.restart.notified().await;
+    }
+
+    /// Returns the last event IDs that the client has asked with, from its first request on.
+    pub(crate) fn asked(&self) -> Vec<Option<String>> {
+        self.asked.lock().expect("no panic").clone()
+    }
+
+    /// Counts a request, from 0.
+    pub(crate) fn count(&self, last_event_id: Option<String>) -> usize {
+        let mut asked = self.asked.lock().expect("no panic");
+        asked.push(last_event_id);
+        asked.len() - 1
+    }
+
+    /// Answers the next request.
+    pub(crate) fn response(&self, head: &Parts) -> Response<Body> {
+        let header = head.headers.get("last-event-id");
+        let header = last_event_id(header.map(|value| value.as_bytes()));
+        // Polyfills can set no header.
+        let query = head.uri.query().map(str::as_bytes);
+        let query = last_event_id_in_query(query, "lastEventId");
+        let id = header.ok().flatten().or(query.ok().flatten());
+        let number = self.count(id.as_ref().map(ToString::to_string));
+        let [log, next_log] = &self.logs;
+        let resume = |log: &Broadcast| log.subscribe(id.as_ref()).or_oldest();
+        let stream = match number {
+            0 => cut(ended(start(resume(log)))),
+            1 => {
+                let hard = cases::hard(start_id(log, None));
+                cut(sent(hard, Form::Line).chain(half()).boxed())
+            }
+            // All that the client missed: nothing. So it ends as servers end a stream.
+            2 => stream::empty().boxed(),
+            3 => {
+                let restart = Arc::clone(&self.restart);
+                let restarts = stream::once(async move {
+                    sleep(BEFORE_CUT).await;
+                    restart.notify_one();
+                    pending().await
+                });
+                let resumed = published(log, cases::resumed(), Form::BlankLine, resume(log));
+                resumed.chain(restarts).boxed()
+            }
+            4 => {
+                next_log
+                    .publish(&cases::restarted().event)
+                    .expect("it is open");
+                ended(start(resume(next_log)))
+            }
+            5 => return empty(StatusCode::SERVICE_UNAVAILABLE),
+            6 => published(next_log, cases::last(), Form::Line, resume(next_log)),
+            // The client is to come no more.
+            _ => return empty(StatusCode::NO_CONTENT),
+        };
+        event_stream(head, stream)
+    }
+}
+
+/// What the client of a story should be given, and what it should ask with.
+#[derive(Debug)]
+pub(crate) struct Expectation {
+    pub(crate) events: Vec<Expected>,
+    /// Of each request the column that it proves, and the last event ID that it has.
+    pub(crate) requests: Vec<(usize, Option<String>)>,
+}
+
+impl Expectation {
+    pub(crate) fn new() -> Self {
+        let [log, _] = logs();
+        let next_log = Broadcast::assigning_ids(Retention::new(), 8);
+        let first = start_id(&log, None);
+        let resumed = numbered(&log, cases::resumed());
+        let unknown = start_id(&log, None);
+        let oldest = numbered(&next_log, vec![before()]);
+        let restarted = numbered(&next_log, vec![cases::restarted()]);
+        let second = start_id(&next_log, Some(&unknown));
+        let last = numbered(&next_log, cases::last());
+        // What the request proves, what its answer proves, and what that has.
+        let connections = [
+            (0, 0, vec![cases::start(first.clone())]),
+            (0, 1, cases::hard(first)),
+            (2, 2, Vec::new()),
+            (3, 4, resumed),
+            (
+                5,
+                5,
+                [vec![cases::start(second)], oldest, restarted].concat(),
+            ),
+            (5, 5, Vec::new()),
+            (6, 6, last),
+        ];
+        let (mut events, mut requests, mut id) = (Vec::new(), Vec::new(), String::new());
+        for (coming, stage, cases) in connections {
+            requests.push((coming, (!id.is_empty()).then(|| id.clone())));
+            events.extend(Expected::list(stage, &cases, &id));
+            if let Some(last) = events.last() {
+                id.clone_from(&last.seen.id);
+            }
+        }
+        Self { events, requests }
+    }
+}
+
+/// The logs before and after the restart. Neither begins with the client.
+fn logs() -> [Broadcast; 2] {
+    let logs = [7, 8].map(|epoch| Broadcast::assigning_ids(Retention::new(), epoch));
+    for log in &logs {
+        log.publish(&before().event).expect("it is open");
+    }
+    logs
+}
+
+fn before() -> Case {
+    Case::new("the oldest after a restart", Event::message("before all"))
+}
+
+/// Where a client begins that comes with an id.
+fn start_id(log: &Broadcast, id: Option<&EventId<'_>>) -> EventId<'static> {
+    let subscription = log.subscribe(id).or_oldest();
+    subscription.last_event_id().expect("ids are assigned")
+}
+
+/// Publishes, and returns the same with their ids, as a subscriber is sent them.
+fn numbered(log: &Broadcast, cases: Vec<Case>) -> Vec<Case> {
+    let mut decoder = Decoder::new();
+    let numbered = cases.into_iter().map(|mut case| {
+        let mut subscription = log.subscribe(None).or_live();
+        log.publish(&case.event).expect("it is open");
+        let bytes = subscription
+            .next()
+            .now_or_never()
+            .flatten()
+            .expect("an event");
+        let mut items = decoder.feed(&bytes);
+        while items.next().expect("no limit").is_some() {}
+        let id = EventId::new(decoder.last_event_id().into_owned()).expect("an id");
+        case.event = case.event.with_id(id);
+        case
+    });
+    numbered.collect()
+}
+
+/// Makes a response of a stream.
+pub(crate) fn event_stream(head: &Parts, stream: Stream) -> Response<Body> {
+    response(head.version, stream).map(|body| body.map_err(Into::into).boxed_unsync())
+}
+
+/// Sends events to one client, and keep-alives between them.
+pub(crate) fn sent(cases: Vec<Case>, form: Form) -> Stream {
+    let (target, stream) = channel();
+    let silence = Silence::new();
+    tokio::spawn(send(cases, silence.clone(), move |event| {
+        if let Some(event) = event {
+            // Its client may have gone.
+            let _ = target.dispatch(event);
+        } else {
+            target.close();
+        }
+    }));
+    kept_alive(stream, form, &silence)
+}
+
+/// Sends events, each with the silence that it wants after it; `None` is the end.
+async fn send(cases: Vec<Case>, silence: Silence, mut send: impl FnMut(Option<&Event<'_>>) + Send) {
+    for case in cases {
+        send(Some(&case.event));
+        if case.is_paused {
+            silence.pass().await;
+        }
+    }
+    send(None);
+}
+
+/// Keeps a stream alive.
+fn kept_alive(
+    stream: impl EventStreamExt + futures_util::Stream<Item = Bytes> + Send + 'static,
+    form: Form,
+    silence: &Silence,
+) -> Stream {
+    let kept_alive = match form {
+        Form::Line | Form::BlankLine => stream.keep_alive(KEEP_ALIVE_INTERVAL, silence.timer()),
+    };
+    let silence = silence.clone();
+    let noted = kept_alive.inspect(move |bytes| silence.note(bytes));
+    noted.map(Ok).boxed()
+}
+
+/// Publishes events to a subscription that is kept alive.
+fn published(log: &Broadcast, cases: Vec<Case>, form: Form, subscription: Subscription) -> Stream {
+    let silence = Silence::new();
+    let publisher = log.clone();
+    let publishing = tokio::spawn(send(cases, silence.clone(), move |event| {
+        if let Some(event) = event {
+            let _ = publisher.publish(event);
+        }
+    }));
+    let end = Box::pin(async move {
+        let _ = publishing.await;
+        sleep(BEFORE_CUT).await;
+    });
+    kept_alive(subscription, form, &silence)
+        .take_until(end)
+        .boxed()
+}
+
+/// The start of a new client's stream.
+fn start(subscription: Subscription) -> Stream {
+    let id = subscription.last_event_id().expect("ids are assigned");
+    let start = Preamble::new().with_reconnection_time(RETRY);
+    let event = cases::start(id).event.to_bytes();
+    let subscription = subscription.preamble(&start).map(Ok);
+    stream::once(async move { Ok(event) })
+        .chain(subscription)
+        .boxed()
+}
+
+/// Ends a stream once all was sent that is there.
+fn ended(stream: Stream) -> Stream {
+    // From the first poll on.
+    stream
+        .take_until(Box::pin(async { sleep(BEFORE_CUT).await }))
+        .boxed()
+}
+
+/// Cuts the connection at the end of a stream.
+fn cut(stream: Stream) -> Stream {
+    let cut = stream::once(async {
+        sleep(BEFORE_CUT).await;
+        Err(io::Error::other("cut"))
+    });
+    stream.chain(cut).boxed()
+}
+
+/// The first half of an event.
+fn half() -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+    stream::once(async { Ok(Bytes::from_static(b"data: half an event\ndata")) })
+}
