@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Version};
 use axum::{Router, response::IntoResponse, routing::get, serve::ListenerExt};
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::broadcast::Retention;
+use sse_proto::broadcast::{Retention, Subscribed};
 use sse_proto::{Broadcast, Event, EventStreamExt};
 use tokio::{net::TcpListener, time::sleep};
 
@@ -17,9 +17,11 @@ async fn events(
 ) -> impl IntoResponse {
     match sse_proto::http::read_request(&headers) {
         Ok(last_event_id) => {
-            let stream = all.subscribe(last_event_id.as_ref()).or_oldest();
-            // A client that loses its connection before its first event resumes from this id and misses nothing.
-            let start = Preamble::new().with_id(stream.last_event_id());
+            let subscribed = all.subscribe(last_event_id.as_ref());
+            // Tells a new client where its stream starts: if it is cut before its first event, it resumes there.
+            let is_new = !matches!(subscribed, Subscribed::Resumed { .. });
+            let stream = subscribed.or_oldest();
+            let start = Preamble::new().with_id(stream.last_event_id().filter(|_| is_new));
             sse_proto::http::response(
                 version,
                 stream

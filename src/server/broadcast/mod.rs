@@ -261,7 +261,7 @@ impl Broadcast {
     /// broadcast.close(Some(Frame::new(&later)));
     ///
     /// let chunks: Vec<_> = subscription.collect().now_or_never().unwrap();
-    /// assert_eq!(chunks, ["data: last\n\n", "retry: 9000\n\n"]);
+    /// assert_eq!(chunks, ["data: last\n\n", "retry: 9000\n"]);
     /// assert_eq!(broadcast.publish(&Event::message("late")), Err(PublishError::Closed));
     /// # Ok::<(), PublishError>(())
     /// ```

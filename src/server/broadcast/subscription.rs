@@ -55,8 +55,8 @@ impl Subscription {
     /// receives all events published after this position. `None` unless the broadcast assigns ids.
     ///
     /// A client has no id before its first event. If its connection is cut before that, it misses
-    /// events without notice. So take this id before the stream is polled, and send it first, as a
-    /// block with an id alone.
+    /// events without notice. So take this id before the stream is polled, and send it first, with
+    /// [`Preamble::with_id`](crate::adapt::Preamble::with_id).
     ///
     /// If you set the ids, send the id of the last event that the page's state includes.
     ///
@@ -72,7 +72,7 @@ impl Subscription {
     /// let subscription = broadcast.subscribe(None).or_live();
     /// let start = Preamble::new().with_id(subscription.last_event_id());
     /// let mut body = subscription.preamble(&start);
-    /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 7-0~\n\n");
+    /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "event: stream-start\nid: 7-0~\ndata: {}\n\n");
     ///
     /// // The connection is lost. The client reconnects and has missed nothing.
     /// drop(body);
