@@ -6,7 +6,7 @@ const { writeSync } = isPage ? {} : await import("node:fs");
 // The address of the stream.
 export const url = isPage ? new URL("/events", location).href : process.argv[2];
 // Where an `EventSource` has to be told which it wants.
-export const types = ["message", "named", "start", "last"];
+export const types = ["message", "named", "stream-start", "last"];
 
 // Aborted when the last event has come: a page stays.
 const controller = new AbortController();

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sse_proto::event::START;
 use sse_proto::{Event, EventId, EventType};
 
 const NAMED: EventType = EventType::from_static("named");
-
-/// The type of the start of a stream.
-pub(crate) const START: EventType = EventType::from_static("start");
 
 /// The last event of all: a client ends when it has it.
 pub(crate) const END: EventType = EventType::from_static("last");

@@ -1,13 +1,15 @@
 //! The protocols of SDKs that take no other stream than their own, in events of this crate.
 
-use futures_util::StreamExt;
+use futures_util::stream::{self, StreamExt};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use serde_json::ser::PrettyFormatter;
 use serde_json::{Value, json};
+use sse_proto::adapt::Preamble;
+use sse_proto::event::START;
 use sse_proto::{Event, EventId, EventType};
 
-use super::cases::{self, Case};
+use super::cases::{self, Case, RETRY};
 use super::seen::{Expected, Seen};
 use super::server::{Body, empty, text};
 use super::story::{Expectation, Form, Story, event_stream, sent};
@@ -118,11 +120,25 @@ pub(crate) fn answer(
     if protocol == Protocol::OpenAi {
         all.push(Case::new("", Event::message("[DONE]")));
     }
-    // With ids, as a server has them that can resume.
+    // With ids, as a server has them that can resume, and with a start that the SDK can parse.
     for (case, id) in all.iter_mut().zip(1_u32..) {
         case.event = case.event.clone().with_id(id);
     }
-    event_stream(head, sent(all, form(request)))
+    let (event_type, data) = match protocol {
+        Protocol::OpenAi => (START, r#"{"choices":[]}"#),
+        Protocol::Anthropic => (EventType::from_static("ping"), r#"{"type":"ping"}"#),
+        _ => (START, "{}"),
+    };
+    let form = form(request);
+    let start = Preamble::new()
+        .with_id(EventId::from(0_u32))
+        .with_start(event_type, data)
+        .with_comment("welcome")
+        .with_reconnection_time(RETRY)
+        .with_blank_line(form == Form::BlankLine)
+        .to_bytes();
+    let start = stream::once(async { Ok(start) });
+    event_stream(head, start.chain(sent(all, form)).boxed())
 }
 
 /// The tool's answer is cut before it begins. The client is to ask for the rest with the id of the start.
@@ -170,7 +186,7 @@ fn answer_mcp(story: &Story, head: &Parts, request: &[u8]) -> Response<Body> {
             let form = params["name"].as_str().unwrap_or_default().to_owned();
             let id = EventId::new(form).expect("an id");
             let start = cases::start(id).event.to_bytes();
-            return event_stream(head, futures_util::stream::iter([Ok(start)]).boxed());
+            return event_stream(head, stream::once(async { Ok(start) }).boxed());
         }
         _ => {
             let error = json!({ "code": -32601, "message": "no such method" });

@@ -39,8 +39,8 @@ pub(crate) const STAGES: [&str; 7] = [
 /// How long a cut comes after what was sent before it.
 const BEFORE_CUT: Duration = Duration::from_millis(30);
 
-/// How keep-alives end.
-#[derive(Clone, Copy, Debug)]
+/// How what goes out alone ends: keep-alives and the reconnection time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Line,
     BlankLine,
@@ -263,9 +263,8 @@ fn kept_alive(
     form: Form,
     silence: &Silence,
 ) -> Stream {
-    let kept_alive = match form {
-        Form::Line | Form::BlankLine => stream.keep_alive(KEEP_ALIVE_INTERVAL, silence.timer()),
-    };
+    let kept_alive = stream.keep_alive(KEEP_ALIVE_INTERVAL, silence.timer());
+    let kept_alive = kept_alive.with_blank_line(form == Form::BlankLine);
     let silence = silence.clone();
     let noted = kept_alive.inspect(move |bytes| silence.note(bytes));
     noted.map(Ok).boxed()
@@ -291,13 +290,9 @@ fn published(log: &Broadcast, cases: Vec<Case>, form: Form, subscription: Subscr
 
 /// The start of a new client's stream.
 fn start(subscription: Subscription) -> Stream {
-    let id = subscription.last_event_id().expect("ids are assigned");
-    let start = Preamble::new().with_reconnection_time(RETRY);
-    let event = cases::start(id).event.to_bytes();
-    let subscription = subscription.preamble(&start).map(Ok);
-    stream::once(async move { Ok(event) })
-        .chain(subscription)
-        .boxed()
+    let id = subscription.last_event_id();
+    let start = Preamble::new().with_id(id).with_reconnection_time(RETRY);
+    subscription.preamble(&start).map(Ok).boxed()
 }
 
 /// Ends a stream once all was sent that is there.
