@@ -1,5 +1,5 @@
 import Anthropic from "@anthropic-ai/sdk";
-import { failed, received, url } from "./report.mjs";
+import { received, url } from "./report.mjs";
 
 const client = new Anthropic({ apiKey: "none", baseURL: new URL("/", url).href });
 const messages = [{ role: "user", content: "hello" }];
@@ -9,7 +9,7 @@ for (const model of ["line", "blank-line"]) {
     for await (const { type, delta } of stream) if (type === "content_block_delta") received("text", delta.text);
     received("answered", model);
   } catch (error) {
-    failed(error);
+    received("failed", error.constructor.name);
   }
 }
 received("last", "");

@@ -1,6 +1,6 @@
 from anthropic import Anthropic
 
-from report import URL, failed, received
+from report import URL, received
 
 client = Anthropic(api_key="none", base_url=URL.removesuffix("/events"))
 messages = [{"role": "user", "content": "hello"}]
@@ -11,5 +11,5 @@ for model in ["line", "blank-line"]:
                 received("text", event.delta.text)
         received("answered", model)
     except Exception as error:
-        failed(error)
+        received("failed", type(error).__name__)
 received("last", "")

@@ -1,5 +1,5 @@
 import OpenAI from "openai";
-import { failed, received, url } from "./report.mjs";
+import { received, url } from "./report.mjs";
 
 const client = new OpenAI({ apiKey: "none", baseURL: new URL("/v1", url).href });
 const messages = [{ role: "user", content: "hello" }];
@@ -9,7 +9,7 @@ for (const model of ["line", "blank-line"]) {
     for await (const { choices } of stream) for (const { delta } of choices) received("text", delta.content);
     received("answered", model);
   } catch (error) {
-    failed(error);
+    received("failed", error.constructor.name);
   }
 }
 received("last", "");

@@ -6,7 +6,7 @@ mod support;
 use std::collections::HashMap;
 
 use futures_util::{StreamExt, stream};
-use support::{CLIENTS, Client, Engine, Folder, Row, RunsOn, Table};
+use support::{CLIENTS, Client, Engine, Folder, Row, RunsOn, SERVERS, Table};
 use tokio::join;
 
 /// How many programs run at a time.
@@ -35,9 +35,16 @@ async fn each_reads_and_comes_back_as_the_table_says() {
     let mut rows: HashMap<&str, Row> = runs
         .map(|(client, run)| (client.name, Row::of_client(client, &run, &folder)))
         .collect();
-    let rows: Vec<Row> = CLIENTS
+    let clients: Vec<Row> = CLIENTS
         .iter()
         .filter_map(|client| rows.remove(client.name))
         .collect();
-    Table::new(&rows).check();
+
+    let folder = &folder;
+    let servers = SERVERS.into_iter().map(|server| {
+        let run = server.run(folder);
+        async move { Row::of_server(server, &run.await, folder) }
+    });
+    let servers: Vec<Row> = stream::iter(servers).buffered(AT_A_TIME).collect().await;
+    Table::new(&clients, &servers).check();
 }

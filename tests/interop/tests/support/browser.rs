@@ -59,7 +59,7 @@ impl Browser {
                 let profile = TempDir::new().expect("a folder");
                 fs::write(profile.path().join("user.js"), PREFERENCES).expect("a file");
                 let mut command = Command::new("firefox-esr");
-                quiet(&mut command);
+                quiet(command.as_std_mut());
                 let child = command
                     .args(["--headless", "--no-remote", "--profile"])
                     .arg(profile.path())

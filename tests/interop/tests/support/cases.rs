@@ -99,6 +99,8 @@ pub(crate) fn restarted() -> Case {
 pub(crate) fn last() -> Vec<Case> {
     vec![
         Case::message("after a 503", "back").paused(),
+        // Who loses this one still ends.
+        Case::message("after a keep-alive", "on"),
         Case::new("the end", Event::new(END, "")),
     ]
 }

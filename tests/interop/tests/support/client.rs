@@ -75,7 +75,7 @@ const CHROMIUM: RunsOn = RunsOn::Page(Engine::Chromium);
 const FIREFOX: RunsOn = RunsOn::Page(Engine::Firefox);
 
 /// Every client, as the table lists them.
-pub(crate) const CLIENTS: [Client; 19] = [
+pub(crate) const CLIENTS: [Client; 20] = [
     client("Chromium", None, "browser", CHROMIUM, Protocol::Plain),
     client("Firefox", None, "browser", FIREFOX, Protocol::Plain),
     npm("eventsource", "eventsource.mjs", Protocol::Plain),
@@ -147,6 +147,12 @@ pub(crate) const CLIENTS: [Client; 19] = [
         "google-genai.py",
         Protocol::Google,
     ),
+    pypi(
+        "the same, given nothing but events",
+        "google-genai",
+        "google-genai.py",
+        Protocol::GoogleEvents,
+    ),
     npm("@modelcontextprotocol/sdk", "mcp-node.mjs", Protocol::Mcp),
     pypi("mcp (Python)", "mcp", "mcp-python.py", Protocol::Mcp),
 ];
@@ -160,7 +166,11 @@ impl Client {
             RunsOn::Node => (folder.node(), folder.clients().join(self.file)),
             RunsOn::Python | RunsOn::Page(_) => (folder.python(), clients().join(self.file)),
         };
-        let lines = output(&program, &script, &url).await;
+        let forms: &[&str] = match self.protocol {
+            Protocol::GoogleEvents => &["events"],
+            _ => &[],
+        };
+        let lines = output(&program, &script, &url, forms).await;
         Run::new(&server, &lines)
     }
 
@@ -202,12 +212,13 @@ impl Run {
 }
 
 /// Runs a program to its end and returns what it has written. It is killed if it takes too long.
-async fn output(program: &Path, script: &Path, url: &str) -> String {
+async fn output(program: &Path, script: &Path, url: &str, forms: &[&str]) -> String {
     let mut command = Command::new(program);
-    quiet(&mut command);
+    quiet(command.as_std_mut());
     let child = command
         .arg(script)
         .arg(url)
+        .args(forms)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -5,6 +5,7 @@ mod cases;
 mod client;
 mod files;
 mod folder;
+mod ours;
 mod protocols;
 mod seen;
 mod server;
@@ -12,13 +13,13 @@ mod silence;
 mod story;
 mod table;
 
+use std::process::Command;
 use std::time::Duration;
-
-use tokio::process::Command;
 
 pub(crate) use browser::Engine;
 pub(crate) use client::{CLIENTS, Client, RunsOn};
 pub(crate) use folder::Folder;
+pub(crate) use ours::SERVERS;
 pub(crate) use table::{Row, Table};
 
 /// A client or server that takes longer has failed; each stops itself earlier.

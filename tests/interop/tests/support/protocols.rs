@@ -10,7 +10,7 @@ use sse_proto::event::START;
 use sse_proto::{Event, EventId, EventType};
 
 use super::cases::{self, Case, RETRY};
-use super::seen::{Expected, Seen};
+use super::seen::Expected;
 use super::server::{Body, empty, text};
 use super::story::{Expectation, Form, Story, event_stream, sent};
 
@@ -22,6 +22,8 @@ pub(crate) enum Protocol {
     OpenAi,
     Anthropic,
     Google,
+    /// With neither comments nor ids nor a reconnection time.
+    GoogleEvents,
     Mcp,
 }
 
@@ -33,29 +35,27 @@ impl Protocol {
         }
         let mut events = Vec::new();
         let mut expect = |stage, name: &str, event_type: &str, data: String| {
-            events.push(Expected {
-                stage,
-                name: name.to_owned(),
-                seen: Seen {
-                    event_type: event_type.to_owned(),
-                    data,
-                    id: String::new(),
-                },
-            });
+            events.push(Expected::event(stage, name, event_type, data));
         };
-        for (stage, form) in [(1, "line"), (4, "blank-line")] {
+        let forms: &[_] = match self {
+            Self::GoogleEvents => &[(1, "events")],
+            _ => &[(1, "line"), (4, "blank-line")],
+        };
+        for &(stage, form) in forms {
             for (name, text) in cases::texts() {
                 expect(stage, name, "text", text);
             }
             expect(stage, "the end of an answer", "answered", form.to_owned());
         }
-        expect(4, "the end", "last", String::new());
+        let last = forms.last().map_or(1, |(stage, _)| *stage);
+        expect(last, "the end", "last", String::new());
         let requests = match self {
             Self::Mcp => vec![
                 (3, Some("line".to_owned())),
                 (6, Some("line".to_owned())),
                 (3, Some("blank-line".to_owned())),
             ],
+            Self::GoogleEvents => vec![(1, None), (6, None)],
             _ => vec![(1, None), (6, None), (4, None)],
         };
         Expectation { events, requests }
@@ -120,6 +120,10 @@ pub(crate) fn answer(
     if protocol == Protocol::OpenAi {
         all.push(Case::new("", Event::message("[DONE]")));
     }
+    let form = form(request);
+    if form == Form::Event {
+        return event_stream(head, sent(all, form));
+    }
     // With ids, as a server has them that can resume, and with a start that the SDK can parse.
     for (case, id) in all.iter_mut().zip(1_u32..) {
         case.event = case.event.clone().with_id(id);
@@ -129,7 +133,6 @@ pub(crate) fn answer(
         Protocol::Anthropic => (EventType::from_static("ping"), r#"{"type":"ping"}"#),
         _ => (START, "{}"),
     };
-    let form = form(request);
     let start = Preamble::new()
         .with_id(EventId::from(0_u32))
         .with_start(event_type, data)
@@ -216,10 +219,10 @@ fn case(name: &'static str, part: &Value) -> Case {
 }
 
 fn form(request: &[u8]) -> Form {
-    let is_blank_line = request.windows(10).any(|part| part == b"blank-line");
-    if is_blank_line {
-        Form::BlankLine
-    } else {
-        Form::Line
+    let names = |name: &[u8]| request.windows(name.len()).any(|part| part == name);
+    match (names(b"blank-line"), names(b"events")) {
+        (true, _) => Form::BlankLine,
+        (false, true) => Form::Event,
+        (false, false) => Form::Line,
     }
 }

@@ -35,6 +35,19 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
+    /// An event without an id.
+    pub(crate) fn event(stage: usize, name: &str, event_type: &str, data: String) -> Self {
+        Self {
+            stage,
+            name: name.to_owned(),
+            seen: Seen {
+                event_type: event_type.to_owned(),
+                data,
+                id: String::new(),
+            },
+        }
+    }
+
     /// What the standard makes of events, after one with an id.
     pub(crate) fn list(stage: usize, cases: &[Case], last_event_id: &str) -> Vec<Self> {
         let mut id = last_event_id.to_owned();

@@ -9,6 +9,9 @@ use hyper::body::Bytes;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+/// The data of a keep-alive that is an event.
+pub(crate) const KEEP_ALIVE: &str = "{}";
+
 /// Lets a keep-alive go out.
 #[derive(Clone, Debug)]
 pub(crate) struct Silence {
@@ -37,7 +40,7 @@ impl Silence {
 
     /// Notes what goes out.
     pub(crate) fn note(&self, bytes: &Bytes) {
-        if bytes.starts_with(b":") {
+        if bytes.starts_with(b":") || bytes.starts_with(b"data: {}\n") {
             self.comments.fetch_add(1, Ordering::Relaxed);
         }
     }

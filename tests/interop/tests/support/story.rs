@@ -16,14 +16,14 @@ use serde_json::Value;
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
 use sse_proto::broadcast::Retention;
 use sse_proto::http::{last_event_id, last_event_id_in_query, response};
-use sse_proto::{Broadcast, Decoder, Event, EventId, EventStreamExt, Subscription, channel};
+use sse_proto::{Broadcast, Decoder, Event, EventId, EventStreamExt, Frame, Subscription, channel};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::cases::{self, Case, RETRY};
 use super::seen::Expected;
 use super::server::{Body, empty};
-use super::silence::Silence;
+use super::silence::{KEEP_ALIVE, Silence};
 
 /// The columns of the table, in the order in which it happens.
 pub(crate) const STAGES: [&str; 7] = [
@@ -44,6 +44,8 @@ const BEFORE_CUT: Duration = Duration::from_millis(30);
 pub(crate) enum Form {
     Line,
     BlankLine,
+    /// No comment, but an event.
+    Event,
 }
 
 /// A stream that may be cut.
@@ -264,7 +266,10 @@ fn kept_alive(
     silence: &Silence,
 ) -> Stream {
     let kept_alive = stream.keep_alive(KEEP_ALIVE_INTERVAL, silence.timer());
-    let kept_alive = kept_alive.with_blank_line(form == Form::BlankLine);
+    let kept_alive = match form {
+        Form::Line | Form::BlankLine => kept_alive.with_blank_line(form == Form::BlankLine),
+        Form::Event => kept_alive.with_frame(Frame::new(&Event::message(KEEP_ALIVE))),
+    };
     let silence = silence.clone();
     let noted = kept_alive.inspect(move |bytes| silence.note(bytes));
     noted.map(Ok).boxed()

@@ -1,4 +1,4 @@
-//! The table: what each client does, and each difference with its reason.
+//! The table: what each client and each server does, and each difference with its reason.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,17 +6,21 @@ use std::path::PathBuf;
 
 use super::client::{Client, Run, RunsOn};
 use super::folder::Folder;
-use super::seen::{Change, Line, Seen, compare};
-use super::story::STAGES;
+use super::ours::{self, Server};
+use super::seen::{Change, Expected, Line, Seen, compare};
+use super::story;
 
 /// What stands where a reason is wanted.
 const UNKNOWN: &str = "?";
+
+/// More names than this are not all listed.
+const NAMES: usize = 6;
 
 /// A difference, as a line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Difference {
     stage: usize,
-    about: String,
+    about: Vec<String>,
     seen: String,
 }
 
@@ -25,8 +29,9 @@ struct Difference {
 pub(crate) struct Row {
     name: String,
     version: String,
+    stages: &'static [&'static str],
     /// Whether the row has something in this column.
-    has: [bool; STAGES.len()],
+    has: Vec<bool>,
     differences: Vec<Difference>,
 }
 
@@ -34,30 +39,54 @@ impl Row {
     /// Compares what came of a client with what should have.
     pub(crate) fn of_client(client: Client, run: &Run, folder: &Folder) -> Self {
         let version = match (client.runs_on, client.package) {
-            (_, None) => "",
-            (RunsOn::Python, Some(package)) => &folder.pypi_version(package),
-            (_, Some(package)) => &folder.npm_version(package),
+            (_, None) => String::new(),
+            (RunsOn::Python, Some(package)) => folder.pypi_version(package),
+            (_, Some(package)) => folder.npm_version(package),
         };
         let expectation = client.protocol.expectation();
-        let mut row = Self {
-            name: client.name.to_owned(),
-            version: version.to_owned(),
-            has: [false; STAGES.len()],
-            differences: Vec::new(),
-        };
-        for stage in expectation.events.iter().map(|event| event.stage) {
-            row.has[stage] = true;
-        }
+        let mut row = Self::new(client.name, version, &story::STAGES);
         for (stage, _) in &expectation.requests {
             row.has[*stage] = true;
         }
-        let seen = run.lines.iter().filter_map(|line| match line {
+        let has_failed = row.compare_lines(&expectation.events, &run.lines);
+        row.compare_requests(&expectation.requests, &run.asked, has_failed);
+        row
+    }
+
+    /// Compares what our client had of a server with what it should have had.
+    pub(crate) fn of_server(server: Server, lines: &[Line], folder: &Folder) -> Self {
+        let version = if server.is_python() {
+            folder.pypi_version(server.package)
+        } else {
+            folder.npm_version(server.package)
+        };
+        let mut row = Self::new(server.name, version, &ours::STAGES);
+        row.compare_lines(&server.expected(), lines);
+        row
+    }
+
+    fn new(name: &str, version: String, stages: &'static [&'static str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            version,
+            stages,
+            has: vec![false; stages.len()],
+            differences: Vec::new(),
+        }
+    }
+
+    /// Returns whether the client has ended too early.
+    fn compare_lines(&mut self, expected: &[Expected], lines: &[Line]) -> bool {
+        for event in expected {
+            self.has[event.stage] = true;
+        }
+        let seen = lines.iter().filter_map(|line| match line {
             Line::Event(seen) => Some(seen.clone()),
             Line::Failed { .. } => None,
         });
         let seen: Vec<Seen> = seen.collect();
-        let mut changes = compare(&expectation.events, &seen);
-        let failed = run.lines.iter().find_map(|line| match line {
+        let mut changes = compare(expected, &seen);
+        let failed = lines.iter().find_map(|line| match line {
             Line::Failed { error } => Some(error),
             Line::Event(_) => None,
         });
@@ -68,32 +97,30 @@ impl Row {
                 next = Some(*event);
                 changes.pop();
             }
-            let (stage, name) = next.map_or((STAGES.len() - 1, "the end"), |next| {
-                (next.stage, &next.name)
-            });
-            row.add(stage, format!("before {name}"), format!("ends: {error}"));
+            let last = self.stages.len() - 1;
+            let (stage, name) = next.map_or((last, "the end"), |next| (next.stage, &next.name));
+            self.add(stage, name.to_owned(), format!("ends before: {error}"));
         }
-        row.compare_requests(&expectation.requests, &run.asked, failed.is_some());
         for change in changes {
             match change {
-                Change::Lost(event) => row.add(event.stage, event.name.clone(), "lost".into()),
+                Change::Lost(event) => self.add(event.stage, event.name.clone(), "lost".into()),
                 Change::Other(event, seen) => {
-                    row.add(event.stage, event.name.clone(), other(&event.seen, seen));
+                    self.add(event.stage, event.name.clone(), other(&event.seen, seen));
                 }
                 Change::More(after, seen) => {
                     let stage = after.map_or(0, |event| event.stage);
                     let is_half = seen.data.contains("half an event");
                     let stage = if is_half { 2 } else { stage };
                     let name = after.map_or("nothing", |event| &event.name);
-                    row.add(
+                    self.add(
                         stage,
-                        format!("after {name}"),
-                        format!("one more: {}", shown(seen)),
+                        name.to_owned(),
+                        format!("one more after: {}", shown(seen)),
                     );
                 }
             }
         }
-        row
+        failed.is_some()
     }
 
     fn compare_requests(
@@ -123,23 +150,55 @@ impl Row {
         }
         if asked.len() > expected.len() {
             let seen = format!("{} requests too many", asked.len() - expected.len());
-            self.add(STAGES.len() - 1, "requests".into(), seen);
+            self.add(self.stages.len() - 1, "requests".into(), seen);
         }
     }
 
     /// Adds a difference, to one that is the same if there is one.
     fn add(&mut self, stage: usize, about: String, seen: String) {
         self.has[stage] = true;
-        let same = self
-            .differences
-            .iter_mut()
-            .find(|old| old.stage == stage && old.seen == seen);
-        if let Some(same) = same {
-            if !same.about.split(", ").any(|one| one == about) {
-                same.about = format!("{}, {about}", same.about);
+        let mut old = self.differences.iter_mut();
+        if let Some(same) = old.find(|old| old.stage == stage && old.seen == seen) {
+            if !same.about.contains(&about) {
+                same.about.push(about);
             }
         } else {
+            let about = vec![about];
             self.differences.push(Difference { stage, about, seen });
+        }
+    }
+
+    /// Writes the row of the overview.
+    fn write(&self, text: &mut String) {
+        let _ = write!(text, "| {} | {} |", self.name, self.version);
+        for (stage, has) in self.has.iter().enumerate() {
+            let mut differences = self.differences.iter();
+            let cell = match (differences.any(|difference| difference.stage == stage), has) {
+                (true, _) => "differs",
+                (false, true) => "right",
+                (false, false) => "",
+            };
+            let _ = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+
+    /// Writes the differences, with the reasons that the committed table has for the same.
+    fn write_differences(&self, text: &mut String, committed: &str) {
+        for Difference { stage, about, seen } in &self.differences {
+            let about = match &about[..] {
+                [first, .., last] if about.len() > NAMES => {
+                    format!("{first} to {last}, {} cases", about.len())
+                }
+                about => about.join("; "),
+            };
+            let start = format!(
+                "| {} | {} | {about} | {seen} | ",
+                self.name, self.stages[*stage]
+            );
+            let reason = committed.lines().find_map(|line| line.strip_prefix(&start));
+            let reason = reason.and_then(|reason| reason.strip_suffix(" |"));
+            let _ = writeln!(text, "{start}{} |", reason.unwrap_or(UNKNOWN));
         }
     }
 }
@@ -151,38 +210,26 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Writes the table, with the reasons that the committed one has for the same differences.
-    pub(crate) fn new(rows: &[Row]) -> Self {
+    /// Writes the table.
+    pub(crate) fn new(clients: &[Row], servers: &[Row]) -> Self {
         let committed = fs::read_to_string(path()).unwrap_or_default();
         let mut text = HEAD.to_owned();
-        let _ = writeln!(text, "| client | version | {} |", STAGES.join(" | "));
-        let _ = writeln!(text, "|---|---|{}", "---|".repeat(STAGES.len()));
-        for row in rows {
-            let _ = write!(text, "| {} | {} |", row.name, row.version);
-            for (stage, has) in row.has.iter().enumerate() {
-                let differs = row
-                    .differences
-                    .iter()
-                    .any(|difference| difference.stage == stage);
-                let cell = match (differs, has) {
-                    (true, _) => "differs",
-                    (false, true) => "right",
-                    (false, false) => "",
-                };
-                let _ = write!(text, " {cell} |");
-            }
-            text.push('\n');
-        }
-        text.push_str(DIFFERENCES);
-        for row in rows {
-            for Difference { stage, about, seen } in &row.differences {
-                let start = format!("| {} | {} | {about} | {seen} | ", row.name, STAGES[*stage]);
-                let reason = committed.lines().find_map(|line| line.strip_prefix(&start));
-                let reason = reason
-                    .and_then(|reason| reason.strip_suffix(" |"))
-                    .unwrap_or(UNKNOWN);
-                let _ = writeln!(text, "{start}{reason} |");
-            }
+        let parts: [(_, _, &[&str], _); 2] = [
+            ("Clients", "client", &story::STAGES, clients),
+            ("Servers", "server", &ours::STAGES, servers),
+        ];
+        for (title, who, stages, rows) in parts {
+            let _ = writeln!(
+                text,
+                "\n## {title}\n\n| {who} | version | {} |",
+                stages.join(" | ")
+            );
+            let _ = writeln!(text, "|---|---|{}", "---|".repeat(stages.len()));
+            rows.iter().for_each(|row| row.write(&mut text));
+            let _ = writeln!(text, "\n| {who} | where | at | seen | reason |");
+            let _ = writeln!(text, "|---|---|---|---|---|");
+            rows.iter()
+                .for_each(|row| row.write_differences(&mut text, &committed));
         }
         Self { text }
     }
@@ -217,17 +264,11 @@ fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("table.md")
 }
 
-const HEAD: &str = "# Real clients on our servers
+const HEAD: &str = "\
+# Real clients on our servers, and our client on real servers
 
-Written by the test beside it, but for the reasons.
-
-";
-
-const DIFFERENCES: &str = "
-## Differences
-
-| client | where | about | seen | reason |
-|---|---|---|---|---|
+`.ci/run interop` compares this page with what it sees; with `SSE_PROTO_INTEROP_WRITE=1` in its environment, it writes
+the page, with `?` in place of reasons that are new. \"Right\" is what the standard says.
 ";
 
 /// What differs between two events.

@@ -1,0 +1,341 @@
+//! Our client on real servers, each run once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use programs::Process;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sse_proto::client::{self, EventSourceStream, Options, Update};
+use sse_proto::decode::{DecodeStream, OwnedItem};
+use sse_proto::{Decoder, Event, EventId, EventSource, EventType};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use super::cases::{self, Case, END};
+use super::folder::Folder;
+use super::seen::{Expected, Line, Seen};
+use super::{PATIENCE, quiet};
+
+/// The columns of the table.
+pub(crate) const STAGES: [&str; 4] = ["hard cases", "cut and 503", "keep-alives", "restart"];
+
+const RESUMED: EventType = EventType::from_static("resumed");
+const AGAIN: EventType = EventType::from_static("again");
+
+/// The last id of a server's events.
+const LAST_ID: EventId = EventId::from_static("last-1");
+
+/// A server of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    pub(crate) package: &'static str,
+    /// The file in the folder of the servers.
+    file: &'static str,
+    pub(crate) is_mcp: bool,
+}
+
+const fn server(name: &'static str, package: &'static str, file: &'static str) -> Server {
+    Server {
+        name,
+        package,
+        file,
+        is_mcp: false,
+    }
+}
+
+const fn mcp(name: &'static str, package: &'static str, file: &'static str) -> Server {
+    Server {
+        name,
+        package,
+        file,
+        is_mcp: true,
+    }
+}
+
+/// Every server, as the table lists them.
+pub(crate) const SERVERS: [Server; 6] = [
+    server("better-sse", "better-sse", "better-sse.mjs"),
+    server("hono", "hono", "hono.mjs"),
+    server("sse-starlette", "sse-starlette", "sse-starlette-server.py"),
+    server("FastAPI", "fastapi", "fastapi-server.py"),
+    mcp(
+        "@modelcontextprotocol/sdk",
+        "@modelcontextprotocol/sdk",
+        "mcp-node.mjs",
+    ),
+    mcp("mcp (Python)", "mcp", "mcp-server.py"),
+];
+
+impl Server {
+    pub(crate) fn is_python(self) -> bool {
+        Path::new(self.file)
+            .extension()
+            .is_some_and(|end| end == "py")
+    }
+
+    /// Returns what a client should be given.
+    pub(crate) fn expected(self) -> Vec<Expected> {
+        let hard = cases::hard(LAST_ID);
+        if self.is_mcp {
+            let texts = hard.iter().map(|case| {
+                let data = case.event.data().unwrap_or_default().to_owned();
+                Expected::event(0, case.name, "text", data)
+            });
+            return texts.collect();
+        }
+        let case =
+            |name, event_type, data: &'static str| Case::new(name, Event::new(event_type, data));
+        let id = LAST_ID.to_string();
+        let after = |stage, case| Expected::list(stage, &[case], &id);
+        [
+            Expected::list(0, &hard, ""),
+            after(
+                1,
+                case("coming back after a cut and a 503", RESUMED, "last-1"),
+            ),
+            after(2, case("a keep-alive", KEPT_ALIVE, "")),
+            after(3, case("coming back after a restart", AGAIN, "last-1")),
+            after(3, case("the end", END, "")),
+        ]
+        .concat()
+    }
+
+    /// Follows its events to the last.
+    pub(crate) async fn run(self, folder: &Folder) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let run = async {
+            if self.is_mcp {
+                self.call(folder, &mut lines).await
+            } else {
+                self.follow(folder, &mut lines).await
+            }
+        };
+        let ended = timeout(PATIENCE, run).await;
+        if let Some(error) = ended.unwrap_or_else(|_| Some("stuck".into())) {
+            lines.push(Line::Failed { error });
+        }
+        lines
+    }
+
+    /// Follows a plain stream, and starts the server again once it is resumed and kept alive.
+    async fn follow(self, folder: &Folder, lines: &mut Vec<Line>) -> Option<String> {
+        let mut running = Running::start(self, folder, None);
+        let url = format!("http://127.0.0.1:{}/events", running.port);
+        let source = EventSource::new(&url, options().with_comments(true), 0);
+        let mut updates = pin!(client_reqwest::follow(source, None).expect("a client"));
+        let mut is_resumed = false;
+        while let Some(update) = updates.next().await {
+            match update {
+                Update::Item(OwnedItem::Event(event)) => {
+                    lines.push(Line::Event(Seen {
+                        event_type: event.event_type().to_owned(),
+                        data: event.data().to_owned(),
+                        id: event.last_event_id().to_owned(),
+                    }));
+                    is_resumed |= event.event_type() == RESUMED.as_str();
+                    if event.event_type() == END.as_str() {
+                        return None;
+                    }
+                }
+                Update::Item(OwnedItem::Comment(_)) if is_resumed => {
+                    is_resumed = false;
+                    lines.push(Line::Event(Seen {
+                        event_type: KEPT_ALIVE.to_string(),
+                        data: String::new(),
+                        id: LAST_ID.to_string(),
+                    }));
+                    running = running.again(self, folder);
+                }
+                Update::Closed(loss) => return Some(loss.to_string()),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Calls a tool, whose answer is cut before it begins.
+    async fn call(self, folder: &Folder, lines: &mut Vec<Line>) -> Option<String> {
+        let running = Running::start(self, folder, None);
+        let url = format!("http://127.0.0.1:{}/mcp", running.port);
+        let http = reqwest::Client::new();
+        let version = "2025-11-25";
+        let start = json!({
+            "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "interop", "version": "0" },
+        });
+        let start = request(1, "initialize", &start);
+        let response = post(&http, &url, &start).send().await.expect("an answer");
+        let session = response.headers()["mcp-session-id"].clone();
+        // Read to its end, since it is one answer.
+        let mut events = DecodeStream::new(response.bytes_stream(), Decoder::new());
+        while events.next().await.is_some() {}
+        let note = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        let note = post(&http, &url, &note).header("mcp-session-id", &session);
+        note.header("mcp-protocol-version", version)
+            .send()
+            .await
+            .expect("an answer");
+
+        let call = request(
+            2,
+            "tools/call",
+            &json!({ "name": "texts", "arguments": {} }),
+        );
+        let connect = move |request: client::Request| {
+            let is_first = request.last_event_id().is_none();
+            let mut builder = match is_first {
+                true => post(&http, request.url(), &call),
+                false => http.request(Method::GET, request.url()),
+            };
+            for (name, value) in request.headers() {
+                // A POST must take JSON, too.
+                if !(is_first && name == "accept") {
+                    builder = builder.header(name, value);
+                }
+            }
+            builder = builder
+                .header("mcp-session-id", &session)
+                .header("mcp-protocol-version", version);
+            async move {
+                let response = builder.send().await?;
+                let head =
+                    client::Response::from_headers(response.status().as_u16(), response.headers());
+                Ok::<_, reqwest::Error>((head, response.bytes_stream()))
+            }
+        };
+        let started = Instant::now();
+        let source = EventSource::for_method("POST", &url, options(), 0);
+        let updates = EventSourceStream::new(source, connect, sleep, move || started.elapsed());
+        let mut updates = pin!(updates);
+        while let Some(update) = updates.next().await {
+            match update {
+                Update::Item(OwnedItem::Event(event)) => {
+                    let message: Value = serde_json::from_str(event.data()).unwrap_or_default();
+                    let Some(content) = message["result"]["content"].as_array() else {
+                        continue;
+                    };
+                    lines.extend(content.iter().map(|content| {
+                        Line::Event(Seen {
+                            event_type: "text".into(),
+                            data: content["text"].as_str().unwrap_or_default().to_owned(),
+                            id: String::new(),
+                        })
+                    }));
+                    return None;
+                }
+                Update::Closed(loss) => return Some(loss.to_string()),
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+/// The type of a line that is no event.
+const KEPT_ALIVE: EventType = EventType::from_static("kept alive");
+
+/// Options for a server on this machine.
+fn options() -> Options {
+    Options::resilient()
+        .with_reconnection_time(cases::RETRY)
+        .with_delay_bounds(cases::RETRY, Duration::from_millis(200))
+}
+
+fn request(id: u32, method: &str, params: &Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+}
+
+fn post(http: &reqwest::Client, url: &str, message: &Value) -> reqwest::RequestBuilder {
+    http.post(url)
+        .header("accept", "application/json, text/event-stream")
+        .header("content-type", "application/json")
+        .body(message.to_string())
+}
+
+/// A server as a process. Dropped, it is killed.
+#[derive(Debug)]
+struct Running {
+    port: u16,
+    // Before its files.
+    process: Process,
+    cases: TempDir,
+}
+
+impl Running {
+    fn start(server: Server, folder: &Folder, again: Option<(u16, TempDir)>) -> Self {
+        let is_second = again.is_some();
+        let (port, cases) = again.unwrap_or_else(|| (0, TempDir::new().expect("a folder")));
+        let file = cases.path().join("cases.json");
+        fs::write(&file, to_send()).expect("a file");
+        let (program, script): (PathBuf, _) = match server.is_python() {
+            true => (folder.python(), folder.servers()),
+            false => (folder.node(), folder.servers()),
+        };
+        let mut command = std::process::Command::new(program);
+        quiet(&mut command);
+        command
+            .arg(script.join(server.file))
+            .arg(file)
+            .arg(port.to_string());
+        if is_second {
+            command.arg("again");
+        }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{}: {error}", server.name));
+        let output = child.stdout.take().expect("standard output is piped");
+        let process = Process::new(child, output);
+        let line = process.line_with("listening on ");
+        let port = line.rsplit(' ').next().and_then(|port| port.parse().ok());
+        Self {
+            port: port.expect("a port"),
+            process,
+            cases,
+        }
+    }
+
+    /// Kills it, and starts another on the same port.
+    fn again(self, server: Server, folder: &Folder) -> Self {
+        let Self {
+            port,
+            process,
+            cases,
+        } = self;
+        drop(process);
+        Self::start(server, folder, Some((port, cases)))
+    }
+}
+
+/// The events that a server is to send, as JSON.
+fn to_send() -> String {
+    let cases = cases::hard(LAST_ID).into_iter().map(|case| {
+        let mut fields = json!({ "data": case.event.data() });
+        let mut set = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                fields[name] = value;
+            }
+        };
+        set(
+            "type",
+            case.event
+                .event_type()
+                .map(|event_type| json!(event_type.as_str())),
+        );
+        set("id", case.event.id().map(|id| json!(id.to_string())));
+        let retry = case.event.reconnection_time();
+        set(
+            "retry",
+            retry.map(|time| json!(u64::try_from(time.as_millis()).expect("milliseconds"))),
+        );
+        fields
+    });
+    Value::from(cases.collect::<Vec<_>>()).to_string()
+}
