@@ -87,7 +87,13 @@ impl Server {
                 let data = case.event.data().unwrap_or_default().to_owned();
                 Expected::event(0, case.name, "text", data)
             });
-            return texts.collect();
+            let resumed = Expected::event(
+                1,
+                "coming back after a cut",
+                RESUMED.as_str(),
+                String::new(),
+            );
+            return [resumed].into_iter().chain(texts).collect();
         }
         let case =
             |name, event_type, data: &'static str| Case::new(name, Event::new(event_type, data));
@@ -212,6 +218,7 @@ impl Server {
         let source = EventSource::for_method("POST", &url, options(), 0);
         let updates = EventSourceStream::new(source, connect, sleep, move || started.elapsed());
         let mut updates = pin!(updates);
+        let mut is_resumed = false;
         while let Some(update) = updates.next().await {
             match update {
                 Update::Item(OwnedItem::Event(event)) => {
@@ -219,6 +226,13 @@ impl Server {
                     let Some(content) = message["result"]["content"].as_array() else {
                         continue;
                     };
+                    if is_resumed {
+                        lines.push(Line::Event(Seen {
+                            event_type: RESUMED.to_string(),
+                            data: String::new(),
+                            id: String::new(),
+                        }));
+                    }
                     lines.extend(content.iter().map(|content| {
                         Line::Event(Seen {
                             event_type: "text".into(),
@@ -228,6 +242,7 @@ impl Server {
                     }));
                     return None;
                 }
+                Update::Lost(_) => is_resumed = true,
                 Update::Closed(loss) => return Some(loss.to_string()),
                 _ => {}
             }

@@ -97,7 +97,10 @@ async fn run(mut listener: TcpListener, shared: Arc<Shared>) {
                     socket.set_nodelay(true).expect("an option");
                     let shared = Arc::clone(&shared);
                     let service = service_fn(move |request| respond(Arc::clone(&shared), request));
-                    connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
+                    // What waits in a buffer is lost at a cut, so there is little.
+                    let mut builder = http1::Builder::new();
+                    builder.max_buf_size(8 << 10);
+                    connections.spawn(builder.serve_connection(TokioIo::new(socket), service));
                 }
                 () = shared.story.restarts() => break,
             }

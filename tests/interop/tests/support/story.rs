@@ -37,7 +37,7 @@ pub(crate) const STAGES: [&str; 7] = [
 ];
 
 /// How long a cut comes after what was sent before it.
-const BEFORE_CUT: Duration = Duration::from_millis(30);
+const BEFORE_CUT: Duration = Duration::from_millis(50);
 
 /// How what goes out alone ends: keep-alives and the reconnection time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
