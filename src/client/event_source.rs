@@ -1,6 +1,8 @@
 //! The reconnecting client as a state machine.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
@@ -89,8 +91,9 @@ impl EventSource {
     /// Makes a client that is not started, for a request with any method, in upper case.
     ///
     /// A request that is not idempotent, such as POST, is sent once, because a repetition may cost
-    /// as much as the first request. It is repeated only to resume from an id of the server, or if
-    /// [`Options::with_repeat`] allows it. So the end of its response closes the client, with
+    /// as much as the first request. It is repeated only if [`Options::with_repeat`] allows it.
+    /// With [`Options::with_get_resume`], a GET resumes it once the server has sent an ID.
+    /// Otherwise the end of its response closes the client, with
     /// [`EndOfStream`](crate::client::LossReason::EndOfStream) if the response is whole and
     /// [`NotRepeatable`](crate::client::LossReason::NotRepeatable) otherwise. If the server cannot
     /// resume, as with most answers of language models, a
@@ -172,7 +175,7 @@ impl EventSource {
 
     /// Reconnects now: drops the connection, if one is open, or ends the wait. Ignored while a
     /// request is in flight, before the start, and once closed. Failures are forgotten, and the
-    /// network counts as back.
+    /// network counts as back. This sends a request again that is not idempotent, too.
     pub fn reconnect(&mut self, now: Duration) {
         self.machine.reconnect(now, &self.decoder);
         self.release();
@@ -208,13 +211,14 @@ impl EventSource {
 
     /// Takes the end of the body.
     pub fn handle_end(&mut self, now: Duration) {
-        self.machine.handle_end(now, false, &self.decoder);
+        self.machine.handle_end(now, &self.decoder);
         self.release();
     }
 
-    /// Takes a failure of the request or of the body, of any kind.
-    pub fn handle_error(&mut self, now: Duration) {
-        self.machine.handle_end(now, true, &self.decoder);
+    /// Takes a failure of the request or of the body, of any kind: an error, or a text. It becomes
+    /// the [`source`](Error::source) of the [`Loss`](crate::client::Loss).
+    pub fn handle_error(&mut self, now: Duration, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.machine.handle_error(now, error.into(), &self.decoder);
         self.release();
     }
 

@@ -20,8 +20,8 @@
 //! # impl Http {
 //! #     fn get<'a>(
 //! #         &mut self, _: &str, _: impl Iterator<Item = (&'static str, &'a str)>, _: bool,
-//! #     ) -> Result<(Response, &'static [u8]), ()> {
-//! #         let (status, body) = self.0.pop_front().ok_or(())?;
+//! #     ) -> Result<(Response, &'static [u8]), &'static str> {
+//! #         let (status, body) = self.0.pop_front().ok_or("refused")?;
 //! #         let response = Response::from_headers(status, [("content-type", "text/event-stream")]);
 //! #         Ok((response, body.as_bytes()))
 //! #     }
@@ -52,7 +52,7 @@
 //!                         body = Some(stream);
 //!                         source.handle_response(started.elapsed(), response);
 //!                     }
-//!                     Err(_) => source.handle_error(started.elapsed()),
+//!                     Err(error) => source.handle_error(started.elapsed(), error),
 //!                 }
 //!             }
 //!             Output::Abort => body = None,
@@ -77,9 +77,9 @@
 //! #                     if let Some(event) = item.into_event() { seen.push(event.data().into_owned()); }
 //!                 }
 //!             }
-//!             Err(_) => {
+//!             Err(error) => {
 //!                 body = None;
-//!                 source.handle_error(started.elapsed());
+//!                 source.handle_error(started.elapsed(), error);
 //!             }
 //!         }
 //!     } else if let Some(deadline) = source.next_deadline() {
@@ -99,8 +99,8 @@
 //! The loop sends a GET, with a client made by [`EventSource::new`](crate::EventSource::new). For
 //! any other method, make the client with
 //! [`EventSource::for_method`](crate::EventSource::for_method) and send [`Request::method`]. The
-//! client then repeats a request that is not idempotent only to resume from an id, or if you allow
-//! it.
+//! client then repeats a request that is not idempotent only if you allow it; it can resume it with
+//! a GET.
 //!
 //! On an async runtime, [`EventSourceStream`] runs the loop. It takes a timer and a function that
 //! opens a connection.
@@ -142,8 +142,12 @@
 //! [9.2.4]: https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header
 
 mod backoff;
+mod date;
 pub(crate) mod event_source;
+#[cfg(feature = "std")]
+mod handle;
 mod machine;
+mod media_type;
 mod options;
 mod output;
 mod request;
@@ -153,6 +157,8 @@ mod state;
 mod stream;
 
 pub use event_source::Received;
+#[cfg(feature = "std")]
+pub use handle::Handle;
 pub use options::Options;
 pub use output::{Loss, LossReason, Output};
 pub use request::Request;

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::error::Error;
 use core::fmt;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 
 use super::request::Request;
@@ -27,7 +28,11 @@ pub enum Output {
     Closed(Loss),
 }
 
-/// The end of a connection, or of an attempt to connect. Its `Display` text has all details.
+/// A driver's error.
+pub(super) type Cause = Box<dyn Error + Send + Sync>;
+
+/// The end of a connection, or of an attempt to connect. Its `Display` text has all details, but
+/// for the error of the driver, which is its [`source`](Error::source).
 ///
 /// # Examples
 ///
@@ -63,6 +68,7 @@ pub struct Loss {
     pub retry_in: Option<Duration>,
     /// The response, if it was rejected. Boxed, since few losses have one.
     pub response: Option<Box<Response>>,
+    pub(super) error: Option<AssertUnwindSafe<Cause>>,
 }
 
 /// Why a connection ended, or why no other one follows.
@@ -72,7 +78,8 @@ pub enum LossReason {
     /// The body ended, because the server completed its answer or restarted.
     /// [`Loss::is_interrupted`] tells whether an event was cut off.
     EndOfStream,
-    /// The connection failed, or could not be made.
+    /// The connection failed, or could not be made. The driver's error is the
+    /// [`source`](Error::source) of the [`Loss`], and can be downcast to its type.
     IoError,
     /// No response came in time.
     ConnectTimeout,
@@ -84,6 +91,9 @@ pub enum LossReason {
     /// wrong; with the status of a redirect, its location is no `http` or `https` URL; with 204 the
     /// server asks the client not to reconnect.
     Rejected(u16),
+    /// The response is an event stream with a [content encoding](Response::content_encoding) that
+    /// the driver [does not decode](super::Options::with_accept_encoding).
+    ContentEncoding,
     /// The response with this status is one redirect more than the
     /// [limit](super::Options::with_max_redirects).
     TooManyRedirects(u16),
@@ -95,7 +105,8 @@ pub enum LossReason {
     /// The caller closed the client.
     Closed,
     /// The request must not be sent again, see
-    /// [`Options::with_repeat`](super::Options::with_repeat).
+    /// [`Options::with_repeat`](super::Options::with_repeat) and
+    /// [`with_get_resume`](super::Options::with_get_resume).
     NotRepeatable,
     /// The [limit of retries](super::Options::with_max_retries) is reached.
     TooManyRetries,
@@ -113,6 +124,7 @@ impl Loss {
             attempt: 0,
             retry_in: None,
             response: None,
+            error: None,
         }
     }
 
@@ -140,6 +152,12 @@ impl Loss {
                 write!(f, "the redirect with {status} leads nowhere")
             }
             LossReason::Rejected(status) => write!(f, "the server answered {status}"),
+            LossReason::ContentEncoding => {
+                let response = self.response.as_ref();
+                let found = response.and_then(|response| response.content_encoding());
+                let found = found.unwrap_or_default();
+                write!(f, "the content encoding {found:?} is not decoded")
+            }
             LossReason::TooManyRedirects(status) => {
                 write!(f, "too many redirects, the last with {status}")
             }
@@ -172,4 +190,9 @@ impl fmt::Display for Loss {
     }
 }
 
-impl Error for Loss {}
+impl Error for Loss {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let AssertUnwindSafe(error) = self.error.as_ref()?;
+        Some(&**error)
+    }
+}

@@ -21,13 +21,15 @@ pub struct Request {
     pub(super) method: Option<Box<str>>,
     pub(super) url: Box<str>,
     pub(super) last_event_id: Box<str>,
+    pub(super) accept_encoding: &'static str,
     pub(super) is_same_origin: bool,
 }
 
 impl Request {
     /// Returns the method: GET, or the one that
-    /// [`EventSource::for_method`](crate::EventSource::for_method) was given. After a redirect
-    /// with 301, 302 or 303 it is GET, as browsers do with a POST: send no body then.
+    /// [`EventSource::for_method`](crate::EventSource::for_method) was given. It turns into GET
+    /// after a redirect with 301, 302 or 303, as browsers do with a POST, and to resume
+    /// [with a GET](super::Options::with_get_resume): send no body then.
     pub fn method(&self) -> &str {
         self.method.as_deref().unwrap_or("GET")
     }
@@ -78,8 +80,9 @@ impl Request {
     }
 
     /// Returns the headers that the standard asks for: `accept`, `cache-control`, and
-    /// `last-event-id` if there is one to send. Its value is UTF-8 and may go beyond ASCII, so give
-    /// it to the HTTP client as bytes.
+    /// `last-event-id` if there is one to send; and
+    /// [`accept-encoding`](super::Options::with_accept_encoding). The value of `last-event-id` is
+    /// UTF-8 and may go beyond ASCII, so give it to the HTTP client as bytes.
     ///
     /// # Examples
     ///
@@ -96,6 +99,7 @@ impl Request {
     /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let last_event_id = self.last_event_id().map(|id| ("last-event-id", id));
+        let encoding = ("accept-encoding", self.accept_encoding);
         // > User agents must set (`Accept`, `text/event-stream`) in request's header list. Set
         // > request's cache mode to "no-store". (Fetch turns this mode into the header below.)
         [
@@ -103,6 +107,7 @@ impl Request {
             ("cache-control", "no-cache"),
         ]
         .into_iter()
+        .chain(Some(encoding).filter(|_| !self.accept_encoding.is_empty()))
         .chain(last_event_id)
     }
 }

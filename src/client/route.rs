@@ -79,19 +79,47 @@ impl Route {
 
 /// A URL, or a part of one, as logs may show it: without user information, and with three dots for
 /// the query and the fragment.
+///
+/// This hides what any parser could take for user information, also in a text that is no URL: the
+/// scheme, the slashes and the host may be odd, and control characters may be anywhere.
 pub(super) struct Shown<'a>(pub(super) &'a str);
 
 impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.find(['?', '#']).map_or(self.0.len(), |at| at + 1);
-        let (shown, hidden) = self.0.split_at(end);
-        let (scheme, rest) = shown.split_at(shown.find("//").map_or(0, |at| at + 2));
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let host = authority
-            .rsplit_once('@')
-            .map_or(authority, |(_, host)| host);
+        // > Remove all ASCII tab or newline from input. (WHATWG URL)
+        let text = self.0.replace(['\t', '\n', '\r'], "");
+        let text = text.trim_matches(|c| c <= ' ');
+        let (shown, hidden) = text.split_at(text.find(['?', '#']).map_or(text.len(), |at| at + 1));
+        let is_slash = |c| c == '/' || c == '\\';
+        let is_http = |scheme: &&str| {
+            let is = |name| scheme.eq_ignore_ascii_case(name);
+            is("http") || is("https") || shown[scheme.len() + 1..].starts_with(is_slash)
+        };
+        // A name of a user is no scheme.
+        let scheme = scheme(shown)
+            .filter(is_http)
+            .map_or(0, |scheme| scheme.len() + 1);
+        let slashes = shown[scheme..].trim_start_matches(is_slash);
+        let (prefix, rest) = shown.split_at(shown.len() - slashes.len());
+        let (authority, path) = split_authority(rest);
+        let host_at = authority.rfind('@').map_or(0, |at| at + 1);
+        let host = &authority[host_at..];
+        // A colon before an at sign is a password, unless a port comes between.
+        let port_at = host.rfind(']').unwrap_or(0);
+        let port = host[port_at..]
+            .split_once(':')
+            .map_or("0", |(_, port)| port);
+        let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        let has_password = |path: &str| {
+            path.split_once(':')
+                .is_some_and(|(_, rest)| rest.contains('@'))
+        };
+        let is_odd = !is_port || has_password(path);
+        if is_odd {
+            return fmt::Debug::fmt(&format!("{prefix}..."), f);
+        }
         let more = if hidden.is_empty() { "" } else { "..." };
-        fmt::Debug::fmt(&format!("{scheme}{host}{path}{more}"), f)
+        fmt::Debug::fmt(&format!("{prefix}{host}{path}{more}"), f)
     }
 }
 

@@ -44,23 +44,27 @@ fn no_type_grows_unnoticed() {
         (
             "client::EventSource",
             size_of::<sse_proto::EventSource>(),
-            848,
+            856,
         ),
         (
             "client::Options",
             size_of::<sse_proto::client::Options>(),
-            176,
+            208,
         ),
-        ("client::Output", size_of::<sse_proto::client::Output>(), 88),
+        (
+            "client::Output",
+            size_of::<sse_proto::client::Output>(),
+            104,
+        ),
         (
             "client::Request",
             size_of::<sse_proto::client::Request>(),
-            56,
+            72,
         ),
         (
             "client::Response",
             size_of::<sse_proto::client::Response>(),
-            72,
+            104,
         ),
         #[cfg(feature = "std")]
         ("EventStream", size_of::<EventStream>(), 8),

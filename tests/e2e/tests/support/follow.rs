@@ -116,7 +116,7 @@ impl Follower {
                 if is_whole {
                     self.source.handle_end(now);
                 } else {
-                    self.source.handle_error(now);
+                    self.source.handle_error(now, "reset");
                 }
             }
             Ok(bytes) => {
@@ -136,7 +136,7 @@ impl Follower {
             }
             Err(_) => {
                 self.response = None;
-                self.source.handle_error(now);
+                self.source.handle_error(now, "reset");
             }
         }
     }
