@@ -6,9 +6,8 @@ use std::pin::pin;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use programs::Process;
-use reqwest::Method;
 use serde_json::{Value, json};
 use sse_proto::client::{self, EventSourceStream, Options, Update};
 use sse_proto::decode::{DecodeStream, OwnedItem};
@@ -134,7 +133,9 @@ impl Server {
         let mut running = Running::start(self, folder, None);
         let url = format!("http://127.0.0.1:{}/events", running.port);
         let source = EventSource::new(&url, options().with_comments(true), 0);
-        let mut updates = pin!(client_reqwest::follow(source, None).expect("a client"));
+        let http = reqwest::Client::new();
+        let updates = follow(source, move |request| http.get(request.url()));
+        let mut updates = pin!(updates);
         let mut is_resumed = false;
         while let Some(update) = updates.next().await {
             match update {
@@ -192,31 +193,16 @@ impl Server {
             "tools/call",
             &json!({ "name": "texts", "arguments": {} }),
         );
-        let connect = move |request: client::Request| {
-            let is_first = request.last_event_id().is_none();
-            let mut builder = match is_first {
-                true => post(&http, request.url(), &call),
-                false => http.request(Method::GET, request.url()),
+        let source = EventSource::for_method("POST", &url, options().with_get_resume(true), 0);
+        let updates = follow(source, move |request| {
+            let builder = match request.method() {
+                "POST" => post(&http, request.url(), &call),
+                _ => http.get(request.url()),
             };
-            for (name, value) in request.headers() {
-                // A POST must take JSON, too.
-                if !(is_first && name == "accept") {
-                    builder = builder.header(name, value);
-                }
-            }
-            builder = builder
+            builder
                 .header("mcp-session-id", &session)
-                .header("mcp-protocol-version", version);
-            async move {
-                let response = builder.send().await?;
-                let head =
-                    client::Response::from_headers(response.status().as_u16(), response.headers());
-                Ok::<_, reqwest::Error>((head, response.bytes_stream()))
-            }
-        };
-        let started = Instant::now();
-        let source = EventSource::for_method("POST", &url, options(), 0);
-        let updates = EventSourceStream::new(source, connect, sleep, move || started.elapsed());
+                .header("mcp-protocol-version", version)
+        });
         let mut updates = pin!(updates);
         let mut is_resumed = false;
         while let Some(update) = updates.next().await {
@@ -249,6 +235,29 @@ impl Server {
         }
         None
     }
+}
+
+/// Drives the client over reqwest, with requests that `begin` begins.
+fn follow(
+    source: EventSource,
+    begin: impl Fn(&client::Request) -> reqwest::RequestBuilder,
+) -> impl Stream<Item = Update> {
+    let connect = move |request: client::Request| {
+        let mut builder = begin(&request);
+        // A POST accepts JSON, too.
+        let is_ours = |name: &str| request.method() == "POST" && name == "accept";
+        for (name, value) in request.headers().filter(|(name, _)| !is_ours(name)) {
+            builder = builder.header(name, value);
+        }
+        async move {
+            let response = builder.send().await?;
+            let head =
+                client::Response::from_headers(response.status().as_u16(), response.headers());
+            Ok::<_, reqwest::Error>((head, response.bytes_stream()))
+        }
+    };
+    let started = Instant::now();
+    EventSourceStream::new(source, connect, sleep, move || started.elapsed())
 }
 
 /// The type of a line that is no event.

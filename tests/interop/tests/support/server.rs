@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Collected, Full, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, server::conn::http1};
@@ -119,30 +119,20 @@ async fn respond(
     let path = request.uri().path().to_owned();
     let get = request.method() == Method::GET;
     let (head, body) = request.into_parts();
+    // Read to its end, or the connection is reset when it closes.
+    let body = body.collect().await.map(Collected::to_bytes);
+    let body = body.unwrap_or_default();
     let response = match &*path {
         "/events" if get => shared.story.response(&head),
         "/seen" => {
-            let body = body
-                .collect()
-                .await
-                .map(http_body_util::Collected::to_bytes);
-            let text = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+            let text = String::from_utf8_lossy(&body).into_owned();
             *shared.posted.lock().expect("no panic") = Some(text);
             shared.is_posted.notify_one();
             empty(StatusCode::NO_CONTENT)
         }
-        "/v1/chat/completions" | "/v1/messages" | "/mcp" => {
-            let protocol = match &*path {
-                "/mcp" => Protocol::Mcp,
-                "/v1/messages" => Protocol::Anthropic,
-                _ => Protocol::OpenAi,
-            };
-            let body = body
-                .collect()
-                .await
-                .map(http_body_util::Collected::to_bytes);
-            answer(&shared.story, protocol, &head, &body.unwrap_or_default())
-        }
+        "/mcp" => answer(&shared.story, Protocol::Mcp, &head, &body),
+        "/v1/messages" => answer(&shared.story, Protocol::Anthropic, &head, &body),
+        "/v1/chat/completions" => answer(&shared.story, Protocol::OpenAi, &head, &body),
         _ if path.ends_with(":streamGenerateContent") => {
             answer(&shared.story, Protocol::Google, &head, path.as_bytes())
         }
