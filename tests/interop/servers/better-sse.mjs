@@ -5,12 +5,10 @@ import { cases, listening, next, port, sleep } from "./cases.mjs";
 const server = createServer(async (request, response) => {
   const purpose = next();
   if (purpose === "unavailable") return response.writeHead(503).end();
-  // By default it makes JSON of data.
-  const options = { serializer: String, retry: 50, keepAlive: 20 };
-  const session = await createSession(request, response, options);
+  const session = await createSession(request, response, { retry: 50, keepAlive: 20 });
   if (purpose === "cases") {
     // Not by `push`, which gives an id to what has none.
-    const buffer = createEventBuffer(options);
+    const buffer = createEventBuffer();
     for (const { type, id, data, retry } of cases) {
       if (type !== undefined) buffer.event(type);
       if (id !== undefined) buffer.id(id);

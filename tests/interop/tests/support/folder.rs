@@ -65,8 +65,8 @@ impl Folder {
         package["version"].as_str().expect("a version").to_owned()
     }
 
-    /// Returns the version of a package of PyPI's.
-    pub(crate) fn pypi_version(&self, package: &str) -> String {
+    /// Returns the version of a package of `PyPI`'s.
+    pub(crate) fn pypi_version(package: &str) -> String {
         let list = include_str!("../../requirements.txt");
         let version = list
             .lines()

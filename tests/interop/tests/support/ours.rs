@@ -1,7 +1,7 @@
 //! Our client on real servers, each run once.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -36,39 +36,52 @@ pub(crate) struct Server {
     pub(crate) package: &'static str,
     /// The file in the folder of the servers.
     file: &'static str,
-    pub(crate) is_mcp: bool,
+    kind: Kind,
 }
 
-const fn server(name: &'static str, package: &'static str, file: &'static str) -> Server {
+/// What a server makes of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Their data is what it was given.
+    Plain,
+    /// Their data is JSON of what it was given.
+    Json,
+    /// They are its own.
+    Mcp,
+}
+
+const fn server(
+    name: &'static str,
+    package: &'static str,
+    file: &'static str,
+    kind: Kind,
+) -> Server {
     Server {
         name,
         package,
         file,
-        is_mcp: false,
-    }
-}
-
-const fn mcp(name: &'static str, package: &'static str, file: &'static str) -> Server {
-    Server {
-        name,
-        package,
-        file,
-        is_mcp: true,
+        kind,
     }
 }
 
 /// Every server, as the table lists them.
 pub(crate) const SERVERS: [Server; 6] = [
-    server("better-sse", "better-sse", "better-sse.mjs"),
-    server("hono", "hono", "hono.mjs"),
-    server("sse-starlette", "sse-starlette", "sse-starlette-server.py"),
-    server("FastAPI", "fastapi", "fastapi-server.py"),
-    mcp(
+    server("better-sse", "better-sse", "better-sse.mjs", Kind::Json),
+    server("hono", "hono", "hono.mjs", Kind::Plain),
+    server(
+        "sse-starlette",
+        "sse-starlette",
+        "sse-starlette-server.py",
+        Kind::Plain,
+    ),
+    server("FastAPI", "fastapi", "fastapi-server.py", Kind::Plain),
+    server(
         "@modelcontextprotocol/sdk",
         "@modelcontextprotocol/sdk",
         "mcp-node.mjs",
+        Kind::Mcp,
     ),
-    mcp("mcp (Python)", "mcp", "mcp-server.py"),
+    server("mcp (Python)", "mcp", "mcp-server.py", Kind::Mcp),
 ];
 
 impl Server {
@@ -81,7 +94,7 @@ impl Server {
     /// Returns what a client should be given.
     pub(crate) fn expected(self) -> Vec<Expected> {
         let hard = cases::hard(LAST_ID);
-        if self.is_mcp {
+        if self.kind == Kind::Mcp {
             let texts = hard.iter().map(|case| {
                 let data = case.event.data().unwrap_or_default().to_owned();
                 Expected::event(0, case.name, "text", data)
@@ -94,12 +107,20 @@ impl Server {
             );
             return [resumed].into_iter().chain(texts).collect();
         }
+        let mut read = Expected::list(0, &hard, "");
+        if self.kind == Kind::Json {
+            // JSON keeps line ends as they are.
+            for (expected, case) in read.iter_mut().zip(&hard) {
+                let data = case.event.data().unwrap_or_default();
+                data.clone_into(&mut expected.seen.data);
+            }
+        }
         let case =
             |name, event_type, data: &'static str| Case::new(name, Event::new(event_type, data));
         let id = LAST_ID.to_string();
         let after = |stage, case| Expected::list(stage, &[case], &id);
         [
-            Expected::list(0, &hard, ""),
+            read,
             after(
                 1,
                 case("coming back after a cut and a 503", RESUMED, "last-1"),
@@ -115,7 +136,7 @@ impl Server {
     pub(crate) async fn run(self, folder: &Folder) -> Vec<Line> {
         let mut lines = Vec::new();
         let run = async {
-            if self.is_mcp {
+            if self.kind == Kind::Mcp {
                 self.call(folder, &mut lines).await
             } else {
                 self.follow(folder, &mut lines).await
@@ -140,9 +161,13 @@ impl Server {
         while let Some(update) = updates.next().await {
             match update {
                 Update::Item(OwnedItem::Event(event)) => {
+                    let data = match self.kind {
+                        Kind::Json => event.json().expect("JSON"),
+                        Kind::Plain | Kind::Mcp => event.data().to_owned(),
+                    };
                     lines.push(Line::Event(Seen {
                         event_type: event.event_type().to_owned(),
-                        data: event.data().to_owned(),
+                        data,
                         id: event.last_event_id().to_owned(),
                     }));
                     is_resumed |= event.event_type() == RESUMED.as_str();
@@ -296,16 +321,15 @@ impl Running {
         let (port, cases) = again.unwrap_or_else(|| (0, TempDir::new().expect("a folder")));
         let file = cases.path().join("cases.json");
         fs::write(&file, to_send()).expect("a file");
-        let (program, script): (PathBuf, _) = match server.is_python() {
-            true => (folder.python(), folder.servers()),
-            false => (folder.node(), folder.servers()),
+        let script = folder.servers().join(server.file);
+        let program = if server.is_python() {
+            folder.python()
+        } else {
+            folder.node()
         };
         let mut command = std::process::Command::new(program);
         quiet(&mut command);
-        command
-            .arg(script.join(server.file))
-            .arg(file)
-            .arg(port.to_string());
+        command.arg(script).arg(file).arg(port.to_string());
         if is_second {
             command.arg("again");
         }

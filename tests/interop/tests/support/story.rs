@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use http_body_util::BodyExt;
 use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 use serde_json::Value;
@@ -103,7 +104,7 @@ impl Story {
     /// Answers the next request.
     pub(crate) fn response(&self, head: &Parts) -> Response<Body> {
         let header = head.headers.get("last-event-id");
-        let header = last_event_id(header.map(|value| value.as_bytes()));
+        let header = last_event_id(header.map(HeaderValue::as_bytes));
         // Polyfills can set no header.
         let query = head.uri.query().map(str::as_bytes);
         let query = last_event_id_in_query(query, "lastEventId");
@@ -261,7 +262,7 @@ async fn send(cases: Vec<Case>, silence: Silence, mut send: impl FnMut(Option<&E
 
 /// Keeps a stream alive.
 fn kept_alive(
-    stream: impl EventStreamExt + futures_util::Stream<Item = Bytes> + Send + 'static,
+    stream: impl EventStreamExt<Item = Bytes> + Send + 'static,
     form: Form,
     silence: &Silence,
 ) -> Stream {

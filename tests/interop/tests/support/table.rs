@@ -40,7 +40,7 @@ impl Row {
     pub(crate) fn of_client(client: Client, run: &Run, folder: &Folder) -> Self {
         let version = match (client.runs_on, client.package) {
             (_, None) => String::new(),
-            (RunsOn::Python, Some(package)) => folder.pypi_version(package),
+            (RunsOn::Python, Some(package)) => Folder::pypi_version(package),
             (_, Some(package)) => folder.npm_version(package),
         };
         let expectation = client.protocol.expectation();
@@ -56,7 +56,7 @@ impl Row {
     /// Compares what our client had of a server with what it should have had.
     pub(crate) fn of_server(server: Server, lines: &[Line], folder: &Folder) -> Self {
         let version = if server.is_python() {
-            folder.pypi_version(server.package)
+            Folder::pypi_version(server.package)
         } else {
             folder.npm_version(server.package)
         };
@@ -225,11 +225,14 @@ impl Table {
                 stages.join(" | ")
             );
             let _ = writeln!(text, "|---|---|{}", "---|".repeat(stages.len()));
-            rows.iter().for_each(|row| row.write(&mut text));
+            for row in rows {
+                row.write(&mut text);
+            }
             let _ = writeln!(text, "\n| {who} | where | at | seen | reason |");
             let _ = writeln!(text, "|---|---|---|---|---|");
-            rows.iter()
-                .for_each(|row| row.write_differences(&mut text, &committed));
+            for row in rows {
+                row.write_differences(&mut text, &committed);
+            }
         }
         Self { text }
     }
@@ -244,13 +247,17 @@ impl Table {
             let only = one
                 .lines()
                 .filter(|line| !other.lines().any(|same| same == *line));
-            only.map(|line| format!("{mark} {line}\n")).collect()
+            let marked = only.map(|line| format!("{mark} {line}"));
+            marked.collect::<Vec<_>>().join(
+                "
+",
+            )
         };
         let old = lines(&committed, &self.text, "-");
         let new = lines(&self.text, &committed, "+");
         assert!(
             committed == self.text,
-            "table.md differs from what is seen:\n{old}{new}"
+            "table.md differs from what is seen:\n{old}\n{new}"
         );
         let unknown = format!("| {UNKNOWN} |");
         assert!(
