@@ -9,7 +9,7 @@ use sse_proto::adapt::Preamble;
 use sse_proto::event::START;
 use sse_proto::{Event, EventId, EventType};
 
-use super::cases::{self, Case, RETRY};
+use super::cases::{self, Case};
 use super::seen::Expected;
 use super::server::{Body, empty, text};
 use super::story::{Expectation, Form, Story, event_stream, sent};
@@ -136,9 +136,6 @@ pub(crate) fn answer(
     let start = Preamble::new()
         .with_id(EventId::from(0_u32))
         .with_start(event_type, data)
-        .with_comment("welcome")
-        .with_reconnection_time(RETRY)
-        .with_blank_line(form == Form::BlankLine)
         .to_bytes();
     let start = stream::once(async { Ok(start) });
     event_stream(head, start.chain(sent(all, form)).boxed())

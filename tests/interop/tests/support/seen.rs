@@ -78,8 +78,8 @@ pub(crate) enum Change<'a> {
     Lost(&'a Expected),
     /// Another came in its place.
     Other(&'a Expected, &'a Seen),
-    /// It came without being sent, after this one.
-    More(Option<&'a Expected>, &'a Seen),
+    /// It came without being sent, after the first of these and before the second.
+    More([Option<&'a Expected>; 2], &'a Seen),
 }
 
 /// Compares two lists by their longest common part.
@@ -121,28 +121,28 @@ pub(crate) fn compare<'a>(expected: &'a [Expected], seen: &'a [Seen]) -> Vec<Cha
 /// Pairs those that should have come with those that came instead: with the same type and data, or with what is left of it.
 fn pair<'a>(all: &'a [Expected], range: Range<usize>, mut came: &'a [Seen]) -> Vec<Change<'a>> {
     let mut changes = Vec::new();
-    let mut before = range.start.checked_sub(1).map(|at| &all[at]);
-    for one in &all[range] {
-        let is_same = |other: &Seen| {
-            (&other.event_type, &other.data) == (&one.seen.event_type, &one.seen.data)
-        };
+    let around = |at: usize| [at.checked_sub(1).map(|before| &all[before]), all.get(at)];
+    for at in range.clone() {
+        let wanted = &all[at].seen;
+        let is_same =
+            |other: &Seen| (&other.event_type, &other.data) == (&wanted.event_type, &wanted.data);
         let is_rest = |other: &Seen| {
-            !rest(&other.data).is_empty() && rest(&other.data) == rest(&one.seen.data)
+            let is_failure = wanted.event_type == "answered" && other.event_type == "failed";
+            let text = rest(&other.data);
+            is_failure || (!text.is_empty() && text == rest(&wanted.data))
         };
-        let at = came
-            .iter()
-            .position(is_same)
-            .or_else(|| came.iter().position(is_rest));
-        if let Some(at) = at {
-            changes.extend(came[..at].iter().map(|more| Change::More(before, more)));
-            changes.push(Change::Other(one, &came[at]));
-            came = &came[at + 1..];
+        let same = came.iter().position(is_same);
+        if let Some(found) = same.or_else(|| came.iter().position(is_rest)) {
+            let more = came[..found].iter();
+            changes.extend(more.map(|more| Change::More(around(at), more)));
+            changes.push(Change::Other(&all[at], &came[found]));
+            came = &came[found + 1..];
         } else {
-            changes.push(Change::Lost(one));
+            changes.push(Change::Lost(&all[at]));
         }
-        before = Some(one);
     }
-    changes.extend(came.iter().map(|more| Change::More(before, more)));
+    let more = came.iter();
+    changes.extend(more.map(|more| Change::More(around(range.end), more)));
     changes
 }
 

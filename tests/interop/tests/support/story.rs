@@ -1,6 +1,6 @@
 //! What happens to a client of a plain stream: one connection after the other, each with its own end.
 
-use std::future::pending;
+use std::future::{pending, ready};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -260,7 +260,7 @@ async fn send(cases: Vec<Case>, silence: Silence, mut send: impl FnMut(Option<&E
     send(None);
 }
 
-/// Keeps a stream alive.
+/// Keeps a stream alive, and begins it with what goes out alone.
 fn kept_alive(
     stream: impl EventStreamExt<Item = Bytes> + Send + 'static,
     form: Form,
@@ -273,7 +273,15 @@ fn kept_alive(
     };
     let silence = silence.clone();
     let noted = kept_alive.inspect(move |bytes| silence.note(bytes));
-    noted.map(Ok).boxed()
+    let first = match form {
+        Form::Line | Form::BlankLine => Preamble::new()
+            .with_comment("welcome")
+            .with_reconnection_time(RETRY)
+            .with_blank_line(form == Form::BlankLine),
+        Form::Event => Preamble::new(),
+    };
+    let first = stream::iter([first.to_bytes()]).filter(|bytes| ready(!bytes.is_empty()));
+    first.chain(noted).map(Ok).boxed()
 }
 
 /// Publishes events to a subscription that is kept alive.

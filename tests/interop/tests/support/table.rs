@@ -107,14 +107,19 @@ impl Row {
                 Change::Other(event, seen) => {
                     self.add(event.stage, event.name.clone(), other(&event.seen, seen));
                 }
-                Change::More(after, seen) => {
-                    let stage = after.map_or(0, |event| event.stage);
+                Change::More([before, after], seen) => {
+                    let stage_of = |event: Option<&Expected>| event.map(|event| event.stage);
+                    // At the border it is the next connection's, but for the event that is cut.
                     let is_half = seen.data.contains("half an event");
-                    let stage = if is_half { 2 } else { stage };
-                    let name = after.map_or("nothing", |event| &event.name);
+                    let stage = if is_half {
+                        Some(2)
+                    } else {
+                        stage_of(after).or(stage_of(before))
+                    };
+                    let name = before.map_or("nothing", |event| &event.name).to_owned();
                     self.add(
-                        stage,
-                        name.to_owned(),
+                        stage.unwrap_or(0),
+                        name,
                         format!("one more after: {}", shown(seen)),
                     );
                 }
