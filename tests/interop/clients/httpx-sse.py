@@ -3,7 +3,7 @@ from httpx_sse import SSEError, connect_sse
 
 from report import URL, again, received
 
-client = httpx.Client(timeout=20)
+client = httpx.Client(timeout=60)
 
 
 def read(headers):

@@ -73,4 +73,4 @@ async function finish() {
   await fetch("/seen", { method: "POST", body: lines.map(line => JSON.stringify(line)).join("\n") });
 }
 
-setTimeout(() => failed("stuck"), 20_000);
+setTimeout(() => failed("stuck"), 60_000);

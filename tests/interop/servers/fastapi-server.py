@@ -31,7 +31,7 @@ async def events(request: Request, purpose: Annotated[str, Depends(purpose)]):
     yield ServerSentEvent(comment="keep-alive")
     if purpose == "again":
         yield ServerSentEvent(raw_data="", event="last")
-    await asyncio.sleep(10)
+    await asyncio.sleep(1000)
 
 
 serve(app)

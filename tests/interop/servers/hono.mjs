@@ -17,7 +17,7 @@ app.get("/events", context => {
     // It has no keep-alives of its own.
     await stream.write(": keep-alive\n\n");
     if (purpose === "again") await stream.writeSSE({ event: "last", data: "" });
-    await sleep(10_000);
+    await sleep(1_000_000);
   });
 });
 serve({ fetch: app.fetch, hostname: "127.0.0.1", port }, ({ port }) => listening(port));

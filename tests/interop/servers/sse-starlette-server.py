@@ -23,7 +23,7 @@ async def events(request):
         await asyncio.sleep(0.1)
         if purpose == "again":
             yield ServerSentEvent("", event="last")
-        await asyncio.sleep(10)
+        await asyncio.sleep(1000)
 
     return EventSourceResponse(stream(), ping=0.03)
 

@@ -23,7 +23,7 @@ pub(crate) use ours::SERVERS;
 pub(crate) use table::{Row, Table};
 
 /// A client or server that takes longer has failed; each stops itself earlier.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Keeps a program on this machine: what is not for this address goes to a port where nothing listens.
 fn quiet(command: &mut Command) {

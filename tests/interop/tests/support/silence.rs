@@ -48,7 +48,7 @@ impl Silence {
     /// Returns once a keep-alive went out, or after a while if the client reads no more.
     pub(crate) async fn pass(&self) {
         let before = self.comments.load(Ordering::Relaxed);
-        for _ in 0..500 {
+        for _ in 0..5000 {
             self.elapsed.send_replace(());
             sleep(Duration::from_millis(4)).await;
             if self.comments.load(Ordering::Relaxed) > before {

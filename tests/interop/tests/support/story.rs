@@ -19,7 +19,7 @@ use sse_proto::broadcast::Retention;
 use sse_proto::http::{last_event_id, last_event_id_in_query, response};
 use sse_proto::{Broadcast, Decoder, Event, EventId, EventStreamExt, Frame, Subscription, channel};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::cases::{self, Case, RETRY};
 use super::seen::Expected;
@@ -39,6 +39,9 @@ pub(crate) const STAGES: [&str; 7] = [
 
 /// How long a cut comes after what was sent before it.
 const BEFORE_CUT: Duration = Duration::from_millis(50);
+
+/// The same for the hard cases, which a slow client may not have read by then.
+const BEFORE_HARD_CUT: Duration = Duration::from_millis(500);
 
 /// How what goes out alone ends: keep-alives and the reconnection time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,10 +116,13 @@ impl Story {
         let [log, next_log] = &self.logs;
         let resume = |log: &Broadcast| log.subscribe(id.as_ref()).or_oldest();
         let stream = match number {
-            0 => cut(ended(start(resume(log)))),
+            0 => cut(ended(start(resume(log))), BEFORE_CUT),
             1 => {
                 let hard = cases::hard(start_id(log, None));
-                cut(sent(hard, Form::Line).chain(half()).boxed())
+                cut(
+                    sent(hard, Form::Line).chain(half()).boxed(),
+                    BEFORE_HARD_CUT,
+                )
             }
             // All that the client missed: nothing. So it ends as servers end a stream.
             2 => stream::empty().boxed(),
@@ -284,22 +290,19 @@ fn kept_alive(
     first.chain(noted).map(Ok).boxed()
 }
 
-/// Publishes events to a subscription that is kept alive.
+/// Publishes events to a subscription that is kept alive; they are the last.
 fn published(log: &Broadcast, cases: Vec<Case>, form: Form, subscription: Subscription) -> Stream {
     let silence = Silence::new();
     let publisher = log.clone();
-    let publishing = tokio::spawn(send(cases, silence.clone(), move |event| {
+    tokio::spawn(send(cases, silence.clone(), move |event| {
         if let Some(event) = event {
+            // It is closed if an earlier client has had them.
             let _ = publisher.publish(event);
+        } else {
+            publisher.close(None);
         }
     }));
-    let end = Box::pin(async move {
-        let _ = publishing.await;
-        sleep(BEFORE_CUT).await;
-    });
     kept_alive(subscription, form, &silence)
-        .take_until(end)
-        .boxed()
 }
 
 /// The start of a new client's stream.
@@ -311,16 +314,17 @@ fn start(subscription: Subscription) -> Stream {
 
 /// Ends a stream once all was sent that is there.
 fn ended(stream: Stream) -> Stream {
-    // From the first poll on.
-    stream
-        .take_until(Box::pin(async { sleep(BEFORE_CUT).await }))
-        .boxed()
+    let next = |mut stream: Stream| async {
+        let item = timeout(BEFORE_CUT, stream.next()).await.ok().flatten();
+        item.map(|item| (item, stream))
+    };
+    stream::unfold(stream, next).boxed()
 }
 
-/// Cuts the connection at the end of a stream.
-fn cut(stream: Stream) -> Stream {
-    let cut = stream::once(async {
-        sleep(BEFORE_CUT).await;
+/// Cuts the connection after the end of a stream.
+fn cut(stream: Stream, after: Duration) -> Stream {
+    let cut = stream::once(async move {
+        sleep(after).await;
         Err(io::Error::other("cut"))
     });
     stream.chain(cut).boxed()
