@@ -94,9 +94,9 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn measure_with(&self, look: impl Fn(&[u8]) -> (Ends, bool)) -> Measured {
-        // Each line is counted with a line end before its name. The first line has none.
-        let end = self.end();
-        let mut len = end.len() - usize::from(self.has_lines());
+        // Each line is counted with a line end before its name. The first line has none, but a block
+        // ends with two line ends.
+        let mut len = usize::from(!self.is_apart());
         if let Some(event_type) = self.event_type {
             len += EVENT.len() + event_type.len();
         }
@@ -144,21 +144,21 @@ impl<'a> Fields<'a> {
             open(DATA, &mut first, out);
             write_text(data, shape.one_line_data, out, |out| out.put(DATA));
         }
-        out.put(self.end());
+        // An empty block is a single blank line. Each branch has its own length, so that its copy is
+        // one instruction.
+        if first || self.is_apart() {
+            out.put(&BLANK[1..]);
+        } else {
+            out.put(BLANK);
+        }
     }
 
-    /// Returns the line ends after the last line. An empty block is a single blank line.
+    /// Returns whether these are lines that end without a blank line.
     #[inline]
-    fn end(&self) -> &'static [u8] {
-        let ends_a_block = self.data.is_some() || self.event_type.is_some() || self.id.is_some();
-        let has_blank_line = ends_a_block || (self.blank_line && self.has_lines());
-        &BLANK[usize::from(!has_blank_line)..]
-    }
-
-    #[inline]
-    fn has_lines(&self) -> bool {
-        let head = self.comment.is_some() || self.event_type.is_some() || self.id.is_some();
-        head || self.reconnection_time.is_some() || self.data.is_some()
+    fn is_apart(&self) -> bool {
+        let is_block = self.data.is_some() || self.event_type.is_some() || self.id.is_some();
+        let has_lines = self.comment.is_some() || self.reconnection_time.is_some();
+        !is_block && !self.blank_line && has_lines
     }
 
     /// Writes the block into one exact allocation.

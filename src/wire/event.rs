@@ -210,8 +210,8 @@ impl<'a> Event<'a> {
     ///
     /// - Without the blank line, a reader that splits the stream at blank lines and looks only at
     ///   the first bytes of a block (many pages do, with `fetch`) loses the event that follows.
-    /// - With it, deployed libraries (httpx-sse, fetch-event-source, the Python SDKs of OpenAI and
-    ///   Google) make an empty message of each.
+    /// - With it, deployed libraries (httpx-sse, fetch-event-source, openai and google-genai for
+    ///   Python) make an empty message of each.
     ///
     /// So keep the default for clients that you do not know. Set it for a stream without ids that
     /// only your own pages read.

@@ -78,7 +78,7 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
         Self {
             inner,
             // Rounded up: half of a nanosecond does not turn it off.
-            alarm: Alarm::new(interval - interval / 2, timer),
+            alarm: Alarm::new(interval.saturating_sub(interval / 2), timer),
             rings: RINGS,
             tail: Tail::new(),
             comment: COMMENT,
