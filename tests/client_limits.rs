@@ -83,7 +83,7 @@ fn a_limit_of_elapsed_time_is_reached() {
 
 /// The number of the retry after a connection that brings these bytes and is lost in this way,
 /// after a first one that failed; `None` if it is one too many.
-fn attempt_after(options: Options, bytes: &str, open_for: u64, lose: Lose) -> Option<u32> {
+fn attempt_after(options: Options, bytes: &str, open_for: u64, end: Lose) -> Option<u32> {
     let id = EventId::new("7").expect("valid");
     let source = EventSource::new(URL, options.with_max_retries(Some(1)), 0);
     let mut driver = Driver::of(source.with_last_event_id(&id));
@@ -94,7 +94,7 @@ fn attempt_after(options: Options, bytes: &str, open_for: u64, lose: Lose) -> Op
     driver.open();
     driver.feed(bytes);
     driver.now += at(open_for);
-    lose(&mut driver.source, driver.now);
+    end(&mut driver.source, driver.now);
     match driver.source.poll_output() {
         Some(Output::Lost(loss)) => Some(loss.attempt),
         Some(Output::Closed(_)) => None,

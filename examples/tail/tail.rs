@@ -12,18 +12,18 @@ use sse_proto::decode::{DecodeRead, OwnedItem, ReceiveError};
 use sse_proto::{Decoder, EventId};
 
 use crate::follow::follow;
-use crate::show::show;
+use crate::show::{printable, show, with_causes};
 
 const HELP: &str = "\
 Shows an event stream, each event as it comes.
 
-    cargo run --example tail -- http://127.0.0.1:8000/events [--json] [--last-event-id ID]
+    cargo run --example tail -- 127.0.0.1:8000/events [--json] [--last-event-id ID]
     curl -sN https://example.org/events | cargo run --example tail [-- --json]
 
     --json                one JSON object a line, for programs
     --last-event-id ID    begin after the event with this id, if the server has it
 
-With a URL it comes back when the stream is lost, with the last event ID, and tells on standard error.
+A URL without a scheme is http. With a URL it comes back when the stream is lost, with the last event ID, and tells on standard error.
 ";
 
 #[derive(Default)]
@@ -68,19 +68,30 @@ fn arguments() -> Result<Option<Arguments>, String> {
                 let id = EventId::new(&id).map_err(|error| error.to_string())?;
                 found.last_event_id = Some(id.into_owned());
             }
-            url if url.starts_with("http://") && found.url.is_none() => found.url = Some(argument),
-            url if url.starts_with("https://") => {
-                return Err(format!(
-                    "there is no TLS in this example; try curl -sN {url}"
-                ));
+            other if other.starts_with('-') || found.url.is_some() => {
+                return Err(format!("unknown argument {}", printable(other)));
             }
-            other => return Err(format!("unknown argument {other}")),
+            url => found.url = Some(http_url(url)?),
         }
     }
     if found.last_event_id.is_some() && found.url.is_none() {
         return Err("--last-event-id needs a URL".into());
     }
     Ok(Some(found))
+}
+
+/// Makes a URL of what a person writes, who may leave out the scheme.
+fn http_url(url: &str) -> Result<String, String> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    match scheme.to_ascii_lowercase().as_str() {
+        _ if rest.is_empty() => Err("the URL has no host".into()),
+        "http" => Ok(format!("http://{rest}")),
+        "https" => Err(format!(
+            "there is no TLS in this example; try curl -sN {}",
+            printable(url)
+        )),
+        other => Err(format!("there is no way to follow {}", printable(other))),
+    }
 }
 
 /// Shows the events of standard input.
@@ -99,7 +110,7 @@ fn read(json: bool) -> ExitCode {
                 continue;
             }
             Err(error) => {
-                note(format_args!("{error}"));
+                note(format_args!("{}", with_causes(error)));
                 return ExitCode::FAILURE;
             }
         };

@@ -18,10 +18,7 @@ use crate::wire::decode::{DecodeError, Decoder};
 pub(super) struct Machine {
     /// GET if there is none.
     method: Option<Box<str>>,
-    /// True once the driver has taken a request. From then on, another one is a repetition.
-    was_sent: bool,
-    /// True if this connection started as a repetition. Its redirects are of the same method.
-    is_repetition: bool,
+    sent: Sent,
     options: Options,
     route: Route,
     backoff: Backoff,
@@ -39,6 +36,15 @@ pub(super) struct Machine {
     /// The last event ID of the last request. The same ID is no progress.
     known_id: Box<str>,
     unpolled: Unpolled,
+}
+
+/// What the driver has taken. The requests of one connection and its redirects are one.
+#[derive(Clone, Copy, PartialEq)]
+enum Sent {
+    Nothing,
+    Once,
+    /// This connection repeats the first one, or resumes it.
+    Again,
 }
 
 /// Outputs that are not polled yet: at most one of each, in the order of the fields.
@@ -68,8 +74,7 @@ impl Machine {
     pub(super) fn new(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
         Self {
             method: method.map(Into::into),
-            was_sent: false,
-            is_repetition: false,
+            sent: Sent::Nothing,
             options,
             route: Route::new(url.into()),
             backoff: Backoff::new(seed),
@@ -276,7 +281,9 @@ impl Machine {
         }
         if mem::take(&mut unpolled.request) {
             self.is_in_flight = true;
-            self.was_sent = true;
+            if self.sent == Sent::Nothing {
+                self.sent = Sent::Once;
+            }
             self.known_id = decoder.last_event_id().into();
             return Some(Output::Request(self.request()));
         }
@@ -284,7 +291,7 @@ impl Machine {
     }
 
     fn request(&self) -> Request {
-        let is_resume = self.is_repetition && self.resumes(&self.known_id);
+        let is_resume = self.sent == Sent::Again && self.resumes(&self.known_id);
         Request {
             method: self
                 .method
@@ -381,7 +388,7 @@ impl Machine {
     }
 
     fn may_repeat(&self, decoder: &Decoder) -> bool {
-        !self.was_sent
+        self.sent == Sent::Nothing
             || self.options.repeats(self.method.as_deref())
             || self.resumes(&decoder.last_event_id())
     }
@@ -427,7 +434,9 @@ impl Machine {
 
     fn send(&mut self, now: Duration) {
         self.route.restart();
-        self.is_repetition = self.was_sent;
+        if self.sent == Sent::Once {
+            self.sent = Sent::Again;
+        }
         self.until = after(now, self.options.connect_timeout);
         self.unpolled.request = true;
     }

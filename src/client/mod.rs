@@ -112,8 +112,8 @@
 //! | start | connecting: request | | | | |
 //! | response of an event stream | | open: opened | | | |
 //! | redirect | | connecting: abort, request | | | |
-//! | response that is retried | | waiting: abort, lost | | | |
-//! | any other response | | closed: abort, closed | | | |
+//! | refused response that is retried | | waiting: abort, lost | | | |
+//! | any other refused response | | closed: abort, closed | | | |
 //! | bytes | | | items | | |
 //! | end of the body | | as an I/O error | waiting: lost | | |
 //! | I/O error | | waiting: lost | waiting: lost | | |

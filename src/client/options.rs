@@ -279,11 +279,13 @@ impl Options {
     }
 }
 
+type Predicate = dyn Fn(&Response) -> bool + Send + Sync;
+
 /// Decides which refused responses are retried.
 enum RetryIf {
     Preset(fn(&Response) -> bool),
     /// If it panics, the response is not taken.
-    Caller(AssertUnwindSafe<Arc<dyn Fn(&Response) -> bool + Send + Sync>>),
+    Caller(AssertUnwindSafe<Arc<Predicate>>),
 }
 
 impl Clone for RetryIf {

@@ -118,6 +118,7 @@ impl fmt::Debug for Request {
             .field("method", &self.method())
             .field("url", &Shown(&self.url))
             .field("last_event_id", &self.last_event_id)
+            .field("accept_encoding", &self.accept_encoding)
             .field("may_have_credentials", &self.is_same_origin)
             .finish()
     }

@@ -5,7 +5,7 @@
 use std::future::{Future, pending};
 use std::time::Instant;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderValue};
@@ -17,6 +17,9 @@ use sse_proto::{EventSource, client};
 /// What a connection can fail with.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// The longest body of a refusal that is kept.
+const MAX_REFUSAL: usize = 8 << 10;
+
 type Http = Client<HttpConnector, Empty<Bytes>>;
 
 /// Follows an event stream until it is closed for good, and hands over all that comes and happens.
@@ -26,7 +29,7 @@ type Http = Client<HttpConnector, Empty<Bytes>>;
 pub async fn follow(
     mut source: EventSource,
     authorization: Option<HeaderValue>,
-    mut see: impl FnMut(Update<Error>),
+    mut see: impl FnMut(Update),
 ) -> Loss {
     // Follows no redirects, has no timeouts: those are the machine's.
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
@@ -60,10 +63,7 @@ pub async fn follow(
                         body = Some(incoming);
                         source.handle_response(now(), head);
                     }
-                    Err(error) => {
-                        see(Update::Error(error));
-                        source.handle_error(now());
-                    }
+                    Err(error) => source.handle_error(now(), error),
                 }
             }
             frame = async { body.as_mut()?.frame().await }, if body.is_some() => match frame {
@@ -77,8 +77,7 @@ pub async fn follow(
                 }
                 Some(Err(error)) => {
                     body = None;
-                    see(Update::Error(error.into()));
-                    source.handle_error(now());
+                    source.handle_error(now(), error);
                 }
                 None => {
                     body = None;
@@ -107,9 +106,18 @@ async fn open(
     if let Some(authorization) = authorization.filter(|_| request.may_have_credentials()) {
         builder = builder.header(AUTHORIZATION, authorization);
     }
-    let response = http.request(builder.body(Empty::new())?).await?;
-    let head = client::Response::from_headers(response.status().as_u16(), response.headers());
-    Ok((head, response.into_body()))
+    let (head, mut body) = http
+        .request(builder.body(Empty::new())?)
+        .await?
+        .into_parts();
+    let mut response = client::Response::from_headers(head.status.as_u16(), &head.headers);
+    if !response.is_event_stream() {
+        // What the server says with a refusal is for whoever reads the loss.
+        if let Ok(text) = Limited::new(&mut body, MAX_REFUSAL).collect().await {
+            response = response.with_attachment(text.to_bytes());
+        }
+    }
+    Ok((response, body))
 }
 
 /// Resolves with the future, if there is one.

@@ -1,5 +1,6 @@
 //! Prints an event stream: `cargo run -p client-hyper -- URL`; with `AUTHORIZATION` in the environment, that header.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use hyper::header::HeaderValue;
@@ -20,8 +21,11 @@ async fn main() -> ExitCode {
         Update::Opened => eprintln!("up"),
         Update::Item(item) => println!("{item:?}"),
         Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
-        Update::Error(error) => eprintln!("{error}"),
-        Update::Lost(loss) => eprintln!("lost: {loss}, again in {:?}", loss.retry_in),
+        Update::Lost(loss) => eprintln!(
+            "lost: {loss}, again in {:?}: {:?}",
+            loss.retry_in,
+            loss.source()
+        ),
         _ => {}
     });
     eprintln!("closed: {}", closed.await);

@@ -21,8 +21,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Update::Opened => eprintln!("up"),
             Update::Item(item) => println!("{item:?}"),
             Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
-            Update::Error(error) => eprintln!("{error}"),
-            Update::Lost(loss) => eprintln!("lost: {loss}, again in {:?}", loss.retry_in),
+            Update::Lost(loss) => eprintln!(
+                "lost: {loss}, again in {:?}: {:?}",
+                loss.retry_in,
+                loss.source()
+            ),
             Update::Closed(loss) => return Err(loss.into()),
             _ => {}
         }

@@ -19,7 +19,7 @@ use sse_proto::client::{EventSourceStream, Request, Response, Update};
 pub fn follow(
     source: EventSource,
     authorization: Option<HeaderValue>,
-) -> reqwest::Result<impl Stream<Item = Update<reqwest::Error>>> {
+) -> reqwest::Result<impl Stream<Item = Update>> {
     // Redirects are the machine's, as are timeouts; reqwest has none by default.
     let http = reqwest::Client::builder()
         .redirect(Policy::none())

@@ -36,6 +36,7 @@ fn no_more() -> Vec<Step> {
 
 fn cases() -> Vec<Case> {
     let mut cases = ends();
+    cases.extend(cuts());
     cases.extend(statuses());
     cases.extend(redirects());
     cases.extend(fields());
@@ -44,7 +45,6 @@ fn cases() -> Vec<Case> {
 }
 
 fn ends() -> Vec<Case> {
-    let half = "data: whole\n\ndata: ha";
     vec![
         Case::new("200, then a hang-up for ever", vec![event_stream(""); 5])
             .gives(&[
@@ -60,35 +60,66 @@ fn ends() -> Vec<Case> {
                 "closed: gave up after 5 failures in a row: the event stream ended",
             ])
             .asks(&["/ secret", "/ secret", "/ secret", "/ secret", "/ secret"]),
-        Case::new("an event, then a hang-up: failures do not add up", {
-            let mut script = vec![event_stream("data: a\n\n"); 6];
+        Case::new("a new id, then an end: failures do not add up", {
+            let mut script: Vec<_> = (1..=6)
+                .map(|id| event_stream(format!("id: {id}\ndata: a\n\n")))
+                .collect();
             script.push(no_more());
             script
         })
         .gives(&[
             "open",
-            "message : a",
+            "message #1: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #2: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #3: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #4: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #5: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #6: a",
             "lost 1, 3ms: the event stream ended",
             "closed: the server answered 204",
         ])
         .asks(&[
-            "/ secret", "/ secret", "/ secret", "/ secret", "/ secret", "/ secret", "/ secret",
+            "/ secret",
+            "/ secret #1",
+            "/ secret #2",
+            "/ secret #3",
+            "/ secret #4",
+            "/ secret #5",
+            "/ secret #6",
         ]),
+        Case::new(
+            "a snapshot, then a hang-up: failures add up",
+            vec![event_stream("event: hello\ndata: a\n\n"); 5],
+        )
+        .with_options(OPTIONS.with_max_retries(Some(2)))
+        .gives(&[
+            "open",
+            "hello : a",
+            "lost 1, 3ms: the event stream ended",
+            "open",
+            "hello : a",
+            "lost 2, 6ms: the event stream ended",
+            "open",
+            "hello : a",
+            "closed: gave up after 3 failures in a row: the event stream ended",
+        ])
+        .asks(&["/ secret", "/ secret", "/ secret"]),
+    ]
+}
+
+fn cuts() -> Vec<Case> {
+    let half = "data: whole\n\ndata: ha";
+    vec![
         // In chunks: where the end of the connection is that of the body, ureq takes a reset for it.
         Case::new(
             "half a block, then a reset",
@@ -100,8 +131,7 @@ fn ends() -> Vec<Case> {
         .gives(&[
             "open",
             "message : whole",
-            "error",
-            "lost 1, cut, 3ms: the connection failed",
+            "lost 1, cut, 3ms: the connection failed, for a cause",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -123,8 +153,7 @@ fn ends() -> Vec<Case> {
         .gives(&[
             "open",
             "message : whole",
-            "error",
-            "lost 1, cut, 3ms: the connection failed",
+            "lost 1, cut, 3ms: the connection failed, for a cause",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -133,8 +162,7 @@ fn ends() -> Vec<Case> {
             vec![vec![Step::Reset], no_more()],
         )
         .gives(&[
-            "error",
-            "lost 1, 3ms: the connection failed",
+            "lost 1, 3ms: the connection failed, for a cause",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -173,6 +201,16 @@ fn statuses() -> Vec<Case> {
         )]])
             .gives(&["closed: the content type is \"text/html\" and not text/event-stream"])
             .asks(&["/ secret"]),
+        Case::new("200 with an encoding that nobody decodes", vec![vec![Step::Send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: br\r\nConnection: close\r\n\r\n\xFF".into(),
+        )]])
+            .gives(&["closed: the content encoding \"br\" is not decoded"])
+            .asks(&["/ secret"]),
+        Case::new("several types in several lines", vec![vec![Step::Send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\ndata: a\n\n".into(),
+        )], no_more()])
+            .gives(&["open", "message : a", "lost 1, 3ms: the event stream ended", "closed: the server answered 204"])
+            .asks(&["/ secret", "/ secret"]),
         Case::new("200 without a type", vec![status("200 OK", "")])
             .gives(&["closed: the response has no content type"])
             .asks(&["/ secret"]),

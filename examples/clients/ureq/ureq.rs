@@ -11,7 +11,7 @@ use sse_proto::{EventSource, client};
 use ureq::http::header::{AUTHORIZATION, HeaderValue};
 use ureq::{Agent, BodyReader, Error};
 
-type Updates = SyncSender<Update<Error>>;
+type Updates = SyncSender<Update>;
 
 /// How many updates wait for whoever reads them; then the server waits too.
 const QUEUED: usize = 16;
@@ -26,7 +26,7 @@ pub fn spawn(
     options: Options,
     idle_timeout: Duration,
     authorization: Option<HeaderValue>,
-) -> Receiver<Update<Error>> {
+) -> Receiver<Update> {
     let options = options.with_idle_timeout(Some(idle_timeout));
     let source = EventSource::new(url, options, rand::random());
     let agent: Agent = Agent::config_builder()
@@ -64,7 +64,7 @@ fn follow(
                             body = Some(reader);
                             source.handle_response(now(), head);
                         }
-                        Err(error) => lose(&mut source, now(), error, updates),
+                        Err(error) => lose(&mut source, now(), error),
                     }
                     continue;
                 }
@@ -103,7 +103,7 @@ fn follow(
             }
             Some(Err(error)) => {
                 body = None;
-                lose(&mut source, now(), error.into(), updates);
+                lose(&mut source, now(), error.into());
             }
             None => {
                 let deadline = source.next_deadline().unwrap_or_default();
@@ -115,19 +115,18 @@ fn follow(
 }
 
 /// Closes the client once nobody listens any more.
-fn tell(source: &mut EventSource, update: Update<Error>, updates: &Updates) {
+fn tell(source: &mut EventSource, update: Update, updates: &Updates) {
     if updates.send(update).is_err() {
         source.close();
     }
 }
 
 /// A read that took too long is the deadline, if that has come; all else is an error.
-fn lose(source: &mut EventSource, now: Duration, error: Error, updates: &Updates) {
+fn lose(source: &mut EventSource, now: Duration, error: Error) {
     if matches!(error, Error::Timeout(_)) && source.next_deadline() <= Some(now) {
         return source.handle_deadline(now);
     }
-    source.handle_error(now);
-    tell(source, Update::Error(error), updates);
+    source.handle_error(now, error);
 }
 
 fn open(

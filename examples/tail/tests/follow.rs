@@ -123,7 +123,13 @@ fn tailed(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 /// Answers one request with this head, and returns the URL.
-fn answer(head: &'static str) -> String {
+fn answer(head: &str) -> String {
+    answer_bytes(format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n").as_bytes())
+}
+
+/// Answers one request with these bytes, and returns the URL.
+fn answer_bytes(bytes: &[u8]) -> String {
+    let bytes = bytes.to_vec();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -133,7 +139,7 @@ fn answer(head: &'static str) -> String {
         while request.read_line(&mut line).is_ok_and(|len| len > 2) {
             line.clear();
         }
-        write!(socket, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n")
+        socket.write_all(&bytes)
     });
     format!("http://{address}/")
 }
@@ -239,9 +245,51 @@ fn a_server_that_is_not_there_is_told_and_tried_again() {
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
     drop(listener);
     let tail = tail(&[&url]);
-    assert!(tail.says("Connect").contains("refused"));
-    tail.says("tail: lost: the connection failed; again in ");
-    tail.says("tail: lost: the connection failed; again in ");
+    for _ in 0..2 {
+        // With all causes.
+        let line = tail.says("tail: lost: the connection failed: ");
+        assert!(line.contains("(Connect): tcp connect error: "), "{line}");
+        assert!(line.contains("refused"), "{line}");
+        assert!(line.contains("; again in "), "{line}");
+    }
+}
+
+#[test]
+fn what_can_not_heal_is_not_tried_again() {
+    let tls = answer("307 Moved\r\nLocation: https://127.0.0.1/");
+    let (status, errors) = tailed(&[&tls]);
+    assert_eq!(
+        (status, &*errors),
+        (
+            Some(1),
+            "tail: closed: the connection failed: there is no TLS in this example\n"
+        )
+    );
+    // HTTP/2 without TLS: its settings and its goodbye, whatever the request is.
+    let frames = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01";
+    let (status, errors) = tailed(&[&answer_bytes(frames)]);
+    assert_eq!(status, Some(1), "{errors}");
+    assert!(
+        errors.starts_with("tail: closed: the connection failed: "),
+        "{errors}"
+    );
+    assert!(errors.contains("invalid HTTP version"), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    let (status, errors) = tailed(&["http://a b/"]);
+    assert_eq!((status, errors.lines().count()), (Some(1), 1), "{errors}");
+}
+
+#[test]
+fn a_url_may_leave_out_its_scheme_or_shout_it() {
+    let url = answer("204 No Content");
+    let (_, address) = url.split_once("://").expect("it has a scheme");
+    let (status, errors) = tailed(&[address]);
+    assert_eq!(
+        (status, &*errors),
+        (Some(0), "tail: closed: the server answered 204\n")
+    );
+    let shouted = answer("204 No Content").replace("http", "HTTP");
+    assert_eq!(tailed(&[&shouted]).0, Some(0));
 }
 
 #[test]
@@ -251,6 +299,9 @@ fn arguments_that_make_no_sense_are_refused() {
             &["https://example.org/"][..],
             "there is no TLS in this example",
         ),
+        (&["HTTPS://example.org/"], "there is no TLS in this example"),
+        (&["file:///etc/passwd"], "there is no way to follow file"),
+        (&["http://"], "the URL has no host"),
         (&["--last-event-id", "7"], "--last-event-id needs a URL"),
         (
             &["http://127.0.0.1/", "--last-event-id"],

@@ -94,7 +94,7 @@ impl Case {
         let addresses = (server.address.clone(), elsewhere.address.clone());
         let server = server.play(self.script.clone(), addresses.1);
         let elsewhere = elsewhere.play(self.elsewhere.clone(), addresses.0);
-        let updates = follow(&url, self.options, self.idle_timeout);
+        let updates = follow(&url, self.options.clone(), self.idle_timeout);
         assert_eq!(updates, self.updates, "{name}");
         assert_eq!(server.requests(), self.requests, "{name}");
         assert_eq!(

@@ -1,5 +1,6 @@
 //! The drivers as functions, and what they hand over as text.
 
+use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
     let loss = run(client_hyper::follow(source, Some(credentials), |update| {
         told.push(tell(&update));
     }));
-    told.push(tell(&Update::<String>::Closed(loss)));
+    told.push(tell(&Update::Closed(loss)));
     told
 }
 
@@ -64,7 +65,7 @@ fn run<F: Future>(future: F) -> F::Output {
     output.expect("the client closes in time")
 }
 
-fn tell<E>(update: &Update<E>) -> String {
+fn tell(update: &Update) -> String {
     match update {
         Update::Opened => "open".into(),
         Update::Item(OwnedItem::Event(event)) => {
@@ -75,12 +76,12 @@ fn tell<E>(update: &Update<E>) -> String {
         Update::Item(OwnedItem::Comment(text)) => format!("comment {text}"),
         Update::Item(OwnedItem::LastEventId(id)) => format!("id {id}"),
         Update::Item(OwnedItem::ReconnectionTime(time)) => format!("retry {time:?}"),
-        // Its text is the HTTP client's.
-        Update::Error(_) => "error".into(),
         Update::Lost(loss) => {
             let cut = if loss.is_interrupted { ", cut" } else { "" };
             let wait = loss.retry_in.expect("there is a network");
-            format!("lost {}{cut}, {wait:?}: {loss}", loss.attempt)
+            // Its text is the HTTP client's.
+            let error = loss.source().map_or("", |_| ", for a cause");
+            format!("lost {}{cut}, {wait:?}: {loss}{error}", loss.attempt)
         }
         Update::Closed(loss) => format!("closed: {loss}"),
         _ => panic!("nothing else is expected"),

@@ -128,6 +128,7 @@ fn request(socket: &TcpStream) -> io::Result<Option<String>> {
         return Ok(None);
     }
     let (mut accept, mut cache_control) = <(String, String)>::default();
+    let mut accept_encoding = String::new();
     let (mut authorization, mut id) = <(String, String)>::default();
     for line in lines {
         let line = line?;
@@ -137,6 +138,7 @@ fn request(socket: &TcpStream) -> io::Result<Option<String>> {
         match name.to_ascii_lowercase().as_str() {
             "accept" => value.clone_into(&mut accept),
             "cache-control" => value.clone_into(&mut cache_control),
+            "accept-encoding" => value.clone_into(&mut accept_encoding),
             "authorization" => authorization = format!(" {value}"),
             "last-event-id" => id = format!(" #{value}"),
             _ => {}
@@ -145,8 +147,8 @@ fn request(socket: &TcpStream) -> io::Result<Option<String>> {
     let mut first = first.split(' ');
     assert_eq!(first.next(), Some("GET"));
     assert_eq!(
-        (&*accept, &*cache_control),
-        ("text/event-stream", "no-cache")
+        (&*accept, &*cache_control, &*accept_encoding),
+        ("text/event-stream", "no-cache", "identity")
     );
     let path = first.next().unwrap_or_default();
     Ok(Some(format!("{path}{authorization}{id}")))

@@ -144,7 +144,7 @@ impl<'a> Client<'a> {
                             body = Some(opened);
                             self.source.handle_response(self.now(), response);
                         }
-                        Err(_) => self.source.handle_error(self.now()),
+                        Err(error) => self.source.handle_error(self.now(), error),
                     },
                     Output::Abort => body = None,
                     Output::Lost(_) => (body, self.losses) = (None, self.losses + 1),
@@ -155,7 +155,7 @@ impl<'a> Client<'a> {
                 match open.read(&mut bytes) {
                     Ok(0) => self.source.handle_end(self.now()),
                     Ok(len) => self.take(&bytes[..len]),
-                    Err(_) => self.source.handle_error(self.now()),
+                    Err(error) => self.source.handle_error(self.now(), error),
                 }
             } else if let Some(deadline) = self.source.next_deadline() {
                 thread::sleep(deadline.saturating_sub(self.now()));

@@ -81,7 +81,7 @@ impl Follower {
                     self.response = Some(response);
                     self.source.handle_response(self.started.elapsed(), head);
                 }
-                Err(_) => self.source.handle_error(self.started.elapsed()),
+                Err(error) => self.source.handle_error(self.started.elapsed(), error),
             },
             Output::Abort => self.response = None,
             Output::Lost(_) => self.downs += 1,
