@@ -1,4 +1,4 @@
-// As people write it: blocks end at a blank line, and one that begins with a colon is a comment.
+// As often written by hand: splits at blank lines, and takes a block that begins with a colon for a comment.
 import { again, received } from "./report.mjs";
 
 let last;

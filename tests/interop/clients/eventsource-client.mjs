@@ -4,7 +4,7 @@ import { received, url } from "./report.mjs";
 let last;
 const source = createEventSource(url);
 for await (const { data, event, id } of source) {
-  // Without an id of its own, an event has none here.
+  // An event has only its own id here.
   last = id ?? last;
   received(event ?? "message", data, last);
 }

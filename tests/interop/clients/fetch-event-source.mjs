@@ -4,9 +4,9 @@ import { failed, over, received, url } from "./report.mjs";
 await fetchEventSource(url, {
   signal: over,
   onmessage: ({ event, data, id }) => received(event || "message", data, id),
-  // Comes back after what is no stream, too: by default it gives up.
+  // Retries after an error status; by default it gives up.
   onopen: async response => { if (!response.ok) throw new Error(response.status); },
-  // A stream that ends is over for it, if this does not throw.
+  // Without an error here, it does not reconnect after the end of a stream.
   onclose: () => { throw new Error("again"); },
   onerror: () => 50,
 }).catch(failed);

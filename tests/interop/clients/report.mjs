@@ -1,24 +1,24 @@
-// What every client in JavaScript shares: it says what it has received, one JSON object a line.
+// Shared by the clients in JavaScript. They report what they receive, one JSON object per line.
 const lines = [];
 const isPage = typeof document !== "undefined";
 const { writeSync } = isPage ? {} : await import("node:fs");
 
 // The address of the stream.
 export const url = isPage ? new URL("/events", location).href : process.argv[2];
-// Where an `EventSource` has to be told which it wants.
+// The event types that an `EventSource` listens to.
 export const types = ["message", "named", "stream-start", "last"];
 
-// Aborted when the last event has come: a page stays.
+// Aborted at the end, because a page stays open.
 const controller = new AbortController();
 export const over = controller.signal;
 
-// Says what came. The event of the type `last` is the last one.
+// Reports an event. One of the type `last` ends the client.
 export function received(type, data, id) {
   say({ type, data: String(data), id: id ?? "" });
   if (type === "last") finish();
 }
 
-// Says that something went wrong, and ends.
+// Reports an error, and ends the client.
 export function failed(error) {
   say({ error: String(error?.name ?? error) });
   finish();
@@ -26,7 +26,7 @@ export function failed(error) {
 
 export const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds));
 
-// Reads with anything that has the interface of the browsers' `EventSource`.
+// Follows the stream with any class that has the interface of `EventSource`.
 export function follow(EventSource, options) {
   const source = new EventSource(url, options);
   for (const type of types) source.addEventListener(type, ({ data, lastEventId }) => received(type, data, lastEventId));
@@ -34,7 +34,7 @@ export function follow(EventSource, options) {
   source.onerror = () => source.readyState === 2 && failed("closed");
 }
 
-// Reads with what comes back only if its caller asks again: `read` reads one response.
+// Reconnects for a library that does not: calls `read` for one response after the other.
 export async function again(read) {
   for (;;) {
     try {
@@ -42,7 +42,7 @@ export async function again(read) {
       const response = await fetch(url, { headers });
       if (response.ok) await read(response);
     } catch {
-      // Cut.
+      // The connection was cut or refused.
     }
     await sleep(50);
   }
@@ -55,7 +55,7 @@ function say(line) {
   if (!isPage) write(JSON.stringify(line) + "\n");
 }
 
-// All of it, also into a pipe that is full for the moment.
+// Writes everything, also if the pipe is full at the moment.
 function write(text) {
   for (let bytes = Buffer.from(text); bytes.length > 0; ) {
     try {

@@ -1,4 +1,4 @@
-"""What every client in Python shares: it says what it has received, one JSON object a line."""
+"""Shared by the clients in Python. They print what they receive, one JSON object per line."""
 
 import json
 import os
@@ -11,7 +11,7 @@ last_event_id = ""
 
 
 def received(event_type, data, id=None):
-    """Says what came. The event of the type `last` is the last one."""
+    """Reports an event. One of the type `last` ends the client."""
     global last_event_id
     if id is not None:
         last_event_id = id
@@ -21,13 +21,13 @@ def received(event_type, data, id=None):
 
 
 def failed(error):
-    """Says that something went wrong, and ends."""
+    """Reports an error, and ends the client."""
     say({"error": error if isinstance(error, str) else type(error).__name__})
     end()
 
 
 def again(read, errors):
-    """Reads with what comes back only if its caller asks again: `read` reads one response."""
+    """Reconnects for a library that does not: calls `read` for one response after the other."""
     while True:
         try:
             read({"Last-Event-ID": last_event_id} if last_event_id else {})
@@ -42,7 +42,7 @@ def say(line):
 
 def end():
     sys.stdout.flush()
-    # Without what waits for connections that are open.
+    # Does not wait for open connections.
     os._exit(0)
 
 

@@ -7,7 +7,7 @@ const server = createServer(async (request, response) => {
   if (purpose === "unavailable") return response.writeHead(503).end();
   const session = await createSession(request, response, { retry: 50, keepAlive: 20 });
   if (purpose === "cases") {
-    // Not by `push`, which gives an id to what has none.
+    // `push` would give an id to each event.
     const buffer = createEventBuffer();
     for (const { type, id, data, retry } of cases) {
       if (type !== undefined) buffer.event(type);

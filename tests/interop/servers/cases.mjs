@@ -1,9 +1,9 @@
-// What every server in JavaScript shares: the events that it is to send, and what becomes of each connection.
+// Shared by the servers in JavaScript: the events to send, and the purpose of each connection.
 import { readFileSync } from "node:fs";
 
 const [, , file, portWanted, isSecond] = process.argv;
 export const cases = JSON.parse(readFileSync(file));
-// Another may have it meanwhile, but then the test fails.
+// 0 for any free port.
 export const port = Number(portWanted);
 
 export const listening = port => console.log(`listening on ${port}`);
@@ -11,5 +11,5 @@ export const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, 
 
 let connections = 0;
 
-// What this connection is for: "cases" and a cut, "unavailable", "resumed" and a restart, "again" after it.
+// Returns the purpose of the next connection: "cases" and a cut, "unavailable", "resumed"; after a restart, "again".
 export const next = () => isSecond ? "again" : ["cases", "unavailable", "resumed"][connections++];

@@ -1,4 +1,4 @@
-"""What every server in Python shares: the events that it is to send, and what becomes of each connection."""
+"""Shared by the servers in Python: the events to send, and the purpose of each connection."""
 
 import json
 import socket
@@ -12,7 +12,7 @@ purposes = iter(["cases", "unavailable", "resumed"])
 
 
 def next_purpose():
-    """What this connection is for: "cases" and a cut, "unavailable", "resumed" and a restart, "again" after it."""
+    """Returns the purpose of the next connection: "cases" and a cut, "unavailable", "resumed"; after a restart, "again"."""
     return "again" if AGAIN else next(purposes)
 
 

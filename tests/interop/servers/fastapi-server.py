@@ -20,14 +20,14 @@ def purpose():
 async def events(request: Request, purpose: Annotated[str, Depends(purpose)]):
     if purpose == "cases":
         for case in CASES:
-            # Not as `data`, which it makes JSON of.
+            # `data` would be sent as JSON.
             yield ServerSentEvent(
                 raw_data=case["data"], event=case.get("type"), id=case.get("id"), retry=case.get("retry")
             )
         await asyncio.sleep(0.05)
         raise OSError("cut")
     yield ServerSentEvent(raw_data=request.headers.get("last-event-id"), event=purpose)
-    # Its own keep-alives come each 15 seconds.
+    # FastAPI's own keep-alives are 15 seconds apart.
     yield ServerSentEvent(comment="keep-alive")
     if purpose == "again":
         yield ServerSentEvent(raw_data="", event="last")

@@ -14,7 +14,7 @@ app.get("/events", context => {
       return context.env.incoming.socket.destroy();
     }
     await stream.writeSSE({ event: purpose, data: context.req.header("last-event-id") });
-    // It has no keep-alives of its own.
+    // Hono has no keep-alives.
     await stream.write(": keep-alive\n\n");
     if (purpose === "again") await stream.writeSSE({ event: "last", data: "" });
     await sleep(1_000_000);

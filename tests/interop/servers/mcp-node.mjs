@@ -6,7 +6,7 @@ import { cases, listening, port, sleep } from "./cases.mjs";
 
 const server = new McpServer({ name: "interop", version: "0" });
 server.registerTool("texts", {}, async ({ closeSSEStream }) => {
-  // The rest is to be asked for.
+  // The client has to resume for the result.
   closeSSEStream();
   await sleep(50);
   return { content: cases.map(({ data }) => ({ type: "text", text: data })) };

@@ -8,7 +8,7 @@ from cases import CASES, serve
 
 
 class Store(EventStore):
-    """All that was sent, in order."""
+    """Keeps all messages, in order."""
 
     def __init__(self):
         self.events = []
@@ -31,7 +31,7 @@ server = MCPServer("interop")
 
 @server.tool(structured_output=False)
 async def texts(context: Context) -> list[TextContent]:
-    # The rest is to be asked for.
+    # The client has to resume for the result.
     await context.close_sse_stream()
     await asyncio.sleep(0.05)
     return [TextContent(type="text", text=case["data"]) for case in CASES]

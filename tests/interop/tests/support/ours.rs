@@ -1,4 +1,4 @@
-//! Our client on real servers, each run once.
+//! This crate's client on real servers. Each server runs once.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(crate) const STAGES: [&str; 4] = ["hard cases", "cut and 503", "keep-alives"
 const RESUMED: EventType = EventType::from_static("resumed");
 const AGAIN: EventType = EventType::from_static("again");
 
-/// The last id of a server's events.
+/// The id of the last hard case, with which the client resumes.
 const LAST_ID: EventId = EventId::from_static("last-1");
 
 /// A server of the table.
@@ -39,14 +39,14 @@ pub(crate) struct Server {
     kind: Kind,
 }
 
-/// What a server makes of events.
+/// How a server sends events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Their data is what it was given.
+    /// The data is the text.
     Plain,
-    /// Their data is JSON of what it was given.
+    /// The data is the text as JSON.
     Json,
-    /// They are its own.
+    /// The events are messages of the Model Context Protocol.
     Mcp,
 }
 
@@ -64,7 +64,7 @@ const fn server(
     }
 }
 
-/// Every server, as the table lists them.
+/// Every server, in the order of the table.
 pub(crate) const SERVERS: [Server; 6] = [
     server("better-sse", "better-sse", "better-sse.mjs", Kind::Json),
     server("hono", "hono", "hono.mjs", Kind::Plain),
@@ -91,7 +91,7 @@ impl Server {
             .is_some_and(|end| end == "py")
     }
 
-    /// Returns what a client should be given.
+    /// Returns the events that the client should receive.
     pub(crate) fn expected(self) -> Vec<Expected> {
         let hard = cases::hard(LAST_ID);
         if self.kind == Kind::Mcp {
@@ -109,7 +109,7 @@ impl Server {
         }
         let mut read = Expected::list(0, &hard, "");
         if self.kind == Kind::Json {
-            // JSON keeps line ends as they are.
+            // JSON preserves line ends.
             for (expected, case) in read.iter_mut().zip(&hard) {
                 let data = case.event.data().unwrap_or_default();
                 data.clone_into(&mut expected.seen.data);
@@ -132,7 +132,7 @@ impl Server {
         .concat()
     }
 
-    /// Follows its events to the last.
+    /// Runs the server, and returns what the client received.
     pub(crate) async fn run(self, folder: &Folder) -> Vec<Line> {
         let mut lines = Vec::new();
         let run = async {
@@ -149,7 +149,7 @@ impl Server {
         lines
     }
 
-    /// Follows a plain stream, and starts the server again once it is resumed and kept alive.
+    /// Follows a plain stream. Restarts the server after the client has resumed and received a keep-alive.
     async fn follow(self, folder: &Folder, lines: &mut Vec<Line>) -> Option<String> {
         let mut running = Running::start(self, folder, None);
         let url = format!("http://127.0.0.1:{}/events", running.port);
@@ -191,7 +191,7 @@ impl Server {
         None
     }
 
-    /// Calls a tool, whose answer is cut before it begins.
+    /// Calls a tool. The server ends the answer's stream before it sends the result.
     async fn call(self, folder: &Folder, lines: &mut Vec<Line>) -> Option<String> {
         let running = Running::start(self, folder, None);
         let url = format!("http://127.0.0.1:{}/mcp", running.port);
@@ -203,7 +203,7 @@ impl Server {
         let start = request(1, "initialize", &start);
         let response = post(&http, &url, &start).send().await.expect("an answer");
         let session = response.headers()["mcp-session-id"].clone();
-        // Read to its end, since it is one answer.
+        // This stream ends after one answer.
         let mut events = DecodeStream::new(response.bytes_stream(), Decoder::new());
         while events.next().await.is_some() {}
         let note = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
@@ -262,14 +262,14 @@ impl Server {
     }
 }
 
-/// Drives the client over reqwest, with requests that `begin` begins.
+/// Drives the client over reqwest. `begin` makes the request, to which the client's headers are added.
 fn follow(
     source: EventSource,
     begin: impl Fn(&client::Request) -> reqwest::RequestBuilder,
 ) -> impl Stream<Item = Update> {
     let connect = move |request: client::Request| {
         let mut builder = begin(&request);
-        // A POST accepts JSON, too.
+        // The protocol wants a POST to accept JSON, too.
         let is_ours = |name: &str| request.method() == "POST" && name == "accept";
         for (name, value) in request.headers().filter(|(name, _)| !is_ours(name)) {
             builder = builder.header(name, value);
@@ -285,10 +285,10 @@ fn follow(
     EventSourceStream::new(source, connect, sleep, move || started.elapsed())
 }
 
-/// The type of a line that is no event.
+/// Stands for a keep-alive among the events.
 const KEPT_ALIVE: EventType = EventType::from_static("kept alive");
 
-/// Options for a server on this machine.
+/// Returns options for a server on this machine.
 fn options() -> Options {
     Options::resilient()
         .with_reconnection_time(cases::RETRY)
@@ -306,11 +306,11 @@ fn post(http: &reqwest::Client, url: &str, message: &Value) -> reqwest::RequestB
         .body(message.to_string())
 }
 
-/// A server as a process. Dropped, it is killed.
+/// A server as a process. Dropping it kills the process.
 #[derive(Debug)]
 struct Running {
     port: u16,
-    // Before its files.
+    // Dropped before its files.
     process: Process,
     cases: TempDir,
 }
@@ -350,7 +350,7 @@ impl Running {
         }
     }
 
-    /// Kills it, and starts another on the same port.
+    /// Kills the process, and starts another on the same port.
     fn again(self, server: Server, folder: &Folder) -> Self {
         let Self {
             port,
@@ -362,7 +362,7 @@ impl Running {
     }
 }
 
-/// The events that a server is to send, as JSON.
+/// Returns the events for a server to send, as JSON.
 fn to_send() -> String {
     let cases = cases::hard(LAST_ID).into_iter().map(|case| {
         let mut fields = json!({ "data": case.event.data() });

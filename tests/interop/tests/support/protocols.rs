@@ -1,4 +1,4 @@
-//! The protocols of SDKs that take no other stream than their own, in events of this crate.
+//! Answers in the protocols of SDKs that accept no other stream. This crate encodes the events.
 
 use futures_util::stream::{self, StreamExt};
 use hyper::http::request::Parts;
@@ -14,21 +14,21 @@ use super::seen::Expected;
 use super::server::{Body, empty, text};
 use super::story::{Expectation, Form, Story, event_stream, sent};
 
-/// What a client speaks.
+/// The protocol of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// Nothing but events.
+    /// A plain event stream.
     Plain,
     OpenAi,
     Anthropic,
     Google,
-    /// With neither comments nor ids nor a reconnection time.
+    /// Google's, without comments, ids and reconnection times.
     GoogleEvents,
     Mcp,
 }
 
 impl Protocol {
-    /// What a client is to be given, and to ask for.
+    /// Returns the events that a client should receive, and the requests that it should send.
     pub(crate) fn expectation(self) -> Expectation {
         if self == Self::Plain {
             return Expectation::new();
@@ -62,7 +62,7 @@ impl Protocol {
     }
 }
 
-/// Answers a request of this protocol. What it names as a model or a tool is the form of keep-alives.
+/// Answers a request. Its model, or its tool, is the form of keep-alives.
 pub(crate) fn answer(
     story: &Story,
     protocol: Protocol,
@@ -124,7 +124,7 @@ pub(crate) fn answer(
     if form == Form::Event {
         return event_stream(head, sent(all, form));
     }
-    // With ids, as a server has them that can resume, and with a start that the SDK can parse.
+    // Ids, as from a server that can resume, and a start whose data the SDK can parse.
     for (case, id) in all.iter_mut().zip(1_u32..) {
         case.event = case.event.clone().with_id(id);
     }
@@ -141,12 +141,12 @@ pub(crate) fn answer(
     event_stream(head, start.chain(sent(all, form)).boxed())
 }
 
-/// The tool's answer is cut before it begins. The client is to ask for the rest with the id of the start.
+/// Answers a message. The answer to a tool's call is only the start of a stream; the client resumes with its id.
 fn answer_mcp(story: &Story, head: &Parts, request: &[u8]) -> Response<Body> {
     if head.method == Method::GET {
         let id = head.headers.get("last-event-id");
         let Some(id) = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned()) else {
-            // There is nothing to listen to.
+            // This server sends no messages of its own.
             return empty(StatusCode::METHOD_NOT_ALLOWED);
         };
         if story.count(Some(id.clone())) == 0 {
@@ -198,14 +198,14 @@ fn answer_mcp(story: &Story, head: &Parts, request: &[u8]) -> Response<Body> {
     event_stream(head, sent(vec![case("", &answer)], Form::Line))
 }
 
-/// An event with JSON on as many lines as it takes, if it is to be long.
+/// Makes an event with JSON as its data, for `5000 lines` pretty-printed.
 fn case(name: &'static str, part: &Value) -> Case {
     let event = match name {
         "5000 lines" => Event::json_with(part, PrettyFormatter::new()),
         _ => Event::json(part),
     };
     let event = event.expect("JSON");
-    // Anthropic's SDKs go by the event type.
+    // Anthropic's SDKs read the event type.
     match part["type"].as_str() {
         Some(text) => {
             let event_type = EventType::new(text.to_owned()).expect("a type");

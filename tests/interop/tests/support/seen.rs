@@ -1,4 +1,4 @@
-//! What a client has seen, and what it should have.
+//! The events that a client received, and those that it should have received.
 
 use std::ops::Range;
 
@@ -6,13 +6,13 @@ use serde::Deserialize;
 
 use super::cases::Case;
 
-/// One line that a client writes.
+/// One line of a client's output.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Line {
     /// An event.
     Event(Seen),
-    /// How it has ended before the last event came.
+    /// The reason why the client ended before the last event.
     Failed { error: String },
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Seen {
     pub(crate) id: String,
 }
 
-/// An event that should come.
+/// An event that should be received.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
     /// The column of the table.
@@ -35,7 +35,7 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    /// An event without an id.
+    /// Makes an event without an id.
     pub(crate) fn event(stage: usize, name: &str, event_type: &str, data: String) -> Self {
         Self {
             stage,
@@ -48,7 +48,7 @@ impl Expected {
         }
     }
 
-    /// What the standard makes of events, after one with an id.
+    /// Returns what the standard dispatches for these events, after one with the id `last_event_id`.
     pub(crate) fn list(stage: usize, cases: &[Case], last_event_id: &str) -> Vec<Self> {
         let mut id = last_event_id.to_owned();
         let expected = cases.iter().map(|case| {
@@ -71,21 +71,21 @@ impl Expected {
     }
 }
 
-/// Where what came and what should have come are not the same.
+/// A difference between the events that were received and those that should have been.
 #[derive(Debug)]
 pub(crate) enum Change<'a> {
-    /// It did not come.
+    /// The event was not received.
     Lost(&'a Expected),
-    /// Another came in its place.
+    /// The event was received with other fields.
     Other(&'a Expected, &'a Seen),
-    /// It came without being sent, after the first of these and before the second.
+    /// An event was received that was not sent, between these two.
     More([Option<&'a Expected>; 2], &'a Seen),
 }
 
 /// Compares two lists by their longest common part.
 pub(crate) fn compare<'a>(expected: &'a [Expected], seen: &'a [Seen]) -> Vec<Change<'a>> {
     let (rows, columns) = (expected.len(), seen.len());
-    // How many are common from here on.
+    // The length of the longest common part of both tails.
     let mut common = vec![vec![0_usize; columns + 1]; rows + 1];
     for row in (0..rows).rev() {
         for column in (0..columns).rev() {
@@ -99,7 +99,7 @@ pub(crate) fn compare<'a>(expected: &'a [Expected], seen: &'a [Seen]) -> Vec<Cha
     let mut changes = Vec::new();
     let (mut row, mut column) = (0, 0);
     while row < rows || column < columns {
-        // The next that both have; until then all differs.
+        // Skips to the next common event.
         let (row_start, column_start) = (row, column);
         let is_common = |row: usize, column: usize| {
             row < rows && column < columns && expected[row].seen == seen[column]
@@ -118,7 +118,7 @@ pub(crate) fn compare<'a>(expected: &'a [Expected], seen: &'a [Seen]) -> Vec<Cha
     changes
 }
 
-/// Pairs those that should have come with those that came instead: with the same type and data, or with what is left of it.
+/// Pairs expected events with received ones that have the same type and data, or what is left of the data.
 fn pair<'a>(all: &'a [Expected], range: Range<usize>, mut came: &'a [Seen]) -> Vec<Change<'a>> {
     let mut changes = Vec::new();
     let around = |at: usize| [at.checked_sub(1).map(|before| &all[before]), all.get(at)];
@@ -146,7 +146,7 @@ fn pair<'a>(all: &'a [Expected], range: Range<usize>, mut came: &'a [Seen]) -> V
     changes
 }
 
-/// A text without what readers lose.
+/// Returns a text without the characters that some readers lose.
 fn rest(text: &str) -> String {
     let is_lost =
         |character: char| character.is_whitespace() || matches!(character, '\0' | '\u{FEFF}');

@@ -1,4 +1,4 @@
-//! Our server: one for each client, so that each has its own story, its own restart, and its own port.
+//! The server under test. Each client has a server of its own, so that each can be restarted by itself.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,13 +19,13 @@ use super::files;
 use super::protocols::{Protocol, answer};
 use super::story::Story;
 
-/// How long a server that restarts is not there.
+/// How long a restart takes. Connections are refused meanwhile.
 const DOWN: Duration = Duration::from_millis(150);
 
-/// What is sent as a body.
+/// The body of every response.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
-/// A running server. Dropped, it ends.
+/// A running server. Dropping it ends the server.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -33,19 +33,19 @@ pub(crate) struct Server {
     task: JoinHandle<()>,
 }
 
-/// What outlives a restart.
+/// The state that outlives a restart.
 #[derive(Debug)]
 struct Shared {
-    /// Where npm has installed its packages.
+    /// The folder with `node_modules`.
     packages: PathBuf,
     story: Story,
-    /// What a page has posted.
+    /// The lines that a page has posted.
     posted: Mutex<Option<String>>,
     is_posted: Notify,
 }
 
 impl Server {
-    /// Starts on a free port.
+    /// Starts a server on a free port.
     pub(crate) async fn start(packages: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -63,12 +63,12 @@ impl Server {
         }
     }
 
-    /// Returns what the client has asked with, from the first request on.
+    /// Returns the story of the client.
     pub(crate) fn story(&self) -> &Story {
         &self.shared.story
     }
 
-    /// Waits for what a page posts: the lines that another client would write.
+    /// Waits for a page to post its lines, which another client would print.
     pub(crate) async fn posted(&self) -> String {
         loop {
             if let Some(posted) = self.shared.posted.lock().expect("no panic").take() {
@@ -85,7 +85,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves, and whenever the story says so, goes down with all its connections and comes up again.
+/// Accepts connections. When the story wants a restart, drops all of them and the listener, and listens again later.
 async fn run(mut listener: TcpListener, shared: Arc<Shared>) {
     let address = listener.local_addr().expect("an address");
     loop {
@@ -97,7 +97,7 @@ async fn run(mut listener: TcpListener, shared: Arc<Shared>) {
                     socket.set_nodelay(true).expect("an option");
                     let shared = Arc::clone(&shared);
                     let service = service_fn(move |request| respond(Arc::clone(&shared), request));
-                    // What waits in a buffer is lost at a cut, so there is little.
+                    // A cut loses the bytes in this buffer, so it is small.
                     let mut builder = http1::Builder::new();
                     builder.max_buf_size(8 << 10);
                     connections.spawn(builder.serve_connection(TokioIo::new(socket), service));
@@ -119,7 +119,7 @@ async fn respond(
     let path = request.uri().path().to_owned();
     let get = request.method() == Method::GET;
     let (head, body) = request.into_parts();
-    // Read to its end, or the connection is reset when it closes.
+    // A connection that is closed with unread bytes is reset, and the client may lose the response.
     let body = body.collect().await.map(Collected::to_bytes);
     let body = body.unwrap_or_default();
     let response = match &*path {
@@ -142,12 +142,12 @@ async fn respond(
     Ok(response)
 }
 
-/// A response without a body.
+/// Makes a response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     text(status, "text/plain", "")
 }
 
-/// A response of text.
+/// Makes a response with a text.
 pub(crate) fn text(
     status: StatusCode,
     content_type: &str,

@@ -1,4 +1,4 @@
-//! Silence on a stream, when the test wants it: a timer without a clock.
+//! A timer without a clock, so that a keep-alive is sent when the test wants it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 /// The data of a keep-alive that is an event.
 pub(crate) const KEEP_ALIVE: &str = "{}";
 
-/// Lets a keep-alive go out.
+/// Fires the timer of a keep-alive, and sees the keep-alive go out.
 #[derive(Clone, Debug)]
 pub(crate) struct Silence {
     elapsed: watch::Sender<()>,
@@ -38,14 +38,14 @@ impl Silence {
         }
     }
 
-    /// Notes what goes out.
+    /// Counts the chunk if it is a keep-alive.
     pub(crate) fn note(&self, bytes: &Bytes) {
         if bytes.starts_with(b":") || bytes.starts_with(b"data: {}\n") {
             self.comments.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Returns once a keep-alive went out, or after a while if the client reads no more.
+    /// Fires until a keep-alive was sent. Gives up after 20 seconds, because the client may have gone.
     pub(crate) async fn pass(&self) {
         let before = self.comments.load(Ordering::Relaxed);
         for _ in 0..5000 {

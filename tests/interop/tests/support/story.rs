@@ -1,4 +1,4 @@
-//! What happens to a client of a plain stream: one connection after the other, each with its own end.
+//! The connections of a client of a plain stream: what each receives, and how it ends.
 
 use std::future::{pending, ready};
 use std::io;
@@ -26,7 +26,7 @@ use super::seen::Expected;
 use super::server::{Body, empty};
 use super::silence::{KEEP_ALIVE, Silence};
 
-/// The columns of the table, in the order in which it happens.
+/// The columns of the table.
 pub(crate) const STAGES: [&str; 7] = [
     "cut at the start",
     "hard cases",
@@ -37,18 +37,18 @@ pub(crate) const STAGES: [&str; 7] = [
     "503",
 ];
 
-/// How long a cut comes after what was sent before it.
+/// The time between the last byte and a cut.
 const BEFORE_CUT: Duration = Duration::from_millis(50);
 
-/// The same for the hard cases, which a slow client may not have read by then.
+/// The same after the hard cases, which a slow client takes longer to read.
 const BEFORE_HARD_CUT: Duration = Duration::from_millis(500);
 
-/// How what goes out alone ends: keep-alives and the reconnection time.
+/// The form of keep-alives, and of a reconnection time that is sent alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Line,
     BlankLine,
-    /// No comment, but an event.
+    /// An event instead of a comment.
     Event,
 }
 
@@ -58,12 +58,12 @@ pub(crate) type Stream = Pin<Box<dyn futures_util::Stream<Item = io::Result<Byte
 /// The story of one client.
 #[derive(Debug)]
 pub(crate) struct Story {
-    /// The last event IDs that it has asked with.
+    /// The last event ID of each request.
     asked: Mutex<Vec<Option<String>>>,
-    /// Before and after the restart.
+    /// The broadcasts before and after the restart.
     logs: [Broadcast; 2],
     restart: Arc<Notify>,
-    /// The number of a request whose answer was cut.
+    /// The JSON-RPC id of the call whose answer was cut.
     call: Mutex<Value>,
 }
 
@@ -77,27 +77,27 @@ impl Story {
         }
     }
 
-    /// Keeps the number of a request whose answer is cut.
+    /// Sets the JSON-RPC id of the call whose answer is cut.
     pub(crate) fn set_call(&self, number: Value) {
         *self.call.lock().expect("no panic") = number;
     }
 
-    /// Returns that number.
+    /// Returns the JSON-RPC id of the call whose answer was cut.
     pub(crate) fn call(&self) -> Value {
         self.call.lock().expect("no panic").clone()
     }
 
-    /// Waits until the server is to restart.
+    /// Resolves when the server has to restart.
     pub(crate) async fn restarts(&self) {
         self.restart.notified().await;
     }
 
-    /// Returns the last event IDs that the client has asked with, from its first request on.
+    /// Returns the last event ID of each request so far.
     pub(crate) fn asked(&self) -> Vec<Option<String>> {
         self.asked.lock().expect("no panic").clone()
     }
 
-    /// Counts a request, from 0.
+    /// Records a request, and returns its number, from 0.
     pub(crate) fn count(&self, last_event_id: Option<String>) -> usize {
         let mut asked = self.asked.lock().expect("no panic");
         asked.push(last_event_id);
@@ -108,7 +108,7 @@ impl Story {
     pub(crate) fn response(&self, head: &Parts) -> Response<Body> {
         let header = head.headers.get("last-event-id");
         let header = last_event_id(header.map(HeaderValue::as_bytes));
-        // Polyfills can set no header.
+        // Polyfills cannot set the header.
         let query = head.uri.query().map(str::as_bytes);
         let query = last_event_id_in_query(query, "lastEventId");
         let id = header.ok().flatten().or(query.ok().flatten());
@@ -124,7 +124,7 @@ impl Story {
                     BEFORE_HARD_CUT,
                 )
             }
-            // All that the client missed: nothing. So it ends as servers end a stream.
+            // The client missed nothing. This stream ends without an error.
             2 => stream::empty().boxed(),
             3 => {
                 let restart = Arc::clone(&self.restart);
@@ -144,18 +144,18 @@ impl Story {
             }
             5 => return empty(StatusCode::SERVICE_UNAVAILABLE),
             6 => published(next_log, cases::last(), Form::Line, resume(next_log)),
-            // The client is to come no more.
+            // Tells the client to stop.
             _ => return empty(StatusCode::NO_CONTENT),
         };
         event_stream(head, stream)
     }
 }
 
-/// What the client of a story should be given, and what it should ask with.
+/// The events that a client should receive, and the requests that it should send.
 #[derive(Debug)]
 pub(crate) struct Expectation {
     pub(crate) events: Vec<Expected>,
-    /// Of each request the column that it proves, and the last event ID that it has.
+    /// The column and the last event ID of each request.
     pub(crate) requests: Vec<(usize, Option<String>)>,
 }
 
@@ -170,7 +170,7 @@ impl Expectation {
         let restarted = numbered(&next_log, vec![cases::restarted()]);
         let second = start_id(&next_log, Some(&unknown));
         let last = numbered(&next_log, cases::last());
-        // What the request proves, what its answer proves, and what that has.
+        // The column of the request, the column of the response, and its events.
         let connections = [
             (0, 0, vec![cases::start(first.clone())]),
             (0, 1, cases::hard(first)),
@@ -196,7 +196,7 @@ impl Expectation {
     }
 }
 
-/// The logs before and after the restart. Neither begins with the client.
+/// Makes the broadcasts before and after the restart. Both have an event from before the client.
 fn logs() -> [Broadcast; 2] {
     let logs = [7, 8].map(|epoch| Broadcast::assigning_ids(Retention::new(), epoch));
     for log in &logs {
@@ -209,13 +209,13 @@ fn before() -> Case {
     Case::new("the oldest after a restart", Event::message("before all"))
 }
 
-/// Where a client begins that comes with an id.
+/// Returns the id at which a client starts that brings this one.
 fn start_id(log: &Broadcast, id: Option<&EventId<'_>>) -> EventId<'static> {
     let subscription = log.subscribe(id).or_oldest();
     subscription.last_event_id().expect("ids are assigned")
 }
 
-/// Publishes, and returns the same with their ids, as a subscriber is sent them.
+/// Publishes events, and returns them with the ids that a subscriber receives.
 fn numbered(log: &Broadcast, cases: Vec<Case>) -> Vec<Case> {
     let mut decoder = Decoder::new();
     let numbered = cases.into_iter().map(|mut case| {
@@ -235,18 +235,18 @@ fn numbered(log: &Broadcast, cases: Vec<Case>) -> Vec<Case> {
     numbered.collect()
 }
 
-/// Makes a response of a stream.
+/// Makes a response with a stream.
 pub(crate) fn event_stream(head: &Parts, stream: Stream) -> Response<Body> {
     response(head.version, stream).map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
-/// Sends events to one client, and keep-alives between them.
+/// Returns a stream of events with keep-alives between them.
 pub(crate) fn sent(cases: Vec<Case>, form: Form) -> Stream {
     let (target, stream) = channel();
     let silence = Silence::new();
     tokio::spawn(send(cases, silence.clone(), move |event| {
         if let Some(event) = event {
-            // Its client may have gone.
+            // Fails if the client is gone.
             let _ = target.dispatch(event);
         } else {
             target.close();
@@ -255,7 +255,7 @@ pub(crate) fn sent(cases: Vec<Case>, form: Form) -> Stream {
     kept_alive(stream, form, &silence)
 }
 
-/// Sends events, each with the silence that it wants after it; `None` is the end.
+/// Passes events to `send`, with silence after those that want it; `None` is the end.
 async fn send(cases: Vec<Case>, silence: Silence, mut send: impl FnMut(Option<&Event<'_>>) + Send) {
     for case in cases {
         send(Some(&case.event));
@@ -266,7 +266,7 @@ async fn send(cases: Vec<Case>, silence: Silence, mut send: impl FnMut(Option<&E
     send(None);
 }
 
-/// Keeps a stream alive, and begins it with what goes out alone.
+/// Adds keep-alives, and a comment and a reconnection time at the start.
 fn kept_alive(
     stream: impl EventStreamExt<Item = Bytes> + Send + 'static,
     form: Form,
@@ -290,13 +290,13 @@ fn kept_alive(
     first.chain(noted).map(Ok).boxed()
 }
 
-/// Publishes events to a subscription that is kept alive; they are the last.
+/// Publishes events while the returned stream is read, then closes the broadcast.
 fn published(log: &Broadcast, cases: Vec<Case>, form: Form, subscription: Subscription) -> Stream {
     let silence = Silence::new();
     let publisher = log.clone();
     tokio::spawn(send(cases, silence.clone(), move |event| {
         if let Some(event) = event {
-            // It is closed if an earlier client has had them.
+            // Fails if another connection has closed it.
             let _ = publisher.publish(event);
         } else {
             publisher.close(None);
@@ -305,14 +305,14 @@ fn published(log: &Broadcast, cases: Vec<Case>, form: Form, subscription: Subscr
     kept_alive(subscription, form, &silence)
 }
 
-/// The start of a new client's stream.
+/// Adds the start of a new client's stream.
 fn start(subscription: Subscription) -> Stream {
     let id = subscription.last_event_id();
     let start = Preamble::new().with_id(id).with_reconnection_time(RETRY);
     subscription.preamble(&start).map(Ok).boxed()
 }
 
-/// Ends a stream once all was sent that is there.
+/// Ends a stream when nothing more is ready.
 fn ended(stream: Stream) -> Stream {
     let next = |mut stream: Stream| async {
         let item = timeout(BEFORE_CUT, stream.next()).await.ok().flatten();
@@ -330,7 +330,7 @@ fn cut(stream: Stream, after: Duration) -> Stream {
     stream.chain(cut).boxed()
 }
 
-/// The first half of an event.
+/// Returns the first half of an event.
 fn half() -> impl futures_util::Stream<Item = io::Result<Bytes>> {
     stream::once(async { Ok(Bytes::from_static(b"data: half an event\ndata")) })
 }

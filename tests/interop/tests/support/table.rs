@@ -1,4 +1,4 @@
-//! The table: what each client and each server does, and each difference with its reason.
+//! The table: a row for each client and server, and each difference with its reason.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,10 +10,10 @@ use super::ours::{self, Server};
 use super::seen::{Change, Expected, Line, Seen, compare};
 use super::story;
 
-/// What stands where a reason is wanted.
+/// Stands for a reason that is missing.
 const UNKNOWN: &str = "?";
 
-/// More names than this are not all listed.
+/// A longer list of names is abbreviated.
 const NAMES: usize = 6;
 
 /// A difference, as a line of the table.
@@ -24,19 +24,19 @@ struct Difference {
     seen: String,
 }
 
-/// A line of the table, and the differences that belong to it.
+/// A row of the table, and its differences.
 #[derive(Debug)]
 pub(crate) struct Row {
     name: String,
     version: String,
     stages: &'static [&'static str],
-    /// Whether the row has something in this column.
+    /// Whether the column applies to this row.
     has: Vec<bool>,
     differences: Vec<Difference>,
 }
 
 impl Row {
-    /// Compares what came of a client with what should have.
+    /// Compares the result of a client with its expectation.
     pub(crate) fn of_client(client: Client, run: &Run, folder: &Folder) -> Self {
         let version = match (client.runs_on, client.package) {
             (_, None) => String::new(),
@@ -53,7 +53,7 @@ impl Row {
         row
     }
 
-    /// Compares what our client had of a server with what it should have had.
+    /// Compares what our client received from a server with what it should have received.
     pub(crate) fn of_server(server: Server, lines: &[Line], folder: &Folder) -> Self {
         let version = if server.is_python() {
             Folder::pypi_version(server.package)
@@ -75,7 +75,7 @@ impl Row {
         }
     }
 
-    /// Returns whether the client has ended too early.
+    /// Compares events. Returns true if the client ended too early.
     fn compare_lines(&mut self, expected: &[Expected], lines: &[Line]) -> bool {
         for event in expected {
             self.has[event.stage] = true;
@@ -91,7 +91,7 @@ impl Row {
             Line::Event(_) => None,
         });
         if let Some(error) = failed {
-            // What would have come is not lost one by one.
+            // The end explains why the remaining events are missing.
             let mut next = None;
             while let Some(Change::Lost(event)) = changes.last() {
                 next = Some(*event);
@@ -109,7 +109,7 @@ impl Row {
                 }
                 Change::More([before, after], seen) => {
                     let stage_of = |event: Option<&Expected>| event.map(|event| event.stage);
-                    // At the border it is the next connection's, but for the event that is cut.
+                    // Between two columns it belongs to the second, except half an event.
                     let is_half = seen.data.contains("half an event");
                     let stage = if is_half {
                         Some(2)
@@ -159,7 +159,7 @@ impl Row {
         }
     }
 
-    /// Adds a difference, to one that is the same if there is one.
+    /// Adds a difference. Equal differences share a line.
     fn add(&mut self, stage: usize, about: String, seen: String) {
         self.has[stage] = true;
         let mut old = self.differences.iter_mut();
@@ -173,7 +173,7 @@ impl Row {
         }
     }
 
-    /// Writes the row of the overview.
+    /// Writes the row of the upper table.
     fn write(&self, text: &mut String) {
         let _ = write!(text, "| {} | {} |", self.name, self.version);
         for (stage, has) in self.has.iter().enumerate() {
@@ -188,7 +188,7 @@ impl Row {
         text.push('\n');
     }
 
-    /// Writes the differences, with the reasons that the committed table has for the same.
+    /// Writes the differences, with the reasons from the committed table.
     fn write_differences(&self, text: &mut String, committed: &str) {
         for Difference { stage, about, seen } in &self.differences {
             let about = match &about[..] {
@@ -208,14 +208,14 @@ impl Row {
     }
 }
 
-/// The table as text.
+/// The page with all tables.
 #[derive(Debug)]
 pub(crate) struct Table {
     text: String,
 }
 
 impl Table {
-    /// Writes the table.
+    /// Formats the page.
     pub(crate) fn new(clients: &[Row], servers: &[Row]) -> Self {
         let committed = fs::read_to_string(path()).unwrap_or_default();
         let mut text = HEAD.to_owned();
@@ -242,7 +242,7 @@ impl Table {
         Self { text }
     }
 
-    /// Compares it with the one that is committed, or writes it in its place.
+    /// Compares the page with the committed one. If the environment says so, writes it first.
     pub(crate) fn check(&self) {
         if std::env::var_os("SSE_PROTO_INTEROP_WRITE").is_some() {
             fs::write(path(), &self.text).expect("the table is written");
@@ -277,13 +277,17 @@ fn path() -> PathBuf {
 }
 
 const HEAD: &str = "\
-# Real clients on our servers, and our client on real servers
+# Real clients on this crate's servers, and its client on real servers
 
-`.ci/run interop` compares this page with what it sees; with `SSE_PROTO_INTEROP_WRITE=1` in its environment, it writes
-the page, with `?` in place of reasons that are new. \"Right\" is what the standard says.
+`.ci/run interop` compares this page with what it sees. With `SSE_PROTO_INTEROP_WRITE=1` in the environment it writes the
+page, with `?` for each reason that is missing.
+
+\"Right\" means that the client received what the standard says, and that each request had the right last event ID.
+Comments and reconnection times that are sent alone end with one LF, except under \"blank lines\". The SDKs receive answers
+in their own protocols; they do not resume, except those of the Model Context Protocol.
 ";
 
-/// What differs between two events.
+/// Describes the fields that differ.
 fn other(expected: &Seen, seen: &Seen) -> String {
     let fields = [
         ("type", &expected.event_type, &seen.event_type),
@@ -314,7 +318,7 @@ fn shown(seen: &Seen) -> String {
     )
 }
 
-/// As one line of a table, short.
+/// Quotes a text in one line, abbreviated.
 fn quoted(text: &str) -> String {
     let short: String = text.chars().take(40).collect();
     let rest = text.chars().count().saturating_sub(40);
