@@ -10,13 +10,13 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use http_body_util::BodyExt;
 use hyper::body::Bytes;
-use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 use serde_json::Value;
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
 use sse_proto::broadcast::Retention;
-use sse_proto::http::{last_event_id, last_event_id_in_query, response};
+use sse_proto::event::LastEventId;
+use sse_proto::http::{last_event_id, response};
 use sse_proto::{Broadcast, Decoder, Event, EventId, EventStreamExt, Frame, Subscription, channel};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -106,15 +106,17 @@ impl Story {
 
     /// Answers the next request.
     pub(crate) fn response(&self, head: &Parts) -> Response<Body> {
-        let header = head.headers.get("last-event-id");
-        let header = last_event_id(header.map(HeaderValue::as_bytes));
         // Polyfills cannot set the header.
-        let query = head.uri.query().map(str::as_bytes);
-        let query = last_event_id_in_query(query, "lastEventId");
-        let id = header.ok().flatten().or(query.ok().flatten());
-        let number = self.count(id.as_ref().map(ToString::to_string));
+        let header = head.headers.get_all("last-event-id");
+        let id = last_event_id(header, head.uri.query(), "lastEventId");
+        let asked = match &id {
+            LastEventId::Id(id) => Some(id.to_string()),
+            LastEventId::None => None,
+            LastEventId::Invalid => Some("an invalid id".into()),
+        };
+        let number = self.count(asked);
         let [log, next_log] = &self.logs;
-        let resume = |log: &Broadcast| log.subscribe(id.as_ref()).or_oldest();
+        let resume = |log: &Broadcast| log.subscribe(id.clone()).or_oldest();
         let stream = match number {
             0 => cut(ended(start(resume(log))), BEFORE_CUT),
             1 => {
@@ -228,7 +230,7 @@ fn numbered(log: &Broadcast, cases: Vec<Case>) -> Vec<Case> {
             .expect("an event");
         let mut items = decoder.feed(&bytes);
         while items.next().expect("no limit").is_some() {}
-        let id = EventId::new(decoder.last_event_id().into_owned()).expect("an id");
+        let id = EventId::new(decoder.last_event_id().to_owned()).expect("an id");
         case.event = case.event.with_id(id);
         case
     });
