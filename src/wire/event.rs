@@ -211,8 +211,12 @@ impl<'a> Event<'a> {
     ///
     /// - Without the blank line, a reader that splits the stream at blank lines and looks only at
     ///   the first bytes of a block (many pages do, with `fetch`) loses the event that follows.
-    /// - With it, deployed libraries (httpx-sse, fetch-event-source, openai and google-genai for
-    ///   Python) make an empty message of each.
+    /// - With it, deployed libraries (httpx-sse, fetch-event-source, openai for Python) make an empty
+    ///   message of each.
+    ///
+    /// A few accept nothing but `data` lines, in either form, such as google-genai for Python. Send
+    /// them events without type and id, and a keep-alive that is
+    /// [an event](crate::adapt::KeepAlive::with_frame).
     ///
     /// So keep the default for clients that you do not know. Set it for a stream without ids that
     /// only your own pages read.
