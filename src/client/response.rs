@@ -237,6 +237,10 @@ impl fmt::Debug for Response {
 }
 
 /// Adds a line of a header that may come once. Lines that differ, or can't be read, have no value.
+#[expect(
+    clippy::option_option,
+    reason = "no line, none with a value, one value"
+)]
 fn add_sole<T: PartialEq>(sole: &mut Option<Option<T>>, line: Option<T>) {
     match sole {
         None => *sole = Some(line),
