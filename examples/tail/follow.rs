@@ -1,4 +1,4 @@
-//! An event stream at a URL, that comes back by itself.
+//! Follows the event stream at a URL, and reconnects.
 
 use std::error::Error;
 use std::fmt;
@@ -28,13 +28,13 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// Shows the events at a URL until the server wants no more clients, or whoever reads them has gone.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json: bool) -> ExitCode {
-    // Each of these states has keys of its own, and without any input that is the number here.
+    // Each `RandomState` has its own random keys, so the hash of no input is a random number.
     let seed = RandomState::new().build_hasher().finish();
     let mut source = EventSource::new(url, Options::resilient().with_comments(true), seed);
     if let Some(id) = last_event_id {
         source = source.with_last_event_id(id);
     }
-    // Follows no redirects, has no timeouts: those are the source's.
+    // Follows no redirects and has no timeouts, because the `EventSource` handles both.
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
     let started = Instant::now();
     let mut updates = pin!(EventSourceStream::new(
@@ -54,7 +54,7 @@ pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json:
                     return ExitCode::FAILURE;
                 }
             },
-            // A limit costs one event, not the stream.
+            // An event above a limit is skipped. The stream continues.
             Update::TooLarge(error) => note(format_args!("event skipped: {error}")),
             Update::Lost(loss) if is_hopeless(&loss) => {
                 note(format_args!("closed: {}", with_causes(&loss)));
@@ -99,7 +99,7 @@ async fn open(
     ))
 }
 
-/// 204 is how a server says that there is nothing more to come.
+/// Reports the end. A 204 is a success: the server tells clients not to reconnect.
 fn ended(loss: &Loss) -> ExitCode {
     note(format_args!("closed: {}", with_causes(loss)));
     match loss.reason {

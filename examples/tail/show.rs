@@ -1,4 +1,4 @@
-//! How items look in a terminal.
+//! Writes items to the terminal, or as JSON.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 use sse_proto::decode::{OwnedItem, OwnedMessageEvent};
 
-/// Writes an item to standard output: for a person, or as a line of JSON for a program.
+/// Writes an item to standard output: as text for a person, or as a line of JSON for a program.
 pub(crate) fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
@@ -24,7 +24,7 @@ pub(crate) fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
 }
 
 fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()> {
-    // A notice of ours begins with `--`; nothing of the stream's does.
+    // Notices of this program begin with `--`, so an event type that begins with `--` is marked.
     let is_like_notice = event.event_type().starts_with("--");
     let mark = if is_like_notice { "\\" } else { "" };
     write!(out, "{mark}{}", printable(event.event_type()))?;

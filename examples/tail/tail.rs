@@ -1,5 +1,5 @@
-//! Shows an event stream as it comes, and comes back when it is lost: `cargo run --example tail -- URL`, `--json` for
-//! programs. Without a URL, the stream is standard input.
+//! Shows an event stream, and reconnects when the connection is lost: `cargo run --example tail --
+//! URL`. `--json` writes JSON for programs. Without a URL, the stream is standard input.
 
 mod follow;
 mod show;
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let arguments = match arguments() {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            // Whoever reads it may have gone.
+            // Fails if standard output is closed.
             let _ = io::stdout().write_all(HELP.as_bytes());
             return ExitCode::SUCCESS;
         }
@@ -52,10 +52,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// `None` if help is wanted.
+/// Reads the arguments. Returns `None` if the user asks for help.
 fn arguments() -> Result<Option<Arguments>, String> {
     let mut found = Arguments::default();
-    // Lossy, since `args` panics on what is not Unicode.
+    // Lossy, because `args` panics on arguments that are not Unicode.
     let mut given = std::env::args_os()
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned());
@@ -104,7 +104,7 @@ fn read(json: bool) -> ExitCode {
                 events += usize::from(matches!(item, OwnedItem::Event(_)));
                 show(item, json)
             }
-            // A limit costs one event, not the stream.
+            // An event above a limit is skipped. The stream continues.
             Err(ReceiveError::Decode(error)) => {
                 note(format_args!("event skipped: {error}"));
                 continue;
@@ -116,7 +116,7 @@ fn read(json: bool) -> ExitCode {
         };
         match shown {
             Ok(()) => {}
-            // Whoever read us has had enough.
+            // The reader of standard output has closed it.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
             Err(error) => {
                 note(format_args!("{error}"));
@@ -130,7 +130,7 @@ fn read(json: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Writes a line to standard error; if that is closed, nobody wants it.
+/// Writes a line to standard error. Does nothing if standard error is closed.
 fn note(text: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "tail: {text}");
 }

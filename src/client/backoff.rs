@@ -9,7 +9,7 @@ use super::output::LossReason;
 pub(super) struct Backoff {
     /// The server's last `retry` field. Survives reconnects.
     pub(super) reconnection_time: Option<Duration>,
-    /// Requests and connections lost since there was progress.
+    /// The number of requests and connections that were lost since there was progress.
     failures: u32,
     /// These, and the redirects since: how often the delay doubles.
     steps: u32,
@@ -38,7 +38,7 @@ impl Backoff {
         self.since.get_or_insert(now);
     }
 
-    /// Forgets the failures: there was progress, or a stable connection.
+    /// Resets the failures and the time without progress.
     pub(super) fn reset(&mut self) {
         self.failures = 0;
         self.steps = 0;
@@ -52,8 +52,8 @@ impl Backoff {
 
     /// Counts a failure, and returns how long to wait, or which limit is reached.
     ///
-    /// The limit of time counts as reached if the next request would come after it, so the client
-    /// does not wait for a request that is never sent. Call [`start`](Self::start) before.
+    /// The limit of time counts as reached if the next request would be sent after it. Otherwise
+    /// the client would wait for a request that it never sends. Call [`start`](Self::start) first.
     pub(super) fn fail(
         &mut self,
         now: Duration,
@@ -106,7 +106,7 @@ impl Backoff {
         least.saturating_add(scale(most.saturating_sub(least), self.draw(), 1 << 32))
     }
 
-    /// Returns the next number of a `SplitMix64` sequence, whose seed the caller has drawn.
+    /// Returns the next number of a `SplitMix64` sequence.
     fn draw(&mut self) -> u32 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.random;
@@ -127,7 +127,7 @@ fn grown(base: Duration, steps: u32, max: Option<Duration>) -> Duration {
     base.saturating_mul(factor).min(max).max(base)
 }
 
-/// Returns the part `count / of` of `whole`, at most all of it.
+/// Returns `whole * count / of`, where `count` is at most `of`.
 fn scale(whole: Duration, count: u32, of: u64) -> Duration {
     // Less than 2^94 nanoseconds, times less than 2^32: the product does not overflow.
     let nanos = whole.as_nanos() * u128::from(count) / u128::from(of);

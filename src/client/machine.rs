@@ -1,5 +1,5 @@
-//! A client without its decoder: it applies the table of states, and stores the data between
-//! transitions.
+//! A client without its decoder. It applies the table of states, and stores the data that the
+//! transitions need.
 
 use alloc::boxed::Box;
 use core::mem;
@@ -16,7 +16,7 @@ use super::state::{Action, State, Trigger};
 use crate::wire::decode::{DecodeError, Decoder};
 
 pub(super) struct Machine {
-    /// GET if there is none.
+    /// `None` means GET.
     method: Option<Box<str>>,
     sent: Sent,
     options: Options,
@@ -25,7 +25,7 @@ pub(super) struct Machine {
     state: State,
     /// Why the last connection was lost.
     last: Option<LossReason>,
-    /// The deadline of the current state: for a response, for a byte, or for the retry.
+    /// The deadline of the current state: for the response, for a byte, or for the retry.
     until: Option<Duration>,
     opened_at: Duration,
     /// True if the open stream has brought an event.
@@ -33,7 +33,7 @@ pub(super) struct Machine {
     is_offline: bool,
     /// True while the driver holds a request or a response.
     is_in_flight: bool,
-    /// The last event ID of the last request. The same ID is no progress.
+    /// The last event ID of the last request. Receiving the same ID again is not progress.
     known_id: Box<str>,
     unpolled: Unpolled,
 }
@@ -52,20 +52,20 @@ enum Sent {
 struct Unpolled {
     opened: bool,
     abort: bool,
-    /// Boxed, because a client has none for most of its life.
+    /// Boxed, because most of the time there is none.
     lost: Option<Box<Loss>>,
     request: bool,
     closed: Option<Box<Loss>>,
 }
 
-/// The effect of an item on reconnecting.
+/// What a decoded item means for reconnecting.
 #[derive(Clone, Copy)]
 pub(super) enum Progress<'a> {
     Event,
     /// A block set the last event ID and nothing else.
     LastEventId(&'a str),
     ReconnectionTime(Duration),
-    /// An event passed a limit.
+    /// An event exceeded a limit.
     TooLarge(DecodeError),
     None,
 }
@@ -162,7 +162,7 @@ impl Machine {
         }
     }
 
-    /// Takes the arrival of bytes. Any byte shows that the server is there.
+    /// Takes the arrival of bytes. Any byte shows that the connection is alive.
     pub(super) fn handle_bytes(&mut self, now: Duration, bytes: &[u8]) {
         if self.state == State::Open && !bytes.is_empty() {
             self.restart_idle_timeout(now);
@@ -304,7 +304,7 @@ impl Machine {
         }
     }
 
-    /// Loses the connection, and waits for the next one if there may be one.
+    /// Handles the loss of the connection: waits for the retry, or closes if no request may follow.
     fn lose(
         &mut self,
         now: Duration,
@@ -319,7 +319,7 @@ impl Machine {
         self.start_loss(now, &loss, decoder);
         let delay = if loss.reason == LossReason::NetworkLost {
             // This is not a failure of the server. The delay prevents a burst of requests if the
-            // network comes and goes.
+            // network is lost often.
             Ok(self.backoff.delay(None, &self.options))
         } else {
             self.backoff.fail(now, retry_after, &self.options)
@@ -353,8 +353,8 @@ impl Machine {
         self.until = Some(now.saturating_add(delay));
     }
 
-    /// Ends the wait for the retry, or closes at the limit of elapsed time. The driver or the
-    /// network may be late, so the limit is checked first: after it, no request is sent.
+    /// Ends the wait for the retry, or closes if the limit of elapsed time is reached. The driver
+    /// or the network may be late, so the limit is checked before a request is sent.
     fn end_wait(&mut self, now: Duration) {
         let is_due = !self.is_offline && self.until.is_some_and(|until| until <= now);
         if is_due && !self.backoff.is_over(now, &self.options) {

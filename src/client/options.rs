@@ -11,7 +11,7 @@ use crate::wire::decode::DecodeLimits;
 
 /// Sets how an [`EventSource`](crate::EventSource) reconnects, and its timeouts and limits.
 ///
-/// Two presets to start from:
+/// Start from one of two presets:
 ///
 /// | | [`standard`](Self::standard) | [`resilient`](Self::resilient) |
 /// |---|---|---|
@@ -66,8 +66,8 @@ pub struct Options {
 
 impl Options {
     /// Returns the options of the standard: a fixed delay, no timeouts, and any status other than
-    /// 200 closes the client. The bounds of a delay are the only addition, because with `retry: 0`
-    /// clients would flood their server.
+    /// 200 or a redirect closes the client. The only additions are the bounds of the delay: without
+    /// them, clients would flood a server that sends `retry: 0`.
     pub const fn standard() -> Self {
         Self::that_retry(RetryIf::Preset(|_| false))
     }
@@ -155,9 +155,9 @@ impl Options {
         self
     }
 
-    /// Sets how much time may pass without progress, from the start or the first loss. After that
-    /// time, no request is sent, and a request that waits for its response is dropped. `None` means
-    /// no limit.
+    /// Sets how much time may pass without progress. The time counts from the start of the client
+    /// or from the first loss after progress. When it is over, no request is sent, and a request
+    /// that waits for its response is dropped. `None` means no limit.
     #[must_use]
     pub const fn with_max_elapsed(mut self, elapsed: Option<Duration>) -> Self {
         self.max_elapsed = elapsed;
@@ -171,15 +171,16 @@ impl Options {
         self
     }
 
-    /// Sets how long a request may wait for its response, redirects included. `None` is no limit.
+    /// Sets how long a request may wait for its response, including redirects. `None` means no
+    /// limit.
     #[must_use]
     pub const fn with_connect_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Sets how long an open stream may be silent. Any byte ends the silence, also in a comment.
-    /// `None` means no limit.
+    /// Sets how long an open stream may be silent. Any byte restarts the timeout, also in a
+    /// comment. `None` means no limit.
     #[must_use]
     pub const fn with_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
@@ -270,7 +271,7 @@ impl Options {
         }
     }
 
-    /// Returns whether a request with this method, or with GET if there is none, may be sent again.
+    /// Returns whether a request with this method may be repeated without an id. `None` means GET.
     pub(super) fn repeats(&self, method: Option<&str>) -> bool {
         let is_idempotent = matches!(
             method.unwrap_or("GET"),

@@ -14,14 +14,14 @@ use crate::wire::decode::DecodeError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Output {
-    /// Send this request. Nothing else is open now.
+    /// Send this request. No other request or response is open.
     Request(Request),
     /// Drop the request in flight, its response and its body.
     Abort,
     /// The stream is open: the standard's `open` event.
     Opened,
-    /// The connection is lost, and another one follows: the standard's `error` event, where it
-    /// says "reestablish the connection".
+    /// The connection is lost, and another one follows: the standard's "reestablish the
+    /// connection", which fires the `error` event.
     Lost(Loss),
     /// The client is closed for good: the standard's "fail the connection", or the caller's
     /// [`close`](crate::EventSource::close). This is the last output.
@@ -58,15 +58,16 @@ pub struct Loss {
     /// Why the last connection ended, if `reason` is a limit or
     /// [`NotRepeatable`](LossReason::NotRepeatable). `None` if no connection was lost yet.
     pub last: Option<LossReason>,
-    /// Whether a block was incomplete. The block is discarded, so an event is cut off.
+    /// Whether a block was incomplete. The block is discarded, and any event in it is lost.
     pub is_interrupted: bool,
-    /// How many connections in a row were lost without progress, which is the number of the next
-    /// retry. The loss of the network adds none, and a [reconnect](crate::EventSource::reconnect)
-    /// starts at 0.
+    /// How many connections in a row were lost without progress. This is the number of the next
+    /// retry. The loss of the network does not count, and a
+    /// [reconnect](crate::EventSource::reconnect) resets the number to 0.
     pub attempt: u32,
-    /// How long until the next request. `None` while there is no network, and once closed.
+    /// The time until the next request. `None` while there is no network, and once the client is
+    /// closed.
     pub retry_in: Option<Duration>,
-    /// The response, if it was rejected. Boxed, since few losses have one.
+    /// The response, if it was rejected. Boxed, because few losses have one.
     pub response: Option<Box<Response>>,
     pub(super) error: Option<AssertUnwindSafe<Cause>>,
 }
@@ -76,7 +77,7 @@ pub struct Loss {
 #[non_exhaustive]
 pub enum LossReason {
     /// The body ended, because the server completed its answer or restarted.
-    /// [`Loss::is_interrupted`] tells whether an event was cut off.
+    /// [`Loss::is_interrupted`] is true if a block was cut off.
     EndOfStream,
     /// The connection failed, or could not be made. The driver's error is the
     /// [`source`](Error::source) of the [`Loss`], and can be downcast to its type.
@@ -87,9 +88,9 @@ pub enum LossReason {
     IdleTimeout,
     /// The network is lost.
     NetworkLost,
-    /// The response with this status does not open an event stream. With 200 its content type is
-    /// wrong; with the status of a redirect, its location is no `http` or `https` URL; with 204 the
-    /// server asks the client not to reconnect.
+    /// The response has this status and does not open an event stream. With 200, its content type
+    /// is wrong. With the status of a redirect, its `location` is missing or can't be followed.
+    /// With 204, the server asks the client not to reconnect.
     Rejected(u16),
     /// The response is an event stream with a [content encoding](Response::content_encoding) that
     /// the driver [does not decode](super::Options::with_accept_encoding).
@@ -97,8 +98,8 @@ pub enum LossReason {
     /// The response with this status is one redirect more than the
     /// [limit](super::Options::with_max_redirects).
     TooManyRedirects(u16),
-    /// An event passed a limit, and the limits [end the
-    /// stream](crate::decode::DecodeLimits::with_end_at_limit) there.
+    /// An event exceeded a limit, and the limits [end the
+    /// stream](crate::decode::DecodeLimits::with_end_at_limit) in this case.
     TooLarge(DecodeError),
     /// The caller asked for a new connection.
     Reconnect,
@@ -143,8 +144,7 @@ impl Loss {
             LossReason::IdleTimeout => f.write_str("the event stream was silent for too long"),
             LossReason::NetworkLost => f.write_str("the network is lost"),
             LossReason::Rejected(200) => match found {
-                // Formatted with `Debug`, so that text from a server reaches a terminal only
-                // escaped.
+                // `Debug` escapes the server's text, because it may reach a terminal.
                 Some(found) => write!(f, "the content type is {found:?} and not text/event-stream"),
                 None => f.write_str("the response has no content type"),
             },

@@ -122,8 +122,8 @@ impl Response {
     }
 
     /// Sets the final URL, for an HTTP client that follows redirects by itself. Such a client also
-    /// decides where credentials go. Not needed if its redirects are turned off; see
-    /// [`Request`](super::Request).
+    /// decides where it sends credentials. This is not needed if its redirects are turned off, as
+    /// [`Request`](super::Request) recommends.
     #[must_use]
     pub fn with_url(mut self, url: &str) -> Self {
         self.url = Some(url.into());
@@ -275,6 +275,6 @@ pub(super) const fn is_redirect(status: u16) -> bool {
 /// Parses a whole number of seconds.
 fn seconds(digits: &str) -> Option<Duration> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // Digits that do not parse are a number that is too large.
+    // Digits fail to parse only if their number is too large.
     is_number.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
 }

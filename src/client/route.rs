@@ -1,8 +1,8 @@
 //! The route of a connection: its first URL, its redirects, and whether credentials may be sent.
 //!
 //! It is stricter than browsers: it refuses text that two parsers may read differently (control
-//! characters, backslashes, user names). If the HTTP client read another origin from a URL than
-//! this code, it would send credentials to the wrong server.
+//! characters, backslashes, user names). If this code and the HTTP client read different origins
+//! from the same URL, credentials would be sent to the wrong server.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -22,7 +22,7 @@ pub(super) struct Route {
     redirects: u8,
     /// True if all URLs so far have the origin of the first URL.
     is_same_origin: bool,
-    /// A redirect has turned the method into GET.
+    /// True if a redirect has changed the method to GET.
     is_get: bool,
 }
 
@@ -123,8 +123,8 @@ impl fmt::Debug for Shown<'_> {
     }
 }
 
-/// Resolves a `Location` against the URL that answered with it (RFC 3986, 5.2), without a fragment.
-/// Returns `None` if the result is no `http` or `https` URL.
+/// Resolves a `Location` against the URL of its response (RFC 3986, 5.2). Removes the fragment.
+/// Returns `None` if the result is not an `http` or `https` URL, is too long, or may be ambiguous.
 fn resolve(base: &str, location: &str) -> Option<String> {
     let is_refused = |byte: u8| byte <= b' ' || byte == 0x7F || byte == b'\\';
     if location.bytes().any(is_refused) {
@@ -143,7 +143,7 @@ fn resolve(base: &str, location: &str) -> Option<String> {
 }
 
 /// Returns whether two URLs have the same scheme, host and port. A URL that this code cannot parse
-/// has no origin.
+/// has no origin, so it equals no other.
 fn is_same_origin(one: &str, other: &str) -> bool {
     let origin = |url| Url::of(url)?.origin();
     origin(one).is_some_and(|one| origin(other) == Some(one))
@@ -174,8 +174,8 @@ impl<'a> Url<'a> {
         })
     }
 
-    /// Returns whether the scheme is `https`, the host in lower case, and the port; `None` if the
-    /// authority is odd.
+    /// Returns whether the scheme is `https`, the host in lower case, and the port. Returns `None`
+    /// if the authority is malformed, is not ASCII, or has user information or a percent sign.
     fn origin(&self) -> Option<(bool, String, u16)> {
         let authority = self.authority;
         if authority.contains(['@', '\\', '%']) || !authority.is_ascii() {
@@ -198,7 +198,7 @@ impl<'a> Url<'a> {
         (!host.is_empty()).then(|| (self.is_secure, host.to_ascii_lowercase(), port))
     }
 
-    /// Returns the URL that a relative reference leads to. An empty one leads to this URL.
+    /// Resolves a relative reference against this URL. An empty reference is this URL itself.
     fn join(&self, relative: &str) -> String {
         let (base_path, base_query) = split_query(self.path);
         let (path, query) = split_query(relative);

@@ -1,5 +1,5 @@
-//! A client as a stream: the driver's loop, over any function that opens a connection, and any
-//! timer.
+//! A client as a stream: it runs the driver's loop, with any function that opens a connection and
+//! any timer.
 
 use alloc::boxed::Box;
 use core::error::Error;
@@ -53,7 +53,8 @@ pub enum Update {
     Closed(Loss),
 }
 
-/// Opens the connections of an [`EventSourceStream`]. Every function of this shape implements it:
+/// Opens the connections of an [`EventSourceStream`]. Every function with these bounds implements
+/// it:
 ///
 /// ```text
 /// FnMut(Request) -> Opening
@@ -97,22 +98,22 @@ where
 pin_project! {
     /// Yields events, and reconnects by itself: an [`EventSource`] with its driver.
     ///
-    /// It is made of a function that [connects](Connect), a [`Timer`], and a clock, which returns
-    /// the time since any fixed moment. It starts at the first poll, opens one connection at a
-    /// time, holds one chunk of its body, and drops the connection with its chunk when it is lost.
-    /// It has no runtime of its own: poll it in the runtime that the futures of the function need.
+    /// It takes a function that [connects](Connect), a [`Timer`], and a clock, which returns the
+    /// time since any fixed moment. It starts at the first poll. It opens one connection at a time
+    /// and holds at most one chunk of its body. When the connection is lost, it drops both. It has
+    /// no runtime of its own: poll it in the runtime that the futures of the function need.
     ///
-    /// After 32 chunks that complete no item, a poll returns `Pending` and wakes its own task, so
-    /// that other tasks can run.
+    /// After 32 steps without an update, such as chunks that complete no item, a poll returns
+    /// `Pending` and wakes its own task, so that other tasks can run.
     ///
     /// A panic of the function, its future, its body or the timer unwinds to the caller of the
     /// poll. The next poll continues as if the connection had failed. A panic of the clock changes
     /// no state.
     ///
-    /// A function that sends anything but a GET needs a source made by [`EventSource::for_method`].
-    /// Otherwise a POST is sent again each time its answer ends. For an answer that can't be
-    /// resumed, [`DecodeStream`](crate::decode::DecodeStream) over the body of the one response is
-    /// the right tool.
+    /// A function that sends any other method than GET needs a source made by
+    /// [`EventSource::for_method`]. Otherwise a POST is sent again each time its answer ends. If an
+    /// answer can't be resumed, use [`DecodeStream`](crate::decode::DecodeStream) over the body of
+    /// its response instead.
     ///
     /// # Examples
     ///
@@ -162,7 +163,7 @@ pin_project! {
         sleep: Option<T::Sleep>,
         // The time at which the sleep ends.
         wakes_at: Duration,
-        // True while foreign code runs; it stays true if that code panics.
+        // True during a step; it stays true if the caller's code panics there.
         is_within_turn: bool,
         has_ended: bool,
     }
@@ -173,7 +174,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
     /// `tokio::time::sleep` and `move || started.elapsed()`.
     pub fn new<O>(source: EventSource, connect: C, timer: T, clock: N) -> Self
     where
-        // This bound repeats `Connect`, so that a closure need not name the type of its argument.
+        // This bound repeats `Connect`, so that a closure can leave out the type of its argument.
         C: FnMut(Request) -> O,
     {
         Self {
@@ -359,7 +360,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         }
     }
 
-    /// Checks the time, also after a chunk, because empty chunks do not extend a timeout.
+    /// Handles the deadline, or waits for it. Checks the time even after a chunk, because empty
+    /// chunks do not extend a timeout.
     fn wait(
         self: Pin<&mut Self>,
         now: Duration,
@@ -379,8 +381,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
             this.sleep.set(None);
             return Step::Continue(());
         };
-        // A deadline that moves with every byte does not need a new sleep each time: the old sleep
-        // ends early, and then a new one covers the rest.
+        // A deadline that moves with every byte does not need a new sleep each time: when the old
+        // sleep ends early, a new one covers the rest.
         if this.sleep.is_none() || deadline < *this.wakes_at {
             let sleep = this.timer.sleep(deadline.saturating_sub(now));
             this.sleep.set(Some(sleep));
@@ -404,11 +406,11 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<
             if *this.has_ended {
                 return Poll::Ready(None);
             }
-            // Read first, so that a panic of the clock changes no state.
+            // The clock is read first, so that its panic changes no state.
             let now = (this.clock)();
             if mem::replace(this.is_within_turn, true) {
-                // Foreign code has panicked. That future or body can't be polled again, so its
-                // connection counts as failed.
+                // The caller's code has panicked in an earlier step. Its future or body must not be
+                // polled again, so the connection counts as failed.
                 this.opening.set(None);
                 this.body.set(None);
                 this.sleep.set(None);

@@ -1,6 +1,6 @@
-//! Decimal digits, held inline.
+//! Decimal digits without an allocation.
 
-/// The decimal digits of a number, at the end of an array.
+/// The decimal digits of a number, and its sign if it is negative, at the end of an array.
 #[derive(Clone, Copy)]
 pub(crate) struct Decimal {
     start: usize,
@@ -8,8 +8,8 @@ pub(crate) struct Decimal {
 }
 
 impl Decimal {
-    /// `u128::MAX` has 39 digits.
-    const MAX_LEN: usize = 39;
+    /// A sign, and the 39 digits of `u128::MAX`.
+    const MAX_LEN: usize = 40;
 
     /// Writes the digits of a number.
     #[inline(never)]
@@ -21,7 +21,7 @@ impl Decimal {
         };
         let mut rest = u64::try_from(number).unwrap_or_else(|_| digits.push_beyond_u64(number));
         loop {
-            digits.push_front((rest % 10) as u8);
+            digits.push_front(b'0' + (rest % 10) as u8);
             rest /= 10;
             if rest == 0 {
                 return digits;
@@ -29,11 +29,19 @@ impl Decimal {
         }
     }
 
+    /// Writes a minus sign and the digits of a number.
+    #[cold]
+    pub(crate) fn negative(magnitude: u128) -> Self {
+        let mut digits = Self::of(magnitude);
+        digits.push_front(b'-');
+        digits
+    }
+
     /// Writes digits until the rest fits into 64 bits, since divisions of 128 bits are slow.
     #[cold]
     fn push_beyond_u64(&mut self, mut number: u128) -> u64 {
         loop {
-            self.push_front((number % 10) as u8);
+            self.push_front(b'0' + (number % 10) as u8);
             number /= 10;
             if let Ok(rest) = u64::try_from(number) {
                 return rest;
@@ -53,8 +61,8 @@ impl Decimal {
     }
 
     #[inline]
-    fn push_front(&mut self, digit: u8) {
+    fn push_front(&mut self, byte: u8) {
         self.start -= 1;
-        self.array[self.start] = b'0' + digit;
+        self.array[self.start] = byte;
     }
 }

@@ -1,7 +1,7 @@
-//! The field types that cannot hold every text.
+//! The types of fields that accept only some texts.
 //!
-//! They are checked once, when they are made. So encoding cannot fail, and no character is removed
-//! without notice.
+//! Their constructors check the text. So encoding cannot fail, and no character is silently
+//! removed.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -11,8 +11,29 @@ use core::fmt;
 use super::decimal::Decimal;
 use super::line;
 
-/// The type with which an event without a type arrives.
+/// The type that a client gives to an event without a type.
 pub(crate) const MESSAGE: &str = "message";
+
+/// The type of the event that tells a new client the id that its stream starts at: `stream-start`.
+///
+/// It carries no message of the application. [`Preamble::with_id`](crate::adapt::Preamble::with_id)
+/// sends it, and a client that gets it can ignore it: its decoder has taken the id.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::event::START;
+/// use sse_proto::{Decoder, Item};
+///
+/// let mut decoder = Decoder::new();
+/// let mut items = decoder.feed(b"event: stream-start\nid: 7-0~\ndata: {}\n\n");
+/// while let Some(item) = items.next()? {
+///     assert!(matches!(item, Item::Event(event) if START == event.event_type()));
+/// }
+/// assert_eq!(decoder.last_event_id(), "7-0~");
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
+/// ```
+pub const START: EventType<'static> = EventType::from_static("stream-start");
 
 /// The type of an event: the value of its `event` field. Clients select listeners by it.
 ///
@@ -34,7 +55,7 @@ pub(crate) const MESSAGE: &str = "message";
 /// # Ok::<(), sse_proto::event::InvalidField>(())
 /// ```
 ///
-/// A bad literal does not compile:
+/// An invalid literal does not compile:
 ///
 /// ```compile_fail,E0080
 /// const BAD: sse_proto::EventType = sse_proto::EventType::from_static("tick\n");
@@ -46,7 +67,7 @@ pub(crate) const MESSAGE: &str = "message";
 pub struct EventType<'a>(Cow<'a, str>);
 
 impl<'a> EventType<'a> {
-    /// Checks a text and keeps it, borrowed or owned.
+    /// Makes an event type of a borrowed or owned text.
     ///
     /// # Errors
     ///
@@ -58,7 +79,7 @@ impl<'a> EventType<'a> {
         Ok(Self(text))
     }
 
-    /// Takes a literal.
+    /// Makes an event type of a literal.
     ///
     /// # Panics
     ///
@@ -74,7 +95,7 @@ impl<'a> EventType<'a> {
         &self.0
     }
 
-    /// Copies the text into memory of its own, if it is borrowed.
+    /// Copies the text if it is borrowed.
     pub fn into_owned(self) -> EventType<'static> {
         EventType(Cow::Owned(self.0.into_owned()))
     }
@@ -108,10 +129,10 @@ impl fmt::Debug for EventType<'_> {
 /// The last event ID that an event sets at the client: the value of its `id` field.
 ///
 /// Holds any text without CR, LF and NUL: a client ignores an id with a NUL. The empty id is valid
-/// and resets the client's last event ID. `0` is an ordinary id. Every unsigned integer (`u8` to
-/// `u128`, and `usize`) converts into an id without an allocation.
+/// and resets the client's last event ID. `0` is an ordinary id. Every integer (`u8` to `u128`, `i8`
+/// to `i128`, `usize` and `isize`) converts into an id without an allocation.
 ///
-/// A client sends it back as the `Last-Event-ID` header when it reconnects ([HTML, section
+/// When a client reconnects, it sends the id back in the `Last-Event-ID` header ([HTML, section
 /// 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
 ///
 /// # Examples
@@ -120,6 +141,7 @@ impl fmt::Debug for EventType<'_> {
 /// use sse_proto::EventId;
 ///
 /// assert_eq!(EventId::from(0_u32), "0");
+/// assert_eq!(EventId::from(-1_i64), "-1");
 /// assert_eq!(EventId::new("1526919030474-55")?, "1526919030474-55");
 /// assert!(EventId::new("1\02").is_err());
 /// # Ok::<(), sse_proto::event::InvalidField>(())
@@ -130,7 +152,7 @@ impl fmt::Debug for EventType<'_> {
 pub struct EventId<'a>(TextOrNumber<Cow<'a, str>>);
 
 impl<'a> EventId<'a> {
-    /// Checks a text and keeps it, borrowed or owned.
+    /// Makes an id of a borrowed or owned text.
     ///
     /// # Errors
     ///
@@ -142,7 +164,7 @@ impl<'a> EventId<'a> {
         Ok(Self(TextOrNumber::Text(text)))
     }
 
-    /// Takes a literal.
+    /// Makes an id of a literal.
     ///
     /// # Panics
     ///
@@ -154,22 +176,46 @@ impl<'a> EventId<'a> {
 
     /// Returns the text: owned if the id was made of a number, otherwise borrowed.
     ///
-    /// There is no `as_str`, because a number has no text to lend. Comparing and printing need no
-    /// text: an id equals a `str`, and it implements [`Display`](fmt::Display).
+    /// There is no `as_str`, because an id that was made of a number has no text to borrow. To
+    /// compare or print an id, its text is not needed: an id can be compared with a `str`, and it
+    /// implements [`Display`](fmt::Display).
     pub fn to_str(&self) -> Cow<'_, str> {
         match self.text() {
             TextOrNumber::Text(text) => Cow::Borrowed(text),
-            number @ TextOrNumber::Number(..) => number
+            number => number
                 .with_bytes(|digits| String::from_utf8_lossy(digits).into_owned())
                 .into(),
         }
     }
 
-    /// Copies the text into memory of its own, if it is borrowed.
+    /// Copies the text if it is borrowed.
     pub fn into_owned(self) -> EventId<'static> {
         EventId(match self.0 {
             TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Owned(text.into_owned())),
             TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
+            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
+        })
+    }
+
+    /// Checks that a client can send the id back in a header.
+    #[cfg(feature = "std")]
+    pub(crate) fn check_sent_back(text: &str) -> Result<(), InvalidField> {
+        check(Checked::SentBack, text)
+    }
+
+    /// Takes the text of an id that came back, if a client can have received it as one.
+    pub(crate) fn sent_back(text: impl Into<Cow<'a, str>>) -> Option<Self> {
+        let text = text.into();
+        check(Checked::SentBack, &text).ok()?;
+        Some(Self(TextOrNumber::Text(text)))
+    }
+
+    /// Borrows the text.
+    pub(crate) fn borrowed(&self) -> EventId<'_> {
+        EventId(match self.text() {
+            TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Borrowed(text)),
+            TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
+            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
         })
     }
 
@@ -178,30 +224,36 @@ impl<'a> EventId<'a> {
         match &self.0 {
             TextOrNumber::Text(text) => TextOrNumber::Text(text),
             TextOrNumber::Number(high, low) => TextOrNumber::Number(*high, *low),
+            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(*high, *low),
         }
     }
 }
 
-impl<N: Unsigned> From<N> for EventId<'_> {
+impl<N: Integer> From<N> for EventId<'_> {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each cast takes one half")]
     fn from(number: N) -> Self {
-        let number = number.widen();
-        Self(TextOrNumber::Number((number >> 64) as u64, number as u64))
+        let (is_negative, number) = number.sign_and_magnitude();
+        let (high, low) = ((number >> 64) as u64, number as u64);
+        Self(if is_negative {
+            TextOrNumber::Negative(high, low)
+        } else {
+            TextOrNumber::Number(high, low)
+        })
     }
 }
 
-/// An unsigned integer, which converts into the id of its digits.
-trait Unsigned {
-    fn widen(self) -> u128;
+/// An integer, which converts into the id of its digits and its sign.
+trait Integer {
+    fn sign_and_magnitude(self) -> (bool, u128);
 }
 
 macro_rules! unsigned {
     ($($number:ty),*) => {$(
-        impl Unsigned for $number {
+        impl Integer for $number {
             #[inline]
-            fn widen(self) -> u128 {
-                self.into()
+            fn sign_and_magnitude(self) -> (bool, u128) {
+                (false, self.into())
             }
         }
     )*};
@@ -209,12 +261,25 @@ macro_rules! unsigned {
 
 unsigned!(u8, u16, u32, u64, u128);
 
-impl Unsigned for usize {
+impl Integer for usize {
     #[inline]
-    fn widen(self) -> u128 {
-        self as u128
+    fn sign_and_magnitude(self) -> (bool, u128) {
+        (false, self as u128)
     }
 }
+
+macro_rules! signed {
+    ($($number:ty),*) => {$(
+        impl Integer for $number {
+            #[inline]
+            fn sign_and_magnitude(self) -> (bool, u128) {
+                (self < 0, self.unsigned_abs().sign_and_magnitude().1)
+            }
+        }
+    )*};
+}
+
+signed!(i8, i16, i32, i64, i128, isize);
 
 impl PartialEq for EventId<'_> {
     fn eq(&self, other: &Self) -> bool {
@@ -244,12 +309,14 @@ impl fmt::Debug for EventId<'_> {
 
 /// The text of an id, or the number whose digits are the text.
 ///
-/// A number is stored as two halves and not as digits: three words stay in registers while an event
-/// is built; an array of digits would not.
+/// A number is stored as two halves instead of digits, because three words stay in registers while
+/// an event is built, and an array of digits would not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TextOrNumber<T> {
     Text(T),
     Number(u64, u64),
+    /// The digits after a minus sign.
+    Negative(u64, u64),
 }
 
 impl TextOrNumber<&str> {
@@ -258,7 +325,7 @@ impl TextOrNumber<&str> {
         match self {
             Self::Text(text) => text.len(),
             Self::Number(0, low) => Decimal::count(low),
-            Self::Number(..) => self.with_bytes(<[u8]>::len),
+            Self::Number(..) | Self::Negative(..) => self.with_bytes(<[u8]>::len),
         }
     }
 
@@ -267,6 +334,7 @@ impl TextOrNumber<&str> {
         match self {
             Self::Text(text) => work(text.as_bytes()),
             Self::Number(high, low) => work(Decimal::of(joined(high, low)).as_bytes()),
+            Self::Negative(high, low) => work(Decimal::negative(joined(high, low)).as_bytes()),
         }
     }
 }
@@ -276,9 +344,10 @@ fn joined(high: u64, low: u64) -> u128 {
     u128::from(high) << 64 | u128::from(low)
 }
 
-/// The error of a text that a field cannot hold.
+/// The error for a text that is no valid event type or id.
 ///
-/// Returned by [`EventType::new`] and [`EventId::new`].
+/// Returned by [`EventType::new`] and [`EventId::new`]. A broadcast refuses further ids with it, in
+/// `PublishError::InvalidId`.
 ///
 /// # Examples
 ///
@@ -287,26 +356,32 @@ fn joined(high: u64, low: u64) -> u128 {
 /// assert_eq!((error.character(), error.offset()), (Some('\n'), 2));
 /// assert_eq!(error.to_string(), "LF (U+000A) at byte 2 can't be part of an id");
 /// ```
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct InvalidField {
     field: Checked,
     character: Option<char>,
     offset: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Checked {
     EventType,
     Id,
+    /// An id that comes back in a request.
+    SentBack,
 }
 
+/// The longest id that comes back in a request: 1 KiB.
+pub(crate) const MAX_SENT_BACK: usize = 1024;
+
 impl InvalidField {
-    /// Returns the refused character; `None` if the text is empty.
+    /// Returns the refused character; `None` if the text is empty or too long.
     pub fn character(&self) -> Option<char> {
         self.character
     }
 
-    /// Returns the place of the character, in bytes from the start of the text.
+    /// Returns the place of the character, in bytes from the start of the text. If the text is too
+    /// long, returns how many bytes it may have.
     pub fn offset(&self) -> usize {
         self.offset
     }
@@ -317,49 +392,88 @@ impl fmt::Display for InvalidField {
         let noun = match self.field {
             Checked::EventType => "an event type",
             Checked::Id => "an id",
-        };
-        let (name, code) = match self.character {
-            None => return write!(f, "{noun} can't be empty"),
-            Some('\n') => ("LF", "000A"),
-            Some('\r') => ("CR", "000D"),
-            Some(_) => ("NUL", "0000"),
+            Checked::SentBack => "a published id",
         };
         let offset = self.offset;
+        let Some(character) = self.character else {
+            return match self.field {
+                Checked::SentBack => write!(f, "{noun} has at most {offset} bytes"),
+                Checked::EventType | Checked::Id => write!(f, "{noun} can't be empty"),
+            };
+        };
+        let (name, verb) = match character {
+            '\n' => ("LF", "be part of"),
+            '\r' => ("CR", "be part of"),
+            '\0' => ("NUL", "be part of"),
+            '\t' => ("tab", "begin or end"),
+            ' ' => ("space", "begin or end"),
+            _ => ("control character", "be part of"),
+        };
+        let code = u32::from(character);
         write!(
             f,
-            "{name} (U+{code}) at byte {offset} can't be part of {noun}"
+            "{name} (U+{code:04X}) at byte {offset} can't {verb} {noun}"
         )
     }
 }
 
 impl Error for InvalidField {}
 
-/// Refuses the first character that a field cannot hold.
+/// Returns an error for the first character that the field does not accept.
 #[inline]
 fn check(field: Checked, text: &str) -> Result<(), InvalidField> {
+    let bytes = text.as_bytes();
     let bad = match field {
-        Checked::EventType => text.is_empty() || line::has_end(text.as_bytes()),
-        Checked::Id => line::has_end_or_nul(text.as_bytes()),
+        Checked::EventType => text.is_empty() || line::has_end(bytes),
+        Checked::Id => line::has_end_or_nul(bytes),
+        Checked::SentBack => !can_be_sent_back(bytes),
     };
     if bad { find(field, text) } else { Ok(()) }
+}
+
+/// Returns whether the text of an id can come back in a `Last-Event-ID` header.
+#[inline]
+fn can_be_sent_back(id: &[u8]) -> bool {
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    id.len() <= MAX_SENT_BACK
+        && !is_blank(id.first())
+        && !is_blank(id.last())
+        && !id.iter().any(|&byte| is_control(byte))
+}
+
+/// Returns whether a byte is a control character that no header can carry: all but the tab (RFC
+/// 9110, section 5.5).
+const fn is_control(byte: u8) -> bool {
+    byte.is_ascii_control() && byte != b'\t'
 }
 
 /// The same check, byte by byte. As a `const fn`, it checks literals at compile time.
 #[cold]
 const fn find(field: Checked, text: &str) -> Result<(), InvalidField> {
-    let is_id = matches!(field, Checked::Id);
     let bytes = text.as_bytes();
     let (mut character, mut offset) = (None, 0);
-    while offset < bytes.len() && character.is_none() {
-        // All refused characters are ASCII, so a byte that equals one is that character.
-        match bytes[offset] {
-            0 if !is_id => offset += 1,
-            byte @ (b'\r' | b'\n' | 0) => character = Some(byte as char),
-            _ => offset += 1,
+    if matches!(field, Checked::SentBack) && bytes.len() > MAX_SENT_BACK {
+        offset = MAX_SENT_BACK;
+    } else {
+        while offset < bytes.len() && character.is_none() {
+            let byte = bytes[offset];
+            let is_at_end = offset == 0 || offset == bytes.len() - 1;
+            let is_refused = match (field, byte) {
+                (_, b'\r' | b'\n') | (Checked::Id, 0) => true,
+                (Checked::SentBack, b' ' | b'\t') => is_at_end,
+                (Checked::SentBack, _) => is_control(byte),
+                _ => false,
+            };
+            // All refused characters are ASCII, so a byte that equals one is that character.
+            if is_refused {
+                character = Some(byte as char);
+            } else {
+                offset += 1;
+            }
         }
-    }
-    if character.is_none() && (is_id || !bytes.is_empty()) {
-        return Ok(());
+        if character.is_none() && !(matches!(field, Checked::EventType) && bytes.is_empty()) {
+            return Ok(());
+        }
     }
     Err(InvalidField {
         field,
@@ -368,13 +482,13 @@ const fn find(field: Checked, text: &str) -> Result<(), InvalidField> {
     })
 }
 
-/// Panics at a literal that a field cannot hold: in a constant, this ends the compilation.
+/// Panics if the field does not accept the literal. In a constant, this is a compile error.
 const fn check_literal(field: Checked, text: &'static str) {
     if let Err(error) = find(field, text) {
         match (error.field, error.character) {
             (Checked::EventType, None) => panic!("an event type can't be empty"),
             (Checked::EventType, Some(_)) => panic!("an event type can't hold CR or LF"),
-            (Checked::Id, _) => panic!("an id can't hold CR, LF or NUL"),
+            (Checked::Id | Checked::SentBack, _) => panic!("an id can't hold CR, LF or NUL"),
         }
     }
 }

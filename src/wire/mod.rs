@@ -6,5 +6,6 @@ pub(crate) mod encode;
 pub(crate) mod event;
 pub(crate) mod field;
 pub(crate) mod frame;
+pub(crate) mod last_event_id;
 pub(crate) mod line;
 pub(crate) mod writer;

@@ -1,4 +1,5 @@
-//! Prints an event stream: `cargo run -p client-hyper -- URL`; with `AUTHORIZATION` in the environment, that header.
+//! Prints an event stream: `cargo run -p client-hyper -- URL`; the environment variable `AUTHORIZATION` sets that
+//! header.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ async fn main() -> ExitCode {
     let authorization = std::env::var("AUTHORIZATION").ok();
     let authorization = authorization.map(|text| HeaderValue::try_from(text).expect("a header"));
     let source = EventSource::new(&url, Options::resilient(), rand::random());
-    // `{:?}`, since what a stranger sends must not drive a terminal.
+    // Printed with `{:?}`, because received text must not control the terminal.
     let closed = client_hyper::follow(source, authorization, |update| match update {
         Update::Opened => eprintln!("up"),
         Update::Item(item) => println!("{item:?}"),

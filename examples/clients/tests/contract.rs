@@ -1,6 +1,6 @@
-//! What `LaunchDarkly`'s contract tests for SSE clients ask of a client with a connection, as cases of our own, named as
-//! theirs are, through every driver. What they ask of the machine alone is in `tests/client_contract.rs` of the crate,
-//! of the parsing in `tests/suites.rs`.
+//! The cases of `LaunchDarkly`'s contract tests for SSE clients that need a connection, under their
+//! original names, through every driver. The cases that need only the `EventSource` are in
+//! `tests/client_contract.rs` of the crate, and those about parsing in `tests/suites.rs`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const ENDED: &str = "lost 1, 3ms: the event stream ended";
 const ENDED_AGAIN: &str = "lost 2, 6ms: the event stream ended";
 const HALTED: &str = "closed: the server answered 204";
 
-/// Plays the answers, and then one that halts the client.
+/// Runs the answers, and then one that makes the client close.
 fn check(name: &'static str, script: Vec<Answer>, updates: &[&str], requests: &[&str]) {
     check_with(name, OPTIONS, script, updates, requests);
 }
@@ -60,7 +60,8 @@ fn client_follows_301_and_307_redirect() {
 fn client_handles_empty_and_missing_location_header() {
     for code in ["301 Redirect", "307 Redirect"] {
         for header in ["", "Location:\r\n"] {
-            // What is left of the script is not asked for.
+            // Not through `check`: the client closes by itself, and needs no answer that makes it
+            // close.
             let closed = format!("closed: the redirect with {} leads nowhere", &code[..3]);
             let case = Case::new("location", vec![status(code, header)]);
             for driver in DRIVERS {

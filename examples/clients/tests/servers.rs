@@ -1,4 +1,4 @@
-//! What real servers do, and what every driver makes of it.
+//! The behaviour of real servers, and the updates of every driver.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn check(driver: (&str, Driver)) {
     }
 }
 
-/// Has a client close itself.
+/// The status that makes a client close.
 const STAY_AWAY: &str = "204 No Content";
 
 fn no_more() -> Vec<Step> {
@@ -182,7 +182,7 @@ fn statuses() -> Vec<Case> {
                 "closed: the server answered 204",
             ])
             .asks(&["/ secret", "/ secret", "/ secret"]),
-        // It asks for more than the bounds of a delay allow.
+        // The server asks for a longer delay than the options allow.
         Case::new("500 with Retry-After, honoured once", vec![
             status("500 Internal Server Error", "Retry-After: 3600\r\n"),
             status("500 Internal Server Error", ""), no_more(),
@@ -345,7 +345,7 @@ fn silences() -> Vec<Case> {
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
-        // For longer than the idle timeout as a whole, with each pause well below it.
+        // Takes longer than the idle timeout in total, but each pause is much shorter.
         Case::new(
             "one byte after the other, of a comment",
             vec![

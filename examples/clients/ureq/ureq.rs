@@ -1,4 +1,4 @@
-//! An event stream that comes back, over ureq: blocking, on a thread of its own.
+//! A reconnecting client over ureq, which blocks: it runs on a thread of its own.
 
 use std::io::Read;
 use std::iter;
@@ -13,14 +13,16 @@ use ureq::{Agent, BodyReader, Error};
 
 type Updates = SyncSender<Update>;
 
-/// How many updates wait for whoever reads them; then the server waits too.
+/// The number of updates that may wait for the receiver. While the queue is full, the thread reads
+/// nothing more.
 const QUEUED: usize = 16;
 
-/// Follows an event stream on a thread of its own, which ends with the stream: at [`Update::Closed`], or once the
-/// receiver is dropped and something comes.
+/// Follows an event stream on a thread of its own. The thread ends after [`Update::Closed`], or at
+/// the first update after the receiver was dropped.
 ///
-/// `idle_timeout` is that of the options, and bounds the wait for a response too; `authorization` goes to the origin of
-/// the URL, and to no other that a redirect leads to.
+/// `idle_timeout` replaces the one in the options. It also limits each read, including the wait for
+/// a response. `authorization` is sent only to the origin of the URL, not to another origin after a
+/// redirect.
 pub fn spawn(
     url: &str,
     options: Options,
@@ -30,10 +32,10 @@ pub fn spawn(
     let options = options.with_idle_timeout(Some(idle_timeout));
     let source = EventSource::new(url, options, rand::random());
     let agent: Agent = Agent::config_builder()
-        // Redirects are the machine's, and any status is a response to it.
+        // The `EventSource` follows redirects, and it takes every status as a response.
         .max_redirects(0)
         .http_status_as_error(false)
-        // The read that is under way at the deadline returns there.
+        // So that a blocked read returns at the deadline.
         .timeout_per_read(Some(idle_timeout))
         .build()
         .into();
@@ -71,16 +73,16 @@ fn follow(
                 Output::Opened => Update::Opened,
                 Output::Lost(loss) => Update::Lost(loss),
                 Output::Closed(loss) => {
-                    // Nobody may be there to see it.
+                    // Fails if the receiver was dropped.
                     let _ = updates.send(Update::Closed(loss));
                     return;
                 }
-                // What is dropped is closed.
+                // Dropping the body closes the connection.
                 Output::Abort => {
                     body = None;
                     continue;
                 }
-                // Of a later version: nothing that has to be done.
+                // An output of a later version, which needs no action.
                 _ => continue,
             };
             tell(&mut source, update, updates);

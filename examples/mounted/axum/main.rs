@@ -1,4 +1,4 @@
-//! Server-sent events on axum: `response` is a response of axum's as it is. For `App` see `../README.md`.
+//! Server-sent events on axum, which takes the result of `response` unchanged. For `App` see `../README.md`.
 
 use std::io;
 
@@ -6,13 +6,13 @@ use app::{App, ECHO_LIMIT};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, Version};
+use axum::http::{HeaderMap, StatusCode, Uri, Version};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use futures_util::FutureExt;
 use sse_proto::EventStreamExt;
-use sse_proto::http::{read_request, response};
+use sse_proto::http::{last_event_id, response};
 use tokio::net::TcpListener;
 use tokio::time::{Duration, sleep};
 
@@ -27,12 +27,12 @@ async fn main() -> io::Result<()> {
         .with_state(app.clone());
     let listener = TcpListener::bind(app.address()).await?;
     app.listens(listener.local_addr()?);
-    // Or the system holds an event back until the client has acknowledged the one before.
+    // Without this, the system may delay an event until the client has acknowledged the previous one.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
     let server = axum::serve(listener, router).with_graceful_shutdown(app.shutdown());
-    // The streams end by themselves then; who reads nothing is cut off.
+    // At shutdown, the streams end by themselves. After three seconds, clients that read nothing are cut off.
     let late = app.shutdown().then(|()| sleep(Duration::from_secs(3)));
     tokio::select! {
         ended = server.into_future() => ended,
@@ -40,14 +40,15 @@ async fn main() -> io::Result<()> {
     }
 }
 
-async fn events(State(app): State<App>, version: Version, headers: HeaderMap) -> impl IntoResponse {
-    match read_request(&headers) {
-        Ok(last_event_id) => {
-            let events = app.events(last_event_id.as_ref());
-            response(version, events.keep_alive(app.keep_alive(), sleep))
-        }
-        Err(error) => error.to_response(),
-    }
+async fn events(
+    State(app): State<App>,
+    version: Version,
+    uri: Uri,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    let header = headers.get_all("last-event-id");
+    let events = app.events(last_event_id(header, uri.query(), "lastEventId"));
+    response(version, events.keep_alive(app.keep_alive(), sleep))
 }
 
 async fn echo(State(app): State<App>, body: Bytes) -> StatusCode {

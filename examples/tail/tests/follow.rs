@@ -1,4 +1,4 @@
-//! The built example at a URL: the stream of `serve`, through its restart, and servers that say no.
+//! The built example at a URL: the stream of `serve` across a restart, and servers that refuse.
 
 mod support;
 
@@ -12,10 +12,10 @@ use std::time::Duration;
 use serde_json::Value;
 use support::example;
 
-/// Nothing is expected to take this long: a test that waits for it has failed.
+/// The longest that a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running program and the lines that it writes. Dropped, it is killed.
+/// A running program and the lines that it writes. The drop kills it.
 struct Process {
     child: Child,
     out: Option<Receiver<String>>,
@@ -88,7 +88,7 @@ fn value(line: &str) -> Value {
 
 fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
-    // Ends, and so closes the pipe, once nobody listens any more.
+    // Ends, and so closes the pipe, once the receiver is dropped.
     thread::spawn(move || {
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
         lines.try_for_each(|line| sender.send(line))
@@ -96,7 +96,7 @@ fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
     lines
 }
 
-/// Starts `serve` and returns its address with it.
+/// Starts `serve` and returns it with its address.
 fn serve(address: &str) -> (Process, String) {
     let mut command = example("serve");
     command.arg(address);
@@ -113,7 +113,7 @@ fn tail(arguments: &[&str]) -> Process {
     Process::start(command)
 }
 
-/// Runs it to its end.
+/// Runs the example to its end.
 fn tailed(arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = example("tail");
     let output: Output = command.args(arguments).output().expect("the example runs");
@@ -158,7 +158,7 @@ fn it_shows_the_stream_of_serve_and_goes_on_after_a_restart() {
         assert_eq!(tail.event(event_type)["own_id"], true);
     }
 
-    // At least one more, of which nobody knows here how many they are.
+    // At least one more event; the number is not known.
     let mut before = tail.until("cpu");
     drop(server);
     tail.says("tail: lost: ");
@@ -176,7 +176,7 @@ fn it_shows_the_stream_of_serve_and_goes_on_after_a_restart() {
     );
     let greeted = value(hello["data"].as_str().unwrap());
     assert_eq!(greeted["last_event_id"], *last);
-    // It has none of its own.
+    // The greeting has no id of its own.
     assert_eq!(hello["last_event_id"], *last);
     for event_type in ["cpu", "memory", "load"] {
         assert_eq!(tail.event(event_type)["own_id"], true);
@@ -200,7 +200,7 @@ fn an_id_that_no_header_can_hold_is_told_and_is_no_failure() {
     tail.says(r#"tail: the server can't resume after "4\u{1}2""#);
     let connected = server.says(" connected");
     assert!(!connected.contains("Last-Event-ID"), "{connected}");
-    // To the server it is a new client, which is told the id of where it begins.
+    // The server sees a new client, and sends it the id of the position where its stream begins.
     let hello = tail.event("hello");
     let id = hello["last_event_id"].as_str().expect("a text");
     assert!(id.ends_with('~'), "{id}");

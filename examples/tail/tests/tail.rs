@@ -17,7 +17,7 @@ fn tail(arguments: &[&str], input: &[u8]) -> Output {
         .expect("the example runs");
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_vec();
-    // On a thread of its own: both pipes may fill up.
+    // Written on a separate thread, because both pipes may fill up.
     let writer = std::thread::spawn(move || stdin.write_all(&input));
     let output = child.wait_with_output().expect("it ends with its input");
     let _ = writer.join();
@@ -124,7 +124,7 @@ fn a_reader_that_goes_away_is_no_failure() {
             .expect("the example runs");
         drop(child.stdout.take());
         let mut stdin = child.stdin.take().expect("it is piped");
-        // Fails once the example has noticed.
+        // The write fails once the example has ended.
         while stdin.write_all(STREAM).is_ok() && !arguments.contains(&"--help") {}
         drop(stdin);
         assert!(child.wait().expect("it ends").success());

@@ -30,12 +30,12 @@ use crate::wire::line::Tail;
 /// A stream of this crate, with the [adapters](crate::adapt) as methods.
 ///
 /// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, and
-/// everything that its methods return. Wrap any other stream with [`from_stream`]; no other type can
-/// implement this trait. A `Pin<Box<S>>` of such a stream has the methods too, and so has
-/// a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
+/// everything that its methods return. Wrap any other stream with [`from_stream`]; no other type
+/// can implement this trait. A `Pin<Box<S>>` of such a stream has the methods too, as does a
+/// `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
 ///
-/// No method has a name that `StreamExt` of futures or tokio-stream has, so that all of them can be
-/// imported together.
+/// No method has the name of a method of `StreamExt` in futures or tokio-stream, so the traits can
+/// be imported together.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a stream of this crate, so it has no adapters",
     label = "wrap it in `adapt::from_stream`, or put the adapters inside"
@@ -45,11 +45,12 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     #[doc(hidden)]
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
 
-    /// Sends a comment when no byte has been sent for `interval`.
+    /// Sends a comment when no byte has been sent for `interval`, or for up to half as long again.
     ///
     /// The comment keeps proxies from closing the connection, and shows the server that a client is
-    /// gone. The interval starts when there is nothing to send; otherwise the timer does not run.
-    /// Nothing is sent within a block, or if the interval is zero.
+    /// gone. It comes after a silence of at least one interval and at most one and a half: the timer
+    /// runs for half an interval at a time, and a delivery does not touch it. Nothing is sent within
+    /// a block, after a CR whose LF may follow, or if the interval is zero.
     ///
     /// The text is `keep-alive comment`, unless
     /// [`with_comment`](KeepAlive::with_comment) sets another.
@@ -69,7 +70,7 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     ///
     /// let mut silent = stream.keep_alive(KEEP_ALIVE_INTERVAL, timer);
     /// let first = silent.next().now_or_never().flatten();
-    /// assert_eq!(first.unwrap(), ": keep-alive comment\n\n");
+    /// assert_eq!(first.unwrap(), ": keep-alive comment\n");
     /// ```
     #[doc(alias("ping", "heartbeat"))]
     fn keep_alive<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T>
@@ -92,7 +93,7 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     /// let stream = stream.preamble(&Preamble::new().with_comment("welcome"));
     /// target.dispatch_message("1")?;
     /// target.close();
-    /// assert_eq!(block_on(stream.collect::<Vec<_>>()), [": welcome\n\n", "data: 1\n\n"]);
+    /// assert_eq!(block_on(stream.collect::<Vec<_>>()), [": welcome\n", "data: 1\n\n"]);
     /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
     fn preamble(self, preamble: &Preamble<'_>) -> WithPreamble<Self>
@@ -107,16 +108,15 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     /// The target is closed for the reason
     /// [`CloseReason::Shutdown`](crate::target::CloseReason::Shutdown). Everything that is queued
     /// at that time is delivered, including the chunks that other adapters hold. The
-    /// [farewell](Until::with_farewell) comes last. All of this is the same anywhere in a stack of
-    /// adapters.
+    /// [farewell](Until::with_farewell) comes last. This holds anywhere in a stack of adapters.
     ///
     /// - A subscription delivers all frames that were published before.
     /// - A merged stream delivers those frames too, and closes its target.
     /// - A stream that is not from this crate is dropped; see [`from_stream`].
     ///
     /// The future is polled with the stream, so it takes effect only while the client reads. A
-    /// producer that waits in [`send`](crate::Target::send) for a client that reads nothing waits on:
-    /// at a shutdown, also call [`close`](crate::Target::close) on the target.
+    /// producer that waits in [`send`](crate::Target::send) for a client that reads nothing keeps
+    /// waiting: at a shutdown, also call [`close`](crate::Target::close) on the target.
     ///
     /// # Examples
     ///
@@ -273,7 +273,7 @@ impl<S: EventStreamExt, F: Future> Until<S, F> {
     /// Sets the last frame, which is sent when the future has ended the stream.
     ///
     /// It is not sent if the stream has already ended, if its target is already closed for another
-    /// reason, or within a block that has not ended. If several `until` are in a stack, the one
+    /// reason, within a block that has not ended, or after a CR. If several `until` are in a stack, the one
     /// whose future resolves first sends its farewell.
     ///
     /// # Examples
@@ -324,7 +324,7 @@ impl<S: EventStreamExt, F: Future> Stream for Until<S, F> {
                 Poll::Ready(Some(item))
             }
             Poll::Ready(None) => {
-                let is_due = mem::replace(this.resolved, true) && this.tail.is_block_end();
+                let is_due = mem::replace(this.resolved, true) && this.tail.is_between_blocks();
                 let farewell = this.farewell.take().filter(|_| is_due);
                 this.future.set(None);
                 Poll::Ready(farewell.map(|bytes| S::Item::from_result(Ok(bytes), Sealed)))

@@ -30,26 +30,27 @@
 //!
 //! target.dispatch_message("hello")?;
 //! let chunks = block_on(body.collect::<Vec<_>>());
-//! assert_eq!(chunks, ["retry: 2000\n\ndata: hello\n\ndata: bye\n\n"]);
+//! assert_eq!(chunks, ["retry: 2000\ndata: hello\n\ndata: bye\n\n"]);
 //! assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
 //! # }
 //! # Ok::<(), sse_proto::target::DispatchError>(())
 //! ```
 //!
 //! [`from_stream`] wraps a stream that is not from this crate. A stack can be boxed: a
-//! `Pin<Box<S>>` has the methods too, and so has a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
+//! `Pin<Box<S>>` has the methods too, as does a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
 //!
 //! # The order
 //!
 //! [`until`](crate::EventStreamExt::until) means the same anywhere in a stack. Call `keep_alive`
-//! after `linger`, which would hold its comments back. If a preamble and a comment are both due
-//! first, the one of the outer adapter comes first.
+//! after `linger`, which would hold its comments back. If a preamble and a comment are both due,
+//! the one from the outer adapter comes first.
 //!
 //! # Guarantees
 //!
-//! - The bytes of the inner stream pass unchanged and in order. An adapter adds only whole blocks,
-//!   at the start or after the end of a block. So it is for chunks of any size, and for lines that
-//!   end in LF, CR or CRLF.
+//! - The bytes of the inner stream pass unchanged and in order, and decode as without the adapters.
+//!   An adapter adds only whole lines, at the start, after a block, or after whole comments and
+//!   `retry` lines that follow it. So it is for chunks of any size, and for lines that end in LF or
+//!   CRLF. After a CR without an LF nothing is added, because the LF may follow.
 //! - An error of the inner stream passes unchanged and in order, after the chunks that were held.
 //!   The stream goes on if the inner one does, and nothing is added until a block has ended again.
 //! - An ended stream stays ended. Timers, futures and a stream in [`from_stream`] are dropped when
@@ -57,7 +58,7 @@
 //! - If dropping a timer's or a caller's future panics, the chunk of that poll may be lost, but no
 //!   other.
 //! - [`Poll::Pending`](core::task::Poll::Pending) is returned only if the inner stream, the timer
-//!   or the future has the waker, or was already woken.
+//!   or the future has the waker, or the task has already been woken.
 //! - Nothing is allocated for an event, except where [`Coalesce`] joins several chunks.
 //!
 //! An adapter is [`Unpin`] if its stream, its timer's future and its own future are. Those of tokio

@@ -77,8 +77,8 @@ impl FieldRange {
 /// The part of a chunk that is selected so far. It is a slice of the chunk until a frame is left
 /// out, then a copy.
 ///
-/// An id that replaces a frame may be longer than the frame. If it exceeds the budget, nothing
-/// changes, and the next poll continues with the rest of the chunk.
+/// An id that replaces a frame may be longer than the frame. If the selection would exceed the
+/// budget, the id is not added, and the next poll continues with the rest of the chunk.
 pub(super) struct Selection<'a> {
     chunk: &'a Bytes,
     whole: usize,
@@ -105,7 +105,7 @@ impl<'a> Selection<'a> {
         }
         match &mut self.copied {
             None => self.whole = end,
-            // The ends of the chunk's frames were noted when it was joined, in order.
+            // Cannot panic: the ends of the frames are in order and within the chunk.
             Some(copied) => copied.extend_from_slice(&self.chunk[start..end]),
         }
         self.last_id = None;
@@ -128,7 +128,7 @@ impl<'a> Selection<'a> {
         self.skip()
     }
 
-    /// Puts an id in the place of a frame. Returns whether it fits.
+    /// Inserts an id in place of a frame. Returns whether it fits.
     #[must_use]
     pub(super) fn put_id(&mut self, id: &str) -> bool {
         let Ok(id) = EventId::new(id) else {

@@ -9,11 +9,12 @@ use super::chunk::{Joined, JoinedFrame, Selection};
 use super::ids::AssignedId;
 use super::options::{SkippedFn, SubscribeOptions};
 
-/// Options other than the default, and what was left out since the client last got an id.
+/// Options other than the default, and a record of the frames left out since the client last got an
+/// id.
 pub(super) struct Filter {
     pub(super) options: SubscribeOptions,
-    /// The number of frames left out since the client last got an id, where ids are the user's.
-    /// Assigned ids are sent at fixed numbers instead, so that subscribers that see the same get
+    /// The number of frames left out since the client last got an id. Not counted if ids are
+    /// assigned: those are sent at fixed frame numbers, so that subscribers to the same frames get
     /// the same bytes.
     passed: u32,
     /// The last omitted id from which the client may resume; empty if there is none.
@@ -39,7 +40,7 @@ impl Filter {
     }
 
     /// Returns the part of a chunk that is for this subscriber, and the number of the frame after
-    /// it. Runs the user's predicates; if one panics, nothing has changed.
+    /// it. Runs the predicates; if one panics, nothing has changed.
     pub(super) fn select(
         &mut self,
         chunk: &Joined,

@@ -9,13 +9,13 @@ use super::options::Scope;
 use crate::wire::decimal::Decimal;
 use crate::wire::field::EventId;
 
-/// An id that is assigned: the epoch, `-`, and the number of the frame.
+/// An assigned id: the epoch, `-`, and the number of the frame.
 #[derive(Clone, Copy)]
 pub(super) struct AssignedId {
     pub(super) epoch: u64,
     pub(super) number: u64,
-    /// True for an id of the place after the frame, written with a final `~`. The frame itself may
-    /// belong to another scope.
+    /// True for an id of the place after the frame, written with a final `~`. The client may not be
+    /// allowed to see the frame itself.
     pub(super) is_place: bool,
 }
 
@@ -52,7 +52,8 @@ impl AssignedId {
         })
     }
 
-    /// Avoids `core::fmt`, which would take as long as the rest of a publication.
+    /// Writes the id as text. Avoids `core::fmt`, which would take as long as the rest of a
+    /// publication.
     #[inline]
     pub(super) fn text(self) -> AssignedIdText {
         let mut text = AssignedIdText {
@@ -108,7 +109,7 @@ pub(super) struct RememberedIds {
     key: u64,
     dropped: VecDeque<DroppedFrame>,
     most: usize,
-    /// The number of the last frame with a scope that is forgotten; 0 if there is none.
+    /// The number of the last frame with a scope that was forgotten; 0 if there is none.
     forgotten_scope: u64,
 }
 
@@ -170,7 +171,7 @@ impl RememberedIds {
         }
     }
 
-    /// Returns the scope of a frame that was dropped: `Err` if that is forgotten.
+    /// Returns the scope of a dropped frame, or `Err` if it is forgotten.
     pub(super) fn scope(&self, number: u64) -> Result<Option<&Scope>, ()> {
         let at = self.dropped.partition_point(|one| one.number < number);
         match self.dropped.get(at).filter(|one| one.number == number) {
@@ -182,7 +183,8 @@ impl RememberedIds {
     }
 }
 
-/// Hashes a short text: eight bytes at a time, the two halves of a product folded.
+/// Hashes a short text, eight bytes at a time: multiplies, then combines the two halves of the
+/// product.
 ///
 /// An id is hashed with each publication, under the lock. This takes 4 ns for ids of 7 to 32 bytes,
 /// where the keyed hash of `std` takes 13 to 16.

@@ -1,4 +1,5 @@
-//! The index of ids that the user sets: it finds the frame of an id in the log.
+//! The index of the ids of published events, which finds the frame of an id in the log. A broadcast
+//! that assigns ids does not need it.
 //!
 //! Ids are entered only when a client resumes from an id, because most frames are dropped before
 //! that. Entering a million ids takes 0.1 s, so the index has its own lock, which only subscribers
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use super::ids::NO_ID;
 use super::log::Log;
 
-/// The numbers of frames by the hashes of their ids. Some of the frames may be forgotten.
+/// Maps the hash of an id to the number of its frame. The frame may be forgotten.
 pub(super) struct IdIndex {
     numbers: HashMap<u64, u64, BuildHasherDefault<NoHash>>,
     /// The number of the first frame that is not entered.
@@ -43,12 +44,13 @@ impl IdIndex {
         self.next
     }
 
-    /// Returns the number of the last frame that had an id of this hash. It may be forgotten.
+    /// Returns the number of the last frame that had an id with this hash. The frame may be
+    /// forgotten.
     pub(super) fn find(&self, hash: u64) -> Option<u64> {
         self.numbers.get(&hash).copied()
     }
 
-    /// Enters ids. An id that recurs stands for its last frame.
+    /// Enters ids. A repeated id refers to its last frame.
     pub(super) fn enter(&mut self, new: &NewIds) {
         // The index is swept once an eighth of it is forgotten, so each id is visited only a few
         // times.

@@ -34,7 +34,8 @@ pub(super) struct Log {
     joined: Joined,
     /// The number of subscribers that have read everything.
     at_head: u32,
-    /// The number of subscribers before the oldest frame that have not ended or skipped ahead yet.
+    /// The number of subscribers whose next frame was dropped, and that have not ended or skipped
+    /// ahead yet.
     fallen: u32,
     /// Pairs of a frame number and a time: frames from that number on were published at that time.
     times: VecDeque<(u64, Duration)>,
@@ -224,7 +225,7 @@ impl Log {
         *self.readers(cursor) += 1;
     }
 
-    /// Counts one subscriber less at `cursor`. Drops the joined chunk there when the last
+    /// Counts one subscriber fewer at `cursor`. Drops the joined chunk there when the last
     /// subscriber leaves.
     #[inline]
     pub(super) fn leave(&mut self, cursor: u64) {
@@ -242,7 +243,8 @@ impl Log {
         self.arrive(next);
     }
 
-    /// Returns the number of subscribers at `cursor`, or of all before the oldest frame.
+    /// Returns the count of subscribers at `cursor`, or of all lagging subscribers if that frame
+    /// was dropped.
     #[inline]
     fn readers(&mut self, cursor: u64) -> &mut u32 {
         if cursor < self.oldest {
@@ -401,7 +403,7 @@ impl Log {
         self.remembered.starting_at(number).next() == Some((number, hash))
     }
 
-    /// Returns the scope of a frame, also of a dropped one: `Err` if that is forgotten.
+    /// Returns the scope of a kept or dropped frame, or `Err` if it is forgotten.
     pub(super) fn scope(&self, number: u64) -> Result<Option<&Scope>, ()> {
         match self.entry(number) {
             Some(entry) => Ok(entry.scope.as_ref()),

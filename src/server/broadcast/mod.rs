@@ -29,8 +29,8 @@ use self::shared::{BroadcastShared, LastHandle};
 pub use self::subscribe::{Restart, Subscribed};
 pub use self::subscription::{Merged, Subscription};
 use crate::wire::event::Event;
-use crate::wire::field::EventId;
 use crate::wire::frame::Frame;
+use crate::wire::last_event_id::LastEventId;
 
 /// Sends events to many clients; a client that reconnects receives the events that it missed.
 ///
@@ -43,12 +43,18 @@ use crate::wire::frame::Frame;
 ///
 /// # Ids
 ///
-/// A client resumes right after its last event ID: no duplicates, no gaps. The ids are the user's
-/// ([`new`](Self::new)), or they are assigned ([`assigning_ids`](Self::assigning_ids)).
+/// A client resumes right after its last event ID: no duplicates, no gaps. You set the id of each
+/// event ([`new`](Self::new)), or the broadcast assigns the ids
+/// ([`assigning_ids`](Self::assigning_ids)).
 ///
-/// The user's ids may be any text, such as a number or the id of a Redis stream entry. Give each
-/// event a unique id: a repeated id refers to the last event that had it. A client cannot resume
-/// after an event without an id.
+/// An id that you set may be any text, such as a number or the id of a Redis stream entry. Give
+/// each event a unique id: a repeated id refers to the last event that has it. A client cannot
+/// resume after an event without an id.
+///
+/// A published id can come back in a request. So it has at most 1024 bytes, no space or tab at an
+/// end, and no control character (other than a tab); an event with another id is
+/// [refused](crate::broadcast::PublishError::InvalidId). Choose ids in ASCII: four JavaScript clients
+/// fail to reconnect with an id that has a character beyond Latin-1.
 ///
 /// A client that loses its connection before its first event has no id.
 /// [`Subscription::last_event_id`] returns an id to send first.
@@ -69,17 +75,13 @@ use crate::wire::frame::Frame;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use sse_proto::deps::http::{Request, Response};
 /// use sse_proto::broadcast::Retention;
-/// use sse_proto::http::{Body, read_request, response};
+/// use sse_proto::http::{Body, last_event_id, response};
 /// use sse_proto::{Broadcast, Event, Subscription};
 ///
 /// fn events<B>(broadcast: &Broadcast, request: &Request<B>) -> Response<Body<Subscription>> {
-///     match read_request(request.headers()) {
-///         Ok(last_event_id) => {
-///             let subscribed = broadcast.subscribe(last_event_id.as_ref());
-///             response(request.version(), subscribed.or_oldest())
-///         }
-///         Err(error) => error.to_response(),
-///     }
+///     let header = request.headers().get_all("last-event-id");
+///     let last = last_event_id(header, request.uri().query(), "lastEventId");
+///     response(request.version(), broadcast.subscribe(last).or_oldest())
 /// }
 ///
 /// let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
@@ -168,14 +170,15 @@ impl Broadcast {
         }
     }
 
-    /// Publishes an event to all: encodes it, and wakes the subscribers that wait.
+    /// Publishes an event to all subscribers: encodes it, and wakes the subscribers that wait.
     ///
     /// Returns the number of the frame, which counts from 1.
     ///
     /// # Errors
     ///
     /// If the broadcast is closed, if the event takes more bytes than are
-    /// [kept](Retention::with_max_bytes), or if it has an id and the broadcast assigns ids.
+    /// [kept](Retention::with_max_bytes), if it has an id and the broadcast assigns ids, or if a
+    /// client could not [come back](Self#ids) with its id.
     #[doc(alias = "emit")]
     #[doc(alias = "fire")]
     #[doc(alias = "push")]
@@ -198,38 +201,38 @@ impl Broadcast {
         publish::event(self.shared(), event, Some(scope))
     }
 
-    /// Publishes a frame without encoding it again: to all, or to the subscribers that may see a
+    /// Publishes a frame without encoding it again: to all subscribers, or to those that may see a
     /// scope.
     ///
     /// # Errors
     ///
     /// As [`publish`](Self::publish) and [`publish_for`](Self::publish_for), and if the broadcast
-    /// assigns ids: a frame cannot be given one.
+    /// assigns ids, because no id can be added to an encoded frame.
     pub fn publish_frame(&self, frame: &Frame, scope: Option<&Scope>) -> Result<u64, PublishError> {
         publish::frame(self.shared(), frame, scope)
     }
 
-    /// Subscribes to all frames without a scope, right after the client's last event ID.
+    /// Subscribes to all frames without a scope, starting right after the client's last event ID.
     ///
-    /// The id is what [`last_event_id`](crate::http::last_event_id) reads from the request. See
-    /// [`Subscribed`] for what to do if the client cannot be resumed.
+    /// `last_event_id` is what [`last_event_id`](crate::http::last_event_id) reads from the request,
+    /// an id, or `None`. See [`Subscribed`] for what to do if the client cannot be resumed.
     ///
     /// # Complexity
     ///
     /// Constant time on average, however much is kept. If the ids are the user's, a call with an id
     /// also takes some nanoseconds for each id published since the last such call.
-    pub fn subscribe(&self, last_event_id: Option<&EventId<'_>>) -> Subscribed {
+    pub fn subscribe<'id>(&self, last_event_id: impl Into<LastEventId<'id>>) -> Subscribed {
         self.subscribe_with(last_event_id, &SubscribeOptions::new())
     }
 
     /// Subscribes with [options](SubscribeOptions): to some event types, for a scope, or to skip
     /// ahead after a lag.
-    pub fn subscribe_with(
+    pub fn subscribe_with<'id>(
         &self,
-        last_event_id: Option<&EventId<'_>>,
+        last_event_id: impl Into<LastEventId<'id>>,
         options: &SubscribeOptions,
     ) -> Subscribed {
-        subscribe::subscribe(self.shared(), last_event_id, options)
+        subscribe::subscribe(self.shared(), &last_event_id.into(), options)
     }
 
     /// Sets the time, as counted from any fixed moment, and drops frames above their
@@ -241,8 +244,8 @@ impl Broadcast {
         self.shared().lock().log.advance(now);
     }
 
-    /// Ends all subscriptions after the events that were published and the farewell, if there is
-    /// one. Later subscriptions end the same way. Has no effect if the broadcast is closed.
+    /// Ends all subscriptions after the events published so far and the farewell, if there is one.
+    /// Later subscriptions end the same way. Has no effect if the broadcast is closed.
     ///
     /// A client reconnects by itself, so give the farewell a reconnection time, and no id.
     ///
@@ -261,7 +264,7 @@ impl Broadcast {
     /// broadcast.close(Some(Frame::new(&later)));
     ///
     /// let chunks: Vec<_> = subscription.collect().now_or_never().unwrap();
-    /// assert_eq!(chunks, ["data: last\n\n", "retry: 9000\n\n"]);
+    /// assert_eq!(chunks, ["data: last\n\n", "retry: 9000\n"]);
     /// assert_eq!(broadcast.publish(&Event::message("late")), Err(PublishError::Closed));
     /// # Ok::<(), PublishError>(())
     /// ```

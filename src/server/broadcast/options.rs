@@ -67,22 +67,25 @@ impl Retention {
         self
     }
 
-    /// Sets the largest number of bytes kept, as they are on the wire: at most 4 GiB less one byte.
-    /// A larger event is refused as [too large](crate::broadcast::PublishError::TooLarge).
+    /// Sets the largest number of bytes kept, counted as on the wire. More than 4 GiB minus one
+    /// byte counts as that. A larger event is refused as [too
+    /// large](crate::broadcast::PublishError::TooLarge).
     pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = if bytes > MOST { MOST } else { bytes };
         self
     }
 
-    /// Sets the age above which frames are dropped. Needs calls of
-    /// [`Broadcast::advance`](crate::Broadcast::advance), which is the only clock.
+    /// Sets the age above which frames are dropped. Only calls of
+    /// [`Broadcast::advance`](crate::Broadcast::advance) drop them, because a broadcast has no
+    /// other clock.
     pub const fn with_max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Sets how many ids are remembered after their frames are dropped. If a client comes back with
-    /// a remembered id, the answer is a gap; otherwise the id is unknown.
+    /// Sets how many ids are remembered after their frames are dropped. If a client reconnects with
+    /// a remembered id, `subscribe` reports a gap, or resumes the client if no later frame was
+    /// dropped. A forgotten id is unknown.
     ///
     /// If ids are assigned, only the ids of dropped frames with a scope are remembered. The other
     /// ids are recognized by their number. When the id of a frame with a scope is forgotten, all ids
@@ -273,8 +276,8 @@ impl SubscribeOptions {
     }
 
     /// Sets the number of skipped frames after which the subscriber gets an id: 64 by default; 0
-    /// counts as 1. Choose less than the number of frames kept. Otherwise the id of a client that
-    /// is away for a moment is dropped.
+    /// counts as 1. Choose less than the number of frames kept. Otherwise the frame of the client's
+    /// id may be dropped before the client reconnects.
     ///
     /// If ids are assigned, an id is sent at each frame number that is a multiple of `frames`.
     pub const fn with_id_after(mut self, frames: u32) -> Self {
@@ -285,8 +288,8 @@ impl SubscribeOptions {
     /// Lets a subscriber that lags skip ahead to the oldest frame kept, instead of ending.
     ///
     /// The subscriber then gets the event that `skipped` makes of the number of lost frames. That
-    /// number counts all frames, also those that were not for the subscriber. Give the event no id:
-    /// the client would come back with it.
+    /// number counts all frames, including those that were not for the subscriber. Give the event
+    /// no id, because the client would reconnect with it.
     ///
     /// # Examples
     ///
@@ -316,7 +319,7 @@ impl SubscribeOptions {
         self
     }
 
-    /// Returns whether these are the default, which needs no memory.
+    /// Returns whether these are the default options, which need no memory.
     pub(super) fn is_default(&self) -> bool {
         matches!(self.unfiltered(), Unfiltered::Public(None)) && self.skipped.is_none()
     }

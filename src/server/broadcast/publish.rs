@@ -13,6 +13,7 @@ use super::shared::{BroadcastShared, BroadcastState};
 use crate::sync::MutexGuard;
 use crate::wire::encode::{FieldRanges, Fields};
 use crate::wire::event::Event;
+use crate::wire::field::{EventId, InvalidField, TextOrNumber};
 use crate::wire::frame::Frame;
 
 /// Why an event was not published. Nothing has changed.
@@ -31,9 +32,12 @@ pub enum PublishError {
     },
     /// The name of the scope takes more than 256 bytes.
     ScopeTooLong,
-    /// The broadcast assigns ids. It takes no event that has an id, and no frame, which cannot be
-    /// given one.
+    /// The broadcast assigns ids, so it refuses an event that has an id. It also refuses every
+    /// frame, because no id can be added to an encoded event.
     AssignsIds,
+    /// No client could [come back](crate::Broadcast#ids) with the id: it has more than 1024 bytes, a
+    /// space or a tab at an end, or a control character.
+    InvalidId(InvalidField),
 }
 
 impl fmt::Display for PublishError {
@@ -47,6 +51,7 @@ impl fmt::Display for PublishError {
             Self::AssignsIds => {
                 f.write_str("the broadcast assigns ids, so it takes only events without an id")
             }
+            Self::InvalidId(error) => error.fmt(f),
         }
     }
 }
@@ -77,6 +82,7 @@ pub(super) fn frame(
     if shared.epoch.is_some() {
         return Err(PublishError::AssignsIds);
     }
+    check_id(frame.id())?;
     let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
     let to_bytes = || frame.bytes().clone();
     append(
@@ -95,6 +101,10 @@ fn with_own_id(
     fields: &Fields<'_>,
     scope: Option<&Scope>,
 ) -> Result<u64, PublishError> {
+    // The digits of a number can always come back.
+    if let Some(TextOrNumber::Text(id)) = fields.id {
+        check_id(Some(id))?;
+    }
     let measured = fields.measure();
     let ranges = FieldRanges::of(fields);
     let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
@@ -201,6 +211,11 @@ fn check(shared: &BroadcastShared, len: usize, scope: Option<&Scope>) -> Result<
         return Err(PublishError::ScopeTooLong);
     }
     Ok(())
+}
+
+#[inline]
+fn check_id(id: Option<&str>) -> Result<(), PublishError> {
+    EventId::check_sent_back(id.unwrap_or_default()).map_err(PublishError::InvalidId)
 }
 
 #[inline]

@@ -21,7 +21,8 @@ pub struct Statistics {
     /// The number of subscribers that lag: their next frame is no longer kept. The next poll of
     /// each ends it or skips ahead.
     pub lagging: usize,
-    /// The number of frames that wait for the slowest of the other subscribers.
+    /// The number of frames that the slowest subscriber has not read yet. Subscribers that lag do
+    /// not count.
     pub most_behind: u64,
     /// The number of times that a subscriber ended or skipped ahead because it lagged.
     pub lagged: u64,
@@ -29,11 +30,12 @@ pub struct Statistics {
     pub published: u64,
     /// The number of frames that are kept.
     pub retained_frames: usize,
-    /// The number of bytes that they have on the wire.
+    /// The number of bytes that the kept frames take on the wire.
     pub retained_bytes: u64,
 }
 
-/// A handle of the broadcast. Its drop closes the broadcast.
+/// The part that all handles of a broadcast share. The drop of the last handle drops it, which
+/// closes the broadcast.
 pub(super) struct LastHandle(pub(super) Arc<BroadcastShared>);
 
 impl LastHandle {
@@ -54,7 +56,7 @@ pub(super) struct BroadcastShared {
     /// The largest size of a frame in bytes.
     pub(super) max_frame_bytes: usize,
     /// Twice the number of the next frame, plus 1 once the broadcast is closed. Changed under the
-    /// lock. A subscriber at the head need not be polled again until it changes.
+    /// lock. A subscriber that has read everything has nothing to do until this changes.
     version: AtomicU64,
     state: Mutex<BroadcastState>,
     /// Locked before the state, never while the state is locked.
@@ -103,7 +105,7 @@ impl BroadcastShared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the index of the user's ids, including all ids published before the call.
+    /// Returns the index of ids, including all ids published before the call.
     pub(super) fn index(&self) -> MutexGuard<'_, IdIndex> {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let head = self.next_number();
@@ -134,8 +136,8 @@ impl BroadcastShared {
         self.version() % 2 == 1
     }
 
-    /// Wakes every subscriber that waits, after a change. Returns the number of the last frame. A
-    /// waker is code of the executor, so it runs without the lock.
+    /// Stores the new version after a change, and wakes all waiting subscribers. Returns the number
+    /// of the last frame. Wakers are executor code, so they run without the lock.
     #[inline]
     pub(super) fn wake_all(&self, mut state: MutexGuard<'_, BroadcastState>) -> u64 {
         let head = state.log.head();
@@ -251,7 +253,8 @@ impl WakerList {
         Some(mem::replace(&mut self.slots, mem::take(&mut self.spare)))
     }
 
-    /// Takes back the list that `take_all` gave, emptied. Returns the list that is not needed.
+    /// Takes back the emptied list of `take_all`. Returns the list that is not kept, to be dropped
+    /// without the lock.
     fn reuse(&mut self, emptied: Vec<WakerSlot>, used: usize) -> Vec<WakerSlot> {
         let too_large = emptied.capacity() > 4 * used + 64;
         if too_large || self.spare.capacity() >= emptied.capacity() {

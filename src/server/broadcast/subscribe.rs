@@ -10,7 +10,7 @@ use super::options::{Scope, SubscribeOptions};
 use super::shared::BroadcastShared;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
-use crate::wire::field::EventId;
+use crate::wire::last_event_id::LastEventId;
 
 /// Where a subscriber begins. Returned by [`Broadcast::subscribe`](crate::Broadcast::subscribe).
 ///
@@ -101,12 +101,13 @@ pub enum Subscribed {
     },
     /// The id was published here, and frames after it were dropped.
     Gap(Restart),
-    /// The id was never published here, or is forgotten, or is one that the client may not see.
+    /// The id was never published here, or is forgotten, or is one that the client may not see, or is
+    /// [invalid](LastEventId::Invalid).
     Unknown(Restart),
 }
 
 impl Subscribed {
-    /// Begins with the next frame if the client cannot be resumed. It misses events.
+    /// Begins with the next frame if the client cannot be resumed. Such a client misses events.
     pub fn or_live(self) -> Subscription {
         self.or(Restart::live)
     }
@@ -151,22 +152,23 @@ impl Restart {
 
 pub(super) fn subscribe(
     shared: &Arc<BroadcastShared>,
-    last_event_id: Option<&EventId<'_>>,
+    last_event_id: &LastEventId<'_>,
     options: &SubscribeOptions,
 ) -> Subscribed {
-    let text = last_event_id.map(EventId::to_str);
-    let text = text.as_deref().filter(|text| !text.is_empty());
     // Made before locking, because it clones user values.
     let filter = (!options.is_default()).then(|| Box::new(Filter::new(options.clone())));
-    let Some(text) = text else {
-        let mut state = shared.lock();
-        let head = state.log.head();
-        let subscriber = Subscriber::new(shared, &mut state, head, filter);
-        return Subscribed::Live(Subscription { subscriber });
-    };
-    let found = match shared.epoch {
-        None => find(shared, text),
-        Some(epoch) => find_assigned(&shared.lock().log, epoch, text),
+    let found = match last_event_id {
+        LastEventId::Id(id) if *id != "" => match shared.epoch {
+            None => find(shared, &id.to_str()),
+            Some(epoch) => find_assigned(&shared.lock().log, epoch, &id.to_str()),
+        },
+        LastEventId::Id(_) | LastEventId::None => {
+            let mut state = shared.lock();
+            let head = state.log.head();
+            let subscriber = Subscriber::new(shared, &mut state, head, filter);
+            return Subscribed::Live(Subscription { subscriber });
+        }
+        LastEventId::Invalid => None,
     };
     // The predicate runs without the lock. Its result stays valid if the frame is dropped
     // meanwhile.
@@ -194,7 +196,7 @@ pub(super) fn subscribe(
     }
 }
 
-/// Finds the frame of a user's id, which may be dropped, and its scope.
+/// Finds the number and the scope of the frame with an id. The frame may be dropped.
 fn find(shared: &BroadcastShared, text: &str) -> Option<(u64, Option<Scope>)> {
     let index = shared.index();
     let state = shared.lock();
@@ -204,10 +206,10 @@ fn find(shared: &BroadcastShared, text: &str) -> Option<(u64, Option<Scope>)> {
     log.has_id(number, text).then_some((number, scope))
 }
 
-/// Finds the frame of an assigned id, which may be dropped, and its scope.
+/// Finds the number and the scope of the frame with an assigned id. The frame may be dropped.
 fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<(u64, Option<Scope>)> {
     let id = AssignedId::parse(text).filter(|id| id.epoch == epoch && id.number < log.head())?;
-    // A place has no scope. The place before the first frame has no frame, either.
+    // A place has no scope. Number 0 is only a place: the one before the first frame.
     let scope = match id.number {
         0 if !id.is_place => return None,
         _ if id.is_place => None,
@@ -221,8 +223,9 @@ mod tests {
     use super::*;
     use crate::server::broadcast::{Broadcast, Retention};
     use crate::wire::event::Event;
+    use crate::wire::field::EventId;
 
-    /// No colliding ids are known, so the test enters the hash itself.
+    /// No colliding ids are known, so the test enters the hash by hand.
     #[test]
     fn an_id_whose_hash_is_that_of_another_is_unknown() {
         let broadcast = Broadcast::new(Retention::new());

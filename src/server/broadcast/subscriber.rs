@@ -43,7 +43,7 @@ enum Phase {
     Ended(CloseReason),
 }
 
-/// The largest number of chunks without a frame for the subscriber that one poll looks at.
+/// The largest number of chunks that one poll skips because they have no frame for the subscriber.
 const MOST_LOOKS: usize = 16;
 
 impl Subscriber {
@@ -144,8 +144,8 @@ impl Reader {
     }
 
     fn poll(&mut self, shared: &BroadcastShared, cx: &Context<'_>) -> Poll<Option<Bytes>> {
-        // A clone of a waker runs code of the executor, so it is made before the lock. A subscriber
-        // that has read everything registers it at once, so that the next poll need not lock.
+        // Cloning a waker runs executor code, so it happens before locking. A subscriber that has
+        // read everything registers its waker at once, so that the next poll need not lock.
         let waker = (!cx.waker().will_wake(NO_WAKE)).then(|| cx.waker().clone());
         for _ in 0..MOST_LOOKS {
             let mut state = shared.lock();
@@ -161,7 +161,7 @@ impl Reader {
                 Err(filter) => {
                     let (chunk, frames) = state.log.look(self.cursor);
                     drop(state);
-                    // The predicates of the user run without the lock.
+                    // The predicates run without the lock.
                     let selected = filter.select(&chunk, &frames, shared.epoch);
                     state = shared.lock();
                     state.log.pass(self.cursor, selected.0);
@@ -231,7 +231,7 @@ impl Reader {
         }
     }
 
-    /// Polls after all frames are read.
+    /// Finishes a poll that has read all frames: ends the stream, or registers the waker.
     fn wait(
         &mut self,
         mut state: MutexGuard<'_, BroadcastState>,
@@ -252,7 +252,7 @@ impl Reader {
         Poll::Pending
     }
 
-    /// Polls after the next frame was dropped.
+    /// Finishes a poll whose next frame was dropped: ends the stream, or skips ahead.
     fn lag(&mut self, mut state: MutexGuard<'_, BroadcastState>) -> Poll<Option<Bytes>> {
         state.lagged += 1;
         let Some(skipped) = self.filter.as_deref_mut().and_then(Filter::skip) else {

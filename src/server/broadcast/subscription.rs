@@ -14,13 +14,12 @@ use crate::server::state::CloseReason;
 use crate::server::stream::EventStream;
 use crate::wire::field::EventId;
 
-/// The frames of a [`Broadcast`](crate::Broadcast), as the body of one response. Its adapters are
-/// the methods of [`EventStreamExt`](crate::EventStreamExt).
+/// The frames of a [`Broadcast`](crate::Broadcast), as the body of one response.
 ///
 /// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`] that other subscribers at
 /// the same place share. A larger frame is a chunk of its own. A chunk may be shorter than 64 KiB
-/// if that saves a copy. It may also be the chunk that another subscriber just got, if that has at
-/// least half of the bytes that wait.
+/// if that saves a copy. It may also be a chunk that another subscriber just got, if that chunk has
+/// at least half of the bytes that wait.
 ///
 /// Its adapters (keep-alive comments, first bytes, an end at shutdown) are the methods of
 /// [`EventStreamExt`](crate::EventStreamExt).
@@ -55,8 +54,8 @@ impl Subscription {
     /// receives all events published after this position. `None` unless the broadcast assigns ids.
     ///
     /// A client has no id before its first event. If its connection is cut before that, it misses
-    /// events without notice. So take this id before the stream is polled, and send it first, as a
-    /// block with an id alone.
+    /// events without notice. So take this id before the stream is polled, and send it first, with
+    /// [`Preamble::with_id`](crate::adapt::Preamble::with_id).
     ///
     /// If you set the ids, send the id of the last event that the page's state includes.
     ///
@@ -72,7 +71,7 @@ impl Subscription {
     /// let subscription = broadcast.subscribe(None).or_live();
     /// let start = Preamble::new().with_id(subscription.last_event_id());
     /// let mut body = subscription.preamble(&start);
-    /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 7-0~\n\n");
+    /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "event: stream-start\nid: 7-0~\ndata: {}\n\n");
     ///
     /// // The connection is lost. The client reconnects and has missed nothing.
     /// drop(body);
@@ -103,7 +102,8 @@ impl Subscription {
     /// must have no id, because the broadcast could not resume a client from it. After this call
     /// the target refuses events and gap markers with an id:
     /// [`DispatchError::HasId`](crate::target::DispatchError::HasId). Merge before the first
-    /// dispatch, because events and a gap marker of before go out as they are.
+    /// dispatch: events that are already queued, and a gap marker that is already set, are sent
+    /// even if they have an id.
     ///
     /// If one of them ends, both end:
     ///
@@ -179,9 +179,9 @@ impl fmt::Debug for Subscription {
 }
 
 /// A subscription and a connection's own events in one stream. Made by [`Subscription::merge`].
-// A chunk of the target is held until all frames are out that were published before it was taken.
-// So each of its events comes after the frames that were published before its dispatch. The number
-// of these frames does not grow, so the chunk goes out however fast frames come.
+// A chunk of the target is held until all frames published before it was taken have been delivered.
+// So each of its events comes after the frames published before its dispatch. Later frames do not
+// delay the chunk, however fast they are published.
 pub struct Merged<S: Sharing = Shared> {
     /// `None` once the stream has ended.
     subscription: Option<Subscription>,
@@ -259,14 +259,14 @@ impl<S: Sharing> Merged<S> {
         drop(own);
     }
 
-    /// Returns whether no frame with a number below this one is to come.
+    /// Returns whether no frame before this number is still to come.
     fn has_passed(&self, number: u64) -> bool {
         let subscription = self.subscription.as_ref();
         let open = subscription.filter(|one| one.close_reason().is_none());
         open.is_none_or(|one| one.subscriber.cursor() >= number)
     }
 
-    /// Returns whether the target has ended and no frame is to come.
+    /// Returns whether the target has ended and no frame is still to come.
     fn has_ended(&self) -> bool {
         self.own.is_none()
             && match self.rest {
@@ -276,7 +276,7 @@ impl<S: Sharing> Merged<S> {
             }
     }
 
-    /// Returns the chunk that is held, if no frame is to come before it.
+    /// Returns the held chunk, if no frame is still to come before it.
     fn release(&mut self) -> Option<Bytes> {
         let (_, first) = self.held.as_ref()?;
         if !self.has_passed(*first) {
@@ -288,7 +288,8 @@ impl<S: Sharing> Merged<S> {
     /// Ends the target along with the subscription.
     fn end_own(&mut self, reason: CloseReason) {
         if reason == CloseReason::Overflow {
-            // Also if the target was closed before: frames that come before this chunk are lost.
+            // Even if the target was already closed, because frames that belong before this chunk
+            // are lost.
             self.held = None;
         }
         if let Some(own) = &self.own {

@@ -26,27 +26,21 @@ use crate::server::adapt::inner::{Sealed, poll_filled};
 ///
 /// ```
 /// use sse_proto::deps::http::{Request, Response};
-/// use sse_proto::http::{Body, read_request, response};
+/// use sse_proto::http::{Body, last_event_id, response};
 /// use sse_proto::{EventStream, channel};
 ///
 /// fn events<B>(request: &Request<B>) -> Response<Body<EventStream>> {
-///     match read_request(request.headers()) {
-///         Ok(last_event_id) => {
-///             let (target, stream) = channel();
-///             # let _ = last_event_id;
-///             // Give the target and the last event ID to the source of the events.
-///             # drop(target);
-///             response(request.version(), stream)
-///         }
-///         Err(error) => error.to_response(),
-///     }
+///     let header = request.headers().get_all("last-event-id");
+///     let last_event_id = last_event_id(header, request.uri().query(), "lastEventId");
+///     let (target, stream) = channel();
+///     # let _ = last_event_id;
+///     // Give the target and the last event ID to the source of the events.
+///     # drop(target);
+///     response(request.version(), stream)
 /// }
 ///
 /// let request = Request::get("/events").body(())?;
 /// assert_eq!(events(&request).headers()["content-type"], "text/event-stream");
-///
-/// let request = Request::get("/events").header("accept", "image/png").body(())?;
-/// assert_eq!(events(&request).status(), 406);
 /// # Ok::<(), sse_proto::deps::http::Error>(())
 /// ```
 pub fn response<S: Stream<Item: StreamItem>>(version: Version, stream: S) -> Response<Body<S>> {

@@ -1,143 +1,103 @@
-//! Reads a request for an event stream, and states why it is refused.
+//! Reads a request for an event stream.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::error::Error;
-use core::fmt;
 
-#[cfg(feature = "http")]
-use ::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use crate::wire::field::{EventId, MAX_SENT_BACK};
+use crate::wire::last_event_id::LastEventId;
 
-#[cfg(feature = "http")]
-use super::body::Body;
-use crate::wire::field::{EventId, InvalidField};
-
-/// The maximum length of a last event ID in a request: 1 KiB.
-const MAX_LAST_EVENT_ID_LEN: usize = 1024;
-
-/// Reads the headers of a request for an event stream: checks that the client accepts one, and
-/// returns the id after which it resumes.
-///
-/// All lines of `Accept` are read by [`accepts_event_stream`], and `Last-Event-ID` by
-/// [`last_event_id`]. `None` means a new client, or a client that can't set headers. The latter may
-/// send its id in the query, which [`last_event_id_in_query`] reads.
-///
-/// # Errors
-///
-/// If the client does not accept an event stream, or if it sends several last event IDs or a bad
-/// one. Answer with [`RequestError::to_response`].
-///
-/// # Examples
-///
-/// ```
-/// use sse_proto::deps::http::Request;
-/// use sse_proto::http::read_request;
-///
-/// let request = Request::get("/events")
-///     .header("accept", "text/event-stream")
-///     .header("last-event-id", "42")
-///     .body(())?;
-/// assert_eq!(read_request(request.headers())?.unwrap(), "42");
-///
-/// let page = Request::get("/events").header("accept", "text/html").body(())?;
-/// let error = read_request(page.headers()).unwrap_err();
-/// assert_eq!(error.status(), 406);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[cfg(feature = "http")]
-pub fn read_request(headers: &HeaderMap) -> Result<Option<EventId<'_>>, RequestError> {
-    if !accepts_event_stream(headers.get_all(header::ACCEPT)) {
-        return Err(RequestError(Reason::NotAcceptable));
-    }
-    let mut ids = headers.get_all("last-event-id").iter();
-    let first = ids.next().map(HeaderValue::as_bytes);
-    if ids.next().is_some() {
-        return Err(RequestError(Reason::Repeated));
-    }
-    last_event_id(first)
-}
-
-/// Reads the value of a request's `Last-Event-ID` header ([HTML, section
+/// Reads the last event ID of a request, from its header or from its query ([HTML, section
 /// 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
 ///
-/// Returns `None` if the header is absent or empty.
+/// `header` has the values of all lines of the request's `Last-Event-ID`. They are one value, joined
+/// with `, ` ([RFC 9110, section 5.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.2)), since an
+/// id may have commas. So a request with two ids has one that nobody published, and is not resumed
+/// after the wrong one of the two. Blanks around a value do not belong to it, and empty values do not
+/// count.
 ///
-/// # Errors
+/// `query` is the part of the URL after the `?`, and `parameter` the name of a parameter in it, for
+/// clients that can't set a header: `lastEventId` for event-source-polyfill, `evs_last_event_id` for
+/// eventsource-polyfill, or your own. The last parameter of that name counts, because polyfills append
+/// theirs. Names and values are decoded like form data: `%20` and `+` are spaces. A value with a `%`
+/// that is not followed by two hex digits is [invalid](LastEventId::Invalid).
 ///
-/// If the value is longer than 1024 bytes, is not UTF-8, or has a NUL, CR or
-/// LF. No client that follows the standard sends such a value: answer 400.
+/// The header counts before the query, because a browser that reconnects sends the URL of its first
+/// request again. An empty header is no id ([the standard][empty] sends none for an empty last event
+/// ID).
+///
+/// [empty]: https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
+///
+/// # Complexity
+///
+/// Linear in the length of the header and of the query. Copies at most 1024 bytes, and only of an id
+/// that has an escape or comes in several lines.
 ///
 /// # Examples
 ///
 /// ```
+/// use sse_proto::event::LastEventId;
 /// use sse_proto::http::last_event_id;
 ///
-/// assert_eq!(last_event_id(Some(b"42"))?.unwrap(), "42");
-/// assert_eq!(last_event_id(None)?, None);
-/// assert!(last_event_id(Some(b"4\02")).is_err());
-/// # Ok::<(), sse_proto::http::RequestError>(())
+/// let none: [&[u8]; 0] = [];
+/// let read = |query| match last_event_id(none, query, "lastEventId") {
+///     LastEventId::Id(id) => Some(id.to_string()),
+///     _ => None,
+/// };
+/// assert_eq!(read(Some("room=7&lastEventId=a%2F42")).as_deref(), Some("a/42"));
+/// assert_eq!(read(Some("lastEventId=1&lastEventId=2")).as_deref(), Some("2"));
+/// assert_eq!(read(Some("room=7")), None);
+///
+/// // A client that sets the header, and one without an id. Neither reads the query.
+/// let LastEventId::Id(id) = last_event_id(["42"], None, "") else { panic!() };
+/// assert_eq!(id, "42");
+/// assert_eq!(last_event_id(none, None, ""), LastEventId::None);
 /// ```
-pub fn last_event_id(header: Option<&[u8]>) -> Result<Option<EventId<'_>>, RequestError> {
-    let value = header.unwrap_or_default();
-    if value.is_empty() {
-        return Ok(None);
-    }
-    if value.len() > MAX_LAST_EVENT_ID_LEN {
-        return Err(RequestError(Reason::TooLong(value.len())));
-    }
-    let text = core::str::from_utf8(value)
-        .map_err(|error| RequestError(Reason::NotUtf8(error.valid_up_to())))?;
-    let id = EventId::new(text).map_err(|error| RequestError(Reason::Invalid(error)))?;
-    Ok(Some(id))
-}
-
-/// Reads a last event ID from the query of a request's URL, for clients that can't set a header.
 ///
-/// `query` is the part after the `?`. The first parameter named `parameter` is used. Names and
-/// values are decoded like form data (`%20` and `+` are spaces).
-///
-/// # Errors
-///
-/// As [`last_event_id`], for the decoded value.
-///
-/// # Examples
+/// With the crate `http`:
 ///
 /// ```
-/// use sse_proto::http::last_event_id_in_query;
+/// # #[cfg(feature = "http")]
+/// # fn main() -> Result<(), sse_proto::deps::http::Error> {
+/// use sse_proto::deps::http::Request;
+/// use sse_proto::event::LastEventId;
+/// use sse_proto::http::last_event_id;
 ///
-/// let id = last_event_id_in_query(Some(b"room=7&lastEventId=a%2F42"), "lastEventId")?;
-/// assert_eq!(id.unwrap(), "a/42");
-/// # Ok::<(), sse_proto::http::RequestError>(())
+/// let request = Request::get("/events?lastEventId=41").header("last-event-id", "42").body(())?;
+/// let header = request.headers().get_all("last-event-id");
+/// let last = last_event_id(header, request.uri().query(), "lastEventId");
+/// assert!(matches!(last, LastEventId::Id(id) if id == "42"));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "http"))]
+/// # fn main() {}
 /// ```
-pub fn last_event_id_in_query<'q>(
-    query: Option<&'q [u8]>,
+pub fn last_event_id<'a, V: AsRef<[u8]> + ?Sized + 'a>(
+    header: impl IntoIterator<Item = &'a V>,
+    query: Option<&'a str>,
     parameter: &str,
-) -> Result<Option<EventId<'q>>, RequestError> {
-    let pairs = query.unwrap_or_default().split(|&byte| byte == b'&');
-    let mut values = pairs.filter_map(|pair| {
-        let equals = pair.iter().position(|&byte| byte == b'=');
-        let (name, value) = pair.split_at(equals.unwrap_or(pair.len()));
-        (*decode_form(name) == *parameter.as_bytes()).then(|| value.get(1..).unwrap_or_default())
-    });
-    match values.next().map(decode_form) {
-        None => Ok(None),
-        Some(Cow::Borrowed(value)) => last_event_id(Some(value)),
-        Some(Cow::Owned(value)) => Ok(last_event_id(Some(&value))?.map(EventId::into_owned)),
+) -> LastEventId<'a> {
+    match in_header(header.into_iter().map(AsRef::as_ref)) {
+        LastEventId::None => in_query(query.unwrap_or_default().as_bytes(), parameter),
+        in_header => in_header,
     }
 }
 
-/// Returns whether the lines of a request's `Accept` header allow the answer `text/event-stream`
-/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
+/// Returns whether the lines of a request's `Accept` header allow the response to be
+/// `text/event-stream` ([RFC 9110, section
+/// 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
 ///
 /// The most precise matching range decides: `text/event-stream`, then `text/*`, then `*/*`. A
 /// quality of 0 refuses. If no range matches, returns false; if there is no range at all, returns
 /// true. Several lines count as one list.
 ///
 /// An event stream is always UTF-8, so `charset=utf-8` matches. A range with any other parameter is
-/// for another type. A range that can't be read matches nothing.
+/// for another type. A malformed range matches nothing.
 ///
-/// If this is false, answer 406. A client that follows the standard always sends
-/// `text/event-stream`. A browser that opens the URL as a page, for example, does not.
+/// Use it to choose, where one URL has several representations, such as a page and a stream. Where
+/// there is only the stream, send it without asking, which section 12.4.1 allows. Many clients of
+/// event streams ask for another type: the SDKs of `OpenAI` and Anthropic ask for
+/// `application/json`.
 ///
 /// # Examples
 ///
@@ -167,86 +127,58 @@ pub fn accepts_event_stream<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) 
     best.map_or(!asked, |(_, accepted)| accepted)
 }
 
-/// The reason to refuse a request for an event stream.
-///
-/// Its text names the cause, and contains nothing that the client sent.
-#[derive(Debug)]
-pub struct RequestError(Reason);
-
-#[derive(Debug)]
-#[cfg_attr(
-    not(feature = "http"),
-    expect(dead_code, reason = "some are of whole requests")
-)]
-enum Reason {
-    NotAcceptable,
-    Repeated,
-    TooLong(usize),
-    NotUtf8(usize),
-    Invalid(InvalidField),
-}
-
-impl RequestError {
-    /// Returns the status of the answer: 406 (Not Acceptable) if the client does not accept an
-    /// event stream, otherwise 400 (Bad Request), because of its last event ID.
-    pub fn status(&self) -> u16 {
-        match self.0 {
-            Reason::NotAcceptable => 406,
-            _ => 400,
+fn in_header<'a>(lines: impl Iterator<Item = &'a [u8]>) -> LastEventId<'a> {
+    let mut joined = Cow::Borrowed(&b""[..]);
+    for line in lines.map(trim_blanks).filter(|line| !line.is_empty()) {
+        if joined.is_empty() {
+            joined = Cow::Borrowed(line);
+        } else {
+            joined.to_mut().extend_from_slice(b", ");
+            joined.to_mut().extend_from_slice(line);
+        }
+        if joined.len() > MAX_SENT_BACK {
+            return LastEventId::Invalid;
         }
     }
+    read(joined)
+}
 
-    /// Makes the answer: the [`status`](Self::status), and the text of the error as `text/plain`.
-    ///
-    /// The body has the same type as that of a streaming response, so a handler can return either.
-    /// A handler that returns axum's `Response` calls axum's method on both:
-    /// `error.to_response::<EventStream>().into_response()`. Any type of stream works.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use sse_proto::http::last_event_id;
-    /// use sse_proto::EventStream;
-    ///
-    /// let error = last_event_id(Some(b"1\n2")).unwrap_err();
-    /// let response = error.to_response::<EventStream>();
-    /// assert_eq!(response.status(), 400);
-    /// assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
-    /// ```
-    #[cfg(feature = "http")]
-    pub fn to_response<S>(&self) -> Response<Body<S>> {
-        let mut response = Response::new(Body::from(bytes::Bytes::from(alloc::format!("{self}"))));
-        *response.status_mut() =
-            StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_REQUEST);
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/plain; charset=utf-8"),
-        );
-        response
+/// Removes what is not part of a field's value (RFC 9110, section 5.5).
+fn trim_blanks(mut line: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = line {
+        line = rest;
+    }
+    line
+}
+
+fn in_query<'a>(query: &'a [u8], parameter: &str) -> LastEventId<'a> {
+    let pairs = query.rsplit(|&byte| byte == b'&');
+    let mut values = pairs.filter_map(|pair| {
+        let equals = pair.iter().position(|&byte| byte == b'=')?;
+        let (name, value) = (&pair[..equals], &pair[equals + 1..]);
+        let is_id = !value.is_empty()
+            && decode_form(name, parameter.len()).is_some_and(|name| name == parameter.as_bytes());
+        is_id.then_some(value)
+    });
+    values.next().map_or(LastEventId::None, |value| {
+        decode_form(value, MAX_SENT_BACK).map_or(LastEventId::Invalid, read)
+    })
+}
+
+fn read(value: Cow<'_, [u8]>) -> LastEventId<'_> {
+    let text = match value {
+        Cow::Borrowed(bytes) => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    };
+    match text {
+        Some(text) if text.is_empty() => LastEventId::None,
+        Some(text) => EventId::sent_back(text).map_or(LastEventId::Invalid, LastEventId::Id),
+        None => LastEventId::Invalid,
     }
 }
 
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::NotAcceptable => f.write_str("the client does not accept text/event-stream"),
-            Reason::Repeated => f.write_str("the last event ID comes more than once"),
-            Reason::TooLong(len) => write!(
-                f,
-                "the last event ID has {len} bytes and may have {MAX_LAST_EVENT_ID_LEN}"
-            ),
-            Reason::NotUtf8(offset) => {
-                write!(f, "the last event ID is not UTF-8 at byte {offset}")
-            }
-            Reason::Invalid(error) => write!(f, "bad last event ID: {error}"),
-        }
-    }
-}
-
-impl Error for RequestError {}
-
-/// Reads a range. If it matches an event stream, returns how precise it is, the larger the more,
-/// and whether it accepts.
+/// Reads a range. If it matches an event stream, returns its precision (a larger number is more
+/// precise) and whether it accepts.
 fn read_range(range: &[u8]) -> Option<(u8, bool)> {
     let mut parts = split_unquoted(range, b';').map(<[u8]>::trim_ascii);
     let precision = match parts.next()? {
@@ -296,28 +228,30 @@ fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Decodes `+` and `%xx` as in a form. A `%` without two hex digits is text.
-fn decode_form(value: &[u8]) -> Cow<'_, [u8]> {
+/// Decodes `+` and `%xx` as in a form. Returns `None` if the result has more than `most` bytes, or if
+/// a `%` has no two hex digits after it.
+fn decode_form(value: &[u8], most: usize) -> Option<Cow<'_, [u8]>> {
     if !value.iter().any(|&byte| byte == b'+' || byte == b'%') {
-        return Cow::Borrowed(value);
+        return (value.len() <= most).then_some(Cow::Borrowed(value));
     }
-    let mut decoded = Vec::with_capacity(value.len());
+    let mut decoded = Vec::new();
     let mut rest = value;
     while let [first, tail @ ..] = rest {
+        if decoded.len() == most {
+            return None;
+        }
         rest = tail;
         decoded.push(match (*first, tail) {
             (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) => match hex(*high).zip(hex(*low)) {
-                Some((high, low)) => {
-                    rest = after;
-                    high << 4 | low
-                }
-                None => b'%',
-            },
+            (b'%', [high, low, after @ ..]) => {
+                rest = after;
+                hex(*high)? << 4 | hex(*low)?
+            }
+            (b'%', _) => return None,
             (byte, _) => byte,
         });
     }
-    Cow::Owned(decoded)
+    Some(Cow::Owned(decoded))
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -1,22 +1,24 @@
-//! Line ends: the search for them, and the splitting and counting of texts to send. The line reader
-//! of `wire::decode` applies the same rule to a received stream.
+//! Line ends: finds them, counts them, and splits text that is sent. The line reader of
+//! `wire::decode` applies the same rules to a received stream.
 //!
-//! The standard ends a line at LF, at CR, and at CRLF, which is one end-of-line and not two
+//! In the standard, a line ends at LF, at CR, and at CRLF, which is one end-of-line and not two
 //! (HTML, section 9.2.5: `end-of-line = ( cr lf / cr / lf )`). Nothing else ends a line: U+0085,
 //! U+2028 and U+2029 are text.
 
 mod scan;
+mod tail;
 #[cfg(test)]
 pub(crate) mod work;
 
 use scan::find_end;
 pub(crate) use scan::{CR, LF, LineEnds, has_end, has_end_or_nul, has_nul, is_short};
+pub(crate) use tail::Tail;
 
-/// Splits a text into its lines, as a receiver of the event will see them.
+/// Splits a text into lines by the rules of the standard.
 ///
 /// Lines end at CR, LF and CRLF (one end-of-line), and at nothing else. Empty lines are included,
 /// also the empty line after a trailing end-of-line. So a text has one more line than it has
-/// ends-of-line. Each line of an event's data travels in a `data` field of its own ([HTML, section
+/// ends-of-line. Each line of an event's data is sent in a `data` field of its own ([HTML, section
 /// 9.2.5](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream)).
 ///
 /// # Examples
@@ -39,30 +41,30 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {
     })
 }
 
-/// A part of a text that a [`Splitter`] passes on.
+/// A part of the text that a [`Splitter`] splits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
-    /// Bytes of a line, without its end: the first `len` of `from`. A caller may also copy the
-    /// bytes after them, if it writes over the copy afterwards.
+    /// Bytes of a line, without its end: the first `len` of `from`. A caller may copy more of
+    /// `from`, if it overwrites these bytes afterwards.
     Text { from: &'a [u8], len: usize },
     /// An end-of-line.
     End,
 }
 
-/// Splits a text that arrives in pieces. A CRLF is one end-of-line even if it is split between two
-/// pieces, and a CR ends its line at once.
+/// Splits a text that comes in pieces. A CRLF is one end-of-line even if it is split between two
+/// pieces. A CR ends its line at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Splitter {
     after_cr: bool,
 }
 
-/// The number of bytes that are searched before they are passed on, so that the copy finds them in
-/// the L1 cache.
+/// The number of bytes that are searched before they are passed on. They are still in the L1 cache
+/// when the caller copies them.
 const BLOCK: usize = 8 * 1024;
 
 impl Splitter {
-    /// Passes each span of `piece` to `each`, in order; stops at the first error. A line may come
-    /// in several spans.
+    /// Passes each span of `piece` to `each`, in order. Stops at the first error. A line may be
+    /// split into several spans.
     #[inline]
     pub(crate) fn split<'a, E>(
         &mut self,
@@ -86,8 +88,8 @@ impl Splitter {
         Ok(())
     }
 
-    /// Passes on the first `len` bytes of `rest`, for text with frequent line ends; returns the
-    /// remaining bytes.
+    /// Splits the first `len` bytes of `rest`, which contain line ends. Returns the remaining
+    /// bytes.
     #[inline]
     fn split_block<'a, E>(
         &mut self,
@@ -152,98 +154,4 @@ pub(crate) fn count_ends(text: &[u8]) -> Ends {
     }
     let (bytes, count) = scan::count(text);
     Ends { count, bytes }
-}
-
-/// The last bytes of a stream, in one word.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tail(u32);
-
-/// The start of a stream counts as the end of a block.
-const BLANK: Tail = Tail(u32::from_be_bytes([LF; 4]));
-
-impl Tail {
-    pub(crate) const fn new() -> Self {
-        BLANK
-    }
-
-    /// Appends the next bytes of the stream.
-    #[inline]
-    pub(crate) fn pass(&mut self, bytes: &[u8]) {
-        // One load of the size of the encoder's last write. A load across two writes that are still
-        // in the processor's store buffer would wait for both.
-        if bytes.last_chunk() == Some(&[LF, LF]) {
-            *self = BLANK;
-        } else {
-            self.pass_others(bytes);
-        }
-    }
-
-    #[cold]
-    fn pass_others(&mut self, bytes: &[u8]) {
-        for &byte in bytes.last_chunk::<4>().map_or(bytes, |last| last) {
-            self.0 = self.0 << 8 | u32::from(byte);
-        }
-    }
-
-    /// Returns whether the stream ends with a blank line.
-    ///
-    /// A CR counts as a line end before the next byte is known. If a block is inserted after it and
-    /// an LF follows, that LF becomes another blank line, which clients ignore.
-    #[inline]
-    pub(crate) fn is_block_end(self) -> bool {
-        let [_, before, last_but_one, last] = self.0.to_be_bytes();
-        match (last_but_one, last) {
-            (LF, LF) | (LF | CR, CR) => true,
-            (CR, LF) => matches!(before, LF | CR),
-            _ => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Tail;
-
-    #[test]
-    fn a_block_ends_with_a_blank_line_whatever_ends_its_lines() {
-        for ended in [
-            "",
-            "\n",
-            "\r",
-            "\r\n",
-            "data: 1\n\n",
-            "data: 1\r\r",
-            "data: 1\r\n\r\n",
-            "data: 1\n\r\n",
-            "data: 1\r\n\n",
-            "data: 1\r\r\n",
-            "data: 1\n\r",
-            "data: 1\n\n\n\n",
-        ] {
-            assert!(is_block_end(ended), "{ended:?}");
-        }
-        for cut in [
-            "d",
-            "data: 1",
-            "data: 1\n",
-            "data: 1\r",
-            "data: 1\r\n",
-            "data: 1\n\nid",
-            "\u{2029}",
-        ] {
-            assert!(!is_block_end(cut), "{cut:?}");
-        }
-    }
-
-    /// Passed whole and byte by byte.
-    fn is_block_end(text: &str) -> bool {
-        let (mut whole, mut bytes) = (Tail::new(), Tail::new());
-        whole.pass(text.as_bytes());
-        for byte in text.bytes() {
-            bytes.pass(&[byte]);
-            bytes.pass(&[]);
-        }
-        assert_eq!(whole.is_block_end(), bytes.is_block_end(), "{text:?}");
-        whole.is_block_end()
-    }
 }

@@ -1,4 +1,4 @@
-//! The drivers as functions, and what they hand over as text.
+//! The drivers as functions that return their updates as text.
 
 use std::error::Error;
 use std::pin::pin;
@@ -13,14 +13,14 @@ use tokio::time::timeout;
 
 use super::PATIENCE;
 
-/// Follows a URL to the end, and tells what came.
+/// Follows a URL until the client closes, and returns its updates as text.
 pub(crate) type Driver = fn(&str, Options, Duration) -> Vec<String>;
 
 /// All drivers by name.
 pub(crate) const DRIVERS: [(&str, Driver); 3] =
     [("hyper", hyper), ("reqwest", reqwest), ("ureq", ureq)];
 
-/// Goes to the first origin, and nowhere else.
+/// Must be sent only to the first origin.
 const CREDENTIALS: &str = "secret";
 
 fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
@@ -88,7 +88,7 @@ fn tell(update: &Update) -> String {
     }
 }
 
-/// Data, escaped; what is long and one letter is told by its length.
+/// Returns data as escaped text. Long data of one repeated character is shown by its length.
 fn short(data: &str) -> String {
     let first = data.chars().next().unwrap_or_default();
     if data.len() > 64 && data.chars().all(|one| one == first) {

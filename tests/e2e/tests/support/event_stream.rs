@@ -67,7 +67,10 @@ impl EventStream {
         let mut items = self.decoder.feed(&bytes);
         while let Some(item) = items.next_owned().expect("no limit") {
             if let OwnedItem::Event(event) = item {
-                self.events.push(event);
+                // It counts in nothing.
+                if event.event_type() != "stream-start" {
+                    self.events.push(event);
+                }
             }
         }
         self.bytes.extend_from_slice(&bytes);
@@ -132,6 +135,6 @@ impl EventStream {
 
     /// Returns the id that the client would come back with.
     pub(crate) fn last_event_id(&self) -> String {
-        self.decoder.last_event_id().into_owned()
+        self.decoder.last_event_id().to_owned()
     }
 }
