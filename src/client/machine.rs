@@ -390,7 +390,7 @@ impl Machine {
     fn may_repeat(&self, decoder: &Decoder) -> bool {
         self.sent == Sent::Nothing
             || self.options.repeats(self.method.as_deref())
-            || self.resumes(&decoder.last_event_id())
+            || self.resumes(decoder.last_event_id())
     }
 
     /// Returns whether a repetition is a GET that resumes after this ID.

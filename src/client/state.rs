@@ -64,9 +64,8 @@ pub(super) enum Action {
 impl State {
     /// Returns the next state and the action. The rules:
     ///
-    /// - a request is sent only from `Idle` and `Waiting`, in which no connection is open, to
-    /// follow
-    ///   a redirect, or to replace an open connection;
+    /// - a request is sent only from `Idle` and `Waiting`, in which no connection is open,
+    ///   to follow a redirect, or to replace an open connection;
     /// - a loss leads to `Waiting`, and from there limits may lead to `Closed`;
     /// - nothing leaves `Closed`.
     #[must_use]
