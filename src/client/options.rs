@@ -1,5 +1,6 @@
 //! The options of a client.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::panic::AssertUnwindSafe;
@@ -204,7 +205,7 @@ impl Options {
         mut self,
         is_retried: impl Fn(&Response) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.retry_if = RetryIf::Caller(AssertUnwindSafe(Arc::new(is_retried)));
+        self.retry_if = RetryIf::Caller(Arc::new(AssertUnwindSafe(Box::new(is_retried))));
         self
     }
 
@@ -283,21 +284,11 @@ impl Options {
 type Predicate = dyn Fn(&Response) -> bool + Send + Sync;
 
 /// Decides which refused responses are retried.
+#[derive(Clone)]
 enum RetryIf {
     Preset(fn(&Response) -> bool),
     /// If it panics, the response is not taken.
-    Caller(AssertUnwindSafe<Arc<Predicate>>),
-}
-
-impl Clone for RetryIf {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Preset(is_retried) => Self::Preset(*is_retried),
-            Self::Caller(AssertUnwindSafe(is_retried)) => {
-                Self::Caller(AssertUnwindSafe(Arc::clone(is_retried)))
-            }
-        }
-    }
+    Caller(Arc<AssertUnwindSafe<Box<Predicate>>>),
 }
 
 impl fmt::Debug for RetryIf {

@@ -81,7 +81,7 @@ impl Response {
         let mut response = Self::new(status);
         let mut content_types: Option<Vec<u8>> = None;
         let mut encodings = String::new();
-        let (mut until, mut date, mut location) = (None, Sole::None, Sole::None);
+        let (mut until, mut date, mut location) = (None, None, None);
         for (name, value) in headers {
             let (name, value) = (name.as_ref(), value.as_ref());
             let is = |other: &str| name.eq_ignore_ascii_case(other);
@@ -101,13 +101,13 @@ impl Response {
                 response.retry_after = response.retry_after.max(seconds(text));
                 until = until.max(date::parse(text));
             } else if is("date") {
-                date.add(date::parse(text));
+                add_sole(&mut date, date::parse(text));
             } else if is("location") {
                 let is_kept = !text.is_empty() && text.len() <= MAX_LOCATION;
-                location.add(is_kept.then(|| Box::from(text)));
+                add_sole(&mut location, is_kept.then(|| Box::from(text)));
             }
         }
-        if let (Some(until), Some(date)) = (until, date.get()) {
+        if let (Some(until), Some(date)) = (until, date.flatten()) {
             let delay = Duration::from_secs(until.saturating_sub(date));
             response.retry_after = response.retry_after.max(Some(delay));
         }
@@ -117,7 +117,7 @@ impl Response {
             response.content_type = Some(String::from_utf8_lossy(kept).into());
         }
         response.content_encoding = (!encodings.is_empty()).then(|| encodings.into());
-        response.location = location.get();
+        response.location = location.flatten();
         response
     }
 
@@ -236,27 +236,16 @@ impl fmt::Debug for Response {
     }
 }
 
-/// The value of a header that may come once. Equal lines are one line.
-enum Sole<T> {
-    None,
-    One(Option<T>),
-    Many,
-}
-
-impl<T: PartialEq> Sole<T> {
-    fn add(&mut self, value: Option<T>) {
-        *self = match self {
-            Self::None => Self::One(value),
-            Self::One(one) if *one == value => return,
-            Self::One(_) | Self::Many => Self::Many,
-        };
-    }
-
-    fn get(self) -> Option<T> {
-        match self {
-            Self::One(value) => value,
-            Self::None | Self::Many => None,
-        }
+/// Adds a line of a header that may come once. Lines that differ, or can't be read, have no value.
+#[expect(
+    clippy::option_option,
+    reason = "no line, none with a value, one value"
+)]
+fn add_sole<T: PartialEq>(sole: &mut Option<Option<T>>, line: Option<T>) {
+    match sole {
+        None => *sole = Some(line),
+        Some(value) if *value != line => *value = None,
+        Some(_) => {}
     }
 }
 
