@@ -128,6 +128,8 @@ fn attempts_of_resilient_are_reset_by_a_stable_while_and_by_a_whole_answer_with_
     }
     assert_eq!(attempt("id: 8\ndata: x\n\n", 0, ENDS), Some(1));
     assert_eq!(attempt("id: 8\ndata: x\n\n", 0, FAILS), None, "cut off");
+    let start = "event: stream-start\nid: 8\ndata: {}\n\n";
+    assert_eq!(attempt(start, 0, ENDS), None, "no event but the start");
     assert_eq!(
         attempt("id: 8\ndata: x\n\ndata: y", 0, ENDS),
         None,

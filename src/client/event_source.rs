@@ -12,7 +12,7 @@ use super::response::Response;
 use super::route::Shown;
 use super::state::State;
 use crate::wire::decode::{DecodeError, Decoder, Item, Items, OwnedItem};
-use crate::wire::field::EventId;
+use crate::wire::field::{EventId, START};
 
 /// A reconnecting client without I/O: the standard's `EventSource`
 /// ([9.2.2](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface)
@@ -290,6 +290,8 @@ impl fmt::Debug for EventSource {
 macro_rules! progress {
     ($kind:ident, $item:expr) => {
         match $item {
+            // A server sends it to every new client, however soon it ends.
+            Ok(Some($kind::Event(event))) if START == event.event_type() => Progress::None,
             Ok(Some($kind::Event(_))) => Progress::Event,
             Ok(Some($kind::LastEventId(id))) => Progress::LastEventId(id),
             Ok(Some($kind::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
