@@ -188,6 +188,15 @@ fn cuts() -> Vec<Case> {
 
 fn statuses() -> Vec<Case> {
     vec![
+        Case::new(
+            "a refusal whose body never ends",
+            vec![vec![
+                Step::Send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnever".into()),
+                Step::Silence,
+            ]],
+        )
+        .gives(&["closed: the server answered 403"])
+        .asks(&["/ secret"]),
         Case::new("204", vec![no_more()])
             .gives(&["closed: the server answered 204"])
             .asks(&["/ secret"]),
