@@ -3,7 +3,7 @@
 //! `client-reqwest` does the same as a stream, in fewer lines.
 
 use std::future::{Future, pending};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
@@ -19,6 +19,9 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The longest body of a refusal that is kept.
 const MAX_REFUSAL: usize = 8 << 10;
+
+/// How long the body of a refusal may take. The client learns of the refusal only afterwards.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Http = Client<HttpConnector, Empty<Bytes>>;
 
@@ -113,7 +116,8 @@ async fn open(
     let mut response = client::Response::from_headers(head.status.as_u16(), &head.headers);
     if !response.is_event_stream() {
         // What the server says with a refusal is for whoever reads the loss.
-        if let Ok(text) = Limited::new(&mut body, MAX_REFUSAL).collect().await {
+        let text = Limited::new(&mut body, MAX_REFUSAL).collect();
+        if let Ok(Ok(text)) = tokio::time::timeout(REFUSAL_TIMEOUT, text).await {
             response = response.with_attachment(text.to_bytes());
         }
     }

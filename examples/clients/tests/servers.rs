@@ -21,6 +21,23 @@ fn ureq() {
     check(DRIVERS[2]);
 }
 
+/// The other drivers would wait for the response: they have no time limit of their own.
+#[test]
+fn ureq_takes_a_time_limit_of_its_own_for_an_error() {
+    Case::new(
+        "silence before the head, without a deadline",
+        vec![vec![Step::Silence], no_more()],
+    )
+    .with_options(OPTIONS.with_connect_timeout(None))
+    .with_idle_timeout(Duration::from_millis(300))
+    .gives(&[
+        "lost 1, 3ms: the connection failed, for a cause",
+        "closed: the server answered 204",
+    ])
+    .asks(&["/ secret", "/ secret"])
+    .check(DRIVERS[2]);
+}
+
 fn check(driver: (&str, Driver)) {
     for case in cases() {
         case.check(driver);
@@ -171,6 +188,15 @@ fn cuts() -> Vec<Case> {
 
 fn statuses() -> Vec<Case> {
     vec![
+        Case::new(
+            "a refusal whose body never ends",
+            vec![vec![
+                Step::Send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnever".into()),
+                Step::Silence,
+            ]],
+        )
+        .gives(&["closed: the server answered 403"])
+        .asks(&["/ secret"]),
         Case::new("204", vec![no_more()])
             .gives(&["closed: the server answered 204"])
             .asks(&["/ secret"]),

@@ -125,7 +125,10 @@ fn tell(source: &mut EventSource, update: Update, updates: &Updates) {
 
 /// A read that took too long is the deadline, if that has come; all else is an error.
 fn lose(source: &mut EventSource, now: Duration, error: Error) {
-    if matches!(error, Error::Timeout(_)) && source.next_deadline() <= Some(now) {
+    let is_due = source
+        .next_deadline()
+        .is_some_and(|deadline| deadline <= now);
+    if matches!(error, Error::Timeout(_)) && is_due {
         return source.handle_deadline(now);
     }
     source.handle_error(now, error);
