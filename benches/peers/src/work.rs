@@ -17,6 +17,10 @@ pub struct Work {
 }
 
 /// Returns the work of the comparison. It lives as long as the process: russe takes text without copying it only if it is `'static`.
+///
+/// # Panics
+///
+/// Panics if a text does not have the length that its name tells.
 pub fn works() -> &'static [Work] {
     let delta = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" the quick brown fox jumps over a dog!!!"}}"#;
     let tick = r#"{"t":21.5,"h":0.413}"#;
