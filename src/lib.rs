@@ -189,10 +189,11 @@ pub use crate::server::broadcast::{Broadcast, Subscription};
 #[cfg(feature = "std")]
 pub mod broadcast {
     //! Types used with [`Broadcast`](crate::Broadcast) and [`Subscription`](crate::Subscription):
-    //! retention, scopes, options, errors.
+    //! retention, the order of ids, options, handles, errors.
 
     pub use crate::server::broadcast::{
-        Merged, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions, Subscribed,
+        Arrival, Handle, Held, Key, Merged, Publication, PublishError, Restart, Retention,
+        Statistics, SubscribeOptions, Subscribed, TopicTooLong,
     };
 }
 
