@@ -35,7 +35,7 @@
 //!   client. **[`EventSourceStream`](client::EventSourceStream)** drives it over a function that
 //!   opens a connection.
 //! - **[`http`]** has headers and the last event ID as plain data. With the feature `http`, it
-//!   reads requests and makes responses for every server that is built on the crate `http`.
+//!   makes responses for every server that is built on the crate `http`.
 //!
 //! The [guide] has a page on each of four subjects: the life of a stream (slow clients, waiting,
 //! ends), mounting (settings of servers, layers and proxies), receiving, and security.
@@ -94,8 +94,7 @@
 //! - `std` (default): [`Broadcast`], [`channel`], `std::io::Write` for [`EventWriter`],
 //!   `DecodeRead`.
 //! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event. Implies `std`.
-//! - `http`: `http::Body`, `http::response`, `http::insert_headers`, `http::read_request`. Implies
-//!   `std`.
+//! - `http`: `http::Body`, `http::response`, `http::insert_headers`. Implies `std`.
 //!
 //! Without features the crate is `no_std` with `alloc`. Rust 1.85 or later.
 // Without `std`, links to items that need it lead to the chapter on features.

@@ -3,8 +3,8 @@
 use sse_proto::{Event, EventId, EventType, Frame};
 
 #[test]
-fn an_id_is_made_of_every_unsigned_integer() {
-    let ids: [(EventId<'_>, String); 12] = [
+fn an_id_is_made_of_every_integer() {
+    let ids: [(EventId<'_>, String); 24] = [
         (0_u8.into(), "0".to_owned()),
         (u8::MAX.into(), u8::MAX.to_string()),
         (10_u16.into(), "10".to_owned()),
@@ -20,12 +20,29 @@ fn an_id_is_made_of_every_unsigned_integer() {
         ),
         ((10_u128.pow(38)).into(), format!("1{}", "0".repeat(38))),
         (u128::MAX.into(), u128::MAX.to_string()),
+        (0_i8.into(), "0".to_owned()),
+        ((-1_i8).into(), "-1".to_owned()),
+        (i8::MIN.into(), "-128".to_owned()),
+        (i16::MIN.into(), i16::MIN.to_string()),
+        ((-10_i32).into(), "-10".to_owned()),
+        (i32::MAX.into(), i32::MAX.to_string()),
+        (i64::MAX.into(), i64::MAX.to_string()),
+        (i64::MIN.into(), i64::MIN.to_string()),
+        (isize::MIN.into(), isize::MIN.to_string()),
+        (
+            (i128::from(i64::MIN) - 1).into(),
+            "-9223372036854775809".to_owned(),
+        ),
+        (i128::MAX.into(), i128::MAX.to_string()),
+        (i128::MIN.into(), i128::MIN.to_string()),
     ];
     for (id, digits) in ids {
         assert_eq!(id.to_str(), *digits);
         assert_eq!(id.to_string(), digits);
         let event = Event::block().with_id(id);
         assert_eq!(event.to_bytes(), format!("id: {digits}\n\n"));
+        assert_eq!(event.encoded_len(), event.to_bytes().len());
+        assert_eq!(event.clone().into_owned(), event);
         assert_eq!(Frame::new(&event).id(), Some(&*digits));
     }
 }
@@ -36,6 +53,9 @@ fn an_id_equals_its_text_however_it_was_made() {
     assert_eq!(number, text);
     assert_eq!(number, "42");
     assert_eq!(EventId::from(42_u128), number);
+    assert_eq!(EventId::from(42_i64), number);
+    assert_eq!(EventId::from(-42_i64), "-42");
+    assert_ne!(EventId::from(-42_i64), number);
     assert_ne!(EventId::new("43").unwrap(), text);
 }
 

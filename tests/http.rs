@@ -1,8 +1,6 @@
-//! HTTP's side: headers and the last event ID of a request.
+//! HTTP's side: the headers of a response, and `Accept` of a request.
 
-use sse_proto::http::{
-    HEADERS, HEADERS_HTTP1, accepts_event_stream, last_event_id, last_event_id_in_query,
-};
+use sse_proto::http::{HEADERS, HEADERS_HTTP1, accepts_event_stream};
 
 #[test]
 fn the_headers_hold_for_every_version_of_http() {
@@ -21,83 +19,6 @@ fn the_headers_hold_for_every_version_of_http() {
 fn only_the_profile_for_http1_has_connection() {
     assert_eq!(HEADERS_HTTP1[..3], HEADERS);
     assert_eq!(HEADERS_HTTP1[3], ("connection", "keep-alive"));
-}
-
-#[test]
-fn absent_and_empty_are_no_id() {
-    assert_eq!(last_event_id(None).unwrap(), None);
-    assert_eq!(last_event_id(Some(b"")).unwrap(), None);
-    assert_eq!(last_event_id_in_query(None, "id").unwrap(), None);
-    assert_eq!(last_event_id_in_query(Some(b""), "id").unwrap(), None);
-    assert_eq!(last_event_id_in_query(Some(b"id"), "id").unwrap(), None);
-    assert_eq!(last_event_id_in_query(Some(b"id="), "id").unwrap(), None);
-    let other = last_event_id_in_query(Some(b"other=1&ide=2"), "id");
-    assert_eq!(other.unwrap(), None);
-}
-
-#[test]
-fn an_id_is_any_text_of_at_most_1_kib() {
-    let longest = "é".repeat(512);
-    let id = last_event_id(Some(longest.as_bytes())).unwrap().unwrap();
-    assert_eq!(id, &*longest);
-    let longer = "x".repeat(1025);
-    assert_eq!(
-        refusal(longer.as_bytes()),
-        "the last event ID has 1025 bytes and may have 1024"
-    );
-}
-
-/// Why a value of the header is refused.
-fn refusal(value: &[u8]) -> String {
-    let error = last_event_id(Some(value)).expect_err("it is refused");
-    assert_eq!(error.status(), 400);
-    error.to_string()
-}
-
-#[test]
-fn what_no_client_sends_is_refused_with_its_place() {
-    assert_eq!(
-        refusal(b"ab\xFFc"),
-        "the last event ID is not UTF-8 at byte 2"
-    );
-    for (value, text) in [
-        (b"a\0", "NUL (U+0000) at byte 1 can't be part of an id"),
-        (b"\r1", "CR (U+000D) at byte 0 can't be part of an id"),
-        (b"1\n", "LF (U+000A) at byte 1 can't be part of an id"),
-    ] {
-        assert_eq!(refusal(value), format!("bad last event ID: {text}"));
-    }
-    let in_query = last_event_id_in_query(Some(b"id=1%0A2"), "id");
-    assert_eq!(
-        in_query.unwrap_err().to_string(),
-        "bad last event ID: LF (U+000A) at byte 1 can't be part of an id",
-        "decoded first"
-    );
-}
-
-#[test]
-fn a_query_is_decoded_as_a_form() {
-    let id = |query: &'static str| {
-        last_event_id_in_query(Some(query.as_bytes()), "id")
-            .unwrap()
-            .map(|id| id.to_string())
-    };
-    assert_eq!(id("id=7").as_deref(), Some("7"));
-    assert_eq!(id("a=1&id=b%2Fc+d").as_deref(), Some("b/c d"));
-    assert_eq!(
-        id("id=1&id=2").as_deref(),
-        Some("1"),
-        "the first one counts"
-    );
-    assert_eq!(id("%69d=1").as_deref(), Some("1"), "names are decoded too");
-    assert_eq!(id("id=%C3%A9").as_deref(), Some("é"));
-    assert_eq!(
-        id("id=100%&x").as_deref(),
-        Some("100%"),
-        "no escape: itself"
-    );
-    assert_eq!(id("id=%zz%4").as_deref(), Some("%zz%4"));
-    assert_eq!(id("id=a=b").as_deref(), Some("a=b"));
 }
 
 /// Whether one line of `Accept` takes an event stream.
@@ -208,4 +129,21 @@ fn separators_within_quotes_are_text() {
     assert!(!accepts(r#"text/html;a="open, text/event-stream"#));
     // It escapes within quotes alone.
     assert!(accepts(r"text/html;a=\, text/event-stream"));
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn the_lines_of_a_header_map_are_one_list() {
+    use sse_proto::deps::http::{HeaderMap, HeaderValue, header::ACCEPT};
+
+    let lines = |lines: &[&'static str]| {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(ACCEPT, HeaderValue::from_static(line));
+        }
+        accepts_event_stream(headers.get_all(ACCEPT))
+    };
+    assert!(lines(&[]));
+    assert!(lines(&["text/html", "text/event-stream"]));
+    assert!(!lines(&["*/*", "text/html, text/event-stream;q=0"]));
 }

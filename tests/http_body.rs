@@ -15,7 +15,7 @@ use sse_proto::adapt::Preamble;
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::deps::http::{HeaderMap, HeaderValue, StatusCode, Version};
 use sse_proto::deps::http_body::Body as _;
-use sse_proto::http::{Body, insert_headers, read_request, response};
+use sse_proto::http::{Body, insert_headers, response};
 use sse_proto::target::CloseReason;
 use sse_proto::{Event, EventStream, EventStreamExt, Frame, channel};
 use support::fakes::{Source, SourceStream, Wakes};
@@ -289,23 +289,4 @@ fn headers_replace_their_own_names_and_nothing_else() {
     assert_eq!(caching, ["no-cache, no-transform"]);
     assert_eq!(headers["x-mine"], "1");
     assert_eq!(headers.len(), 5);
-}
-
-#[test]
-fn an_error_is_a_response_with_its_text() {
-    let mut headers = HeaderMap::new();
-    headers.append("accept", HeaderValue::from_static("text/html"));
-    let error = read_request(&headers).expect_err("it is refused");
-    let mut response = error.to_response::<EventStream>();
-    assert_eq!(response.status(), StatusCode::NOT_ACCEPTABLE);
-    assert_eq!(
-        response.headers()["content-type"],
-        "text/plain; charset=utf-8"
-    );
-    let mut reader = Reader::of(std::mem::take(response.body_mut()));
-    assert_eq!(
-        reader.chunk(),
-        "the client does not accept text/event-stream"
-    );
-    assert!(reader.says_it_has_ended());
 }

@@ -32,6 +32,11 @@ fn encode() {
 }
 
 #[test]
+fn request() {
+    replay("request", support::replay::request);
+}
+
+#[test]
 fn target() {
     replay("target", support::replay::target);
 }

@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use sse_proto::http::{Body, last_event_id_in_query, read_request, response};
+use sse_proto::http::{Body, last_event_id, response};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -97,19 +97,10 @@ fn events(
     publisher: &Publisher,
     cut: &Arc<Notify>,
 ) -> Answer {
-    let query = request.uri().query().map(str::as_bytes);
-    // The header is the newer of the two: the query stays what it was when the page connected.
-    let last = match read_request(request.headers()) {
-        Ok(None) => last_event_id_in_query(query, "last_event_id"),
-        first => first,
-    };
-    match last {
-        Ok(last) => {
-            let stream = publisher.subscribe(peer, last.as_ref(), Arc::clone(cut));
-            response(request.version(), stream)
-        }
-        Err(error) => error.to_response(),
-    }
+    let header = request.headers().get_all("last-event-id");
+    let last = last_event_id(header, request.uri().query(), "last_event_id");
+    let stream = publisher.subscribe(peer, &last, Arc::clone(cut));
+    response(request.version(), stream)
 }
 
 fn not_allowed(methods: &'static str) -> Answer {

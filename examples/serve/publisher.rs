@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use sse_proto::adapt::{Preamble, from_stream};
 use sse_proto::broadcast::{Retention, Subscribed};
+use sse_proto::event::LastEventId;
 use sse_proto::target::CloseReason;
 use sse_proto::{
     Broadcast, Event, EventId, EventStreamExt, EventType, Frame, Subscription, channel,
@@ -93,15 +94,16 @@ impl Publisher {
     pub(crate) fn subscribe(
         &self,
         peer: SocketAddr,
-        last_event_id: Option<&EventId<'_>>,
+        last_event_id: &LastEventId<'_>,
         cut: Arc<Notify>,
     ) -> Watched {
         let number = self.next_client.fetch_add(1, Ordering::Relaxed);
         let name = format!("client {number} at {peer}");
         match last_event_id {
-            None => log(format_args!("{name} connected")),
+            LastEventId::None => log(format_args!("{name} connected")),
             // Quoted: the client chose this text, and a terminal shows it.
-            Some(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
+            LastEventId::Id(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
+            LastEventId::Invalid => log(format_args!("{name} connected, Last-Event-ID invalid")),
         }
         let (subscription, begins, replayed) = self.begin(last_event_id);
         let start = match begins {
@@ -153,12 +155,12 @@ impl Publisher {
         self.ended.send_replace(true);
     }
 
-    fn begin(&self, last_event_id: Option<&EventId<'_>>) -> (Subscription, Begins, u64) {
+    fn begin(&self, last_event_id: &LastEventId<'_>) -> (Subscription, Begins, u64) {
         let from_oldest = |begins, subscription: Subscription| {
             let replayed = subscription.lag();
             (subscription, begins, replayed)
         };
-        match self.broadcast.subscribe(last_event_id) {
+        match self.broadcast.subscribe(last_event_id.clone()) {
             Subscribed::Live(subscription) => (subscription, Begins::Live, 0),
             Subscribed::Resumed {
                 subscription,
@@ -171,14 +173,17 @@ impl Publisher {
 
     fn hello(
         &self,
-        last_event_id: Option<&EventId<'_>>,
+        last_event_id: &LastEventId<'_>,
         begins: Begins,
         replayed: u64,
         start: Option<EventId<'_>>,
     ) -> Option<Frame> {
         let hello = Event::json(&Hello {
             run: self.run.to_string(),
-            last_event_id: last_event_id.map(EventId::to_str),
+            last_event_id: match last_event_id {
+                LastEventId::Id(id) => Some(id.to_str()),
+                LastEventId::None | LastEventId::Invalid => None,
+            },
             begins,
             replayed,
             host: System::host_name(),
@@ -213,7 +218,7 @@ mod tests {
     async fn a_stream_without_events_is_kept_alive_and_not_taken_for_a_stuck_one() {
         let publisher = Publisher::new();
         let peer = SocketAddr::from(([127, 0, 0, 1], 7));
-        let mut stream = publisher.subscribe(peer, None, Arc::default());
+        let mut stream = publisher.subscribe(peer, &LastEventId::None, Arc::default());
         let preamble = stream.next().await.expect("the first bytes");
         assert!(preamble.starts_with(b": events follow\n"));
         let hello = stream.next().await.expect("the greeting");

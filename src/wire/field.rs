@@ -221,30 +221,43 @@ impl<N: Integer> From<N> for EventId<'_> {
     }
 }
 
-/// An integer, which converts into the id of its digits.
+/// An integer, which converts into the id of its digits and its sign.
 trait Integer {
     fn sign_and_magnitude(self) -> (bool, u128);
 }
 
-macro_rules! integers {
-    ($($unsigned:ty, $signed:ty);*) => {$(
-        impl Integer for $unsigned {
+macro_rules! unsigned {
+    ($($number:ty),*) => {$(
+        impl Integer for $number {
             #[inline]
             fn sign_and_magnitude(self) -> (bool, u128) {
-                (false, self as u128)
-            }
-        }
-
-        impl Integer for $signed {
-            #[inline]
-            fn sign_and_magnitude(self) -> (bool, u128) {
-                (self < 0, self.unsigned_abs() as u128)
+                (false, self.into())
             }
         }
     )*};
 }
 
-integers!(u8, i8; u16, i16; u32, i32; u64, i64; u128, i128; usize, isize);
+unsigned!(u8, u16, u32, u64, u128);
+
+impl Integer for usize {
+    #[inline]
+    fn sign_and_magnitude(self) -> (bool, u128) {
+        (false, self as u128)
+    }
+}
+
+macro_rules! signed {
+    ($($number:ty),*) => {$(
+        impl Integer for $number {
+            #[inline]
+            fn sign_and_magnitude(self) -> (bool, u128) {
+                (self < 0, self.unsigned_abs().sign_and_magnitude().1)
+            }
+        }
+    )*};
+}
+
+signed!(i8, i16, i32, i64, i128, isize);
 
 impl PartialEq for EventId<'_> {
     fn eq(&self, other: &Self) -> bool {
@@ -357,7 +370,7 @@ impl fmt::Display for InvalidField {
         let noun = match self.field {
             Checked::EventType => "an event type",
             Checked::Id => "an id",
-            Checked::SentBack => "an id that clients send back",
+            Checked::SentBack => "a published id",
         };
         let offset = self.offset;
         let Some(character) = self.character else {
@@ -366,18 +379,18 @@ impl fmt::Display for InvalidField {
                 Checked::EventType | Checked::Id => write!(f, "{noun} can't be empty"),
             };
         };
-        let (name, place) = match character {
-            '\n' => ("LF", "part"),
-            '\r' => ("CR", "part"),
-            '\0' => ("NUL", "part"),
-            '\t' => ("tab", "an end"),
-            ' ' => ("space", "an end"),
-            _ => ("control character", "part"),
+        let (name, verb) = match character {
+            '\n' => ("LF", "be part of"),
+            '\r' => ("CR", "be part of"),
+            '\0' => ("NUL", "be part of"),
+            '\t' => ("tab", "begin or end"),
+            ' ' => ("space", "begin or end"),
+            _ => ("control character", "be part of"),
         };
         let code = u32::from(character);
         write!(
             f,
-            "{name} (U+{code:04X}) at byte {offset} can't be {place} of {noun}"
+            "{name} (U+{code:04X}) at byte {offset} can't {verb} {noun}"
         )
     }
 }

@@ -10,8 +10,7 @@ use sse_proto::decode::{
     DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem, OwnedMessageEvent,
     ReceiveError,
 };
-use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
-use sse_proto::http::RequestError;
+use sse_proto::event::{BufferTooSmall, InvalidField, LastEventId, WriteError};
 #[cfg(feature = "std")]
 use sse_proto::target::WeakTarget;
 use sse_proto::target::{
@@ -57,6 +56,7 @@ fn values_go_everywhere() {
     assert_eq!(auto_traits!(CloseReason), ALL);
     assert_eq!(auto_traits!(Dispatched), ALL);
     assert_eq!(auto_traits!(EventWriter), ALL);
+    assert_eq!(auto_traits!(LastEventId<'static>), ALL);
 }
 
 #[test]
@@ -65,7 +65,6 @@ fn errors_go_everywhere() {
     assert_eq!(auto_traits!(BufferTooSmall), ALL);
     assert_eq!(auto_traits!(WriteError), ALL);
     assert_eq!(auto_traits!(DispatchError), ALL);
-    assert_eq!(auto_traits!(RequestError), ALL);
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use sse_proto::broadcast::PublishError;
 use sse_proto::decode::{DecodeError, ReceiveError};
 use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
-use sse_proto::http::RequestError;
 use sse_proto::target::{CloseReason, DispatchError};
 use sse_proto::{Event, EventId, EventType};
 
@@ -31,6 +30,30 @@ fn an_event_that_is_not_published_says_why() {
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);
     }
+    let id = |id: &str| {
+        let event = Event::message("x").with_id(EventId::new(id).expect("an event may have it"));
+        let broadcast = sse_proto::Broadcast::new(sse_proto::broadcast::Retention::new());
+        broadcast
+            .publish(&event)
+            .expect_err("it is refused")
+            .to_string()
+    };
+    assert_eq!(
+        id(&"x".repeat(1025)),
+        "a published id has at most 1024 bytes"
+    );
+    assert_eq!(
+        id("1 "),
+        "space (U+0020) at byte 1 can't begin or end a published id"
+    );
+    assert_eq!(
+        id("\t1"),
+        "tab (U+0009) at byte 0 can't begin or end a published id"
+    );
+    assert_eq!(
+        id("1\u{1B}2"),
+        "control character (U+001B) at byte 1 can't be part of a published id"
+    );
 }
 
 #[test]
@@ -39,7 +62,6 @@ fn errors_are_errors() {
     assert!(has!(BufferTooSmall: std::error::Error));
     assert!(has!(WriteError: std::error::Error));
     assert!(has!(DispatchError: std::error::Error) && has!(DispatchError: Copy));
-    assert!(has!(RequestError: std::error::Error));
     assert!(has!(DecodeError: std::error::Error) && has!(DecodeError: Copy));
     assert!(has!(ReceiveError<std::io::Error>: std::error::Error));
 }
@@ -139,47 +161,6 @@ fn a_refused_dispatch_says_why() {
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);
     }
-}
-
-#[test]
-fn an_invalid_last_event_id_says_why() {
-    let text = |header: &[u8]| {
-        sse_proto::http::last_event_id(Some(header))
-            .expect_err("it is invalid")
-            .to_string()
-    };
-    assert_eq!(
-        text(&[b'x'; 1025]),
-        "the last event ID has 1025 bytes and may have 1024"
-    );
-    assert_eq!(text(b"ab\xff"), "the last event ID is not UTF-8 at byte 2");
-    assert_eq!(
-        text(b"4\0 2"),
-        "bad last event ID: NUL (U+0000) at byte 1 can't be part of an id"
-    );
-}
-
-#[cfg(feature = "http")]
-#[test]
-fn a_refused_request_says_why() {
-    use sse_proto::deps::http::{HeaderMap, HeaderValue};
-
-    let text = |lines: &[(&'static str, &'static str)]| {
-        let mut headers = HeaderMap::new();
-        for &(name, value) in lines {
-            headers.append(name, HeaderValue::from_static(value));
-        }
-        let error = sse_proto::http::read_request(&headers).expect_err("it is refused");
-        error.to_string()
-    };
-    assert_eq!(
-        text(&[("last-event-id", "1"), ("last-event-id", "2")]),
-        "the last event ID comes more than once"
-    );
-    assert_eq!(
-        text(&[("accept", "text/html")]),
-        "the client does not accept text/event-stream"
-    );
 }
 
 #[test]

@@ -8,8 +8,7 @@ use sse_proto::decode::{
     DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem, OwnedMessageEvent,
     ReceiveError,
 };
-use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
-use sse_proto::http::RequestError;
+use sse_proto::event::{BufferTooSmall, InvalidField, LastEventId, WriteError};
 #[cfg(feature = "std")]
 use sse_proto::target::Permit;
 use sse_proto::target::{CloseReason, DispatchError, Dispatched, Limits, ListenerId, On};
@@ -39,7 +38,7 @@ fn no_type_grows_unnoticed() {
         ("Limits", size_of::<Limits>(), 24),
         ("ListenerId", size_of::<ListenerId>(), 8),
         ("On", size_of::<On>(), 32),
-        ("RequestError", size_of::<RequestError>(), 16),
+        ("LastEventId", size_of::<LastEventId<'_>>(), 56),
         ("WriteError", size_of::<WriteError>(), 16),
         (
             "client::EventSource",

@@ -14,7 +14,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
-use sse_proto::broadcast::{PublishError, Retention};
+use sse_proto::broadcast::{PublishError, Retention, Scope};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::target::CloseReason;
 use sse_proto::{Broadcast, Event, EventId, Frame, Subscription};
@@ -143,6 +143,45 @@ fn an_event_that_can_not_be_published_changes_nothing() {
     assert_eq!(assigning.statistics().published, 0);
     assert_eq!(assigning.publish(&Event::message("x")), Ok(1));
     assert_eq!(reader.chunk(), "id: 1-1\ndata: x\n\n");
+}
+
+#[test]
+fn an_id_that_can_not_come_back_changes_nothing() {
+    let broadcast = broadcast();
+    let mut reader = live(&broadcast);
+    let long = "x".repeat(1025);
+    for (id, character, offset) in [
+        (&*long, None, 1024),
+        (" 1", Some(' '), 0),
+        ("1 ", Some(' '), 1),
+        ("1\t", Some('\t'), 1),
+        ("é\u{7F}", Some('\u{7F}'), 2),
+        ("a b\u{1}", Some('\u{1}'), 3),
+    ] {
+        let event = Event::message("x").with_id(EventId::new(id).expect("an event may have it"));
+        let scope = Scope::new("room");
+        let results = [
+            broadcast.publish(&event),
+            broadcast.publish_for(&scope, &event),
+            broadcast.publish_frame(&Frame::new(&event), None),
+        ];
+        for result in results {
+            let Err(PublishError::InvalidId(error)) = result else {
+                panic!("{id:?}: {result:?}");
+            };
+            assert_eq!((error.character(), error.offset()), (character, offset));
+        }
+    }
+    assert!(reader.is_pending());
+    assert_eq!(broadcast.statistics().published, 0);
+
+    let longest = "x".repeat(1024);
+    for id in [&*longest, "", "a b\tc", "é\u{20AC}\u{1F600}\u{85}", "a, b"] {
+        let event = Event::message("x").with_id(EventId::new(id).expect("an event may have it"));
+        assert!(broadcast.publish(&event).is_ok(), "{id:?}");
+    }
+    let negative = Event::message("x").with_id(-1_i64);
+    assert!(broadcast.publish(&negative).is_ok());
 }
 
 // Its end.

@@ -22,6 +22,7 @@ pub mod input;
 pub mod law;
 pub mod laws;
 pub mod laws_decode;
+pub mod laws_ids;
 pub mod life;
 pub mod life_model;
 pub mod life_seed;

@@ -10,6 +10,7 @@ use super::laws::{
     arrives_normalized, comes_back, encodes_exactly, splits_the_same, takes_text_only,
 };
 use super::laws_decode;
+use super::laws_ids;
 use super::life;
 use super::life_seed;
 use super::play::{plays_like_its_model, read};
@@ -29,6 +30,17 @@ pub fn encode(data: &[u8]) {
     let event = parts.event();
     arrives_normalized(&event);
     encodes_exactly(&event);
+}
+
+/// A query, then the lines of a header, each after an LF.
+pub fn request(data: &[u8]) {
+    let mut lines = data.split(|&byte| byte == b'\n');
+    let query = String::from_utf8_lossy(lines.next().unwrap_or_default());
+    let lines: Vec<_> = lines.collect();
+    laws_ids::a_request_is_read_like_a_naive_reader_does(&lines, Some(&query));
+    for line in lines {
+        laws_ids::what_is_published_comes_back(&String::from_utf8_lossy(line));
+    }
 }
 
 /// Limits, then operations, a byte for each choice.

@@ -3,7 +3,8 @@
 use core::fmt::{self, Write as _};
 
 use embedded_io::{Read, ReadReady, Write, WriteReady};
-use sse_proto::http::{HEADERS, accepts_event_stream, last_event_id};
+use sse_proto::event::LastEventId;
+use sse_proto::http::{HEADERS, last_event_id};
 use sse_proto::{Event, EventType};
 
 use crate::log::Log;
@@ -142,22 +143,15 @@ fn asked(request: &[u8], log: &Log) -> Option<Result<u32, &'static str>> {
     if !head.starts_with(b"GET /events ") {
         return Some(Err("404 Not Found"));
     }
-    if !accepts_event_stream(values(head, b"accept")) {
-        return Some(Err("406 Not Acceptable"));
-    }
-    let mut ids = values(head, b"last-event-id");
-    let (id, None) = (ids.next(), ids.next()) else {
-        return Some(Err("400 Bad Request"));
+    let number = match last_event_id(values(head, b"last-event-id"), None, "") {
+        LastEventId::None => return Some(Ok(log.next())),
+        LastEventId::Id(id) => id.to_str().parse().ok().and_then(|id| log.number(id)),
+        LastEventId::Invalid => None,
     };
-    Some(match last_event_id(id) {
-        Ok(None) => Ok(log.next()),
-        // What was never an id of this log is behind all there are.
-        Ok(Some(id)) => {
-            let number = id.to_str().parse().ok().and_then(|id| log.number(id));
-            Ok(number.map_or(u32::MAX, |number| number.saturating_add(1)))
-        }
-        Err(_) => Err("400 Bad Request"),
-    })
+    // What was never an id of this log is behind all there are.
+    Some(Ok(
+        number.map_or(u32::MAX, |number| number.saturating_add(1))
+    ))
 }
 
 /// The values of a header in the head of a request.

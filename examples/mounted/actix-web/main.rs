@@ -3,12 +3,12 @@
 use std::io;
 
 use actix_web::web::{Bytes, Data, PayloadConfig, get, post};
+use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, HttpServer, rt, rt::net::TcpStream, rt::time::sleep};
-use actix_web::{error::ErrorBadRequest, error::ErrorNotAcceptable, http::header::HeaderValue};
 use app::{App, ECHO_LIMIT};
 use futures_util::{FutureExt, StreamExt};
 use sse_proto::EventStreamExt;
-use sse_proto::http::{HEADERS, accepts_event_stream, last_event_id};
+use sse_proto::http::{HEADERS, last_event_id};
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
@@ -37,21 +37,16 @@ async fn main() -> io::Result<()> {
     server.await
 }
 
-async fn events(app: Data<App>, request: HttpRequest) -> actix_web::Result<HttpResponse> {
-    if !accepts_event_stream(request.headers().get_all("accept")) {
-        return Err(ErrorNotAcceptable("there is text/event-stream"));
-    }
-    let mut ids = request.headers().get_all("last-event-id");
-    let (id, None) = (ids.next(), ids.next()) else {
-        return Err(ErrorBadRequest("which last event ID counts?"));
-    };
-    let id = last_event_id(id.map(HeaderValue::as_bytes)).map_err(ErrorBadRequest)?;
-    let stream = app.events(id.as_ref()).keep_alive(app.keep_alive(), sleep);
+async fn events(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let header = request.headers().get_all("last-event-id");
+    let header = header.map(HeaderValue::as_bytes);
+    let last = last_event_id(header, Some(request.query_string()), "lastEventId");
+    let stream = app.events(last).keep_alive(app.keep_alive(), sleep);
     let mut answer = HttpResponse::Ok();
     for header in HEADERS {
         answer.insert_header(header);
     }
-    Ok(answer.streaming(stream.map(Ok::<_, io::Error>)))
+    answer.streaming(stream.map(Ok::<_, io::Error>))
 }
 
 async fn echo(app: Data<App>, body: Bytes) -> HttpResponse {

@@ -6,13 +6,13 @@ use app::{App, ECHO_LIMIT};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, Version};
+use axum::http::{HeaderMap, StatusCode, Uri, Version};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use futures_util::FutureExt;
 use sse_proto::EventStreamExt;
-use sse_proto::http::{read_request, response};
+use sse_proto::http::{last_event_id, response};
 use tokio::net::TcpListener;
 use tokio::time::{Duration, sleep};
 
@@ -40,14 +40,15 @@ async fn main() -> io::Result<()> {
     }
 }
 
-async fn events(State(app): State<App>, version: Version, headers: HeaderMap) -> impl IntoResponse {
-    match read_request(&headers) {
-        Ok(last_event_id) => {
-            let events = app.events(last_event_id.as_ref());
-            response(version, events.keep_alive(app.keep_alive(), sleep))
-        }
-        Err(error) => error.to_response(),
-    }
+async fn events(
+    State(app): State<App>,
+    version: Version,
+    uri: Uri,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    let header = headers.get_all("last-event-id");
+    let events = app.events(last_event_id(header, uri.query(), "lastEventId"));
+    response(version, events.keep_alive(app.keep_alive(), sleep))
 }
 
 async fn echo(State(app): State<App>, body: Bytes) -> StatusCode {

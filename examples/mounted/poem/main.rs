@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use app::{App, ECHO_LIMIT};
 use http_body_util::BodyExt;
-use poem::http::{HeaderMap, StatusCode, Version};
+use poem::http::{HeaderMap, StatusCode, Uri, Version};
 use poem::listener::TcpAcceptor;
 use poem::middleware::{AddData, SizeLimit};
 use poem::web::Data;
 use poem::{EndpointExt, Response, Route, Server, get, handler, post};
 use sse_proto::EventStreamExt;
-use sse_proto::http::{read_request, response};
+use sse_proto::http::{last_event_id, response};
 use tokio::net::TcpSocket;
 use tokio::time::sleep;
 
@@ -36,16 +36,11 @@ async fn main() -> io::Result<()> {
 }
 
 #[handler]
-fn events(app: Data<&App>, version: Version, headers: &HeaderMap) -> Response {
-    let answer = match read_request(headers) {
-        Ok(id) => {
-            let events = app.events(id.as_ref());
-            response(version, events.keep_alive(app.keep_alive(), sleep))
-        }
-        Err(error) => error.to_response(),
-    };
+fn events(app: Data<&App>, version: Version, uri: &Uri, headers: &HeaderMap) -> Response {
+    let header = headers.get_all("last-event-id");
+    let events = app.events(last_event_id(header, uri.query(), "lastEventId"));
     let fails = |never| -> io::Error { match never {} };
-    answer.map(|body| body.map_err(fails)).into()
+    response(version, events.keep_alive(app.keep_alive(), sleep)).map(|body| body.map_err(fails)).into()
 }
 
 #[handler]

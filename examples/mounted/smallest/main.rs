@@ -3,32 +3,29 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, Version};
+use axum::http::{HeaderMap, Uri, Version};
 use axum::{Router, response::IntoResponse, routing::get, serve::ListenerExt};
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
 use sse_proto::broadcast::Retention;
+use sse_proto::http::{last_event_id, response};
 use sse_proto::{Broadcast, Event, EventStreamExt};
 use tokio::{net::TcpListener, time::sleep};
 
 async fn events(
     State(all): State<Broadcast>,
     version: Version,
+    uri: Uri,
     headers: HeaderMap,
 ) -> impl IntoResponse {
-    match sse_proto::http::read_request(&headers) {
-        Ok(last_event_id) => {
-            let stream = all.subscribe(last_event_id.as_ref()).or_oldest();
-            // A client that loses its connection before its first event resumes from this id and misses nothing.
-            let start = Preamble::new().with_id(stream.last_event_id());
-            sse_proto::http::response(
-                version,
-                stream
-                    .preamble(&start)
-                    .keep_alive(KEEP_ALIVE_INTERVAL, sleep),
-            )
-        }
-        Err(error) => error.to_response(), // 400 or 406
-    }
+    // Browsers send the header. Polyfills that can't set it add the parameter to the URL.
+    let last = last_event_id(headers.get_all("last-event-id"), uri.query(), "lastEventId");
+    let stream = all.subscribe(last).or_oldest();
+    // A client that loses its connection before its first event resumes from this id and misses nothing.
+    let start = Preamble::new().with_id(stream.last_event_id());
+    let stream = stream
+        .preamble(&start)
+        .keep_alive(KEEP_ALIVE_INTERVAL, sleep);
+    response(version, stream)
 }
 
 #[tokio::main]

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use sse_proto::EventStreamExt;
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::http::{read_request, response};
+use sse_proto::http::{last_event_id, response};
 use tokio::net::TcpSocket;
 use tokio::time::sleep;
 use warp::http::{HeaderMap, Version};
@@ -43,14 +43,9 @@ async fn main() -> io::Result<()> {
 }
 
 fn answer(app: App, headers: HeaderMap) -> Response {
-    let answer = match read_request(&headers) {
-        Ok(id) => {
-            let events = app.events(id.as_ref());
-            // No filter tells the version. This one's headers are right for every other, too.
-            response(Version::HTTP_2, events.keep_alive(app.keep_alive(), sleep))
-        }
-        Err(error) => error.to_response(),
-    };
+    let events = app.events(last_event_id(headers.get_all("last-event-id"), None, ""));
+    // No filter tells the version. This one's headers are right for every other, too.
+    let answer = response(Version::HTTP_2, events.keep_alive(app.keep_alive(), sleep));
     let (head, body) = answer.into_parts();
     let mut reply = stream(body.into_data_stream()).into_response();
     (*reply.status_mut(), *reply.headers_mut()) = (head.status, head.headers);

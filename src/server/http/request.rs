@@ -18,7 +18,7 @@ use crate::wire::last_event_id::LastEventId;
 ///
 /// `query` is the part of the URL after the `?`, and `parameter` the name of a parameter in it, for
 /// clients that can't set a header: `lastEventId` for event-source-polyfill, `evs_last_event_id` for
-/// Yaffle's older one, or your own. The last parameter of that name counts, because polyfills append
+/// eventsource-polyfill, or your own. The last parameter of that name counts, because polyfills append
 /// theirs. Names and values are decoded like form data: `%20` and `+` are spaces. A value with a `%`
 /// that is not followed by two hex digits is [invalid](LastEventId::Invalid).
 ///
@@ -93,10 +93,10 @@ pub fn last_event_id<'a, V: AsRef<[u8]> + ?Sized + 'a>(
 /// An event stream is always UTF-8, so `charset=utf-8` matches. A range with any other parameter is
 /// for another type. A range that can't be read matches nothing.
 ///
-/// Use it where one URL has several types, such as a page and a stream. Where there is nothing but
-/// the stream, send that: some clients ask for `application/json` and read an event stream, such as
-/// the SDKs of OpenAI and Anthropic. RFC 9110 allows to disregard `Accept`, and a client that gets
-/// 406 never reconnects.
+/// Use it to choose, where one URL has several representations, such as a page and a stream. Where
+/// there is only the stream, send it without asking, which section 12.4.1 allows. Many clients of
+/// event streams ask for another type: the SDKs of `OpenAI` and Anthropic ask for
+/// `application/json`.
 ///
 /// # Examples
 ///

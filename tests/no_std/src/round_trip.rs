@@ -10,6 +10,7 @@ use core::time::Duration;
 use bytes::{Bytes, BytesMut};
 use sse_proto::client::{Options, Output, Response};
 use sse_proto::event::lines;
+use sse_proto::event::LastEventId;
 use sse_proto::http::last_event_id;
 use sse_proto::target::{
     CloseReason, DispatchError, Dispatched, Limits, LocalEventStream, On, Overflow,
@@ -137,8 +138,9 @@ fn ends_and_tells() -> bool {
 }
 
 fn reads_a_last_event_id() -> bool {
-    last_event_id(Some(b"7")).is_ok_and(|id| id == Some(EventId::from(7_u8)))
-        && last_event_id(Some(b"\0")).is_err()
+    last_event_id(["7"], None, "") == EventId::from(7_u8).into()
+        && last_event_id([""], Some("id=%37"), "id") == EventId::from(7_u8).into()
+        && last_event_id(["\0"], None, "") == LastEventId::Invalid
 }
 
 fn decodes() -> bool {

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use futures_core::Stream;
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::deps::http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use sse_proto::http::{Body, read_request, response};
-use sse_proto::{Event, EventId, EventType};
+use sse_proto::event::LastEventId;
+use sse_proto::http::{Body, last_event_id, response};
+use sse_proto::{Event, EventType};
 
 use crate::events::{Events, Watched};
 use crate::run::App;
@@ -18,7 +19,7 @@ const ECHO: EventType = EventType::from_static("echo");
 
 impl App {
     /// Opens the event stream of a client.
-    pub fn events(&self, last_event_id: Option<&EventId<'_>>) -> Events {
+    pub fn events(&self, last_event_id: LastEventId<'_>) -> Events {
         Watched::events(&self.broadcast, last_event_id, &self.ends)
     }
 
@@ -59,10 +60,11 @@ impl App {
         around: impl FnOnce(Events) -> S,
     ) -> Response<Body<S>> {
         match (request.uri().path(), request.method()) {
-            ("/events", &Method::GET) => match read_request(request.headers()) {
-                Ok(last) => response(request.version(), around(self.events(last.as_ref()))),
-                Err(error) => error.to_response(),
-            },
+            ("/events", &Method::GET) => {
+                let header = request.headers().get_all("last-event-id");
+                let last = last_event_id(header, request.uri().query(), "lastEventId");
+                response(request.version(), around(self.events(last)))
+            }
             ("/echo", &Method::POST) => text(self.echo(request.body()), ""),
             ("/stats", &Method::GET) => text(StatusCode::OK, self.stats()),
             _ => text(StatusCode::NOT_FOUND, "there is /events, /echo and /stats"),

@@ -9,7 +9,8 @@ use futures_core::Stream;
 use sse_proto::adapt::{FromStream, Preamble, from_stream};
 use sse_proto::broadcast::Subscribed;
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::{Broadcast, Event, EventId, EventType, Subscription};
+use sse_proto::event::LastEventId;
+use sse_proto::{Broadcast, Event, EventType, Subscription};
 
 use crate::ends::{End, Ends};
 
@@ -34,7 +35,7 @@ pub struct Watched {
 impl Watched {
     pub(crate) fn events(
         broadcast: &Broadcast,
-        last_event_id: Option<&EventId<'_>>,
+        last_event_id: LastEventId<'_>,
         ends: &Arc<Ends>,
     ) -> Events {
         let (subscription, misses) = match broadcast.subscribe(last_event_id) {

@@ -63,7 +63,7 @@ fn the_header_is_newer_than_the_query() {
 }
 
 #[test]
-fn an_invalid_last_event_id_is_a_bad_request() {
+fn an_invalid_last_event_id_is_an_unknown_one() {
     let server = Server::start();
     let long = "7".repeat(1025);
     for value in [&b"\xff"[..], long.as_bytes()] {
@@ -73,9 +73,23 @@ fn an_invalid_last_event_id_is_a_bad_request() {
             b"\r\n\r\n",
         ]
         .concat();
-        assert_eq!(server.request(&request).status(), "400");
+        let hello = server.request(&request).data_of("hello");
+        assert!(hello.contains(r#""begins":"unknown""#), "{hello}");
     }
-    assert_eq!(server.get("/events?last_event_id=1%002").status(), "400");
+    let hello = server.get("/events?last_event_id=1%002").data_of("hello");
+    assert!(
+        hello.contains(r#""last_event_id":null,"begins":"unknown""#),
+        "{hello}"
+    );
+}
+
+/// The SDKs of OpenAI and Anthropic ask for streams like this.
+#[test]
+fn a_client_that_accepts_only_json_gets_the_stream() {
+    let server = Server::start();
+    let request = b"GET /events HTTP/1.0\r\nAccept: application/json\r\n\r\n";
+    let hello = server.request(request).data_of("hello");
+    assert!(hello.contains(r#""begins":"live""#), "{hello}");
 }
 
 #[test]
