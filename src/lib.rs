@@ -147,11 +147,11 @@ pub use crate::wire::frame::Frame;
 pub use crate::wire::writer::EventWriter;
 
 pub mod event {
-    //! Errors of events and their fields, [`LastEventId`], which requests bring, and [`lines`], which
-    //! splits text into lines.
+    //! Errors of events and their fields, [`LastEventId`], which requests bring, the type of the event
+    //! that [`START`]s a stream, and [`lines`], which splits text into lines.
 
     pub use crate::wire::encode::BufferTooSmall;
-    pub use crate::wire::field::InvalidField;
+    pub use crate::wire::field::{InvalidField, START};
     pub use crate::wire::last_event_id::LastEventId;
     pub use crate::wire::line::lines;
     pub use crate::wire::writer::WriteError;

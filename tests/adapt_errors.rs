@@ -18,7 +18,7 @@ use sse_proto::{Event, EventStreamExt, Frame};
 
 type Item = Result<Bytes, &'static str>;
 
-const COMMENT: Item = Ok(Bytes::from_static(b": keep-alive comment\n\n"));
+const COMMENT: Item = Ok(Bytes::from_static(b": keep-alive comment\n"));
 const BYE: Item = Ok(Bytes::from_static(b"data: bye\n\n"));
 const FAILED: Item = Err("it failed");
 
@@ -76,7 +76,7 @@ fn it_passes_through_all_adapters_and_the_stream_goes_on() {
         .with_farewell(bye())
         .coalesce(100)
         .keep_alive(Duration::from_secs(1), never);
-    let expected = [data(": hello\n\ndata: 1\n\n"), FAILED, data("data: 2\n\n")];
+    let expected = [data(": hello\ndata: 1\n\n"), FAILED, data("data: 2\n\n")];
     assert_eq!(ready_items(stream), some(expected));
 }
 

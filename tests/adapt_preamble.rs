@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sse_proto::adapt::{Preamble, from_stream};
-use sse_proto::{Decoder, EventId, EventStreamExt};
+use sse_proto::event::START;
+use sse_proto::{Decoder, EventId, EventStreamExt, EventType, Item};
 use support::fakes::{Reader, Source};
 use support::oracle;
 
@@ -22,7 +23,7 @@ fn it_comes_before_the_stream_is_polled() {
         .with_comment("welcome")
         .with_reconnection_time(SECOND);
     let mut reader = Reader::new(from_stream(source.stream()).preamble(&preamble));
-    assert_eq!(reader.chunk(), ": welcome\nretry: 1000\n\n");
+    assert_eq!(reader.chunk(), ": welcome\nretry: 1000\n");
     assert_eq!(source.polls(), 0);
     assert_eq!(reader.chunk(), "data: 1\n\n");
     assert!(reader.is_pending());
@@ -37,7 +38,7 @@ fn an_ended_stream_still_has_it() {
     source.end();
     let mut reader =
         Reader::new(from_stream(source.stream()).preamble(&Preamble::new().with_comment("")));
-    assert_eq!(reader.chunk(), ": \n\n");
+    assert_eq!(reader.chunk(), ": \n");
     assert!(reader.has_ended());
 }
 
@@ -50,31 +51,92 @@ fn one_without_anything_is_no_chunk() {
 }
 
 #[test]
-fn an_id_is_the_last_event_id_from_the_first_bytes_on() {
+fn an_id_comes_in_an_event_of_a_type_of_its_own() {
     let start = EventId::from_static("7-0~");
-    let preamble = Preamble::new().with_id(start.clone()).with_comment("hi");
-    assert_eq!(preamble.to_bytes(), ": hi\nid: 7-0~\n\n");
+    let preamble = Preamble::new().with_id(start).with_comment("hi");
+    assert_eq!(
+        preamble.to_bytes(),
+        ": hi\nevent: stream-start\nid: 7-0~\ndata: {}\n\n"
+    );
+    // Firefox, WebKit and others take an id only from an event that is dispatched.
     let mut decoder = Decoder::new();
-    assert!(matches!(
-        decoder.feed(&preamble.to_bytes()).next(),
-        Ok(None)
-    ));
+    let first = preamble.to_bytes();
+    let mut items = decoder.feed(&first);
+    match items.next() {
+        Ok(Some(Item::Event(event))) => assert_eq!(event.event_type(), START.as_str()),
+        other => panic!("no event: {other:?}"),
+    }
+    assert!(matches!(items.next(), Ok(None)));
     assert_eq!(decoder.last_event_id(), "7-0~");
 
-    // None leaves the one that the client has, the empty one takes it away.
-    assert!(preamble.with_id(None).to_bytes() == ": hi\n\n");
+    // The empty one takes the client's away.
     let reset = Preamble::new().with_id(EventId::from_static(""));
-    assert_eq!(reset.to_bytes(), "id: \n\n");
+    assert_eq!(reset.to_bytes(), "event: stream-start\nid: \ndata: {}\n\n");
+}
+
+#[test]
+fn a_stream_without_an_id_and_a_client_that_was_resumed_get_no_start_event() {
+    let hello = EventType::from_static("hello");
+    let preamble = Preamble::new().with_comment("hi").with_start(hello, "[]");
+    assert_eq!(preamble.to_bytes(), ": hi\n");
+    assert_eq!(
+        preamble
+            .with_id(EventId::from(7_u32))
+            .with_id(None)
+            .to_bytes(),
+        ": hi\n"
+    );
+}
+
+#[test]
+fn type_and_data_of_the_start_event_are_settable() {
+    let start = |event_type, data| {
+        let event_type = EventType::from_static(event_type);
+        let preamble = Preamble::new()
+            .with_id(EventId::from(7_u32))
+            .with_start(event_type, data);
+        preamble.to_bytes()
+    };
+    assert_eq!(
+        start("hello", "[1,\n2]"),
+        "event: hello\nid: 7\ndata: [1,\ndata: 2]\n\n"
+    );
+    // Without a `data` line, it would not be dispatched.
+    assert_eq!(start("hello", ""), "event: hello\nid: 7\ndata: \n\n");
+    // An `EventSource` has events of these types itself.
+    for reserved in ["open", "error", "message"] {
+        assert_eq!(
+            start(reserved, "null"),
+            "event: stream-start\nid: 7\ndata: null\n\n"
+        );
+    }
+}
+
+#[test]
+fn a_blank_line_comes_only_if_it_is_asked_for() {
+    let preamble = Preamble::new()
+        .with_comment("hi")
+        .with_reconnection_time(SECOND);
+    assert_eq!(preamble.to_bytes(), ": hi\nretry: 1000\n");
+    let preamble = preamble.with_blank_line(true);
+    assert_eq!(preamble.to_bytes(), ": hi\nretry: 1000\n\n");
+    let start = preamble.with_id(EventId::from(7_u32)).to_bytes();
+    assert_eq!(
+        start,
+        ": hi\nevent: stream-start\nid: 7\nretry: 1000\ndata: {}\n\n"
+    );
+    let empty = Preamble::new().with_blank_line(true);
+    assert!(empty.to_bytes().is_empty());
 }
 
 #[test]
 fn padding_is_a_comment_after_the_comment() {
     let spaces = " ".repeat(2048);
     let padded = Preamble::new().with_padding(2048);
-    assert_eq!(padded.to_bytes(), format!(": {spaces}\n\n"));
+    assert_eq!(padded.to_bytes(), format!(": {spaces}\n"));
     assert_eq!(
         padded.with_comment("a\nb").to_bytes(),
-        format!(": a\n: b\n: {spaces}\n\n")
+        format!(": a\n: b\n: {spaces}\n")
     );
 }
 

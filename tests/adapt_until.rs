@@ -497,7 +497,7 @@ mod in_a_stack {
         assert!(target.dispatch_message("1").is_ok());
         let stream = boxed(stream).until(ready(())).with_farewell(bye());
         let chunks = block_on(stream.collect::<Vec<_>>());
-        assert_eq!(chunks, [": hello\n\n", "data: 1\n\n", BYE]);
+        assert_eq!(chunks, [": hello\n", "data: 1\n\n", BYE]);
         assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
     }
 }

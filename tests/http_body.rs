@@ -185,7 +185,7 @@ fn what_an_adapter_adds_comes_before_the_end() {
     let stream = stream.until(pending::<()>()).with_farewell(farewell);
     let mut reader = Reader::new(stream.preamble(&Preamble::new().with_comment("hi")));
     assert!(!reader.says_it_has_ended());
-    assert_eq!(reader.chunk(), ": hi\n\n");
+    assert_eq!(reader.chunk(), ": hi\n");
     while let Poll::Ready(Some(_)) = reader.poll() {}
     assert!(reader.says_it_has_ended());
 }

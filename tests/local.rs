@@ -25,7 +25,7 @@ fn what_is_dispatched_is_polled() {
     let frame = Frame::new(&Event::message("3"));
     assert_eq!(target.dispatch_frame(&frame), Ok(()));
     let chunk = stream.next().now_or_never().flatten().unwrap();
-    assert_eq!(chunk, "data: 1\n\n: 2\n\ndata: 3\n\n");
+    assert_eq!(chunk, "data: 1\n\n: 2\ndata: 3\n\n");
     drop(target);
     assert_eq!(stream.next().now_or_never(), Some(None));
 }
@@ -156,6 +156,6 @@ fn a_waker_may_use_the_target() {
     assert!(stream.poll_next_unpin(&mut context).is_pending());
     assert_eq!(target.dispatch_message("x"), SENT);
     let chunk = stream.next().now_or_never().flatten().unwrap();
-    assert_eq!(chunk, "data: x\n\n: from the waker\n\n");
+    assert_eq!(chunk, "data: x\n\n: from the waker\n");
     TARGET.set(None);
 }

@@ -82,11 +82,20 @@ fn an_event_without_data_still_fires() {
     assert_eq!(sent(&typed("reload", "")), "event: reload\ndata: \n\n");
 }
 
+/// The origin's bytes were `: foobar\n\n`. A client needs no blank line after a comment, and deployed
+/// parsers (httpx-sse, fetch-event-source, the Python SDKs of OpenAI and Google) make an empty
+/// message of it. The origin's form is there for those who need it.
 #[test]
 fn a_comment() {
     let (target, stream) = channel();
     target.dispatch_comment("foobar").unwrap();
-    assert_eq!(received(&target, stream), ": foobar\n\n");
+    assert_eq!(received(&target, stream), ": foobar\n");
+}
+
+#[test]
+fn a_comment_in_the_form_of_the_origin() {
+    let comment = Event::block().with_comment("foobar");
+    assert_eq!(sent(&comment.with_blank_line(true)), ": foobar\n\n");
 }
 
 #[test]

@@ -159,6 +159,9 @@ impl<S: Sharing> Target<S> {
 
     /// Queues a comment, which clients ignore. Local listeners do not see it.
     ///
+    /// It goes out without a blank line. For readers that need one, dispatch an event
+    /// [with a blank line](Event::with_blank_line).
+    ///
     /// # Errors
     ///
     /// As [`dispatch`](Self::dispatch). A comment drops no frame of a full queue.

@@ -4,6 +4,9 @@
 //! reader receives the type before the data. Lines end with LF. One space follows each colon, since
 //! a client removes one: without it a value would lose a leading space of its own.
 //!
+//! Comments and a reconnection time alone end without a blank line, because a client needs none for
+//! them, and deployed parsers make an empty message of it.
+//!
 //! If the exact length must be known first, encoding takes two steps, *measure* and *write*; a text
 //! that is one line is then written as one copy, without a second search. Appending to a buffer
 //! takes one step.
@@ -31,7 +34,7 @@ const RETRY: &[u8] = b"\nretry: ";
 /// Ends a line of data and begins the next.
 pub(crate) const DATA: &[u8] = b"\ndata: ";
 
-/// Ends the last line of a block, and the block.
+/// Ends the last line of an event, and the event.
 pub(crate) const BLANK: &[u8] = b"\n\n";
 
 /// The fields of an event.
@@ -45,6 +48,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) id: Option<TextOrNumber<&'a str>>,
     pub(crate) reconnection_time: Option<Duration>,
     pub(crate) data: Option<&'a str>,
+    /// Whether comments and a reconnection time alone end with a blank line, too.
+    pub(crate) blank_line: bool,
 }
 
 /// An event's length on the wire, and its shape.
@@ -89,9 +94,9 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn measure_with(&self, look: impl Fn(&[u8]) -> (Ends, bool)) -> Measured {
-        // Each line is counted with a line end before its name. The first line has none, but the
-        // block ends with two line ends, so one byte is added.
-        let mut len = 1;
+        // Each line is counted with a line end before its name. The first line has none.
+        let end = self.end();
+        let mut len = end.len() - usize::from(self.has_lines());
         if let Some(event_type) = self.event_type {
             len += EVENT.len() + event_type.len();
         }
@@ -139,8 +144,21 @@ impl<'a> Fields<'a> {
             open(DATA, &mut first, out);
             write_text(data, shape.one_line_data, out, |out| out.put(DATA));
         }
-        // An empty block is a single blank line.
-        out.put(if first { &BLANK[1..] } else { BLANK });
+        out.put(self.end());
+    }
+
+    /// Returns the line ends after the last line. An empty block is a single blank line.
+    #[inline]
+    fn end(&self) -> &'static [u8] {
+        let ends_a_block = self.data.is_some() || self.event_type.is_some() || self.id.is_some();
+        let has_blank_line = ends_a_block || (self.blank_line && self.has_lines());
+        &BLANK[usize::from(!has_blank_line)..]
+    }
+
+    #[inline]
+    fn has_lines(&self) -> bool {
+        let head = self.comment.is_some() || self.event_type.is_some() || self.id.is_some();
+        head || self.reconnection_time.is_some() || self.data.is_some()
     }
 
     /// Writes the block into one exact allocation.

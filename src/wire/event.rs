@@ -39,6 +39,7 @@ pub struct Event<'a> {
     comment: Option<Cow<'a, str>>,
     data: Option<Cow<'a, str>>,
     cancelable: bool,
+    blank_line: bool,
 }
 
 impl<'a> Event<'a> {
@@ -62,9 +63,13 @@ impl<'a> Event<'a> {
 
     /// Makes a block without data, which dispatches no event at the client.
     ///
-    /// The client still applies its id and its reconnection time. A comment keeps the connection
-    /// alive; a type has no effect. Local listeners do not see a block. An empty block is a single
-    /// blank line.
+    /// A client applies its reconnection time. A comment keeps the connection alive; a type has no
+    /// effect. Some clients, browsers among them, take an id only from an event. Local listeners do
+    /// not see a block.
+    ///
+    /// A comment and a reconnection time end without a blank line, unless
+    /// [`with_blank_line`](Self::with_blank_line) asks for one; a type or an id ends with one. An
+    /// empty block is a single blank line.
     ///
     /// # Examples
     ///
@@ -73,7 +78,7 @@ impl<'a> Event<'a> {
     /// use sse_proto::Event;
     ///
     /// let block = Event::block().with_reconnection_time(Duration::from_secs(3));
-    /// assert_eq!(block.to_bytes(), "retry: 3000\n\n");
+    /// assert_eq!(block.to_bytes(), "retry: 3000\n");
     /// ```
     #[inline]
     pub const fn block() -> Self {
@@ -84,6 +89,7 @@ impl<'a> Event<'a> {
             comment: None,
             data: None,
             cancelable: true,
+            blank_line: false,
         }
     }
 
@@ -196,6 +202,35 @@ impl<'a> Event<'a> {
         self
     }
 
+    /// Sets whether comments and a reconnection time that go out alone end with a blank line; the
+    /// default is `false`. Everything else ends with one in any case.
+    ///
+    /// A client that follows the standard reads both forms alike. Others lose something in one of
+    /// them:
+    ///
+    /// - Without the blank line, a reader that splits the stream at blank lines and looks only at
+    ///   the first bytes of a block (many pages do, with `fetch`) loses the event that follows.
+    /// - With it, deployed libraries (httpx-sse, fetch-event-source, the Python SDKs of OpenAI and
+    ///   Google) make an empty message of each.
+    ///
+    /// So keep the default for clients that you do not know. Set it for a stream without ids that
+    /// only your own pages read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Event;
+    ///
+    /// let comment = Event::block().with_comment("still here");
+    /// assert_eq!(comment.to_bytes(), ": still here\n");
+    /// assert_eq!(comment.with_blank_line(true).to_bytes(), ": still here\n\n");
+    /// ```
+    #[inline]
+    pub fn with_blank_line(mut self, blank_line: bool) -> Self {
+        self.blank_line = blank_line;
+        self
+    }
+
     /// Returns the event type; `None` stands for `message`.
     #[doc(alias = "name")]
     #[doc(alias = "kind")]
@@ -247,6 +282,7 @@ impl<'a> Event<'a> {
             comment: self.comment.map(owned),
             data: self.data.map(owned),
             cancelable: self.cancelable,
+            blank_line: self.blank_line,
         }
     }
 
@@ -331,6 +367,7 @@ impl<'a> Event<'a> {
             id: self.id.as_ref().map(EventId::text),
             reconnection_time: self.reconnection_time,
             data: self.data(),
+            blank_line: self.blank_line,
         }
     }
 }
@@ -346,6 +383,7 @@ impl fmt::Debug for Event<'_> {
             .field("comment_len", &self.comment().map(str::len))
             .field("data_len", &self.data().map(str::len))
             .field("cancelable", &self.cancelable)
+            .field("blank_line", &self.blank_line)
             .finish()
     }
 }

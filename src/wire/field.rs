@@ -14,6 +14,27 @@ use super::line;
 /// The type with which an event without a type arrives.
 pub(crate) const MESSAGE: &str = "message";
 
+/// The type of the event that tells a new client the id that its stream starts at: `stream-start`.
+///
+/// It carries no message of the application. [`Preamble::with_id`](crate::adapt::Preamble::with_id)
+/// sends it, and a client that gets it can ignore it: its decoder has taken the id.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::event::START;
+/// use sse_proto::{Decoder, Item};
+///
+/// let mut decoder = Decoder::new();
+/// let mut items = decoder.feed(b"event: stream-start\nid: 7-0~\ndata: {}\n\n");
+/// while let Some(item) = items.next()? {
+///     assert!(matches!(item, Item::Event(event) if START == event.event_type()));
+/// }
+/// assert_eq!(decoder.last_event_id(), "7-0~");
+/// # Ok::<(), sse_proto::decode::DecodeError>(())
+/// ```
+pub const START: EventType<'static> = EventType::from_static("stream-start");
+
 /// The type of an event: the value of its `event` field. Clients select listeners by it.
 ///
 /// Holds any non-empty text without CR and LF. An empty type would arrive as `message`, and a CR or

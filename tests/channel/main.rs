@@ -34,7 +34,7 @@ fn one_poll_takes_all_that_is_queued_as_one_chunk() {
     let _ = target.dispatch_message("1");
     let _ = target.dispatch_message("2");
     target.dispatch_comment("3").unwrap();
-    let expected = Bytes::from("data: 1\n\ndata: 2\n\n: 3\n\n");
+    let expected = Bytes::from("data: 1\n\ndata: 2\n\n: 3\n");
     assert_eq!(poll(&mut stream, &wakes), Poll::Ready(Some(expected)));
     assert_eq!(poll(&mut stream, &wakes), Poll::Pending);
 }
@@ -227,7 +227,7 @@ fn a_waker_may_use_the_target() {
     assert_eq!(target.dispatch_message("x"), Ok(Dispatched::Sent));
     assert_eq!(
         block_on(stream.next()).unwrap(),
-        "data: x\n\n: from the waker\n\n"
+        "data: x\n\n: from the waker\n"
     );
 }
 

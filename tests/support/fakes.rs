@@ -84,11 +84,12 @@ impl<S: Stream<Item = Bytes>> Reader<S> {
     }
 }
 
-/// A clock that moves only when it is told to; its time is in seconds.
+/// A clock that moves only when it is told to.
 #[derive(Default)]
 pub struct Clock {
     now: Cell<Duration>,
     asked: Cell<usize>,
+    polls: Cell<usize>,
     timers: Cell<usize>,
     /// Who waits, by number.
     sleeps: RefCell<Vec<(usize, Duration, Option<Waker>)>>,
@@ -105,7 +106,11 @@ impl Clock {
     }
 
     pub fn advance(&self, seconds: u64) {
-        let now = self.now.get() + Duration::from_secs(seconds);
+        self.advance_by(Duration::from_secs(seconds));
+    }
+
+    pub fn advance_by(&self, time: Duration) {
+        let now = self.now.get() + time;
         self.now.set(now);
         let mut wake = Vec::new();
         for (_, due, waker) in self.sleeps.borrow_mut().iter_mut() {
@@ -123,6 +128,11 @@ impl Clock {
     /// How many sleeps were ever asked for.
     pub fn asked(&self) -> usize {
         self.asked.get()
+    }
+
+    /// How often sleeps were polled.
+    pub fn polls(&self) -> usize {
+        self.polls.get()
     }
 
     /// How many sleeps there are.
@@ -173,6 +183,7 @@ impl Future for FakeSleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<&'static str> {
         assert!(!self.resolved, "polled after it resolved");
+        self.clock.polls.set(self.clock.polls.get() + 1);
         let now = self.clock.now.get();
         let mut sleeps = self.clock.sleeps.borrow_mut();
         let mine = sleeps.iter_mut().find(|sleep| sleep.0 == self.number);

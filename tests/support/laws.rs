@@ -111,12 +111,36 @@ pub fn arrives_normalized(event: &Event<'_>) {
         .filter(|said| matches!(said, Said::Event { .. }));
     assert_eq!(oracle::events(&framed).len(), 2 + own.count());
     assert!(!bytes.contains(&b'\r'), "never a CR on the wire");
-    assert!(bytes == "\n" || bytes.ends_with(b"\n\n"));
+    assert!(bytes.ends_with(b"\n"));
+    let blank = bytes.windows(2).filter(|pair| pair == b"\n\n").count();
     assert_eq!(
-        bytes.windows(2).filter(|pair| pair == b"\n\n").count(),
-        usize::from(bytes != "\n"),
-        "one blank line, at the end"
+        (blank, bytes.ends_with(b"\n\n")),
+        if is_apart(event) {
+            (0, false)
+        } else {
+            (1, true)
+        },
+        "no blank line after comments and a reconnection time alone, otherwise one at the end"
     );
+    if is_apart(event) && bytes != "\n" {
+        // They take part in the block around them without a change to it.
+        let within = [b"id: 7\ndata: x\n", &bytes[..], b"\n"].concat();
+        assert_eq!(
+            oracle::events(&within),
+            oracle::events(b"id: 7\ndata: x\n\n")
+        );
+        let blank_line = event.clone().with_blank_line(true);
+        let expected = [&bytes[..], b"\n"].concat();
+        assert_eq!(blank_line.to_bytes(), expected);
+        encodes_exactly(&blank_line);
+    } else {
+        assert_eq!(event.clone().with_blank_line(true).to_bytes(), bytes);
+    }
+}
+
+/// Whether it has nothing but comments and a reconnection time.
+fn is_apart(event: &Event<'_>) -> bool {
+    event.event_type().is_none() && event.id().is_none() && event.data().is_none()
 }
 
 /// Law 4, with the crate's own decoder, however the bytes are cut: what is encoded is decoded.

@@ -12,8 +12,8 @@ use super::model;
 use super::oracle;
 use super::play::Rules;
 
-pub const COMMENT: &str = ": keep-alive comment\n\n";
-pub const HELLO: &str = ": hello\nretry: 1000\n\n";
+pub const COMMENT: &str = ": keep-alive comment\n";
+pub const HELLO: &str = ": hello\nretry: 1000\n";
 pub const BYE: &str = "data: bye\n\n";
 
 /// What a poll gives.
@@ -150,7 +150,11 @@ struct Layer {
     over: bool,
     /// All bytes of the stream within.
     passed: Vec<u8>,
+    /// When the timer fires, in half seconds.
     due: Option<u64>,
+    /// Whether bytes went out since the timer was set, and how often it fired in silence.
+    spoke: bool,
+    quiet: u8,
     said_hello: bool,
     /// The signal was seen; and whether a farewell may follow.
     signaled: Option<bool>,
@@ -165,6 +169,8 @@ impl Model {
             over: false,
             passed: Vec::new(),
             due: None,
+            spoke: false,
+            quiet: 0,
             said_hello: false,
             signaled: None,
             held: Vec::new(),
@@ -213,10 +219,19 @@ impl Layer {
     fn keep_alive(&mut self, interval: u64, within: &mut [Layer], world: &mut World) -> Polled {
         let polled = self.pass(within, world);
         match &polled {
-            Polled::Chunk(chunk) if !chunk.0.is_empty() => self.due = None,
-            Polled::Pending if interval > 0 && ends_a_block(&self.passed) => {
-                let due = *self.due.get_or_insert(world.now + interval);
-                if world.now >= due {
+            Polled::Chunk(chunk) => self.spoke |= !chunk.0.is_empty(),
+            Polled::Pending if interval > 0 && is_between_blocks(&self.passed) => {
+                // Half an interval has as many half seconds as a whole one has seconds.
+                let (now, half) = (2 * world.now, interval);
+                if self.due.is_none() {
+                    (self.due, self.spoke, self.quiet) = (Some(now + half), false, 0);
+                }
+                if self.due.is_some_and(|due| now >= due) {
+                    self.due = Some(now + half);
+                    self.quiet = if self.spoke { 0 } else { self.quiet + 1 };
+                    self.spoke = false;
+                }
+                if self.quiet == 2 {
                     self.due = None;
                     return Polled::Chunk(Chunk(COMMENT.into()));
                 }
@@ -235,7 +250,7 @@ impl Layer {
             return polled;
         }
         self.over = true;
-        if farewell && self.signaled == Some(true) && ends_a_block(&self.passed) {
+        if farewell && self.signaled == Some(true) && is_between_blocks(&self.passed) {
             Polled::Chunk(Chunk(BYE.into()))
         } else {
             Polled::End
@@ -290,10 +305,18 @@ impl Layer {
     }
 }
 
-/// Whether the last line of what was sent is blank, and nothing comes after it.
-pub fn ends_a_block(sent: &[u8]) -> bool {
-    // Two blank lines are in the last few bytes.
-    let last = &sent[sent.len().saturating_sub(16)..];
-    let lines = oracle::lines(&String::from_utf8_lossy(last));
-    lines.iter().rev().take(2).all(String::is_empty)
+/// Whether lines may come after what was sent: it ends with a whole line, and since the last blank
+/// one, or the start, there are only comments and `retry` fields.
+pub fn is_between_blocks(sent: &[u8]) -> bool {
+    if sent.ends_with(b"\r") {
+        // An LF that comes next belongs to it.
+        return false;
+    }
+    let blank = sent.windows(2).rposition(|pair| pair == b"\n\n");
+    let lines = oracle::lines(&String::from_utf8_lossy(&sent[blank.unwrap_or(0)..]));
+    let mut lines = lines.iter().rev();
+    let is_apart =
+        |line: &String| line.starts_with(':') || line == "retry" || line.starts_with("retry:");
+    lines.next().is_some_and(String::is_empty)
+        && lines.take_while(|line| !line.is_empty()).all(is_apart)
 }

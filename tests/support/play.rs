@@ -36,7 +36,7 @@ impl Rules {
 
 /// The bytes of a comment of the play.
 pub fn comment(len: u8) -> Vec<u8> {
-    [b": ", &vec![b'x'; usize::from(len)][..], b"\n\n"].concat()
+    [b": ", &vec![b'x'; usize::from(len)][..], b"\n"].concat()
 }
 
 /// An event of the play.

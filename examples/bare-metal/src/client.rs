@@ -3,7 +3,7 @@
 use core::fmt::{self, Write as _};
 
 use embedded_io::{Read, ReadReady, Write, WriteReady};
-use sse_proto::event::LastEventId;
+use sse_proto::event::{LastEventId, START};
 use sse_proto::http::{HEADERS, last_event_id};
 use sse_proto::{Event, EventType};
 
@@ -102,14 +102,14 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
         let written = match asked(self.request.bytes(), log) {
             None if is_full => self.refuse("431 Request Header Fields Too Large"),
             None => return,
-            Some(Ok(next)) => self.listen(next, log),
+            Some(Ok((next, is_new))) => self.listen(next, is_new, log),
             Some(Err(status)) => self.refuse(status),
         };
         // The buffer is larger than any head that is written here.
         debug_assert!(written.is_ok());
     }
 
-    fn listen(&mut self, next: u32, log: &Log) -> fmt::Result {
+    fn listen(&mut self, next: u32, is_new: bool, log: &Log) -> fmt::Result {
         self.state = State::Listens(next);
         self.output
             .write_str("HTTP/1.1 200 OK\r\nconnection: close\r\n")?;
@@ -117,12 +117,14 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
             write!(self.output, "{name}: {value}\r\n")?;
         }
         self.output.write_str("\r\n")?;
-        // The first comment goes with the head, so that the client knows that it is connected; with the
-        // id of the place, so that it misses nothing if it is cut before its first event.
-        let mut hello = Event::block().with_comment("hello");
-        if log.has_place(next) {
-            hello = hello.with_id(log.id(next - 1));
-        }
+        // The first comment goes with the head, so that the client knows that it is connected. A new one
+        // gets the id of the place, so that it misses nothing if it is cut before its first event.
+        let hello = if is_new {
+            Event::new(START, "{}").with_id(log.id(next - 1))
+        } else {
+            Event::block()
+        };
+        let hello = hello.with_comment("hello");
         self.output.event(&hello).ok_or(fmt::Error)
     }
 
@@ -135,23 +137,22 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
     }
 }
 
-/// Returns the number of the reading that a request asks for next, or the status of its refusal, once
-/// the request is whole.
-fn asked(request: &[u8], log: &Log) -> Option<Result<u32, &'static str>> {
+/// Returns the number of the reading that a request asks for next, and whether its client is new, or
+/// the status of its refusal, once the request is whole.
+fn asked(request: &[u8], log: &Log) -> Option<Result<(u32, bool), &'static str>> {
     let head_len = request.windows(4).position(|end| end == b"\r\n\r\n")?;
     let head = &request[..head_len];
     if !head.starts_with(b"GET /events ") {
         return Some(Err("404 Not Found"));
     }
     let number = match last_event_id(values(head, b"last-event-id"), None, "") {
-        LastEventId::None => return Some(Ok(log.next())),
+        LastEventId::None => return Some(Ok((log.next(), true))),
         LastEventId::Id(id) => id.to_str().parse().ok().and_then(|id| log.number(id)),
         LastEventId::Invalid => None,
     };
     // What was never an id of this log is behind all there are.
-    Some(Ok(
-        number.map_or(u32::MAX, |number| number.saturating_add(1))
-    ))
+    let next = number.map_or(u32::MAX, |number| number.saturating_add(1));
+    Some(Ok((next, false)))
 }
 
 /// The values of a header in the head of a request.

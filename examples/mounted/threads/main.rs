@@ -53,7 +53,7 @@ fn serve(app: &App, mut stream: &TcpStream) -> io::Result<()> {
         let chunk = match wait(frame, app.keep_alive()) {
             Some(Some(Ok(frame))) => frame,
             Some(None) => return stream.write_all(connection.end()),
-            None => Frame::data(Bytes::from_static(b": keep-alive comment\n\n")),
+            None => Frame::data(Bytes::from_static(b": keep-alive comment\n")),
         };
         stream.write_all(&connection.chunk(chunk))?;
     }

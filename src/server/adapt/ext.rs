@@ -45,11 +45,18 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     #[doc(hidden)]
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
 
-    /// Sends a comment when no byte has been sent for `interval`.
+    /// Returns the event that tells the client its place, if it is to be told and has moved.
+    #[doc(hidden)]
+    fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
+        None
+    }
+
+    /// Sends a comment when no byte has been sent for `interval`, or for up to half as long again.
     ///
     /// The comment keeps proxies from closing the connection, and shows the server that a client is
-    /// gone. The interval starts when there is nothing to send; otherwise the timer does not run.
-    /// Nothing is sent within a block, or if the interval is zero.
+    /// gone. It comes after a silence of at least one interval and at most one and a half: the timer
+    /// runs for half an interval at a time, and a delivery does not touch it. Nothing is sent within
+    /// a block, after a CR whose LF may follow, or if the interval is zero.
     ///
     /// The text is `keep-alive comment`, unless
     /// [`with_comment`](KeepAlive::with_comment) sets another.
@@ -69,7 +76,7 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     ///
     /// let mut silent = stream.keep_alive(KEEP_ALIVE_INTERVAL, timer);
     /// let first = silent.next().now_or_never().flatten();
-    /// assert_eq!(first.unwrap(), ": keep-alive comment\n\n");
+    /// assert_eq!(first.unwrap(), ": keep-alive comment\n");
     /// ```
     #[doc(alias("ping", "heartbeat"))]
     fn keep_alive<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T>
@@ -92,7 +99,7 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     /// let stream = stream.preamble(&Preamble::new().with_comment("welcome"));
     /// target.dispatch_message("1")?;
     /// target.close();
-    /// assert_eq!(block_on(stream.collect::<Vec<_>>()), [": welcome\n\n", "data: 1\n\n"]);
+    /// assert_eq!(block_on(stream.collect::<Vec<_>>()), [": welcome\n", "data: 1\n\n"]);
     /// # Ok::<(), sse_proto::target::DispatchError>(())
     /// ```
     fn preamble(self, preamble: &Preamble<'_>) -> WithPreamble<Self>
@@ -201,6 +208,10 @@ impl EventStreamExt for Subscription {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         Subscription::shut_down(self.get_mut())
     }
+
+    fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
+        Subscription::place(self.get_mut())
+    }
 }
 
 #[doc(hidden)]
@@ -208,6 +219,10 @@ impl EventStreamExt for Subscription {
 impl<S: Sharing> EventStreamExt for Merged<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         Merged::shut_down(&self)
+    }
+
+    fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
+        Merged::place(self.get_mut())
     }
 }
 
@@ -223,12 +238,20 @@ impl<S: EventStreamExt + ?Sized> EventStreamExt for Pin<Box<S>> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.get_mut().as_mut().shut_down(sealed)
     }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        self.get_mut().as_mut().place(sealed)
+    }
 }
 
 #[doc(hidden)]
 impl<S: EventStreamExt, T: Timer> EventStreamExt for KeepAlive<S, T> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
+    }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        self.project().inner.place(sealed)
     }
 }
 
@@ -237,6 +260,10 @@ impl<S: EventStreamExt> EventStreamExt for WithPreamble<S> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        self.project().inner.place(sealed)
+    }
 }
 
 #[doc(hidden)]
@@ -244,12 +271,22 @@ impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        // What is held back would come after a place behind it.
+        let this = self.project();
+        (!this.alarm.is_set()).then(|| this.inner.place(sealed))?
+    }
 }
 
 #[doc(hidden)]
 impl<S: EventStreamExt, F: Future> EventStreamExt for Until<S, F> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
+    }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        self.project().inner.place(sealed)
     }
 }
 
@@ -273,7 +310,7 @@ impl<S: EventStreamExt, F: Future> Until<S, F> {
     /// Sets the last frame, which is sent when the future has ended the stream.
     ///
     /// It is not sent if the stream has already ended, if its target is already closed for another
-    /// reason, or within a block that has not ended. If several `until` are in a stack, the one
+    /// reason, within a block that has not ended, or after a CR. If several `until` are in a stack, the one
     /// whose future resolves first sends its farewell.
     ///
     /// # Examples
@@ -324,7 +361,7 @@ impl<S: EventStreamExt, F: Future> Stream for Until<S, F> {
                 Poll::Ready(Some(item))
             }
             Poll::Ready(None) => {
-                let is_due = mem::replace(this.resolved, true) && this.tail.is_block_end();
+                let is_due = mem::replace(this.resolved, true) && this.tail.is_between_blocks();
                 let farewell = this.farewell.take().filter(|_| is_due);
                 this.future.set(None);
                 Poll::Ready(farewell.map(|bytes| S::Item::from_result(Ok(bytes), Sealed)))

@@ -180,11 +180,13 @@ pub(super) fn is_empty(item: &impl StreamItem) -> bool {
     item.bytes(Sealed).is_some_and(Bytes::is_empty)
 }
 
-/// Moves `tail` past an item. An error counts as a byte of a line that has not ended: bytes may be
-/// missing there, so the block counts as open until the next blank line.
+/// Moves `tail` past an item. Where an error is, bytes may be missing.
 #[inline]
 pub(super) fn pass(tail: &mut Tail, item: &impl StreamItem) {
-    tail.pass(item.bytes(Sealed).map_or(b"?", |bytes| bytes));
+    match item.bytes(Sealed) {
+        Some(bytes) => tail.pass(bytes),
+        None => tail.pass_missing(),
+    }
 }
 
 /// Polls for an item that is not an empty chunk. After [`MAX_EMPTY`] empty chunks it wakes the task

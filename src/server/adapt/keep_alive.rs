@@ -10,19 +10,25 @@ use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
 use super::alarm::Alarm;
+use super::ext::EventStreamExt;
 use super::inner::{Sealed, StreamItem, is_empty, pass};
 use crate::timer::Timer;
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 use crate::wire::line::Tail;
 
-/// The recommended interval: 30 seconds.
+/// The recommended interval: 15 seconds, as the standard advises
+/// ([HTML, section 9.2.7](https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes)).
 ///
-/// Common proxies close a connection after 60 seconds of silence.
-pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// A stream is then silent for at most 22.5 seconds. The page `guide::mounting` lists the limits of
+/// known proxies.
+pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// The default comment, `keep-alive comment`, shared by all streams.
+/// The default comment, `keep-alive comment`, shared by all streams; with a blank line.
 const COMMENT: Bytes = Bytes::from_static(b": keep-alive comment\n\n");
+
+/// How often the alarm of half an interval rings until a comment is due, if no byte is sent.
+const RINGS: u8 = 2;
 
 pin_project! {
     /// Sends a comment when nothing has been sent for a while. Made by
@@ -54,11 +60,17 @@ pin_project! {
     pub struct KeepAlive<S, T: Timer> {
         #[pin]
         pub(super) inner: S,
-        // Set from the first poll that finds nothing to send until the next byte.
+        // Rings each half of the interval, from the first poll that finds nothing to send.
         #[pin]
         alarm: Alarm<T>,
-        comment: Bytes,
+        // How often it rings until the comment is due. A byte that is sent costs one store here, and
+        // nothing at the alarm.
+        rings: u8,
         tail: Tail,
+        // The comment with a blank line, or a frame.
+        comment: Bytes,
+        is_frame: bool,
+        blank_line: bool,
     }
 }
 
@@ -66,9 +78,13 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
     pub(super) fn new(inner: S, interval: Duration, timer: T) -> Self {
         Self {
             inner,
-            alarm: Alarm::new(interval, timer),
-            comment: COMMENT,
+            // Rounded up: half of a nanosecond does not turn it off.
+            alarm: Alarm::new(interval - interval / 2, timer),
+            rings: RINGS,
             tail: Tail::new(),
+            comment: COMMENT,
+            is_frame: false,
+            blank_line: false,
         }
     }
 
@@ -89,10 +105,20 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
     ///     .keep_alive(Duration::from_secs(15), timer)
     ///     .with_comment("still\nhere");
     /// let first = stream.next().now_or_never().flatten();
-    /// assert_eq!(first.unwrap(), ": still\n: here\n\n");
+    /// assert_eq!(first.unwrap(), ": still\n: here\n");
     /// ```
     pub fn with_comment(mut self, text: &str) -> Self {
-        self.comment = Event::block().with_comment(text).to_bytes();
+        let comment = Event::block().with_comment(text);
+        self.comment = comment.with_blank_line(true).to_bytes();
+        self.is_frame = false;
+        self
+    }
+
+    /// Sets whether the comment ends with a blank line; the default is `false`. The method
+    /// [`Event::with_blank_line`] tells which clients need which form. A
+    /// [frame](Self::with_frame) is sent as it is.
+    pub fn with_blank_line(mut self, blank_line: bool) -> Self {
+        self.blank_line = blank_line;
         self
     }
 
@@ -102,23 +128,39 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
     /// Give the event no id: a client that reconnects would send that id.
     pub fn with_frame(mut self, frame: Frame) -> Self {
         self.comment = frame.into_bytes();
+        self.is_frame = true;
         self
-    }
-
-    #[inline(never)]
-    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let this = self.project();
-        // Within a block, only the rest of that block may be sent.
-        if this.tail.is_block_end() && this.alarm.poll(cx).is_ready() {
-            let comment = this.comment.clone();
-            Poll::Ready(Some(S::Item::from_result(Ok(comment), Sealed)))
-        } else {
-            Poll::Pending
-        }
     }
 }
 
-impl<S: Stream<Item: StreamItem>, T: Timer> Stream for KeepAlive<S, T> {
+impl<S: EventStreamExt, T: Timer> KeepAlive<S, T> {
+    #[inline]
+    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut this = self.project();
+        // Within a block, only the rest of that block may be sent.
+        if !this.tail.is_between_blocks() {
+            return Poll::Pending;
+        }
+        if !this.alarm.is_set() {
+            *this.rings = RINGS;
+        }
+        while this.alarm.as_mut().poll(cx).is_ready() {
+            *this.rings -= 1;
+            if *this.rings == 0 {
+                if let Some(place) = this.inner.place(Sealed) {
+                    return Poll::Ready(Some(S::Item::from_result(Ok(place), Sealed)));
+                }
+                let is_whole = *this.is_frame || *this.blank_line;
+                let len = this.comment.len() - usize::from(!is_whole);
+                let comment = this.comment.slice(..len);
+                return Poll::Ready(Some(S::Item::from_result(Ok(comment), Sealed)));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: EventStreamExt, T: Timer> Stream for KeepAlive<S, T> {
     type Item = S::Item;
 
     #[inline]
@@ -129,7 +171,8 @@ impl<S: Stream<Item: StreamItem>, T: Timer> Stream for KeepAlive<S, T> {
                 // An empty chunk sends no byte, so the silence goes on.
                 if !is_empty(&item) {
                     pass(this.tail, &item);
-                    this.alarm.disarm();
+                    // What is left of the current half does not count.
+                    *this.rings = RINGS + 1;
                 }
                 Poll::Ready(Some(item))
             }
@@ -152,7 +195,7 @@ impl<S: fmt::Debug, T: Timer> fmt::Debug for KeepAlive<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeepAlive")
             .field("inner", &self.inner)
-            .field("interval", &self.alarm.duration())
+            .field("interval", &self.alarm.duration().saturating_mul(2))
             .field("waits", &self.alarm.is_set())
             .finish_non_exhaustive()
     }
@@ -164,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_shared_comment_is_what_the_encoder_makes_of_its_text() {
-        let block = Event::block().with_comment("keep-alive comment");
-        assert_eq!(COMMENT, block.to_bytes());
+        let comment = Event::block().with_comment("keep-alive comment");
+        assert_eq!(COMMENT, comment.with_blank_line(true).to_bytes());
     }
 }

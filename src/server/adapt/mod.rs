@@ -30,7 +30,7 @@
 //!
 //! target.dispatch_message("hello")?;
 //! let chunks = block_on(body.collect::<Vec<_>>());
-//! assert_eq!(chunks, ["retry: 2000\n\ndata: hello\n\ndata: bye\n\n"]);
+//! assert_eq!(chunks, ["retry: 2000\ndata: hello\n\ndata: bye\n\n"]);
 //! assert_eq!(target.close_reason(), Some(CloseReason::Shutdown));
 //! # }
 //! # Ok::<(), sse_proto::target::DispatchError>(())
@@ -47,9 +47,10 @@
 //!
 //! # Guarantees
 //!
-//! - The bytes of the inner stream pass unchanged and in order. An adapter adds only whole blocks,
-//!   at the start or after the end of a block. So it is for chunks of any size, and for lines that
-//!   end in LF, CR or CRLF.
+//! - The bytes of the inner stream pass unchanged and in order, and decode as without the adapters.
+//!   An adapter adds only whole lines, at the start, after a block, or after whole comments and
+//!   `retry` lines that follow it. So it is for chunks of any size, and for lines that end in LF or
+//!   CRLF. After a CR without an LF nothing is added, because the LF may follow.
 //! - An error of the inner stream passes unchanged and in order, after the chunks that were held.
 //!   The stream goes on if the inner one does, and nothing is added until a block has ended again.
 //! - An ended stream stays ended. Timers, futures and a stream in [`from_stream`] are dropped when

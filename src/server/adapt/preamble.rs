@@ -14,12 +14,12 @@ use pin_project_lite::pin_project;
 
 use super::inner::{Sealed, StreamItem};
 use crate::wire::event::Event;
-use crate::wire::field::EventId;
+use crate::wire::field::{EventId, EventType, START};
 
-/// The first block of a stream, which dispatches no event at the client.
+/// The first bytes of a stream: comments, a reconnection time, and the id that the stream starts at.
 ///
-/// It goes out at once, so that the client and the proxies on the way see an open connection. Some
-/// of them wait for a first byte.
+/// They go out at once, so that the client and the proxies on the way see an open connection. Some
+/// of them wait for a first byte. Only an [id](Self::with_id) dispatches an event at the client.
 ///
 /// # Examples
 ///
@@ -30,15 +30,17 @@ use crate::wire::field::EventId;
 /// let preamble = Preamble::new()
 ///     .with_comment("welcome")
 ///     .with_reconnection_time(Duration::from_secs(2));
-/// assert_eq!(preamble.to_bytes(), ": welcome\nretry: 2000\n\n");
+/// assert_eq!(preamble.to_bytes(), ": welcome\nretry: 2000\n");
 /// ```
-#[derive(Default)]
 pub struct Preamble<'a> {
     id: Option<EventId<'a>>,
+    start_type: EventType<'a>,
+    start_data: Cow<'a, str>,
     reconnection_time: Option<Duration>,
     jitter: Duration,
     comment: Option<Cow<'a, str>>,
     padding: u16,
+    blank_line: bool,
 }
 
 impl<'a> Preamble<'a> {
@@ -46,33 +48,75 @@ impl<'a> Preamble<'a> {
     pub const fn new() -> Self {
         Self {
             id: None,
+            start_type: START,
+            start_data: Cow::Borrowed("{}"),
             reconnection_time: None,
             jitter: Duration::ZERO,
             comment: None,
             padding: 0,
+            blank_line: false,
         }
     }
 
-    /// Sets the last event ID; with `None`, the client keeps the one that it has.
+    /// Starts the stream with an event that has this id; with `None`, there is no such event.
     ///
     /// A client that loses its connection before its first event resumes after this id. Without an
     /// id it would reconnect as a new client and silently miss the events published in between. For
     /// a subscription, use `Subscription::last_event_id`.
     ///
+    /// Set it for a new client. A client that was resumed has an id, one that was restarted gets an
+    /// id with the event that tells it, and a stream without ids needs none.
+    ///
+    /// It is an event because browsers and several libraries take an id only from one. Its type is
+    /// [`START`](crate::event::START) and its data is `{}`, unless [`with_start`](Self::with_start)
+    /// sets others. So no listener of `message` sees it.
+    ///
     /// # Examples
     ///
     /// ```
     /// use sse_proto::adapt::Preamble;
-    /// use sse_proto::broadcast::Retention;
-    /// use sse_proto::{Broadcast, Event, EventId};
+    /// use sse_proto::broadcast::{Retention, Subscribed};
+    /// use sse_proto::event::LastEventId;
+    /// use sse_proto::{Broadcast, EventId};
     ///
-    /// let broadcast = Broadcast::assigning_ids(Retention::new(), 7);
-    /// let subscription = broadcast.subscribe(None).or_live();
-    /// let preamble = Preamble::new().with_id(subscription.last_event_id());
-    /// assert_eq!(preamble.to_bytes(), "id: 7-0~\n\n");
+    /// let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+    /// let start = |last: LastEventId<'_>| match broadcast.subscribe(last) {
+    ///     Subscribed::Live(subscription) => subscription.last_event_id(),
+    ///     _ => None,
+    /// };
+    /// let first = Preamble::new().with_id(start(LastEventId::None));
+    /// assert_eq!(first.to_bytes(), "event: stream-start\nid: 7-0\ndata: {}\n\n");
+    ///
+    /// let resumed = Preamble::new().with_id(start(EventId::from_static("7-0").into()));
+    /// assert_eq!(resumed.to_bytes(), "");
     /// ```
     pub fn with_id(mut self, id: impl Into<Option<EventId<'a>>>) -> Self {
         self.id = id.into();
+        self
+    }
+
+    /// Sets the type and the data of the event that an [id](Self::with_id) is sent in.
+    ///
+    /// Some SDKs parse the data of each event as JSON. The types `open`, `error` and `message` count
+    /// as [`START`](crate::event::START), because an `EventSource` has events of these types itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::adapt::Preamble;
+    /// use sse_proto::{EventId, EventType};
+    ///
+    /// let start = Preamble::new()
+    ///     .with_id(EventId::from(7_u32))
+    ///     .with_start(EventType::from_static("hello"), "[]");
+    /// assert_eq!(start.to_bytes(), "event: hello\nid: 7\ndata: []\n\n");
+    /// ```
+    pub fn with_start(mut self, event_type: EventType<'a>, data: impl Into<Cow<'a, str>>) -> Self {
+        self.start_type = match event_type.as_str() {
+            "open" | "error" | "message" => START,
+            _ => event_type,
+        };
+        self.start_data = data.into();
         self
     }
 
@@ -100,9 +144,9 @@ impl<'a> Preamble<'a> {
     ///     let preamble = Preamble::new().with_reconnection_time(second);
     ///     preamble.with_jitter(2 * second, random).to_bytes()
     /// };
-    /// assert_eq!(retry(0), "retry: 1000\n\n");
-    /// assert_eq!(retry(u32::MAX / 2), "retry: 2000\n\n");
-    /// assert_eq!(retry(u32::MAX), "retry: 3000\n\n");
+    /// assert_eq!(retry(0), "retry: 1000\n");
+    /// assert_eq!(retry(u32::MAX / 2), "retry: 2000\n");
+    /// assert_eq!(retry(u32::MAX), "retry: 3000\n");
     /// ```
     pub fn with_jitter(mut self, most: Duration, random: u32) -> Self {
         // Less than 2^94 nanoseconds times less than 2^32.
@@ -128,11 +172,18 @@ impl<'a> Preamble<'a> {
         self
     }
 
-    /// Encodes the block.
+    /// Sets whether comments and a reconnection time end with a blank line; the default is `false`.
+    /// The method [`Event::with_blank_line`] tells which clients need which form.
+    pub const fn with_blank_line(mut self, blank_line: bool) -> Self {
+        self.blank_line = blank_line;
+        self
+    }
+
+    /// Encodes the first bytes.
     pub fn to_bytes(&self) -> Bytes {
         let mut block = Event::block();
         if let Some(id) = &self.id {
-            block = block.with_id(id.clone());
+            block = Event::new(self.start_type.clone(), &*self.start_data).with_id(id.clone());
         }
         if let Some(time) = self.reconnection_time {
             block = block.with_reconnection_time(time.saturating_add(self.jitter));
@@ -146,19 +197,28 @@ impl<'a> Preamble<'a> {
         if block == Event::block() {
             return Bytes::new();
         }
-        block.to_bytes()
+        block.with_blank_line(self.blank_line).to_bytes()
     }
 }
 
-/// Shows the length of the comment, not its text.
+impl Default for Preamble<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Shows the lengths of comment and data, not their texts.
 impl fmt::Debug for Preamble<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Preamble")
             .field("id", &self.id)
+            .field("start_type", &self.start_type)
+            .field("start_data_len", &self.start_data.len())
             .field("reconnection_time", &self.reconnection_time)
             .field("jitter", &self.jitter)
             .field("comment_len", &self.comment.as_deref().map(str::len))
             .field("padding", &self.padding)
+            .field("blank_line", &self.blank_line)
             .finish()
     }
 }

@@ -80,7 +80,8 @@ impl Log {
     /// Sets the time. Returns whether the oldest frame is too old.
     pub(super) fn is_expired_at(&mut self, now: Duration) -> bool {
         self.now = now.max(self.now);
-        let age = self.times.front().map(|&(_, time)| self.now - time);
+        let first = self.times.front();
+        let age = first.map(|&(_, time)| self.now.saturating_sub(time));
         let is_expired = age > self.retention.max_age() && !self.entries.is_empty();
         if !is_expired {
             self.times.shrink_to(2 * self.times.len() + 4);

@@ -55,6 +55,11 @@ impl<S: Sharing> Merged<S> {
         own.is_some_and(|own| own.close(CloseReason::Shutdown))
     }
 
+    /// Returns the event that tells a quiet client its place, if it has moved.
+    pub(crate) fn place(&mut self) -> Option<Bytes> {
+        self.subscription.as_mut()?.place()
+    }
+
     /// Takes a chunk of the target. Returns whether the target has ended.
     fn poll_own(&mut self, cx: &mut Context<'_>) -> bool {
         let (Some(own), None) = (&mut self.own, &self.held) else {

@@ -287,7 +287,8 @@ impl Broadcast {
         &self,
         publications: impl IntoIterator<Item = Publication<'a>>,
     ) -> Vec<Result<u64, PublishError>> {
-        publish::all(self.shared(), publications.into_iter().collect())
+        let publications: Vec<_> = publications.into_iter().collect();
+        publish::all(self.shared(), &publications)
     }
 
     /// Subscribes to the frames for all, right after the client's last event ID.

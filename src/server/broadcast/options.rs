@@ -285,6 +285,6 @@ impl SubscribeOptions {
 }
 
 /// Makes the event that carries the id of a place.
-pub(super) fn place_event<'a>(place: &'a PlaceEvent) -> Event<'a> {
+pub(super) fn place_event(place: &PlaceEvent) -> Event<'_> {
     Event::message(&*place.1).with_event_type(place.0.clone())
 }

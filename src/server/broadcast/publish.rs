@@ -163,12 +163,11 @@ fn with_own_id(
     }
     check_order(&hub, key)?;
     let at = hub.make_room(measured.len, topic);
-    match large {
-        Some(bytes) => hub.log.append_large(bytes, &ranges, at),
-        None => {
-            let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
-            hub.log.append(measured.len, write, &ranges, at);
-        }
+    if let Some(bytes) = large {
+        hub.log.append_large(bytes, &ranges, at);
+    } else {
+        let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
+        hub.log.append(measured.len, write, &ranges, at);
     }
     let number = hub.enter(at, key, &mut wakes);
     shared.release(hub, wakes);
@@ -178,7 +177,7 @@ fn with_own_id(
 /// Publishes frames under one lock, with one wake for each subscriber.
 pub(super) fn all(
     shared: &BroadcastShared,
-    publications: Vec<Publication<'_>>,
+    publications: &[Publication<'_>],
 ) -> Vec<Result<u64, PublishError>> {
     // Keys are the user's code, which runs without the lock.
     let check = |one: &Publication<'_>| {
@@ -202,9 +201,11 @@ pub(super) fn all(
         }
         check_order(&hub, key)?;
         let (frame, topic) = (&one.frame, one.topic.as_deref());
-        let at = match one.is_place {
-            true => hub.make_room_for_place(frame.as_bytes().len()),
-            false => hub.make_room(frame.as_bytes().len(), topic),
+        let len = frame.as_bytes().len();
+        let at = if one.is_place {
+            hub.make_room_for_place(len)
+        } else {
+            hub.make_room(len, topic)
         };
         append_frame(&mut hub, frame, at);
         Ok(hub.enter(at, key, &mut wakes))

@@ -8,7 +8,8 @@ use core::ops::{Index, IndexMut};
 /// No index.
 pub(super) const NONE: u32 = u32::MAX;
 
-const PAGE: usize = 64;
+/// The number of values of a page.
+const PAGE: u32 = u64::BITS;
 
 /// A vector would keep the memory of a peak as long as its last value lives.
 #[derive(Default)]
@@ -16,7 +17,6 @@ pub(super) struct Slab<T> {
     pages: Vec<Page<T>>,
     /// The pages that are not full. The last one is filled next.
     with_room: VecDeque<u32>,
-    len: usize,
 }
 
 struct Page<T> {
@@ -27,10 +27,6 @@ struct Page<T> {
 }
 
 impl<T: Default> Slab<T> {
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Puts a value at a free index.
     pub(super) fn insert(&mut self, value: T) -> u32 {
         let number = self.with_room.back().copied();
@@ -51,8 +47,7 @@ impl<T: Default> Slab<T> {
         if page.used == u64::MAX {
             self.with_room.pop_back();
         }
-        self.len += 1;
-        number * PAGE as u32 + at
+        number * PAGE + at
     }
 
     /// Takes a value out. Its index is free again.
@@ -61,23 +56,15 @@ impl<T: Default> Slab<T> {
         let page = &mut self.pages[number];
         let value = core::mem::take(&mut page.values[at]);
         if page.used == u64::MAX {
-            self.with_room.push_back(index / PAGE as u32);
+            self.with_room.push_back(index / PAGE);
         }
         page.used &= !(1 << at);
         // The last page with room stays, for the next value.
         if page.used == 0 && self.with_room.len() > 1 {
             page.values = Box::default();
-            if self.with_room.back() == Some(&(index / PAGE as u32)) {
+            if self.with_room.back() == Some(&(index / PAGE)) {
                 self.with_room.rotate_right(1);
             }
-        }
-        self.len -= 1;
-        if self.len == 0 && self.pages.len() > 1 {
-            *self = Self {
-                pages: Vec::new(),
-                with_room: VecDeque::new(),
-                len: 0,
-            };
         }
         value
     }
@@ -87,14 +74,14 @@ impl<T: Default> Slab<T> {
         let used: Vec<u64> = self.pages.iter().map(|page| page.used).collect();
         let all = (0..).zip(used);
         all.flat_map(|(number, used)| {
-            let bits = (0..PAGE as u32).filter(move |at| used >> at & 1 == 1);
-            bits.map(move |at| number * PAGE as u32 + at)
+            let bits = (0..PAGE).filter(move |at| used >> at & 1 == 1);
+            bits.map(move |at| number * PAGE + at)
         })
     }
 }
 
 fn split(index: u32) -> (usize, usize) {
-    (index as usize / PAGE, index as usize % PAGE)
+    ((index / PAGE) as usize, (index % PAGE) as usize)
 }
 
 impl<T> Index<u32> for Slab<T> {

@@ -114,7 +114,8 @@ impl Subscription {
     /// id yet and does not [begin](crate::Broadcast::reset) after one.
     ///
     /// A client has no id before its first event. If its connection is cut before that, it misses
-    /// events without notice. So send a new client this id first.
+    /// events without notice. So send a new client this id first, with
+    /// [`Preamble::with_id`](crate::adapt::Preamble::with_id).
     ///
     /// # Examples
     ///

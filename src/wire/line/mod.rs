@@ -6,11 +6,13 @@
 //! U+2028 and U+2029 are text.
 
 mod scan;
+mod tail;
 #[cfg(test)]
 pub(crate) mod work;
 
 use scan::find_end;
 pub(crate) use scan::{CR, LF, LineEnds, has_end, has_end_or_nul, has_nul, is_short};
+pub(crate) use tail::Tail;
 
 /// Splits a text into its lines, as a receiver of the event will see them.
 ///
@@ -152,98 +154,4 @@ pub(crate) fn count_ends(text: &[u8]) -> Ends {
     }
     let (bytes, count) = scan::count(text);
     Ends { count, bytes }
-}
-
-/// The last bytes of a stream, in one word.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tail(u32);
-
-/// The start of a stream counts as the end of a block.
-const BLANK: Tail = Tail(u32::from_be_bytes([LF; 4]));
-
-impl Tail {
-    pub(crate) const fn new() -> Self {
-        BLANK
-    }
-
-    /// Appends the next bytes of the stream.
-    #[inline]
-    pub(crate) fn pass(&mut self, bytes: &[u8]) {
-        // One load of the size of the encoder's last write. A load across two writes that are still
-        // in the processor's store buffer would wait for both.
-        if bytes.last_chunk() == Some(&[LF, LF]) {
-            *self = BLANK;
-        } else {
-            self.pass_others(bytes);
-        }
-    }
-
-    #[cold]
-    fn pass_others(&mut self, bytes: &[u8]) {
-        for &byte in bytes.last_chunk::<4>().map_or(bytes, |last| last) {
-            self.0 = self.0 << 8 | u32::from(byte);
-        }
-    }
-
-    /// Returns whether the stream ends with a blank line.
-    ///
-    /// A CR counts as a line end before the next byte is known. If a block is inserted after it and
-    /// an LF follows, that LF becomes another blank line, which clients ignore.
-    #[inline]
-    pub(crate) fn is_block_end(self) -> bool {
-        let [_, before, last_but_one, last] = self.0.to_be_bytes();
-        match (last_but_one, last) {
-            (LF, LF) | (LF | CR, CR) => true,
-            (CR, LF) => matches!(before, LF | CR),
-            _ => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Tail;
-
-    #[test]
-    fn a_block_ends_with_a_blank_line_whatever_ends_its_lines() {
-        for ended in [
-            "",
-            "\n",
-            "\r",
-            "\r\n",
-            "data: 1\n\n",
-            "data: 1\r\r",
-            "data: 1\r\n\r\n",
-            "data: 1\n\r\n",
-            "data: 1\r\n\n",
-            "data: 1\r\r\n",
-            "data: 1\n\r",
-            "data: 1\n\n\n\n",
-        ] {
-            assert!(is_block_end(ended), "{ended:?}");
-        }
-        for cut in [
-            "d",
-            "data: 1",
-            "data: 1\n",
-            "data: 1\r",
-            "data: 1\r\n",
-            "data: 1\n\nid",
-            "\u{2029}",
-        ] {
-            assert!(!is_block_end(cut), "{cut:?}");
-        }
-    }
-
-    /// Passed whole and byte by byte.
-    fn is_block_end(text: &str) -> bool {
-        let (mut whole, mut bytes) = (Tail::new(), Tail::new());
-        whole.pass(text.as_bytes());
-        for byte in text.bytes() {
-            bytes.pass(&[byte]);
-            bytes.pass(&[]);
-        }
-        assert_eq!(whole.is_block_end(), bytes.is_block_end(), "{text:?}");
-        whole.is_block_end()
-    }
 }

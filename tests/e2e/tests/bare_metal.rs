@@ -3,13 +3,13 @@
 use crate::support::{EventStream, Request, Server};
 
 /// What a client gets whose id is not in the log, in front of the id of the place where it goes on.
-const RESET: &str = ": hello\n\nevent: reset\nid: ";
+const RESET: &str = ": hello\nevent: reset\nid: ";
 
 #[test]
 fn the_firmware_serves_resumes_and_ends() {
     let mut server = Server::start_bare_metal();
     let mut stream = EventStream::open(server.address, None);
-    assert!(stream.greeting().starts_with(": hello\nid: "));
+    assert!(stream.greeting().starts_with(": hello\nevent: stream-start\nid: "));
     let start: u64 = stream.last_event_id().parse().expect("a number");
     stream.until("readings", |stream| stream.events.len() == 3);
     let number = |stream: &EventStream, index: usize| -> u64 {

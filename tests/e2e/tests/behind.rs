@@ -73,7 +73,7 @@ fn nginx_cuts_a_silent_stream_unless_comments_keep_it_alive() {
     let nginx = Nginx::start(server.address, timeout);
     let mut stream = EventStream::through(nginx.address);
     let greeting = stream.greeting();
-    stream.until_bytes(greeting.len() + 3 * ": keep-alive comment\n\n".len());
+    stream.until_bytes(greeting.len() + 3 * ": keep-alive comment\n".len());
     comes_at_once(&server, stream);
 }
 

@@ -37,7 +37,7 @@ async fn so_it_is_over_http_2() {
         let server = Server::start(example, 0, 600);
         let mut stream = EventStream2::open(server.address, None).await;
         let greeting = stream.greeting().await;
-        assert!(greeting.starts_with(": hello\nid: "), "{greeting}");
+        assert!(greeting.starts_with(": hello\nevent: stream-start\nid: "), "{greeting}");
         server.echo("here");
         let came = stream.until_bytes(greeting.len() + 40).await;
         assert!(came.ends_with("-1\ndata: here\n\n"), "{came}");
@@ -53,7 +53,7 @@ fn a_silent_stream_is_kept_alive() {
         let expected = format!(
             "{}{}",
             stream.greeting(),
-            ": keep-alive comment\n\n".repeat(4)
+            ": keep-alive comment\n".repeat(4)
         );
         assert_eq!(stream.until_bytes(expected.len()), expected);
     });

@@ -3,7 +3,7 @@
 use crate::support::{EXAMPLES, EventStream, EventStream2, Server, each};
 
 /// What all get at the end.
-const FAREWELL: &str = "retry: 1000\n\n";
+const FAREWELL: &str = "retry: 1000\n";
 
 #[test]
 fn all_streams_end_with_a_farewell_and_so_does_the_server() {

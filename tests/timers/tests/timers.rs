@@ -89,5 +89,5 @@ async fn keeps_alive(timer: impl Timer) {
     let (_target, stream) = local_channel();
     let stream = stream.keep_alive(Duration::from_millis(1), timer);
     let comments: Vec<_> = pin!(stream).take(2).collect().await;
-    assert_eq!(comments, [": keep-alive comment\n\n"; 2]);
+    assert_eq!(comments, [": keep-alive comment\n"; 2]);
 }

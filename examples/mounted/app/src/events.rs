@@ -38,24 +38,23 @@ impl Watched {
         last_event_id: LastEventId<'_>,
         ends: &Arc<Ends>,
     ) -> Events {
-        let (subscription, misses) = match broadcast.subscribe(last_event_id) {
-            Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
-                (subscription, false)
-            }
-            Subscribed::Gap(restart) | Subscribed::Unknown(restart) => (restart.oldest(), true),
-        };
         let hello = Preamble::new()
             .with_comment("hello")
             .with_reconnection_time(RECONNECTION_TIME);
-        // The id of the first position: a client that loses its connection before its first event resumes there.
-        let first = match subscription.last_event_id() {
-            // In the reset, so that a client that loses its connection before the reset gets it the next time.
-            Some(start) if misses => {
-                let reset = Event::new(RESET, "").with_id(start);
-                [hello.to_bytes(), reset.to_bytes()].concat().into()
+        let (subscription, hello) = match broadcast.subscribe(last_event_id) {
+            // A new client that loses its connection before its first event resumes from this id.
+            Subscribed::Live(subscription) => {
+                let start = subscription.last_event_id();
+                (subscription, hello.with_id(start))
             }
-            start => hello.with_id(start).to_bytes(),
+            Subscribed::Resumed { subscription, .. } => (subscription, hello),
+            // The broadcast puts the id into the reset: a client that loses its connection before the
+            // reset gets it the next time.
+            Subscribed::Gap(restart) | Subscribed::Unknown(restart) | Subscribed::Ahead(restart) => {
+                (restart.oldest(&Event::new(RESET, "")), hello)
+            }
         };
+        let first = hello.to_bytes();
         from_stream(Self {
             first: Some(first),
             subscription,

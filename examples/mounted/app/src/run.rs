@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_util::FutureExt;
@@ -31,13 +31,9 @@ impl App {
     /// Starts the service: a thread that publishes the ticks, and a thread that waits for the end of
     /// the standard input. Neither needs a runtime.
     pub fn start() -> Self {
-        // A new epoch at each start: the old log is gone, so an id from before must be unknown.
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-        let epoch = epoch.unwrap_or_default().as_millis();
-        let epoch = u64::try_from(epoch).unwrap_or_default();
         let (stop, shutdown) = oneshot::channel();
         let app = Self {
-            broadcast: Broadcast::assigning_ids(Retention::new(), epoch),
+            broadcast: Broadcast::new(Retention::default()),
             ends: Arc::default(),
             keep_alive: Duration::from_secs(argument(3, 15)),
             shutdown: shutdown.shared(),

@@ -67,7 +67,10 @@ impl EventStream {
         let mut items = self.decoder.feed(&bytes);
         while let Some(item) = items.next_owned().expect("no limit") {
             if let OwnedItem::Event(event) = item {
-                self.events.push(event);
+                // It counts in nothing.
+                if event.event_type() != "stream-start" {
+                    self.events.push(event);
+                }
             }
         }
         self.bytes.extend_from_slice(&bytes);

@@ -1,13 +1,19 @@
 //! What the examples send, written out: none of it is made by the crate.
 
-/// What a stream begins with, behind the event of this number: a client that is cut here comes back with the id.
+/// What the stream of a new client begins with, after the event of this number: a client that is cut here comes back
+/// with the id.
 pub(crate) fn hello(epoch: &str, number: u64) -> String {
-    format!(": hello\nid: {epoch}-{number}~\nretry: 200\n\n")
+    format!(
+        ": hello\nevent: stream-start\nid: {epoch}-{number}~\nretry: 200\ndata: {{}}\n\n"
+    )
 }
+
+/// What it begins with for a client that is resumed.
+pub(crate) const HELLO_AGAIN: &str = ": hello\nretry: 200\n";
 
 /// What it begins with for a client whose id is not in the log: the id comes with the reset, or it might get that alone.
 pub(crate) fn reset(epoch: &str, number: u64) -> String {
-    format!(": hello\nretry: 200\n\nevent: reset\nid: {epoch}-{number}~\ndata: \n\n")
+    format!(": hello\nevent: reset\nid: {epoch}-{number}~\nretry: 200\ndata: \n\n")
 }
 
 /// The lines of the ticks' data behind the number, by number modulo 8.

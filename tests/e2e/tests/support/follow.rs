@@ -122,7 +122,10 @@ impl Follower {
             Ok(bytes) => {
                 let mut received = self.source.handle_bytes(now, &bytes);
                 while let Some(item) = received.next_owned().expect("no limit") {
-                    if let Some(event) = item.into_event() {
+                    let event = item.into_event();
+                    // The start of a stream counts in nothing.
+                    if let Some(event) = event.filter(|event| event.event_type() != "stream-start")
+                    {
                         self.seen.push(Seen {
                             event_type: event.event_type().to_owned(),
                             last_event_id: event.last_event_id().to_owned(),

@@ -168,10 +168,11 @@ impl Response {
 
     /// The next block of an event type.
     pub(crate) fn block_of(&mut self, event_type: &str) -> String {
-        let first_line = format!("event: {event_type}\n");
+        let line = format!("event: {event_type}");
         loop {
             let block = self.block();
-            if block.starts_with(&first_line) {
+            // Comments may come before it.
+            if block.lines().any(|one| one == line) {
                 return block;
             }
         }
