@@ -117,7 +117,7 @@ struct Pages {
     is_held: bool,
     /// The id at which it stands.
     id: Option<EventId<'static>>,
-    /// For the topics that were added meanwhile, the key of the last id that it may not see.
+    /// For the topics that were added, the key of the last id that it may not see.
     since: Vec<(u32, u128)>,
 }
 
@@ -369,7 +369,6 @@ impl Hub {
                 types: options.types.clone(),
                 skipped: options.skipped.clone(),
                 place: options.place.clone(),
-                told: cursor,
                 ..Extra::default()
             })
         });
@@ -423,12 +422,13 @@ impl Hub {
         let member = self.add_member(at, name, head);
         let topic = self.members[member].topic;
         let key = self.order.key_before(&self.log, head);
-        let pages = self.slots[at].pages();
-        if let Some(pages) = pages.filter(|pages| pages.is_held) {
+        if let Some(pages) = self.slots[at].pages() {
             pages.since.push((topic, key));
         }
         // It may wait for the other topics already.
-        self.list(member);
+        if !self.slots[at].is_held() {
+            self.list(member);
+        }
         true
     }
 
@@ -459,16 +459,41 @@ impl Hub {
     }
 
     fn remove_member(&mut self, at: u32) {
-        let Member {
-            topic, position, ..
-        } = self.members.remove(at);
+        self.unlist(at);
+        let topic = self.members.remove(at).topic;
+        self.leave(topic);
+    }
+
+    /// Takes a membership from the waiters of its topic.
+    fn unlist(&mut self, at: u32) {
+        let member = &mut self.members[at];
+        let position = mem::replace(&mut member.position, NONE);
         if position != NONE {
-            let waiters = &mut self.topics.get_mut(topic).waiters;
+            let waiters = &mut self.topics.get_mut(member.topic).waiters;
             if let Some(moved) = waiters.remove(position) {
                 self.members[moved].position = position;
             }
         }
-        self.leave(topic);
+    }
+
+    /// Takes a subscriber from the waiters of all its topics. Returns its waker, to be dropped without
+    /// the lock.
+    fn unlist_all(&mut self, at: u32) -> Option<Waker> {
+        let slot = &mut self.slots[at];
+        let waker = slot.waker.take();
+        let mut member = slot.member;
+        let position = mem::replace(&mut slot.position, NONE);
+        if position != NONE {
+            let waiters = &mut self.topics.get_mut(ALL).waiters;
+            if let Some(moved) = waiters.remove(position) {
+                self.slots[moved].position = position;
+            }
+        }
+        while member != NONE {
+            self.unlist(member);
+            member = self.members[member].next;
+        }
+        waker
     }
 
     /// Counts one member of a topic less.
@@ -525,17 +550,9 @@ impl Hub {
 
     /// Ends all memberships of a subscriber. Returns its waker, to be dropped without the lock.
     fn clear(&mut self, at: u32) -> Option<Waker> {
-        let slot = &mut self.slots[at];
-        let waker = slot.waker.take();
-        let mut member = mem::replace(&mut slot.member, NONE);
-        let position = mem::replace(&mut slot.position, NONE);
-        if position != NONE {
-            let waiters = &mut self.topics.get_mut(ALL).waiters;
-            if let Some(moved) = waiters.remove(position) {
-                self.slots[moved].position = position;
-            }
-        }
+        let waker = self.unlist_all(at);
         self.leave(ALL);
+        let mut member = mem::replace(&mut self.slots[at].member, NONE);
         while member != NONE {
             let next = self.members[member].next;
             self.remove_member(member);
@@ -946,12 +963,30 @@ impl Hub {
         Some((place, id))
     }
 
-    /// Lets a subscriber get its frames from elsewhere. Returns the id at which it stands.
-    pub(super) fn hold(&mut self, at: u32) {
+    /// Lets a subscriber get its frames from elsewhere. Returns its waker, to be dropped without the
+    /// lock.
+    #[must_use]
+    pub(super) fn hold(&mut self, at: u32) -> Option<Waker> {
         let id = self.last_event_id(at);
-        let pages = self.extra(at).pages.get_or_insert_default();
+        if !self.has_pages(at) {
+            // What was added before the oldest frame was added before the place of the subscriber.
+            let added = self
+                .members_of(at)
+                .filter(|(_, one)| one.since > self.log.oldest());
+            let key = |one: &Member| (one.topic, self.order.key_before(&self.log, one.since));
+            let since = added.map(|(_, one)| key(one)).collect();
+            let pages = Pages {
+                since,
+                ..Pages::default()
+            };
+            self.extra(at).pages = Some(pages);
+        }
+        let extra = self.extra(at);
+        extra.first = None;
+        let pages = extra.pages.get_or_insert_default();
         pages.is_held = true;
         pages.id = id;
+        self.unlist_all(at)
     }
 
     /// Lets a held subscriber go on after a frame of the log. Returns whether the frame is there.
@@ -962,18 +997,13 @@ impl Hub {
         let Found::At(number) = found else {
             return false;
         };
-        let slot = &mut self.slots[at];
-        slot.cursor = number + 1;
-        if let Some(pages) = slot.pages() {
-            pages.is_held = false;
-            pages.since = Vec::new();
+        self.slots[at].cursor = number + 1;
+        let is_whole = self.first_waiting(at).is_some();
+        if let Some(pages) = self.slots[at].pages() {
+            // Otherwise a frame of its own was lost after that one.
+            pages.is_held = !is_whole;
         }
-        if self.first_waiting(at).is_none() {
-            // A frame of its own was lost after that one.
-            self.hold(at);
-            return false;
-        }
-        true
+        is_whole
     }
 
     /// Returns whether a frame from elsewhere is for a held subscriber.

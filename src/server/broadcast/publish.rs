@@ -185,9 +185,10 @@ pub(super) fn all(
             return Err(PublishError::AssignsIds);
         }
         one.topic.as_deref().map_or(Ok(()), TopicTooLong::check)?;
-        check_len(shared, one.frame.as_bytes().len())?;
         let id = one.frame.id().map(TextOrNumber::Text);
-        id.map_or(Ok(0), |id| key_of(shared, id))
+        let key = id.map_or(Ok(0), |id| key_of(shared, id))?;
+        check_len(shared, one.frame.as_bytes().len())?;
+        Ok(key)
     };
     let keys: Vec<_> = publications.iter().map(check).collect();
     let now = shared.retention.now();

@@ -203,7 +203,10 @@ impl Subscription {
     /// ended because it lagged, can be held again.
     pub fn hold(mut self) -> Option<Held> {
         match self.reader.end {
-            None => self.shared.lock().hold(self.reader.slot),
+            None => {
+                let waker = self.shared.lock().hold(self.reader.slot);
+                drop(waker);
+            }
             Some(CloseReason::Overflow) if self.reader.is_there() => self.reader.end = None,
             Some(_) => return None,
         }
@@ -275,7 +278,9 @@ impl Reader {
                 Next::End(reason, farewell) => {
                     self.end = Some(reason);
                     if reason == CloseReason::Overflow && hub.has_pages(self.slot) {
-                        hub.hold(self.slot);
+                        let waker = hub.hold(self.slot);
+                        drop(hub);
+                        drop(waker);
                     } else {
                         self.leave(shared, hub, reason);
                     }
@@ -412,7 +417,8 @@ pub struct Held {
 
 impl Held {
     pub(super) fn new(subscription: Subscription) -> Self {
-        subscription.shared.lock().hold(subscription.slot());
+        let waker = subscription.shared.lock().hold(subscription.slot());
+        drop(waker);
         Self { subscription }
     }
 
