@@ -1,7 +1,7 @@
 //! What it costs to deliver: to all, and to one of many.
 
 use bytes::Bytes;
-use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+use sse_proto::broadcast::{Key, Retention, Scope, SubscribeOptions};
 use sse_proto::{Broadcast, EventType, Frame, channel};
 
 use crate::delta;
@@ -10,7 +10,7 @@ use crate::task::{Task, tasks};
 
 pub(crate) fn deliver(subscribers: usize, burst: usize) {
     let plain = SubscribeOptions::new();
-    let broadcast = || Broadcast::new(Retention::new());
+    let broadcast = || Broadcast::with_key(Retention::default(), Key::number());
     let types = plain
         .clone()
         .with_event_types([EventType::from_static("content_block_delta")]);
@@ -42,7 +42,7 @@ pub(crate) fn deliver(subscribers: usize, burst: usize) {
                 Role::Ours,
                 "Broadcast, ids assigned",
                 exchange(
-                    Broadcast::assigning_ids(Retention::new(), 1),
+                    Broadcast::with_epoch(Retention::default(), 1),
                     burst,
                     &plain,
                     subscribers,
@@ -69,10 +69,16 @@ pub(crate) fn private_events() {
     let user = |number: u32| Scope::new(format!("user-{number}"));
     let event = delta();
     let each = |options: &dyn Fn(u32) -> SubscribeOptions| {
-        let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
+        let broadcast = Broadcast::with_epoch(Retention::default(), 1);
         let event = delta();
         let mut tasks: Vec<_> = (0..SUBSCRIBERS)
-            .map(|number| Task::new(broadcast.subscribe_with(None, &options(number)).or_live()))
+            .map(|number| {
+                Task::new(
+                    broadcast
+                        .subscribe_with(None, &options(number))
+                        .or_live_untold(),
+                )
+            })
             .collect();
         for task in &mut tasks {
             task.run();
@@ -86,13 +92,13 @@ pub(crate) fn private_events() {
             tasks.iter_mut().map(Task::run).sum::<usize>()
         }
     };
-    let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
+    let broadcast = Broadcast::with_epoch(Retention::default(), 1);
     let mut targets = Vec::new();
     let mut merged: Vec<_> = (0..SUBSCRIBERS)
         .map(|_| {
             let (target, stream) = channel();
             targets.push(target);
-            Task::new(broadcast.subscribe(None).or_live().merge(stream))
+            Task::new(broadcast.subscribe(None).or_live_untold().merge(stream))
         })
         .collect();
     for task in &mut merged {

@@ -13,7 +13,7 @@ mod two_threads;
 
 use bytes::BytesMut;
 use harness::{Candidate, Role, Work, compare};
-use sse_proto::broadcast::Retention;
+use sse_proto::broadcast::{Key, Retention};
 use sse_proto::{Broadcast, Event, EventType, Frame};
 
 use crate::deliver::{deliver, private_events};
@@ -42,11 +42,11 @@ fn delta() -> Event<'static> {
 fn publish_to_nobody() {
     let event = delta();
     let (assigned, own, without) = (
-        Broadcast::assigning_ids(Retention::new(), 1),
-        Broadcast::new(Retention::new()),
-        Broadcast::new(Retention::new()),
+        Broadcast::with_epoch(Retention::default(), 1),
+        Broadcast::with_key(Retention::default(), Key::number()),
+        Broadcast::with_key(Retention::default(), Key::number()),
     );
-    let forgetful = Broadcast::new(Retention::new().with_remembered_ids(0));
+    let forgetful = Broadcast::with_key(Retention::default().with_remembered_ids(0), Key::number());
     let mut buffer = BytesMut::with_capacity(64 * 1024);
     let (mut first, mut number) = (0_u64, 0_u64);
     let wire = Frame::new(&event);

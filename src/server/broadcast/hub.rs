@@ -743,14 +743,15 @@ impl Hub {
         if until != NEVER {
             waiting = links.first_from(until, self.log.oldest()) - at;
         }
-        let is_shared = self.topics.get(topic).is_shared() && until == NEVER;
-        if is_shared {
+        let members = self.topics.get(topic).members;
+        if members > 1 && until == NEVER {
             if let Some(found) = self.joins.find(topic, number, waiting) {
                 return (found.next, found.bytes.clone());
             }
         }
         let (next, frames, bytes) = self.join_chain(chain, waiting);
-        if is_shared {
+        // Not for the last who comes.
+        if self.topics.get(topic).is_shared() && until == NEVER {
             self.joins.keep(Joined {
                 topic,
                 first: number,

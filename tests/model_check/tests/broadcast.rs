@@ -4,7 +4,7 @@
 use futures::{Stream, StreamExt};
 use shuttle::future::block_on;
 use shuttle::thread;
-use sse_proto::broadcast::{Retention, SubscribeOptions, Subscribed};
+use sse_proto::broadcast::{Key, Retention, SubscribeOptions, Subscribed};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::{Broadcast, Event, EventId, Frame, channel};
 
@@ -15,7 +15,7 @@ fn check(work: impl Fn() + Send + Sync + Copy + 'static) {
 }
 
 fn assigning() -> Broadcast {
-    Broadcast::assigning_ids(Retention::new(), 1)
+    Broadcast::with_epoch(Retention::default(), 1)
 }
 
 fn publish(broadcast: &Broadcast) -> u64 {
@@ -40,7 +40,7 @@ fn what_is_published_on_two_threads_reaches_all_once_and_in_order() {
         let broadcast = assigning();
         let readers: Vec<_> = (0..2)
             .map(|_| {
-                let subscription = broadcast.subscribe(None).or_live();
+                let subscription = broadcast.subscribe(None).or_live_untold();
                 thread::spawn(move || all(subscription))
             })
             .collect();
@@ -80,7 +80,7 @@ fn a_client_that_comes_back_has_all_once_whatever_is_published_meanwhile() {
 #[test]
 fn ids_of_the_users_are_found_whoever_asks_meanwhile() {
     check(|| {
-        let broadcast = Broadcast::new(Retention::new());
+        let broadcast = Broadcast::with_key(Retention::default(), Key::number());
         let publish = |broadcast: &Broadcast, id: u64| {
             let event = Event::message("x").with_id(id);
             broadcast.publish(&event).expect("it is open");
@@ -112,7 +112,7 @@ fn filtered_subscribers_lose_nothing_either() {
         let options = SubscribeOptions::new()
             .with_filter(|_, id| id != Some("1-2"))
             .with_id_after(1);
-        let subscription = broadcast.subscribe_with(None, &options).or_live();
+        let subscription = broadcast.subscribe_with(None, &options).or_live_untold();
         let reader = thread::spawn(move || all(subscription));
         thread::spawn(move || {
             for _ in 0..3 {
@@ -127,10 +127,10 @@ fn filtered_subscribers_lose_nothing_either() {
 #[test]
 fn who_lags_is_told_and_goes_on_at_the_oldest() {
     check(|| {
-        let broadcast = Broadcast::assigning_ids(Retention::new().with_max_frames(1), 1);
+        let broadcast = Broadcast::with_epoch(Retention::new(1, 64 << 20), 1);
         let options = SubscribeOptions::new()
             .with_skip_ahead(|frames| Event::message(format!("{frames} lost")));
-        let subscription = broadcast.subscribe_with(None, &options).or_live();
+        let subscription = broadcast.subscribe_with(None, &options).or_live_untold();
         let reader = thread::spawn(move || all(subscription));
         let publisher = broadcast.clone();
         thread::spawn(move || {
@@ -159,14 +159,14 @@ fn who_lags_is_told_and_goes_on_at_the_oldest() {
 fn subscribers_come_and_go_while_others_wait() {
     check(|| {
         let broadcast = assigning();
-        let subscription = broadcast.subscribe(None).or_live();
+        let subscription = broadcast.subscribe(None).or_live_untold();
         let reader = thread::spawn(move || all(subscription));
         let others = broadcast.clone();
         thread::spawn(move || {
-            let mut gone = others.subscribe(None).or_live();
+            let mut gone = others.subscribe(None).or_live_untold();
             let polled = futures::FutureExt::now_or_never(gone.next());
             drop((gone, polled));
-            let mut waits = others.subscribe(None).or_live();
+            let mut waits = others.subscribe(None).or_live_untold();
             drop(others);
             block_on(async { while waits.next().await.is_some() {} });
         });
@@ -182,7 +182,7 @@ fn a_personal_event_stands_behind_what_its_thread_published_before() {
     check(|| {
         let broadcast = assigning();
         let (target, stream) = channel();
-        let merged = broadcast.subscribe(None).or_live().merge(stream);
+        let merged = broadcast.subscribe(None).or_live_untold().merge(stream);
         let other = broadcast.clone();
         thread::spawn(move || publish(&other));
         thread::spawn(move || {
@@ -204,8 +204,8 @@ fn a_personal_event_stands_behind_what_its_thread_published_before() {
 fn large_events_get_their_ids_in_order_though_they_are_encoded_before() {
     check(|| {
         // Large is above a kilobyte here. The ids grow by a digit on the way.
-        let broadcast = Broadcast::assigning_ids(Retention::new().with_max_bytes(8 * 1024), 1);
-        let mut reader = broadcast.subscribe(None).or_live();
+        let broadcast = Broadcast::with_epoch(Retention::new(1024, 8 * 1024), 1);
+        let mut reader = broadcast.subscribe(None).or_live_untold();
         for _ in 0..8 {
             publish(&broadcast);
         }

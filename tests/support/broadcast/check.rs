@@ -178,7 +178,7 @@ impl Play {
         assert_eq!(names, own);
         assert_eq!(
             now(reader.handle.closed()),
-            reader.end.filter(|_| !is_there).or(reader.detached)
+            reader.detached.or(reader.end.filter(|_| !is_there))
         );
         match &reader.body {
             Body::Held(held) => {

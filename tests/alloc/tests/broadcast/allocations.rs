@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use allocation_counter::measure;
-use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+use sse_proto::broadcast::{Key, Retention, Scope, SubscribeOptions};
 use sse_proto::{Broadcast, Event, EventType, Frame};
 
 use crate::{KIB, Task, held, poll, publish, subscribe};
@@ -12,7 +12,7 @@ use crate::{KIB, Task, held, poll, publish, subscribe};
 #[test]
 fn a_delivery_allocates_nothing() {
     const MANY: usize = 10_000;
-    let broadcast = Broadcast::new(Retention::new());
+    let broadcast = Broadcast::with_key(Retention::default(), Key::number());
     let mut subscriptions = subscribe(&broadcast, MANY);
     let wakers: Vec<_> = (0..MANY).map(|_| Waker::from(Arc::new(Task))).collect();
     let mut round = |burst: usize| {
@@ -50,8 +50,8 @@ fn a_private_event_allocates_nothing_at_those_whose_it_is_not() {
     for epoch in [None, Some(1)] {
         for kind in 0..3 {
             let broadcast = match epoch {
-                None => Broadcast::new(Retention::new()),
-                Some(epoch) => Broadcast::assigning_ids(Retention::new(), epoch),
+                None => Broadcast::with_key(Retention::default(), Key::number()),
+                Some(epoch) => Broadcast::with_epoch(Retention::default(), epoch),
             };
             let options = |number| match kind {
                 0 => SubscribeOptions::new(),
@@ -61,7 +61,7 @@ fn a_private_event_allocates_nothing_at_those_whose_it_is_not() {
             let mut subscriptions: Vec<_> = (0..MANY)
                 .map(|number| {
                     let subscribed = broadcast.subscribe_with(None, &options(number));
-                    subscribed.or_live()
+                    subscribed.or_live_untold()
                 })
                 .collect();
             let waker = Waker::from(Arc::new(Task));
@@ -95,8 +95,8 @@ fn a_private_event_allocates_nothing_at_those_whose_it_is_not() {
 #[test]
 fn publishing_to_nobody_allocates_next_to_nothing() {
     for broadcast in [
-        Broadcast::new(Retention::new()),
-        Broadcast::assigning_ids(Retention::new(), 1),
+        Broadcast::with_key(Retention::default(), Key::number()),
+        Broadcast::with_epoch(Retention::default(), 1),
     ] {
         let event = Event::message("a text of no great length");
         for _ in 0..10_000 {
@@ -116,10 +116,10 @@ fn publishing_to_nobody_allocates_next_to_nothing() {
 fn what_is_gone_leaves_nothing() {
     let waker = Waker::from(Arc::new(Task));
     let made = measure(|| {
-        let broadcast = Broadcast::new(Retention::new());
+        let broadcast = Broadcast::with_key(Retention::default(), Key::number());
         let options = SubscribeOptions::new().with_filter(|_, id| id.is_some());
         let mut plain = subscribe(&broadcast, 100);
-        let mut filtered = broadcast.subscribe_with(None, &options).or_live();
+        let mut filtered = broadcast.subscribe_with(None, &options).or_live_untold();
         for number in 0..5_000_u32 {
             let event = Event::message("x").with_id(number);
             broadcast.publish(&event).expect("it is open");
@@ -137,11 +137,11 @@ fn what_is_gone_leaves_nothing() {
 
 #[test]
 fn subscribers_that_come_and_go_leave_nothing_behind() {
-    let broadcast = Broadcast::new(Retention::new());
+    let broadcast = Broadcast::with_key(Retention::default(), Key::number());
     let waker = Waker::from(Arc::new(Task));
     let come_and_go = |many: usize| {
         for _ in 0..many {
-            let mut subscription = broadcast.subscribe(None).or_live();
+            let mut subscription = broadcast.subscribe(None).or_live_untold();
             assert!(poll(&mut subscription, &waker).is_pending());
         }
     };
@@ -155,7 +155,7 @@ fn subscribers_that_come_and_go_leave_nothing_behind() {
             assert!(poll(subscription, &waker).is_pending());
         }
         drop(many);
-        let mut one = broadcast.subscribe(None).or_live();
+        let mut one = broadcast.subscribe(None).or_live_untold();
         for _ in 0..4 {
             while poll(&mut one, &waker).is_ready() {}
             broadcast.publish(&Event::message("x")).expect("it is open");
@@ -175,9 +175,9 @@ fn what_was_joined_goes_with_the_last_who_is_behind() {
         (filter, "reads"),
         (skips, "drops"),
     ] {
-        let broadcast = Broadcast::new(Retention::new());
-        let mut first = broadcast.subscribe(None).or_live();
-        let mut second = broadcast.subscribe_with(None, &options).or_live();
+        let broadcast = Broadcast::with_key(Retention::default(), Key::number());
+        let mut first = broadcast.subscribe(None).or_live_untold();
+        let mut second = broadcast.subscribe_with(None, &options).or_live_untold();
         for _ in 0..50 {
             let event = Event::message("x".repeat(1_000));
             broadcast.publish(&event).expect("it is open");

@@ -31,7 +31,7 @@ fn held(made: AllocationInfo) -> usize {
 
 fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
     let mut subscriptions = Vec::with_capacity(many);
-    subscriptions.extend((0..many).map(|_| broadcast.subscribe(None).or_live()));
+    subscriptions.extend((0..many).map(|_| broadcast.subscribe(None).or_live_untold()));
     subscriptions
 }
 

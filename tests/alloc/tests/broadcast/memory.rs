@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+use sse_proto::broadcast::{Key, Retention, Scope, SubscribeOptions};
 use sse_proto::{Broadcast, Event, EventId, Subscription};
 
 use crate::{KIB, Task, held, poll, publish, subscribe};
@@ -28,10 +28,7 @@ impl Kept {
     };
 
     fn retention(self) -> Retention {
-        Retention::new()
-            .with_max_frames(self.frames)
-            .with_max_bytes(self.bytes)
-            .with_remembered_ids(self.ids)
+        Retention::new(self.frames, self.bytes).with_remembered_ids(self.ids)
     }
 
     /// The memory that the documentation of `Retention` promises not to pass.
@@ -52,8 +49,8 @@ fn an_idle_subscriber_costs_96_bytes_at_most() {
 fn idle_subscribers(is_private: bool, epoch: Option<u64>) {
     const MANY: usize = 10_000;
     let broadcast = match epoch {
-        None => Broadcast::new(Retention::new()),
-        Some(epoch) => Broadcast::assigning_ids(Retention::new(), epoch),
+        None => Broadcast::with_key(Retention::default(), Key::number()),
+        Some(epoch) => Broadcast::with_epoch(Retention::default(), epoch),
     };
     let waker = Waker::from(Arc::new(Task));
     let mut subscriptions = Vec::new();
@@ -87,7 +84,7 @@ fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_pr
     let waker = Waker::from(Arc::new(Task));
     let mut held_by = None;
     let made = measure(|| {
-        let broadcast = Broadcast::new(Retention::new());
+        let broadcast = Broadcast::with_key(Retention::default(), Key::number());
         let mut subscriptions = subscribe(&broadcast, MANY);
         for subscription in &mut subscriptions {
             assert!(poll(subscription, &waker).is_pending());
@@ -145,8 +142,8 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
             for scoped in [false, true] {
                 let mut held_by = None;
                 let made = measure(|| {
-                    let broadcast = Broadcast::new(kept.retention());
-                    let subscription = broadcast.subscribe(None).or_live();
+                    let broadcast = Broadcast::with_key(kept.retention(), Key::number());
+                    let subscription = broadcast.subscribe(None).or_live_untold();
                     let scope = Scope::new("somebody");
                     let unknown = EventId::from_static("none");
                     let (mut bytes, mut number) = (0, 0_u32);
@@ -194,10 +191,10 @@ fn a_log_of_scopes_takes_what_is_promised() {
             let waker = Waker::from(Arc::new(Task));
             let mut held_by = None;
             let made = measure(|| {
-                let broadcast = Broadcast::new(retention);
+                let broadcast = Broadcast::with_key(retention, Key::number());
                 let all = SubscribeOptions::new().with_scopes(|_| true);
-                let mut plain = broadcast.subscribe(None).or_live();
-                let mut sees_all = broadcast.subscribe_with(None, &all).or_live();
+                let mut plain = broadcast.subscribe(None).or_live_untold();
+                let mut sees_all = broadcast.subscribe_with(None, &all).or_live_untold();
                 let many = frames + remembered + 10;
                 for number in 0..u32::try_from(many).expect("a small number") {
                     broadcast.advance(Duration::from_secs(number.into()));
