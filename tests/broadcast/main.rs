@@ -174,7 +174,14 @@ fn an_id_that_can_not_come_back_changes_nothing() {
     assert_eq!(broadcast.statistics().published, 0);
 
     let longest = "x".repeat(1024);
-    let ids = ["", "-1", "a b\tc", "é\u{20AC}\u{1F600}\u{85}", "a, b", &longest];
+    let ids = [
+        "",
+        "-1",
+        "a b\tc",
+        "é\u{20AC}\u{1F600}\u{85}",
+        "a, b",
+        &longest,
+    ];
     let all = ids.map(String::from);
     let key = move |id: &str| all.iter().position(|one| one == id).map(|at| at as u128);
     let broadcast = Broadcast::with_key(Retention::default(), Key::from_fn(key));

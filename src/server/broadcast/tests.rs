@@ -61,14 +61,28 @@ fn an_event_of_one_wakes_one_and_looks_at_one_frame_however_many_there_are() {
     for others in [10, 1_000, 100_000] {
         let broadcast = Broadcast::with_epoch(Retention::default(), 7);
         let waker = Waker::from(Arc::new(Task));
-        let mut all: Vec<_> = (0..=others).map(|one| subscribe(&broadcast, &[user(one)])).collect();
+        let mut all: Vec<_> = (0..=others)
+            .map(|one| subscribe(&broadcast, &[user(one)]))
+            .collect();
         poll_all(&mut all, &waker);
         take();
         publish(&broadcast, Some("user-5"));
         let (wakes, frames) = (1, 0);
-        assert_eq!(take(), Work { wakes, frames, bytes: 0 }, "{others} others");
+        assert_eq!(
+            take(),
+            Work {
+                wakes,
+                frames,
+                bytes: 0
+            },
+            "{others} others"
+        );
         assert!(poll(&mut all[5], &waker).is_ready());
-        let work = Work { wakes: 0, frames: 1, bytes: LEN };
+        let work = Work {
+            wakes: 0,
+            frames: 1,
+            bytes: LEN,
+        };
         assert_eq!(take(), work, "{others} others");
         poll_all(&mut all, &waker);
         assert_eq!(take().frames, 0, "nobody else looks at it");
@@ -85,7 +99,11 @@ fn a_resume_looks_at_the_missed_frames_of_its_own_among_a_million() {
     let options = SubscribeOptions::new().with_topics(["ann"]);
     take();
     let subscribed = broadcast.subscribe_with(EventId::from_static("7-0"), &options);
-    let Subscribed::Resumed { mut subscription, missed: 10 } = subscribed else {
+    let Subscribed::Resumed {
+        mut subscription,
+        missed: 10,
+    } = subscribed
+    else {
         panic!("it is known");
     };
     assert!(poll(&mut subscription, Waker::noop()).is_ready());
@@ -109,17 +127,38 @@ fn what_waits_of_one_topic_is_copied_once_for_all_its_subscribers() {
     poll_all(&mut plain, &waker);
     poll_all(&mut tenants, &waker);
     // What waits for all of them is of one and the same topic.
-    assert_eq!(take(), Work { wakes: 0, frames: 1, bytes: LEN });
+    assert_eq!(
+        take(),
+        Work {
+            wakes: 0,
+            frames: 1,
+            bytes: LEN
+        }
+    );
     publish(&broadcast, Some("tenant"));
     assert_eq!(take().wakes, 100);
     poll_all(&mut plain, &waker);
     poll_all(&mut tenants, &waker);
-    assert_eq!(take(), Work { wakes: 0, frames: 1, bytes: LEN });
+    assert_eq!(
+        take(),
+        Work {
+            wakes: 0,
+            frames: 1,
+            bytes: LEN
+        }
+    );
     // Of two topics: once for the plain ones, and by each of the tenants.
     publish(&broadcast, None);
     publish(&broadcast, Some("tenant"));
     assert_eq!(take().wakes, 10_100, "each is woken once");
     poll_all(&mut plain, &waker);
     poll_all(&mut tenants, &waker);
-    assert_eq!(take(), Work { wakes: 0, frames: 1 + 200, bytes: LEN + 200 * LEN });
+    assert_eq!(
+        take(),
+        Work {
+            wakes: 0,
+            frames: 1 + 200,
+            bytes: LEN + 200 * LEN
+        }
+    );
 }

@@ -7,6 +7,10 @@ use core::task::Waker;
 use super::handle::HandleState;
 use crate::server::state::CloseReason;
 
+/// The largest list that is kept for the next publication. A larger one costs one allocation for
+/// more than a thousand wakes, and would be a part of the memory of idle subscribers.
+const MOST_KEPT: usize = 1024;
+
 #[derive(Default)]
 pub(super) struct Wakes {
     /// Most publications to a topic wake one, for which no list is needed.
@@ -58,10 +62,9 @@ impl Wakes {
         if self.rest.capacity() == 0 {
             return None;
         }
-        let used = self.rest.len();
         for waker in self.rest.drain(..) {
             waker.wake();
         }
-        (self.rest.capacity() <= 4 * used + 64).then_some(self.rest)
+        (self.rest.capacity() <= MOST_KEPT).then_some(self.rest)
     }
 }

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use allocation_counter::AllocationInfo;
 use futures::Stream;
-use sse_proto::broadcast::Scope;
 use sse_proto::{Broadcast, Event, Subscription};
 
 const KIB: usize = 1024;
@@ -35,11 +34,11 @@ fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
     subscriptions
 }
 
-/// Publishes an event to all, or to a scope that no subscriber sees.
+/// Publishes an event to all, or to a topic that no subscriber has.
 fn publish(broadcast: &Broadcast, is_private: bool) {
     let event = Event::message("x");
     let published = if is_private {
-        broadcast.publish_for(&Scope::new("somebody"), &event)
+        broadcast.publish_to("somebody", &event)
     } else {
         broadcast.publish(&event)
     };
