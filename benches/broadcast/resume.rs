@@ -16,7 +16,7 @@ pub(crate) fn catch_up() {
         broadcast.publish(&delta()).expect("it is open");
     }
     let bytes = usize::try_from(broadcast.statistics().retained_bytes).expect("it is in memory");
-    let start = EventId::from_static("1-0~");
+    let start = EventId::from_static("1-0");
     let types =
         SubscribeOptions::new().with_event_types([EventType::from_static("content_block_delta")]);
     let read = |options: &SubscribeOptions| {

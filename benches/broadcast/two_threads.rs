@@ -36,7 +36,7 @@ pub(crate) fn two_threads() {
 fn run_two_threads(subscribers: usize, window: u64) {
     let retention = Retention::new(100_000, 64 * 1024 * 1024);
     let broadcast = Broadcast::with_key(retention, Key::number());
-    let skip = SubscribeOptions::new().with_skip_ahead(|_| Event::message("skipped"));
+    let skip = SubscribeOptions::new().with_skip_ahead(Frame::new(&Event::message("skipped")));
     let mut tasks = tasks(&broadcast, subscribers, &skip);
     let len = Frame::new(&delta()).as_bytes().len();
     let second = Duration::from_secs(1);

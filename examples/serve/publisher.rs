@@ -4,17 +4,15 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use sse_proto::adapt::{Preamble, from_stream};
-use sse_proto::broadcast::{Retention, Subscribed};
+use sse_proto::broadcast::{Restart, Retention, Subscribed};
 use sse_proto::event::LastEventId;
 use sse_proto::target::CloseReason;
-use sse_proto::{
-    Broadcast, Event, EventId, EventStreamExt, EventType, Frame, Subscription, channel,
-};
+use sse_proto::{Broadcast, Event, EventStreamExt, EventType, Frame, Subscription, channel};
 use sysinfo::System;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
@@ -26,9 +24,7 @@ use crate::watch::{KEEP_ALIVE, Watched, cut_when_stuck};
 pub(crate) const EVENT_LIMIT: usize = 32 << 20;
 /// What is kept for clients that come back: an event of the largest size and what comes around it,
 /// or some hours of small ones.
-const RETENTION: Retention = Retention::new()
-    .with_max_bytes(EVENT_LIMIT + (1 << 20))
-    .with_max_frames(1 << 16);
+const RETENTION: Retention = Retention::new(1 << 16, EVENT_LIMIT + (1 << 20));
 
 const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 
@@ -36,7 +32,7 @@ const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct Publisher {
     /// Tells a client that returns whether the server is still the one that it left. The ids begin
     /// with it, so those of the server before are not taken for this one's.
-    run: u64,
+    run: String,
     broadcast: Broadcast,
     next_client: AtomicU64,
     ended: watch::Sender<bool>,
@@ -46,7 +42,7 @@ pub(crate) struct Publisher {
 /// for the place where the stream begins, so that a client that is cut at once misses nothing either.
 #[derive(Serialize)]
 struct Hello<'a> {
-    run: String,
+    run: &'a str,
     last_event_id: Option<Cow<'a, str>>,
     begins: Begins,
     /// How many events follow at once that the client has missed.
@@ -71,12 +67,12 @@ enum Begins {
 
 impl Publisher {
     pub(crate) fn new() -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let millis = since_1970.unwrap_or_default().as_millis();
-        let run = u64::try_from(millis).unwrap_or(0);
+        let broadcast = Broadcast::new(RETENTION);
+        let first = broadcast.last_event_id().map(|id| id.to_string());
+        let epoch = first.as_deref().and_then(|id| id.split('-').next());
         Self {
-            run,
-            broadcast: Broadcast::assigning_ids(RETENTION, run),
+            run: epoch.unwrap_or_default().to_owned(),
+            broadcast,
             next_client: AtomicU64::new(1),
             ended: watch::Sender::new(false),
         }
@@ -105,13 +101,7 @@ impl Publisher {
             LastEventId::Id(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
             LastEventId::Invalid => log(format_args!("{name} connected, Last-Event-ID invalid")),
         }
-        let (subscription, begins, replayed) = self.begin(last_event_id);
-        let start = match begins {
-            Begins::Live => subscription.last_event_id(),
-            // The client keeps the one that it has until it gets another with an event.
-            Begins::Resumed | Begins::Gap | Begins::Unknown => None,
-        };
-        let hello = self.hello(last_event_id, begins, replayed, start);
+        let (subscription, hello) = self.begin(last_event_id);
 
         // The client's own target has no events here. It knows when and why the stream ends.
         let (target, own) = channel();
@@ -155,19 +145,35 @@ impl Publisher {
         self.ended.send_replace(true);
     }
 
-    fn begin(&self, last_event_id: &LastEventId<'_>) -> (Subscription, Begins, u64) {
-        let from_oldest = |begins, subscription: Subscription| {
-            let replayed = subscription.lag();
-            (subscription, begins, replayed)
+    /// Subscribes. Returns the greeting, unless the subscription begins with it.
+    fn begin(&self, last_event_id: &LastEventId<'_>) -> (Subscription, Option<Frame>) {
+        let kept = || self.broadcast.statistics().retained_frames as u64;
+        // The greeting tells a client that cannot be resumed, with the id of the place.
+        let restart = |restart: Restart, begins| {
+            let hello = self.hello(last_event_id, begins, kept());
+            (restart.oldest(&hello), None)
         };
         match self.broadcast.subscribe(last_event_id.clone()) {
-            Subscribed::Live(subscription) => (subscription, Begins::Live, 0),
+            Subscribed::Live(subscription) => {
+                let hello = self.hello(last_event_id, Begins::Live, 0);
+                let hello = match subscription.last_event_id() {
+                    Some(start) => hello.with_id(start),
+                    None => hello,
+                };
+                (subscription, Some(Frame::new(&hello)))
+            }
             Subscribed::Resumed {
                 subscription,
                 missed,
-            } => (subscription, Begins::Resumed, missed),
-            Subscribed::Gap(restart) => from_oldest(Begins::Gap, restart.oldest()),
-            Subscribed::Unknown(restart) => from_oldest(Begins::Unknown, restart.oldest()),
+            } => {
+                // The client keeps the id that it has until it gets another with an event.
+                let hello = self.hello(last_event_id, Begins::Resumed, missed);
+                (subscription, Some(Frame::new(&hello)))
+            }
+            Subscribed::Gap(gap) => restart(gap, Begins::Gap),
+            Subscribed::Unknown(unknown) | Subscribed::Ahead(unknown) => {
+                restart(unknown, Begins::Unknown)
+            }
         }
     }
 
@@ -176,10 +182,9 @@ impl Publisher {
         last_event_id: &LastEventId<'_>,
         begins: Begins,
         replayed: u64,
-        start: Option<EventId<'_>>,
-    ) -> Option<Frame> {
+    ) -> Event<'static> {
         let hello = Event::json(&Hello {
-            run: self.run.to_string(),
+            run: &self.run,
             last_event_id: match last_event_id {
                 LastEventId::Id(id) => Some(id.to_str()),
                 LastEventId::None | LastEventId::Invalid => None,
@@ -189,19 +194,11 @@ impl Publisher {
             host: System::host_name(),
             system: System::long_os_version(),
         });
-        match hello {
-            Ok(hello) => {
-                let hello = hello.with_event_type(EventType::from_static("hello"));
-                Some(Frame::new(&match start {
-                    Some(start) => hello.with_id(start),
-                    None => hello,
-                }))
-            }
-            Err(error) => {
-                log(format_args!("a client is not greeted: {error}"));
-                None
-            }
-        }
+        let hello = hello.unwrap_or_else(|error| {
+            log(format_args!("a client is not greeted: {error}"));
+            Event::message("{}")
+        });
+        hello.with_event_type(EventType::from_static("hello"))
     }
 }
 

@@ -928,6 +928,16 @@ impl Hub {
 
 /// Places and pages.
 impl Hub {
+    /// Returns how many subscribers lag, and how many frames wait for the slowest of the others.
+    pub(super) fn lags(&self) -> (usize, u64) {
+        let slots = self.slots.indexes();
+        let reading = slots.filter(|at| !self.slots[*at].is_over() && !self.slots[*at].is_held());
+        reading.fold((0, 0), |(lagging, most), at| match self.first_waiting(at) {
+            None => (lagging + 1, most),
+            Some(_) => (lagging, self.waiting(at).max(most)),
+        })
+    }
+
     /// Returns the id at which a subscriber stands.
     pub(super) fn last_event_id(&self, at: u32) -> Option<EventId<'static>> {
         let slot = &self.slots[at];

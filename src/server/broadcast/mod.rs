@@ -345,10 +345,18 @@ impl Broadcast {
     }
 
     /// Returns the current counts of subscribers, topics, frames and losses.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the number of subscriptions and their topics, under the lock: for a metric that is
+    /// read now and then.
     pub fn statistics(&self) -> Statistics {
         let hub = self.shared().lock_now();
+        let (lagging, most_behind) = hub.lags();
         Statistics {
             subscribers: hub.subscribers(),
+            lagging,
+            most_behind,
             topics: hub.topics.len(),
             lagged: hub.lagged,
             published: hub.published,
@@ -570,6 +578,11 @@ impl fmt::Debug for Broadcast {
 pub struct Statistics {
     /// The number of subscriptions that have not ended.
     pub subscribers: usize,
+    /// The number of subscribers that lag: a frame for each was dropped before it was read. The next
+    /// poll of each ends it or skips ahead.
+    pub lagging: usize,
+    /// The number of frames that wait for the slowest of the other subscribers.
+    pub most_behind: u64,
     /// The number of topics that a subscription has, or that a retained frame is for.
     pub topics: usize,
     /// The number of times that a subscriber ended or skipped ahead because it lagged.

@@ -137,6 +137,13 @@ impl Play {
         let counted = self.readers.iter().flatten().filter(|one| one.is_counted());
         assert_eq!(statistics.subscribers, counted.count());
         assert_eq!(statistics.lagged, self.lagged);
+        let readers = self.readers.iter().flatten();
+        let readers = readers.filter(|one| one.is_counted() && !one.is_held());
+        let (lag, others): (Vec<_>, Vec<_>) =
+            readers.partition(|one| one.owed.front().is_some_and(|first| *first < oldest));
+        let behind = others.iter().map(|one| one.owed.len() as u64).max();
+        assert_eq!(statistics.lagging, lag.len());
+        assert_eq!(statistics.most_behind, behind.unwrap_or(0));
         assert_eq!(statistics.published, self.published);
         assert_eq!(statistics.retained_frames as u64, head - oldest);
         assert_eq!(
