@@ -22,7 +22,7 @@ use super::log::Log;
 use super::options::{EventTypes, PlaceEvent, Retention, SubscribeOptions};
 use super::reached::{Arrival, Awaited};
 use super::slab::{NONE, Slab};
-use super::topics::{ALL, NOBODY, Topic, Topics};
+use super::topics::{ALL, Lost, NOBODY, Topics};
 use super::wakes::Wakes;
 use super::work;
 use crate::server::state::CloseReason;
@@ -128,6 +128,16 @@ struct Chain {
     topic: u32,
     /// The place of the frame in the topic's links.
     at: usize,
+}
+
+/// The topics that have frames for a subscriber.
+enum Chains {
+    None,
+    One(Chain),
+    /// Those in `merge`.
+    Several,
+    /// A frame was dropped before the subscriber read it.
+    Lost,
 }
 
 /// What comes next for a subscriber.
@@ -530,18 +540,29 @@ impl Hub {
         }
     }
 
-    /// Notes that a subscriber has read all frames of all its topics.
+    /// Notes that a subscriber has read all frames of all its topics, and keeps its waker, if there is
+    /// one, in exchange for the one before.
     #[inline]
-    fn list_all(&mut self, at: u32) {
-        let slot = &mut self.slots[at];
-        let mut member = slot.member;
+    fn settle(&mut self, at: u32, cursor: u64, waker: &mut Option<Waker>) {
+        let Self {
+            slots,
+            topics,
+            joins,
+            ..
+        } = self;
+        let slot = &mut slots[at];
+        slot.cursor = cursor;
+        if waker.is_some() {
+            mem::swap(&mut slot.waker, waker);
+        }
         if slot.position == NONE {
-            let all = self.topics.get_mut(ALL);
+            let all = topics.everybody_mut();
             slot.position = all.waiters.add(at);
             if !all.is_behind() {
-                self.joins.forget(ALL);
+                joins.forget(ALL);
             }
         }
+        let mut member = slot.member;
         while member != NONE {
             self.list(member);
             member = self.members[member].next;
@@ -627,12 +648,6 @@ impl Hub {
         is_open
     }
 
-    /// Keeps a waker, and returns the one before, to be dropped without the lock.
-    #[inline]
-    pub(super) fn keep_waker(&mut self, at: u32, waker: Waker) -> Option<Waker> {
-        self.slots[at].waker.replace(waker)
-    }
-
     pub(super) fn has_waker(&self, at: u32) -> bool {
         self.slots[at].waker.is_some()
     }
@@ -646,60 +661,78 @@ impl Hub {
 
 /// Reading.
 impl Hub {
-    /// Returns what comes next for a subscriber, and moves it.
-    pub(super) fn next(&mut self, at: u32) -> Next {
-        let slot = &mut self.slots[at];
-        let mut until = NEVER;
-        let mut types = None;
-        if let Some(extra) = &mut slot.extra {
-            if let Some(End::Now(reason, farewell)) = &mut extra.end {
-                return Next::End(*reason, farewell.take());
+    /// Returns what comes next for a subscriber, and moves it. If nothing is left then, keeps `waker`,
+    /// and puts the one before in its place, to be dropped without the lock.
+    #[inline]
+    pub(super) fn next(&mut self, at: u32, waker: &mut Option<Waker>) -> Next {
+        let mut rule = (NEVER, None);
+        let slot = &self.slots[at];
+        let has_extra = slot.extra.is_some();
+        let (cursor, member, is_listed) = (slot.cursor, slot.member, slot.position != NONE);
+        if has_extra {
+            match self.look_at_extra(at) {
+                Ok(own) => rule = own,
+                Err(next) => return next,
             }
-            if let Some(bytes) = extra.first.take() {
-                let is_last = false;
-                return Next::Chunk { bytes, is_last };
-            }
-            if let Some(End::Before(number)) = extra.end {
-                until = number;
-            }
-            types.clone_from(&extra.types);
         }
-        if slot.is_held() {
-            return Next::Nothing;
-        }
-        if self.find_chains(at, until).is_err() {
-            self.merge.clear();
-            return self.lag(at);
-        }
-        let (next, bytes, has_more) = match (&self.merge[..], types) {
-            ([], _) => return self.end_or_wait(at, until),
-            (&[Reverse(chain)], None) => {
-                self.merge.clear();
-                let (next, bytes) = self.take_of_one(chain, until);
-                let last = self.topics.get(chain.topic).links.last(self.log.oldest());
-                (next, bytes, last >= Some(next))
-            }
-            (_, types) => {
+        let (until, types) = rule;
+        let chains = self.find_chains(cursor, member, is_listed, until);
+        let (next, bytes, has_more) = match (chains, types) {
+            (Chains::Lost, _) => return self.lag(at),
+            (Chains::None, _) => return self.end_or_wait(at, until, waker),
+            (Chains::One(chain), None) => self.take_of_one(chain, until),
+            (chains, types) => {
+                if let Chains::One(chain) = chains {
+                    self.merge.push(Reverse(chain));
+                }
                 let (next, has_more) = self.pick(until, types.as_deref());
                 (next, self.join_picked(), has_more)
             }
         };
+        let is_last = !has_more && until == NEVER && !self.is_closed && !bytes.is_empty();
         // What was looked at and not taken needs no second look.
-        self.slots[at].cursor = next;
+        if is_last {
+            self.settle(at, next, waker);
+        } else {
+            self.slots[at].cursor = next;
+        }
+        if has_extra {
+            self.note_place(at);
+        }
         if bytes.is_empty() {
             return Next::Again;
         }
-        let is_last = !has_more && until == NEVER && !self.is_closed;
-        if is_last {
-            self.list_all(at);
-        }
-        self.note_place(at);
         Next::Chunk { bytes, is_last }
     }
 
-    /// Finds the topics that have frames for a subscriber. Fails if it lost one.
+    /// Returns before which frame a subscriber ends and which event types it takes, or what comes next
+    /// without a look at the log.
+    fn look_at_extra(&mut self, at: u32) -> Result<(u64, Option<EventTypes>), Next> {
+        let slot = &mut self.slots[at];
+        let is_held = slot.is_held();
+        let Some(extra) = &mut slot.extra else {
+            return Ok((NEVER, None));
+        };
+        if let Some(End::Now(reason, farewell)) = &mut extra.end {
+            return Err(Next::End(*reason, farewell.take()));
+        }
+        if let Some(bytes) = extra.first.take() {
+            let is_last = false;
+            return Err(Next::Chunk { bytes, is_last });
+        }
+        if is_held {
+            return Err(Next::Nothing);
+        }
+        let until = match extra.end {
+            Some(End::Before(number)) => number,
+            Some(End::Now(..)) | None => NEVER,
+        };
+        Ok((until, extra.types.clone()))
+    }
+
+    /// Finds the topics that have frames for a subscriber.
     #[inline]
-    fn find_chains(&mut self, at: u32, until: u64) -> Result<(), ()> {
+    fn find_chains(&mut self, cursor: u64, mut member: u32, is_listed: bool, until: u64) -> Chains {
         let Self {
             topics,
             members,
@@ -708,50 +741,69 @@ impl Hub {
             ..
         } = self;
         let oldest = log.oldest();
-        let slot = &self.slots[at];
-        let mut look = |topic: u32, from: u64| {
-            let entry: &Topic = topics.get(topic);
-            if entry.lost >= from {
-                return Err(());
+        let mut found = Chains::None;
+        if !is_listed {
+            match topics.everybody().next_from(cursor, oldest) {
+                Err(Lost) => return Chains::Lost,
+                Ok(Some((number, at))) if number < until => {
+                    let topic = ALL;
+                    found = Chains::One(Chain { number, topic, at });
+                }
+                Ok(_) => {}
             }
-            let at = entry.links.first_from(from, oldest);
-            if let Some(number) = entry.links.get(at, oldest).filter(|one| *one < until) {
-                merge.push(Reverse(Chain { number, topic, at }));
-            }
-            Ok(())
-        };
-        if slot.position == NONE {
-            look(ALL, slot.cursor)?;
         }
-        let mut member = slot.member;
         while member != NONE {
             let one = &members[member];
-            if one.position == NONE {
-                look(one.topic, slot.cursor.max(one.since))?;
-            }
             member = one.next;
+            if one.position != NONE {
+                continue;
+            }
+            let topic = one.topic;
+            match topics.get(topic).next_from(cursor.max(one.since), oldest) {
+                Err(Lost) => {
+                    merge.clear();
+                    return Chains::Lost;
+                }
+                Ok(Some((number, at))) if number < until => {
+                    let chain = Chain { number, topic, at };
+                    found = match found {
+                        Chains::None => Chains::One(chain),
+                        Chains::One(first) => {
+                            merge.extend([Reverse(first), Reverse(chain)]);
+                            Chains::Several
+                        }
+                        Chains::Several | Chains::Lost => {
+                            merge.push(Reverse(chain));
+                            Chains::Several
+                        }
+                    };
+                }
+                Ok(_) => {}
+            }
         }
-        Ok(())
+        found
     }
 
-    /// Takes frames of one topic. Returns the number of the frame after them.
+    /// Takes frames of one topic. Returns the number of the frame after them, and whether more are
+    /// there.
     #[inline]
-    fn take_of_one(&mut self, chain: Chain, until: u64) -> (u64, Bytes) {
+    fn take_of_one(&mut self, chain: Chain, until: u64) -> (u64, Bytes, bool) {
         let Chain { number, topic, at } = chain;
-        let links = &self.topics.get(topic).links;
-        let mut waiting = links.len() - at;
+        let oldest = self.log.oldest();
+        let entry = self.topics.get(topic);
+        let (members, is_shared) = (entry.members, entry.is_shared());
+        let mut waiting = entry.links.len() - at;
         if until != NEVER {
-            waiting = links.first_from(until, self.log.oldest()) - at;
+            waiting = entry.links.first_from(until, oldest) - at;
         }
-        let members = self.topics.get(topic).members;
         if members > 1 && until == NEVER {
             if let Some(found) = self.joins.find(topic, number, waiting) {
-                return (found.next, found.bytes.clone());
+                return (found.next, found.bytes.clone(), found.frames < waiting);
             }
         }
         let (next, frames, bytes) = self.join_chain(chain, waiting);
         // Not for the last who comes.
-        if self.topics.get(topic).is_shared() && until == NEVER {
+        if is_shared && until == NEVER {
             self.joins.keep(Joined {
                 topic,
                 first: number,
@@ -760,12 +812,18 @@ impl Hub {
                 bytes: bytes.clone(),
             });
         }
-        (next, bytes)
+        (next, bytes, frames < waiting)
     }
 
     /// Joins frames of one topic. Returns the number of the frame after them, and how many they are.
     fn join_chain(&mut self, chain: Chain, waiting: usize) -> (u64, usize, Bytes) {
         let Chain { number, topic, at } = chain;
+        if waiting == 1 {
+            let bytes = self.log.join_one(number);
+            work::look(1);
+            work::copy(bytes.len());
+            return (number + 1, 1, bytes);
+        }
         let oldest = self.log.oldest();
         let links = &self.topics.get(topic).links;
         let last = links.get(at + waiting - 1, oldest).unwrap_or(number);
@@ -848,7 +906,7 @@ impl Hub {
             &[first, .., last] if last - first == picked.len() as u64 - 1 => {
                 self.log.join(first, last + 1, usize::MAX).1
             }
-            &[one] => self.log.join(one, one + 1, usize::MAX).1,
+            &[one] => self.log.join_one(one),
             numbers => {
                 let len = numbers.iter().map(|number| self.log.len(*number)).sum();
                 let mut joined = Vec::with_capacity(len);
@@ -866,14 +924,14 @@ impl Hub {
     }
 
     /// Is called when no frame waits for a subscriber.
-    fn end_or_wait(&mut self, at: u32, until: u64) -> Next {
+    fn end_or_wait(&mut self, at: u32, until: u64, waker: &mut Option<Waker>) -> Next {
         if until != NEVER {
             return Next::End(CloseReason::Shutdown, None);
         }
         if self.is_closed {
             return Next::End(CloseReason::Closed, self.farewell.clone());
         }
-        self.list_all(at);
+        self.settle(at, self.slots[at].cursor, waker);
         self.note_place(at);
         Next::Nothing
     }
@@ -952,8 +1010,9 @@ impl Hub {
     }
 
     /// Notes where a subscriber stands that may need pages.
+    #[inline]
     fn note_place(&mut self, at: u32) {
-        if self.slots[at].pages().is_some() {
+        if self.has_pages(at) {
             let id = self.last_event_id(at);
             if let Some(pages) = self.slots[at].pages() {
                 pages.id = id;

@@ -97,17 +97,21 @@ fn canonical(text: &str) -> Option<u64> {
 
 /// Who chooses the ids. It is not changed, so it is read without the lock.
 pub(super) enum Ids {
-    /// The broadcast, in an epoch.
-    Assigned(u64),
+    /// The broadcast, in an epoch. The second is the text of its ids up to the number.
+    Assigned(u64, AssignedId),
     Users(Key),
 }
 
 impl Ids {
+    pub(super) fn assigned(epoch: u64) -> Self {
+        Self::Assigned(epoch, AssignedId::prefix(epoch))
+    }
+
     /// Returns the epoch, if ids are assigned.
     #[inline]
     pub(super) fn epoch(&self) -> Option<u64> {
         match self {
-            Self::Assigned(epoch) => Some(*epoch),
+            Self::Assigned(epoch, _) => Some(*epoch),
             Self::Users(_) => None,
         }
     }
@@ -117,7 +121,7 @@ impl Ids {
     pub(super) fn key(&self, id: &str) -> Option<u128> {
         match self {
             Self::Users(key) => key.of(id),
-            Self::Assigned(epoch) => {
+            Self::Assigned(epoch, _) => {
                 let (own, number) = id.split_once('-')?;
                 let number = canonical(number)?;
                 (canonical(own)? == *epoch).then_some(number.into())
@@ -136,17 +140,27 @@ pub(super) struct AssignedId {
 const MAX_LEN: usize = 41;
 
 impl AssignedId {
-    /// Avoids `core::fmt`, which would take as long as the rest of a publication.
-    #[inline]
-    pub(super) fn new(epoch: u64, number: u64) -> Self {
+    /// Makes the text up to the number.
+    pub(super) fn prefix(epoch: u64) -> Self {
         let mut text = Self {
             bytes: [0; MAX_LEN],
             len: 0,
         };
         text.put(Decimal::of(epoch).as_bytes());
         text.put(b"-");
+        text
+    }
+
+    /// Adds the number. Avoids `core::fmt`, which would take as long as the rest of a publication.
+    #[inline]
+    pub(super) fn with(&self, number: u64) -> Self {
+        let mut text = Self { ..*self };
         text.put(Decimal::of(number).as_bytes());
         text
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     #[inline]
@@ -287,7 +301,7 @@ impl Order {
     /// Returns the newest id of the frames before a number, which is in the log or its head.
     pub(super) fn last_id_before(&self, log: &Log, number: u64) -> Option<EventId<'static>> {
         if let Some(epoch) = self.epoch {
-            let id = AssignedId::new(epoch, number - 1);
+            let id = AssignedId::prefix(epoch).with(number - 1);
             return EventId::new(String::from(id.as_str())).ok();
         }
         let key = self.key_before(log, number);

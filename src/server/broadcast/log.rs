@@ -178,6 +178,12 @@ impl Log {
         usize::try_from(self.offset(number + 1) - self.offset(number)).unwrap_or(usize::MAX)
     }
 
+    /// Returns the bytes of one frame: a copy, unless it is large.
+    pub(super) fn join_one(&self, number: u64) -> Bytes {
+        let (start, end) = (self.offset(number), self.offset(number + 1));
+        self.segments.bytes(start, end)
+    }
+
     /// Joins the frames with the numbers `from` to `to - 1`, up to about `budget` bytes. Returns the
     /// number of the frame after them.
     pub(super) fn join(&self, from: u64, to: u64, budget: usize) -> (u64, Bytes) {

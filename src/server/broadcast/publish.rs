@@ -135,8 +135,8 @@ pub(super) fn event(
     let fields = event.fields();
     match &shared.ids {
         Ids::Users(_) => with_own_id(shared, &fields, topic),
-        Ids::Assigned(_) if event.id().is_some() => Err(PublishError::AssignsIds),
-        Ids::Assigned(epoch) => with_assigned_id(shared, *epoch, &fields, topic),
+        Ids::Assigned(..) if event.id().is_some() => Err(PublishError::AssignsIds),
+        Ids::Assigned(_, prefix) => with_assigned_id(shared, prefix, &fields, topic),
     }
 }
 
@@ -232,12 +232,12 @@ fn append_frame(hub: &mut Hub, frame: &Frame, at: u32) {
 #[inline(never)]
 fn with_assigned_id(
     shared: &BroadcastShared,
-    epoch: u64,
+    prefix: &AssignedId,
     fields: &Fields<'_>,
     topic: Option<&str>,
 ) -> Result<u64, PublishError> {
     let number = shared.head();
-    let mut text = AssignedId::new(epoch, number);
+    let mut text = prefix.with(number);
     let guessed = fields.with_id(text.as_str());
     let mut measured = guessed.measure();
     let mut ranges = FieldRanges::of(&guessed);
@@ -245,13 +245,13 @@ fn with_assigned_id(
     let mut hub = lock_open(shared)?;
     if hub.log.is_large(measured.len) {
         drop(hub);
-        return large_with_assigned_id(shared, epoch, fields, topic);
+        return large_with_assigned_id(shared, prefix, fields, topic);
     }
     let head = hub.log.head();
     if head != number {
-        let before = text.as_str().len();
-        text = AssignedId::new(epoch, head);
-        let len = text.as_str().len();
+        let before = text.len();
+        text = prefix.with(head);
+        let len = text.len();
         measured.len = measured.len - before + len;
         ranges.id = ranges.id.map(|range| range.start..range.start + len);
     }
@@ -270,12 +270,12 @@ fn with_assigned_id(
 #[cold]
 fn large_with_assigned_id(
     shared: &BroadcastShared,
-    epoch: u64,
+    prefix: &AssignedId,
     fields: &Fields<'_>,
     topic: Option<&str>,
 ) -> Result<u64, PublishError> {
     loop {
-        let guess = AssignedId::new(epoch, shared.head());
+        let guess = prefix.with(shared.head());
         let guessed = fields.with_id(guess.as_str());
         let measured = guessed.measure();
         check_len(shared, measured.len)?;
@@ -284,7 +284,7 @@ fn large_with_assigned_id(
         guessed.write(measured.shape, &mut bytes);
 
         let mut hub = lock_open(shared)?;
-        let id = AssignedId::new(epoch, hub.log.head());
+        let id = prefix.with(hub.log.head());
         let id = id.as_str().as_bytes();
         let digits = ranges.id.clone().and_then(|range| bytes.get_mut(range));
         // Tries again if the number has gained a digit, at most 19 times per broadcast.

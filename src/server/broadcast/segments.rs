@@ -165,6 +165,9 @@ impl Segments {
     /// Returns the bytes in a range: a slice if they are one large piece of a full segment,
     /// otherwise a copy. A slice of a small piece would keep the whole segment in memory.
     pub(super) fn bytes(&self, from: u64, to: u64) -> Bytes {
+        if from >= self.open_start {
+            return Bytes::copy_from_slice(self.in_open(from, to));
+        }
         let first = self.segment_of(from);
         if let Some(segment) = self.sealed.get(first).filter(|one| to <= one.end()) {
             let piece = span(from, to, segment.start);

@@ -206,5 +206,6 @@ fn has_gap(hub: &Hub, options: &SubscribeOptions, from: u64) -> bool {
         return false;
     }
     let lost = options.topics().map(|name| hub.topics.lost(name));
-    lost.chain([hub.topics.all_lost()]).any(|lost| lost >= from)
+    lost.chain([hub.topics.everybody().lost])
+        .any(|lost| lost >= from)
 }

@@ -254,25 +254,22 @@ impl Reader {
         }
         // A clone of a waker runs code of the executor, so it is made before the lock. A subscriber
         // that has read everything registers it at once, so that the next poll need not lock.
-        let waker = (!cx.waker().will_wake(NO_WAKE)).then(|| cx.waker().clone());
+        let mut waker = (!cx.waker().will_wake(NO_WAKE)).then(|| cx.waker().clone());
+        let identity = waker.as_ref().map(WakerIdentity::of);
         for _ in 0..MOST_TURNS {
             // Locks once per turn, because others wait for the lock.
             let mut hub = shared.lock();
-            match hub.next(self.slot) {
+            match hub.next(self.slot, &mut waker) {
                 Next::Chunk { bytes, is_last } => {
                     self.seen = NEVER;
                     if is_last {
-                        let old = self.wait(shared, &mut hub, waker);
-                        drop(hub);
-                        drop(old);
+                        self.wait(shared, &hub, identity);
                     }
                     return Poll::Ready(Some(bytes));
                 }
                 Next::Again => {}
                 Next::Nothing => {
-                    let old = self.wait(shared, &mut hub, waker);
-                    drop(hub);
-                    drop(old);
+                    self.wait(shared, &hub, identity);
                     return Poll::Pending;
                 }
                 Next::End(reason, farewell) => {
@@ -300,23 +297,15 @@ impl Reader {
             && (self.waker == WakerIdentity::of(waker) || waker.will_wake(NO_WAKE))
     }
 
-    /// Keeps the waker, after everything was read. Returns one to be dropped without the lock.
+    /// Notes the waker that the hub keeps, after everything was read.
     #[inline]
-    fn wait(
-        &mut self,
-        shared: &BroadcastShared,
-        hub: &mut Hub,
-        waker: Option<Waker>,
-    ) -> Option<Waker> {
+    fn wait(&mut self, shared: &BroadcastShared, hub: &Hub, kept: Option<WakerIdentity>) {
         self.seen = shared.version();
-        if let Some(waker) = waker {
-            self.waker = WakerIdentity::of(&waker);
-            return hub.keep_waker(self.slot, waker);
+        match kept {
+            Some(identity) => self.waker = identity,
+            None if hub.has_waker(self.slot) => {}
+            None => self.waker = WakerIdentity::NONE,
         }
-        if !hub.has_waker(self.slot) {
-            self.waker = WakerIdentity::NONE;
-        }
-        None
     }
 
     /// Gives the slot back.

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::hash::BuildHasher;
+use core::hash::{BuildHasher, Hasher};
 use std::collections::HashMap;
 use std::hash::RandomState;
 
@@ -21,6 +21,9 @@ pub(super) const MAX_NAME: usize = 256;
 /// What a topic that nobody has counts against the retained bytes, beside its name.
 pub(super) const COST: usize = 200;
 
+/// A frame was dropped that a subscriber had not read.
+pub(super) struct Lost;
+
 #[derive(Default)]
 pub(super) struct Topic {
     name: Option<Arc<str>>,
@@ -36,6 +39,19 @@ pub(super) struct Topic {
 impl Topic {
     pub(super) fn name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
+    }
+
+    /// Returns the number and the place of the first frame whose number is `from` or larger.
+    #[inline]
+    pub(super) fn next_from(&self, from: u64, oldest: u64) -> Result<Option<(u64, usize)>, Lost> {
+        if self.lost >= from {
+            return Err(Lost);
+        }
+        let Some(last) = self.links.last(oldest).filter(|last| *last >= from) else {
+            return Ok(None);
+        };
+        let at = self.links.first_from(from, oldest);
+        Ok(Some((self.links.get(at, oldest).unwrap_or(last), at)))
     }
 
     /// Returns whether a second member may come for a chunk of this topic.
@@ -106,11 +122,10 @@ impl Links {
             return 0;
         }
         let is_before = |low: u32| u64::from(low.wrapping_sub(oldest as u32)) < number - oldest;
-        // Most subscribers lack none, or the last.
-        for (at, low) in self.0.iter().enumerate().rev().take(2) {
-            if is_before(*low) {
-                return at + 1;
-            }
+        // Most subscribers lack the last, or none.
+        match self.0.get(len.wrapping_sub(2)) {
+            Some(low) if !is_before(*low) => {}
+            _ => return len - usize::from(!is_before(self.0[len - 1])),
         }
         self.0.partition_point(|low| is_before(*low))
     }
@@ -155,8 +170,10 @@ impl Waiters {
 }
 
 pub(super) struct Topics {
+    /// `ALL`, apart from the others because each subscriber has it.
+    everybody: Topic,
     all: Slab<Topic>,
-    names: HashMap<Arc<str>, u32>,
+    names: HashMap<Arc<str>, u32, Seed>,
     forgotten: Forgotten,
     /// What the topics that only retained frames keep count against the retained bytes.
     orphaned: usize,
@@ -165,11 +182,14 @@ pub(super) struct Topics {
 impl Topics {
     pub(super) fn new(remembered: usize) -> Self {
         let mut all = Slab::default();
+        // Its index is that of `ALL`, which is taken.
         all.insert(Topic::default());
+        let seed = Seed::new();
         Self {
+            everybody: Topic::default(),
             all,
-            names: HashMap::new(),
-            forgotten: Forgotten::new(remembered),
+            names: HashMap::with_hasher(seed),
+            forgotten: Forgotten::new(remembered, seed),
             orphaned: 0,
         }
     }
@@ -184,13 +204,29 @@ impl Topics {
     }
 
     #[inline]
+    pub(super) fn everybody(&self) -> &Topic {
+        &self.everybody
+    }
+
+    #[inline]
+    pub(super) fn everybody_mut(&mut self) -> &mut Topic {
+        &mut self.everybody
+    }
+
+    #[inline]
     pub(super) fn get(&self, at: u32) -> &Topic {
-        &self.all[at]
+        match at {
+            ALL => &self.everybody,
+            at => &self.all[at],
+        }
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, at: u32) -> &mut Topic {
-        &mut self.all[at]
+        match at {
+            ALL => &mut self.everybody,
+            at => &mut self.all[at],
+        }
     }
 
     pub(super) fn find(&self, name: &str) -> Option<u32> {
@@ -203,11 +239,6 @@ impl Topics {
             Some(at) => self.all[at].lost,
             None => self.forgotten.lost(name),
         }
-    }
-
-    /// Returns the number of the last lost frame for all.
-    pub(super) fn all_lost(&self) -> u64 {
-        self.all[ALL].lost
     }
 
     /// Returns a topic, which is made if it is not there. It must get a member or a frame.
@@ -237,17 +268,18 @@ impl Topics {
 
     #[inline]
     pub(super) fn push(&mut self, at: u32, number: u64) {
-        let topic = &mut self.all[at];
+        let topic = self.get_mut(at);
         topic.links.push(number);
         if topic.is_orphan() && topic.links.len() == 1 {
-            self.orphaned += topic.cost();
+            let cost = topic.cost();
+            self.orphaned += cost;
         }
     }
 
     /// Drops the oldest frame of a topic, and the topic if nothing else keeps it.
     #[inline]
     pub(super) fn pop_oldest(&mut self, at: u32, number: u64) {
-        let topic = &mut self.all[at];
+        let topic = self.get_mut(at);
         topic.links.pop_oldest();
         topic.lost = number;
         self.end_link(at);
@@ -255,31 +287,34 @@ impl Topics {
 
     /// Drops the newest frame of a topic, as if it had not been published.
     pub(super) fn pop_newest(&mut self, at: u32) {
-        self.all[at].links.pop_newest();
+        self.get_mut(at).links.pop_newest();
         self.end_link(at);
     }
 
     fn end_link(&mut self, at: u32) {
-        let topic = &self.all[at];
+        let topic = self.get(at);
         if topic.is_orphan() && topic.links.len() == 0 {
-            self.orphaned -= topic.cost();
+            let cost = topic.cost();
+            self.orphaned -= cost;
             self.forget(at);
         }
     }
 
     /// Adds a member. Returns whether it is the first.
     pub(super) fn join(&mut self, at: u32) -> bool {
-        let topic = &mut self.all[at];
-        if topic.is_orphan() && topic.links.len() > 0 {
-            self.orphaned -= topic.cost();
-        }
+        let topic = self.get_mut(at);
         topic.members += 1;
-        topic.members == 1
+        let is_first = topic.members == 1 && topic.name.is_some();
+        if is_first && topic.links.len() > 0 {
+            let cost = topic.cost();
+            self.orphaned -= cost;
+        }
+        is_first
     }
 
     /// Removes a member. Returns the name if it was the last. The topic may be gone then.
     pub(super) fn leave(&mut self, at: u32) -> Option<Arc<str>> {
-        let topic = &mut self.all[at];
+        let topic = self.get_mut(at);
         topic.members -= 1;
         topic.waiters.shrink(topic.members as usize);
         if !topic.is_orphan() {
@@ -287,7 +322,8 @@ impl Topics {
         }
         let name = topic.name.clone();
         if topic.links.len() > 0 {
-            self.orphaned += topic.cost();
+            let cost = topic.cost();
+            self.orphaned += cost;
         } else {
             self.forget(at);
         }
@@ -311,7 +347,7 @@ impl Topics {
 /// Of equal hashes the larger number stays, and the smallest numbers merge into one, which stands
 /// for all other topics. So a gap may be told where there is none, and none is hidden.
 struct Forgotten {
-    seed: RandomState,
+    seed: Seed,
     numbers: HashMap<u64, u64>,
     most: usize,
     /// The largest number that was merged.
@@ -319,9 +355,9 @@ struct Forgotten {
 }
 
 impl Forgotten {
-    fn new(most: usize) -> Self {
+    fn new(most: usize, seed: Seed) -> Self {
         Self {
-            seed: RandomState::new(),
+            seed,
             numbers: HashMap::new(),
             most,
             merged: 0,
@@ -361,3 +397,71 @@ impl Forgotten {
         self.numbers.retain(|_, number| *number > merged);
     }
 }
+
+/// Hashes a name with a key that nobody knows: eight bytes at a time, the two halves of a product
+/// folded. A publication to a topic hashes its name under the lock, and the keyed hash of `std` would
+/// take four times as long.
+#[derive(Clone, Copy)]
+struct Seed(u64);
+
+impl Seed {
+    fn new() -> Self {
+        Self(RandomState::new().hash_one(0))
+    }
+}
+
+impl BuildHasher for Seed {
+    type Hasher = FoldHasher;
+
+    fn build_hasher(&self) -> FoldHasher {
+        FoldHasher {
+            key: self.0,
+            state: self.0,
+        }
+    }
+}
+
+struct FoldHasher {
+    key: u64,
+    state: u64,
+}
+
+impl FoldHasher {
+    #[inline]
+    fn fold(&mut self, word: u64, factor: u64) {
+        let product = u128::from(self.state ^ word) * u128::from(factor);
+        #[expect(clippy::cast_possible_truncation, reason = "splits the product")]
+        let halves = (product as u64, (product >> 64) as u64);
+        self.state = halves.0 ^ halves.1;
+    }
+}
+
+impl Hasher for FoldHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some((word, after)) = rest.split_first_chunk::<8>() {
+            self.fold(u64::from_le_bytes(*word), GOLDEN_RATIO);
+            rest = after;
+        }
+        let last = rest
+            .iter()
+            .fold(0, |last, byte| last << 8 | u64::from(*byte));
+        self.fold(last, GOLDEN_RATIO ^ bytes.len() as u64);
+    }
+
+    #[inline]
+    fn write_u8(&mut self, byte: u8) {
+        self.state ^= u64::from(byte);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        let mut last = Self { ..*self };
+        last.fold(0, self.key | 1);
+        last.state
+    }
+}
+
+/// 2^64 divided by the golden ratio.
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
