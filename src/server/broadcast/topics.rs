@@ -117,17 +117,34 @@ impl Links {
     #[expect(clippy::cast_possible_truncation, reason = "compares the lower halves")]
     #[inline]
     pub(super) fn first_from(&self, number: u64, oldest: u64) -> usize {
-        let len = self.0.len();
-        if len == 0 || number <= oldest {
+        let Some(after) = number.checked_sub(oldest) else {
             return 0;
+        };
+        let distance = |low: u32| u64::from(low.wrapping_sub(oldest as u32));
+        // Where no other topic has frames in between, the place is known.
+        let guess = usize::try_from(after).unwrap_or(usize::MAX);
+        if self.0.get(guess).is_some_and(|low| distance(*low) == after) {
+            return guess;
         }
-        let is_before = |low: u32| u64::from(low.wrapping_sub(oldest as u32)) < number - oldest;
-        // Most subscribers lack the last, or none.
-        match self.0.get(len.wrapping_sub(2)) {
-            Some(low) if !is_before(*low) => {}
-            _ => return len - usize::from(!is_before(self.0[len - 1])),
+        // Most subscribers lack only a few: the steps back from the last one double.
+        let (mut end, mut step) = (self.0.len(), 1);
+        while end > 0 {
+            let start = end.saturating_sub(step);
+            if distance(self.0[start]) < after {
+                let mut start = start + 1;
+                while start < end {
+                    let middle = start.midpoint(end);
+                    if distance(self.0[middle]) < after {
+                        start = middle + 1;
+                    } else {
+                        end = middle;
+                    }
+                }
+                return start;
+            }
+            (end, step) = (start, 2 * step);
         }
-        self.0.partition_point(|low| is_before(*low))
+        0
     }
 }
 
