@@ -47,8 +47,8 @@ pub(super) struct Hub {
     /// The frames that one poll takes; empty between polls.
     picked: Vec<u64>,
     pub(super) awaited: Awaited,
-    /// A list for the wakers of the next publication.
-    pub(super) spare: Vec<Waker>,
+    /// A list for the next line.
+    pub(super) spare: Vec<(u32, Option<Waker>)>,
     /// The topics that got their first subscriber or lost their last, in order.
     pub(super) presence: VecDeque<(Arc<str>, bool)>,
     /// Whether somebody is told of `presence`.
@@ -63,15 +63,14 @@ pub(super) struct Hub {
 
 /// The part of a subscriber that others reach. A plain one costs no more than this.
 struct Slot {
-    /// Taken by the publication that wakes it.
-    waker: Option<Waker>,
     /// The number of the next frame that it may lack.
     cursor: u64,
     extra: Option<Box<Extra>>,
     /// The first of its memberships.
     member: u32,
-    /// Its position among the waiters of `ALL`.
+    /// Its position in the line, and the generation of the line in which it has that.
     position: u32,
+    generation: u64,
 }
 
 /// A subscriber's membership of a topic.
@@ -156,11 +155,11 @@ pub(super) enum Next {
 impl Default for Slot {
     fn default() -> Self {
         Self {
-            waker: None,
             cursor: 0,
             extra: None,
             member: NONE,
             position: NONE,
+            generation: 0,
         }
     }
 }
@@ -297,23 +296,26 @@ impl Hub {
             spare,
             ..
         } = self;
-        let waiters = &mut topics.get_mut(at).waiters;
-        wakes.expect(waiters.len(), spare);
+        if at == ALL {
+            if topics.line.len() > 0 {
+                wakes.take_line(&mut topics.line, spare);
+            }
+            return;
+        }
+        let generation = topics.line.generation;
+        let mut waiters = mem::take(&mut topics.get_mut(at).waiters);
         for waiter in waiters.drain() {
-            let slot = if at == ALL {
-                let slot = &mut slots[waiter];
-                slot.position = NONE;
-                slot
-            } else {
-                let member = &mut members[waiter];
-                member.position = NONE;
-                &mut slots[member.slot]
-            };
-            if let Some(waker) = slot.waker.take() {
-                work::wake();
-                wakes.add(waker);
+            let member = &mut members[waiter];
+            member.position = NONE;
+            let slot = &slots[member.slot];
+            if slot.generation == generation {
+                if let Some(waker) = topics.line.waker(slot.position).take() {
+                    work::wake(|| 1);
+                    wakes.add(waker);
+                }
             }
         }
+        topics.get_mut(at).waiters = waiters;
     }
 
     /// Closes the broadcast, unless it is closed. Returns whether it was open.
@@ -322,9 +324,7 @@ impl Hub {
             return false;
         }
         self.farewell = farewell;
-        for at in self.slots.indexes() {
-            wakes.extend(self.slots[at].waker.take());
-        }
+        wakes.take_line(&mut self.topics.line, &mut self.spare);
         self.awaited.end(Arrival::Closed, wakes);
         true
     }
@@ -489,13 +489,16 @@ impl Hub {
     /// Takes a subscriber from the waiters of all its topics. Returns its waker, to be dropped without
     /// the lock.
     fn unlist_all(&mut self, at: u32) -> Option<Waker> {
+        let line = &mut self.topics.line;
         let slot = &mut self.slots[at];
-        let waker = slot.waker.take();
         let mut member = slot.member;
-        let position = mem::replace(&mut slot.position, NONE);
-        if position != NONE {
-            let waiters = &mut self.topics.get_mut(ALL).waiters;
-            if let Some(moved) = waiters.remove(position) {
+        let mut waker = None;
+        if slot.generation == line.generation {
+            let position = slot.position;
+            slot.generation = 0;
+            let moved;
+            (waker, moved) = line.remove(position);
+            if let Some(moved) = moved {
                 self.slots[moved].position = position;
             }
         }
@@ -511,7 +514,7 @@ impl Hub {
         if let Some(name) = self.topics.leave(topic) {
             self.joins.forget(topic);
             self.presence.push_back((name, false));
-        } else if !self.topics.get(topic).is_behind() {
+        } else if self.topics.behind(topic) == 0 {
             self.joins.forget(topic);
         }
     }
@@ -534,7 +537,7 @@ impl Hub {
         if member.position == NONE {
             let topic = self.topics.get_mut(member.topic);
             member.position = topic.waiters.add(at);
-            if !topic.is_behind() {
+            if topic.waiters.len() == topic.members as usize {
                 self.joins.forget(member.topic);
             }
         }
@@ -544,25 +547,19 @@ impl Hub {
     /// one, in exchange for the one before.
     #[inline]
     fn settle(&mut self, at: u32, cursor: u64, waker: &mut Option<Waker>) {
-        let Self {
-            slots,
-            topics,
-            joins,
-            ..
-        } = self;
-        let slot = &mut slots[at];
+        let line = &mut self.topics.line;
+        let slot = &mut self.slots[at];
         slot.cursor = cursor;
-        if waker.is_some() {
-            mem::swap(&mut slot.waker, waker);
-        }
-        if slot.position == NONE {
-            let all = topics.everybody_mut();
-            slot.position = all.waiters.add(at);
-            if !all.is_behind() {
-                joins.forget(ALL);
+        if slot.generation != line.generation {
+            slot.generation = line.generation;
+            slot.position = line.add(at, waker.take());
+            if line.len() == self.topics.everybody().members as usize {
+                self.joins.forget(ALL);
             }
+        } else if waker.is_some() {
+            mem::swap(line.waker(slot.position), waker);
         }
-        let mut member = slot.member;
+        let mut member = self.slots[at].member;
         while member != NONE {
             self.list(member);
             member = self.members[member].next;
@@ -648,8 +645,10 @@ impl Hub {
         is_open
     }
 
-    pub(super) fn has_waker(&self, at: u32) -> bool {
-        self.slots[at].waker.is_some()
+    pub(super) fn has_waker(&mut self, at: u32) -> bool {
+        let slot = &self.slots[at];
+        let line = &mut self.topics.line;
+        slot.generation == line.generation && line.waker(slot.position).is_some()
     }
 
     /// Returns whether a subscriber can go on with pages after it lagged.
@@ -668,7 +667,8 @@ impl Hub {
         let mut rule = (NEVER, None);
         let slot = &self.slots[at];
         let has_extra = slot.extra.is_some();
-        let (cursor, member, is_listed) = (slot.cursor, slot.member, slot.position != NONE);
+        let (cursor, member) = (slot.cursor, slot.member);
+        let is_listed = slot.generation == self.topics.line.generation;
         if has_extra {
             match self.look_at_extra(at) {
                 Ok(own) => rule = own,
@@ -791,7 +791,7 @@ impl Hub {
         let Chain { number, topic, at } = chain;
         let oldest = self.log.oldest();
         let entry = self.topics.get(topic);
-        let (members, is_shared) = (entry.members, entry.is_shared());
+        let members = entry.members;
         let mut waiting = entry.links.len() - at;
         if until != NEVER {
             waiting = entry.links.first_from(until, oldest) - at;
@@ -803,7 +803,7 @@ impl Hub {
         }
         let (next, frames, bytes) = self.join_chain(chain, waiting);
         // Not for the last who comes.
-        if is_shared && until == NEVER {
+        if members > 1 && until == NEVER && self.topics.behind(topic) > 1 {
             self.joins.keep(Joined {
                 topic,
                 first: number,

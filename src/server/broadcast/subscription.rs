@@ -263,13 +263,13 @@ impl Reader {
                 Next::Chunk { bytes, is_last } => {
                     self.seen = NEVER;
                     if is_last {
-                        self.wait(shared, &hub, identity);
+                        self.wait(shared, &mut hub, identity);
                     }
                     return Poll::Ready(Some(bytes));
                 }
                 Next::Again => {}
                 Next::Nothing => {
-                    self.wait(shared, &hub, identity);
+                    self.wait(shared, &mut hub, identity);
                     return Poll::Pending;
                 }
                 Next::End(reason, farewell) => {
@@ -299,7 +299,7 @@ impl Reader {
 
     /// Notes the waker that the hub keeps, after everything was read.
     #[inline]
-    fn wait(&mut self, shared: &BroadcastShared, hub: &Hub, kept: Option<WakerIdentity>) {
+    fn wait(&mut self, shared: &BroadcastShared, hub: &mut Hub, kept: Option<WakerIdentity>) {
         self.seen = shared.version();
         match kept {
             Some(identity) => self.waker = identity,

@@ -4,6 +4,8 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hasher};
+use core::mem;
+use core::task::Waker;
 use std::collections::HashMap;
 use std::hash::RandomState;
 
@@ -28,7 +30,7 @@ pub(super) struct Lost;
 pub(super) struct Topic {
     name: Option<Arc<str>>,
     pub(super) links: Links,
-    /// The members that have read everything: subscribers for `ALL`, memberships otherwise.
+    /// The memberships that have read everything. Those of `ALL` are in the line.
     pub(super) waiters: Waiters,
     /// How many subscribe to it.
     pub(super) members: u32,
@@ -52,16 +54,6 @@ impl Topic {
         };
         let at = self.links.first_from(from, oldest);
         Ok(Some((self.links.get(at, oldest).unwrap_or(last), at)))
-    }
-
-    /// Returns whether a second member may come for a chunk of this topic.
-    pub(super) fn is_shared(&self) -> bool {
-        self.members as usize > self.waiters.0.len() + 1
-    }
-
-    /// Returns whether a member has not read everything.
-    pub(super) fn is_behind(&self) -> bool {
-        self.members as usize > self.waiters.0.len()
     }
 
     /// Returns whether only retained frames keep it.
@@ -186,9 +178,73 @@ impl Waiters {
     }
 }
 
+/// The waiters of the topic of all, which are the subscribers themselves. Each keeps its position, and
+/// the generation of the line.
+///
+/// A publication takes the whole line without a look at the subscribers, and a new generation begins.
+pub(super) struct Line {
+    waiters: Vec<(u32, Option<Waker>)>,
+    pub(super) generation: u64,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            waiters: Vec::new(),
+            // A subscriber is in no generation at first.
+            generation: 1,
+        }
+    }
+}
+
+impl Line {
+    pub(super) fn len(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// Adds a subscriber. Returns its position.
+    #[inline]
+    pub(super) fn add(&mut self, slot: u32, waker: Option<Waker>) -> u32 {
+        if self.waiters.len() == self.waiters.capacity() {
+            // Grows by an eighth: this is a part of the memory of idle subscribers.
+            self.waiters.reserve_exact((self.waiters.len() / 8).max(4));
+        }
+        self.waiters.push((slot, waker));
+        u32::try_from(self.waiters.len() - 1).unwrap_or(NONE)
+    }
+
+    #[inline]
+    pub(super) fn waker(&mut self, position: u32) -> &mut Option<Waker> {
+        &mut self.waiters[position as usize].1
+    }
+
+    /// Removes a subscriber. Returns its waker, and the subscriber that gets its position.
+    pub(super) fn remove(&mut self, position: u32) -> (Option<Waker>, Option<u32>) {
+        let (_, waker) = self.waiters.swap_remove(position as usize);
+        let moved = self.waiters.get(position as usize);
+        (waker, moved.map(|(slot, _)| *slot))
+    }
+
+    /// Takes all, and leaves an empty list in their place.
+    #[inline]
+    pub(super) fn take(&mut self, empty: Vec<(u32, Option<Waker>)>) -> Vec<(u32, Option<Waker>)> {
+        self.generation += 1;
+        mem::replace(&mut self.waiters, empty)
+    }
+
+    /// Gives memory back that `members` subscribers do not need.
+    fn shrink(&mut self, members: usize) {
+        if self.waiters.capacity() / 4 > members {
+            self.waiters.shrink_to(2 * members);
+        }
+    }
+}
+
 pub(super) struct Topics {
     /// `ALL`, apart from the others because each subscriber has it.
     everybody: Topic,
+    /// The subscribers that have read all frames of all their topics, with their wakers.
+    pub(super) line: Line,
     all: Slab<Topic>,
     names: HashMap<Arc<str>, u32, Seed>,
     forgotten: Forgotten,
@@ -204,6 +260,7 @@ impl Topics {
         let seed = Seed::new();
         Self {
             everybody: Topic::default(),
+            line: Line::default(),
             all,
             names: HashMap::with_hasher(seed),
             forgotten: Forgotten::new(remembered, seed),
@@ -226,11 +283,6 @@ impl Topics {
     }
 
     #[inline]
-    pub(super) fn everybody_mut(&mut self) -> &mut Topic {
-        &mut self.everybody
-    }
-
-    #[inline]
     pub(super) fn get(&self, at: u32) -> &Topic {
         match at {
             ALL => &self.everybody,
@@ -244,6 +296,16 @@ impl Topics {
             ALL => &mut self.everybody,
             at => &mut self.all[at],
         }
+    }
+
+    /// Returns how many members of a topic have not read everything.
+    #[inline]
+    pub(super) fn behind(&self, at: u32) -> usize {
+        let waiters = match at {
+            ALL => self.line.len(),
+            at => self.all[at].waiters.len(),
+        };
+        self.get(at).members as usize - waiters
     }
 
     pub(super) fn find(&self, name: &str) -> Option<u32> {
@@ -335,6 +397,9 @@ impl Topics {
         topic.members -= 1;
         topic.waiters.shrink(topic.members as usize);
         if !topic.is_orphan() {
+            if at == ALL {
+                self.line.shrink(self.everybody.members as usize);
+            }
             return None;
         }
         let name = topic.name.clone();

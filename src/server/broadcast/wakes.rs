@@ -5,14 +5,14 @@ use core::mem;
 use core::task::Waker;
 
 use super::handle::HandleState;
+use super::topics::Line;
+use super::work;
 use crate::server::state::CloseReason;
-
-/// The largest list that is kept for the next publication. A larger one costs one allocation for
-/// more than a thousand wakes, and would be a part of the memory of idle subscribers.
-const MOST_KEPT: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Wakes {
+    /// The line of a publication for all.
+    line: Vec<(u32, Option<Waker>)>,
     /// Most publications to a topic wake one, for which no list is needed.
     first: Option<Waker>,
     rest: Vec<Waker>,
@@ -20,15 +20,20 @@ pub(super) struct Wakes {
     unused: Option<Waker>,
 }
 
+/// The largest line whose memory is kept for the next one. A larger one costs an allocation for more
+/// than a thousand wakes, and would be a part of the memory of idle subscribers.
+const MOST_KEPT: usize = 1024;
+
 impl Wakes {
-    /// Makes room for some wakers, in a list that was used before.
+    /// Takes a line, and leaves an empty list in its place.
     #[inline]
-    pub(super) fn expect(&mut self, wakers: usize, spare: &mut Vec<Waker>) {
-        if wakers > 1 {
-            if self.rest.capacity() == 0 {
-                self.rest = mem::take(spare);
-            }
-            self.rest.reserve(wakers);
+    pub(super) fn take_line(&mut self, line: &mut Line, spare: &mut Vec<(u32, Option<Waker>)>) {
+        let taken = line.take(mem::take(spare));
+        work::wake(|| taken.iter().filter(|(_, waker)| waker.is_some()).count());
+        if self.line.is_empty() {
+            self.line = taken;
+        } else {
+            self.extend(taken.into_iter().filter_map(|(_, waker)| waker));
         }
     }
 
@@ -53,18 +58,21 @@ impl Wakes {
         self.unused = waker;
     }
 
-    /// Wakes all. Returns the list, if it is worth keeping.
+    /// Wakes all. Returns the list of the line, if it is worth keeping.
     #[inline]
-    pub(super) fn run(mut self) -> Option<Vec<Waker>> {
+    pub(super) fn run(mut self) -> Option<Vec<(u32, Option<Waker>)>> {
         if let Some(waker) = self.first.take() {
             waker.wake();
         }
-        if self.rest.capacity() == 0 {
-            return None;
-        }
-        for waker in self.rest.drain(..) {
+        for waker in mem::take(&mut self.rest) {
             waker.wake();
         }
-        (self.rest.capacity() <= MOST_KEPT).then_some(self.rest)
+        for (_, waker) in self.line.drain(..) {
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        let capacity = self.line.capacity();
+        (1..=MOST_KEPT).contains(&capacity).then_some(self.line)
     }
 }

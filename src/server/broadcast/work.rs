@@ -3,7 +3,7 @@
 #[cfg(not(test))]
 mod counts {
     #[inline]
-    pub(crate) fn wake() {}
+    pub(crate) fn wake(_wakes: impl FnOnce() -> usize) {}
 
     #[inline]
     pub(crate) fn look(_frames: usize) {}
@@ -38,8 +38,8 @@ mod counts {
         });
     }
 
-    pub(crate) fn wake() {
-        add(1, 0, 0);
+    pub(crate) fn wake(wakes: impl FnOnce() -> usize) {
+        add(wakes(), 0, 0);
     }
 
     pub(crate) fn look(frames: usize) {
