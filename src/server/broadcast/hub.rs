@@ -139,6 +139,15 @@ enum Chains {
     Lost,
 }
 
+/// What a subscriber takes.
+struct Taken {
+    /// The number of the frame after those that were looked at.
+    next: u64,
+    bytes: Bytes,
+    /// Whether more frames may be there.
+    has_more: bool,
+}
+
 /// What comes next for a subscriber.
 pub(super) enum Next {
     Chunk {
@@ -664,43 +673,69 @@ impl Hub {
     /// and puts the one before in its place, to be dropped without the lock.
     #[inline]
     pub(super) fn next(&mut self, at: u32, waker: &mut Option<Waker>) -> Next {
-        let mut rule = (NEVER, None);
         let slot = &self.slots[at];
-        let has_extra = slot.extra.is_some();
+        if slot.extra.is_some() {
+            return self.next_with_extra(at, waker);
+        }
         let (cursor, member) = (slot.cursor, slot.member);
         let is_listed = slot.generation == self.topics.line.generation;
-        if has_extra {
-            match self.look_at_extra(at) {
-                Ok(own) => rule = own,
-                Err(next) => return next,
+        match self.find_chains(cursor, member, is_listed, NEVER) {
+            Chains::One(chain) => {
+                let taken = self.take_of_one(chain, NEVER);
+                self.give(at, taken, NEVER, waker)
             }
+            Chains::Several => {
+                let taken = self.take_of_several(NEVER, None);
+                self.give(at, taken, NEVER, waker)
+            }
+            Chains::None => self.end_or_wait(at, NEVER, waker),
+            Chains::Lost => self.lag(at),
         }
-        let (until, types) = rule;
-        let chains = self.find_chains(cursor, member, is_listed, until);
-        let (next, bytes, has_more) = match (chains, types) {
-            (Chains::Lost, _) => return self.lag(at),
-            (Chains::None, _) => return self.end_or_wait(at, until, waker),
-            (Chains::One(chain), None) => self.take_of_one(chain, until),
-            (chains, types) => {
-                if let Chains::One(chain) = chains {
-                    self.merge.push(Reverse(chain));
-                }
-                let (next, has_more) = self.pick(until, types.as_deref());
-                (next, self.join_picked(), has_more)
-            }
+    }
+
+    /// The same for a subscriber that has more than topics.
+    #[inline(never)]
+    fn next_with_extra(&mut self, at: u32, waker: &mut Option<Waker>) -> Next {
+        let (until, types) = match self.look_at_extra(at) {
+            Ok(rule) => rule,
+            Err(next) => return next,
         };
-        let is_last = !has_more && until == NEVER && !self.is_closed && !bytes.is_empty();
+        let slot = &self.slots[at];
+        let (cursor, member) = (slot.cursor, slot.member);
+        let is_listed = slot.generation == self.topics.line.generation;
+        let taken = match self.find_chains(cursor, member, is_listed, until) {
+            Chains::One(chain) if types.is_none() => self.take_of_one(chain, until),
+            Chains::One(chain) => {
+                self.merge.push(Reverse(chain));
+                self.take_of_several(until, types.as_deref())
+            }
+            Chains::Several => self.take_of_several(until, types.as_deref()),
+            Chains::None => return self.end_or_wait(at, until, waker),
+            Chains::Lost => return self.lag(at),
+        };
+        let next = self.give(at, taken, until, waker);
+        self.note_place(at);
+        next
+    }
+
+    /// Moves a subscriber over what it takes.
+    #[inline]
+    fn give(&mut self, at: u32, taken: Taken, until: u64, waker: &mut Option<Waker>) -> Next {
+        let Taken {
+            next,
+            bytes,
+            has_more,
+        } = taken;
         // What was looked at and not taken needs no second look.
+        if bytes.is_empty() {
+            self.slots[at].cursor = next;
+            return Next::Again;
+        }
+        let is_last = !has_more && until == NEVER && !self.is_closed;
         if is_last {
             self.settle(at, next, waker);
         } else {
             self.slots[at].cursor = next;
-        }
-        if has_extra {
-            self.note_place(at);
-        }
-        if bytes.is_empty() {
-            return Next::Again;
         }
         Next::Chunk { bytes, is_last }
     }
@@ -784,10 +819,9 @@ impl Hub {
         found
     }
 
-    /// Takes frames of one topic. Returns the number of the frame after them, and whether more are
-    /// there.
+    /// Takes frames of one topic.
     #[inline]
-    fn take_of_one(&mut self, chain: Chain, until: u64) -> (u64, Bytes, bool) {
+    fn take_of_one(&mut self, chain: Chain, until: u64) -> Taken {
         let Chain { number, topic, at } = chain;
         let oldest = self.log.oldest();
         let entry = self.topics.get(topic);
@@ -798,7 +832,11 @@ impl Hub {
         }
         if members > 1 && until == NEVER {
             if let Some(found) = self.joins.find(topic, number, waiting) {
-                return (found.next, found.bytes.clone(), found.frames < waiting);
+                return Taken {
+                    next: found.next,
+                    bytes: found.bytes.clone(),
+                    has_more: found.frames < waiting,
+                };
             }
         }
         let (next, frames, bytes) = self.join_chain(chain, waiting);
@@ -812,7 +850,12 @@ impl Hub {
                 bytes: bytes.clone(),
             });
         }
-        (next, bytes, frames < waiting)
+        let has_more = frames < waiting;
+        Taken {
+            next,
+            bytes,
+            has_more,
+        }
     }
 
     /// Joins frames of one topic. Returns the number of the frame after them, and how many they are.
@@ -850,6 +893,17 @@ impl Hub {
         let frames = self.picked.len();
         let next = self.picked.last().map_or(number, |last| last + 1);
         (next, frames, self.join_picked())
+    }
+
+    /// Takes frames of the chains found.
+    fn take_of_several(&mut self, until: u64, types: Option<&[Box<str>]>) -> Taken {
+        let (next, has_more) = self.pick(until, types);
+        let bytes = self.join_picked();
+        Taken {
+            next,
+            bytes,
+            has_more,
+        }
     }
 
     /// Picks frames of the chains found, in order. Returns the number of the frame after those that

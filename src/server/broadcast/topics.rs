@@ -52,6 +52,9 @@ impl Topic {
         let Some(last) = self.links.last(oldest).filter(|last| *last >= from) else {
             return Ok(None);
         };
+        if last == from {
+            return Ok(Some((last, self.links.len() - 1)));
+        }
         let at = self.links.first_from(from, oldest);
         Ok(Some((self.links.get(at, oldest).unwrap_or(last), at)))
     }
@@ -227,8 +230,13 @@ impl Line {
 
     /// Takes all, and leaves an empty list in their place.
     #[inline]
-    pub(super) fn take(&mut self, empty: Vec<(u32, Option<Waker>)>) -> Vec<(u32, Option<Waker>)> {
+    pub(super) fn take(
+        &mut self,
+        mut empty: Vec<(u32, Option<Waker>)>,
+    ) -> Vec<(u32, Option<Waker>)> {
         self.generation += 1;
+        // Those who are woken will wait again.
+        empty.reserve_exact(self.waiters.len());
         mem::replace(&mut self.waiters, empty)
     }
 
