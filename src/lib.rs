@@ -11,7 +11,7 @@
 //! The crate implements `text/event-stream` as [HTML, section
 //! 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html) defines it. It has no I/O,
 //! no runtime, no timer and no HTTP server. Its interface is a `Stream<Item = Bytes>` and plain
-//! functions over slices, so any server and any runtime can mount it.
+//! functions over slices, so it works with any server and any runtime.
 //!
 //! # The parts, and when to use each
 //!
@@ -23,8 +23,8 @@
 //!   [`encode_to_slice`](Event::encode_to_slice). **[`EventWriter`]** takes data in pieces.
 //!   **[`Frame`]** is an encoded event for many targets.
 //! - **[`Broadcast`]** sends each event to many clients. A client that reconnects receives the
-//!   events that it missed. It encodes an event once, into a log that any number of streams read.
-//!   Needs the feature `std`.
+//!   events that it missed. The broadcast encodes an event once, into a log that any number of
+//!   streams read. Needs the feature `std`.
 //! - **[`EventStreamExt`]** adds adapters to a stream: keep-alive comments with any [`Timer`], a
 //!   preamble, an end at shutdown, and fewer, larger chunks.
 //! - **[`Decoder`]** is the receiving side. It takes bytes in pieces of any size and lends one
@@ -37,14 +37,14 @@
 //! - **[`http`]** has headers and the last event ID as plain data. With the feature `http`, it
 //!   makes responses for every server that is built on the crate `http`.
 //!
-//! The [guide] has a page on each of four subjects: the life of a stream (slow clients, waiting,
-//! ends), mounting (settings of servers, layers and proxies), receiving, and security.
+//! The [guide] has four pages: the life of a stream (slow clients, waiting, ends), mounting
+//! (settings of servers, layers and proxies), receiving, and security.
 //!
 //! # Local listeners
 //!
 //! Before an event is sent, the target shows it to the local listeners, in the order in which they
 //! were added. A listener is added for one event type or for all of them, and it can cancel the
-//! event. It runs with no lock held, so it can use its own target.
+//! event. No lock is held while it runs, so it can use its own target.
 //!
 //! ```
 //! use sse_proto::channel;
@@ -66,8 +66,8 @@
 //!
 //! Events that the client has not read yet are queued, within [`Limits`](target::Limits). When the
 //! queue is full, [`Overflow`](target::Overflow) decides: refuse the event, drop older events, or
-//! disconnect. A sender can also [wait for room](Target::send). Disconnecting is often right, since
-//! a client reconnects by itself:
+//! disconnect the client. A sender can also [wait for room](Target::send). Disconnecting is often
+//! the right choice, because a client reconnects by itself:
 //!
 //! ```
 //! use sse_proto::target::{CloseReason, DispatchError, Limits, Overflow, channel_with};
@@ -86,8 +86,8 @@
 //! A target allocates no buffer before its first event. Its queue holds at most 1 MiB and 1024
 //! frames unless [`Limits`](target::Limits) says otherwise;
 //! [`Limits::with_max_bytes`](target::Limits::with_max_bytes) documents the maximum memory use.
-//! While the client keeps up, sending an event allocates nothing. No input panics. A panic in a
-//! listener unwinds to the caller, and the target stays usable.
+//! While the client keeps up, sending an event allocates nothing. No input causes a panic. A panic
+//! in a listener unwinds to the caller of the dispatch, and the target stays usable.
 //!
 //! # Features and Rust version
 //!
@@ -97,7 +97,7 @@
 //! - `http`: `http::Body`, `http::response`, `http::insert_headers`. Implies `std`.
 //!
 //! Without features the crate is `no_std` with `alloc`. Rust 1.85 or later.
-// Without `std`, links to items that need it lead to the chapter on features.
+// Without `std`, links to items that need it point to the section on features.
 #![cfg_attr(not(feature = "std"), doc = "")]
 #![cfg_attr(not(feature = "std"), doc = "[`channel`]: #features-and-rust-version")]
 #![cfg_attr(

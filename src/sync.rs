@@ -1,8 +1,9 @@
 //! The lock and the atomics for state that threads share.
 //!
-//! They are named in one place so that the model checker in `tests/model_check` can replace them.
-//! It builds these sources with its own `cfg` and tries the possible orders of threads. The atomics
-//! of `listeners.rs` are not among them: no other memory depends on them.
+//! All code except `listeners.rs` imports them from here, so that the model checker in
+//! `tests/model_check` can replace them. It builds these sources with its own `cfg` and tries the
+//! possible interleavings of threads. No other memory depends on the atomics of `listeners.rs`, so
+//! they need no such check.
 
 #[cfg(not(sse_proto_shuttle))]
 mod real {

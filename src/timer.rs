@@ -1,4 +1,4 @@
-//! `Timer`, with which adapters and clients wait.
+//! `Timer`, the source of delays for adapters and clients.
 
 use core::future::Future;
 use core::time::Duration;
@@ -6,12 +6,13 @@ use core::time::Duration;
 /// Makes futures that resolve after a duration.
 ///
 /// Nothing in this crate reads a clock. An adapter or client that waits takes a timer: any closure
-/// from a [`Duration`] to a future. So it is one expression on every runtime, such as
+/// from a [`Duration`] to a future. On most runtimes this is a single path, such as
 /// `tokio::time::sleep` or `async_io::Timer::after`. The page `guide::life` lists others.
 ///
-/// The output of the future is ignored. The future is polled by the task that polls the adapter, so
-/// a timer such as tokio's finds its runtime. A future that is dropped early should not wake its
-/// task later; the futures of the timers above do not.
+/// The output of the future is ignored. The adapter or client makes and polls the future within its
+/// own polls, so a timer such as tokio's finds its runtime. If the future is dropped early, it
+/// should not wake its task later; the futures of the timers above do not. The future must wake its
+/// task, also in a main loop that polls all the time: an adapter polls it again only after that.
 ///
 /// # Examples
 ///
@@ -40,10 +41,10 @@ use core::time::Duration;
 /// closure.sleep(Duration::from_secs(1));
 /// ```
 pub trait Timer {
-    /// Resolves once the duration has elapsed.
+    /// The future, which resolves once the duration has elapsed.
     type Sleep: Future;
 
-    /// Returns a future that resolves after `duration`, which counts from this call.
+    /// Returns a future that resolves `duration` after this call.
     fn sleep(&mut self, duration: Duration) -> Self::Sleep;
 }
 

@@ -6,6 +6,7 @@ mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -199,6 +200,26 @@ fn a_timer_that_panics_loses_no_chunk() {
     assert!(catch_unwind(AssertUnwindSafe(|| reader.poll())).is_err());
     source.feed("data: 2\n\n");
     assert_eq!(reader.chunk(), "data: 1\n\ndata: 2\n\n");
+}
+
+#[test]
+fn a_sleep_that_panics_once_holds_no_chunk_back() {
+    let source = Source::new();
+    let mut polls = 0;
+    let mut sleep = Some(std::future::poll_fn(move |_| {
+        polls += 1;
+        if polls == 1 {
+            resume_unwind(Box::new("a sleep's panic"));
+        }
+        Poll::Ready(())
+    }));
+    let timer = move |_: Duration| sleep.take().expect("it is set once");
+    let stream = from_stream(source.stream()).coalesce(100);
+    let mut reader = Reader::new(stream.linger(Duration::from_secs(1), timer));
+    source.feed("data: 1\n\n");
+    // The first poll makes the bell of the alarm.
+    assert!(catch_unwind(AssertUnwindSafe(|| reader.poll())).is_err());
+    assert_eq!(reader.chunk(), "data: 1\n\n");
 }
 
 #[test]

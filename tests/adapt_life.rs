@@ -36,7 +36,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A stream cut anywhere: pieces of blocks, with every end of a line, rarely of no byte.
+/// A stream cut anywhere: pieces of blocks, of comments and of `retry` fields, with every end of a line, rarely of no
+/// byte.
 fn chunk() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         3 => Just("data: 1\n\n"),
@@ -44,6 +45,9 @@ fn chunk() -> impl Strategy<Value = Vec<u8>> {
         1 => Just("\r"),
         1 => Just("\r\n"),
         1 => Just("id: 7"),
+        2 => prop_oneof![
+            Just(": c\n"), Just(":"), Just("retry: 5\n"), Just("ret"), Just("ry"), Just("retryx"),
+        ],
         1 => Just("\u{2028}"),
     ];
     proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat().into_bytes())

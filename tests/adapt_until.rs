@@ -164,6 +164,31 @@ fn without_a_farewell_it_just_ends() {
     assert!(reader.has_ended());
 }
 
+#[test]
+fn a_farewell_comes_after_whole_comments_and_retry_fields_and_after_no_cr() {
+    for (sent, is_due) in [
+        (": c\n", true),
+        ("retry: 1\r\n", true),
+        ("data: 1\n\n: c\nretry: 1\n", true),
+        (": c", false),
+        ("retry: 1", false),
+        ("data: 1\n: c\n", false),
+        ("data: 1\r\r", false),
+    ] {
+        let (source, signal) = (Source::new(), Signal::new());
+        let bye = Frame::new(&Event::message("bye"));
+        let stream = from_stream(source.stream()).until(signal.given());
+        let mut reader = Reader::new(stream.with_farewell(bye));
+        source.feed(sent);
+        assert_eq!(reader.chunk(), sent);
+        signal.give();
+        if is_due {
+            assert_eq!(reader.chunk(), BYE, "{sent:?}");
+        }
+        assert!(reader.has_ended(), "{sent:?}");
+    }
+}
+
 mod of_an_event_stream {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Mutex};

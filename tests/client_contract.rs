@@ -30,7 +30,8 @@ fn default_method_and_headers() {
         headers,
         [
             ("accept", "text/event-stream"),
-            ("cache-control", "no-cache")
+            ("cache-control", "no-cache"),
+            ("accept-encoding", "identity")
         ]
     );
 }
@@ -167,7 +168,7 @@ fn discards_partial_messages_on_retry() {
     driver.open();
     let said = driver.feed("id: abc\ndata: Hello\n\nid: def\ndata: Goodbye");
     assert_eq!(said, [event("Hello", "abc", true)]);
-    driver.source.handle_error(driver.now);
+    driver.source.handle_error(driver.now, "reset");
     assert!(driver.lost().is_interrupted);
     driver.due();
     assert_eq!(driver.open().last_event_id(), Some("abc"));

@@ -27,21 +27,21 @@ fn at(seconds: u64) -> Duration {
 /// A body made of a function.
 struct Body<F>(F);
 
-impl<B, F: FnMut() -> Poll<Option<Result<B, ()>>> + Unpin> Stream for Body<F> {
-    type Item = Result<B, ()>;
+impl<B, F: FnMut() -> Poll<Option<Result<B, &'static str>>> + Unpin> Stream for Body<F> {
+    type Item = Result<B, &'static str>;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         (self.0)()
     }
 }
 
-type Polled<E = ()> = Poll<Option<Update<E>>>;
+type Polled = Poll<Option<Update>>;
 
-fn opens(updates: Pin<&mut impl Stream<Item = Update<()>>>) -> bool {
+fn opens(updates: Pin<&mut impl Stream<Item = Update>>) -> bool {
     matches!(poll(updates), Poll::Ready(Some(Update::Opened)))
 }
 
-fn poll(updates: Pin<&mut impl Stream<Item = Update<()>>>) -> Polled {
+fn poll(updates: Pin<&mut impl Stream<Item = Update>>) -> Polled {
     updates.poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -102,7 +102,7 @@ fn chunks_without_bytes_put_no_idle_timeout_off() {
 
 #[test]
 fn a_timer_that_rings_while_the_clock_stands_lets_go_of_the_poll() {
-    type Next = Poll<Option<Result<&'static str, ()>>>;
+    type Next = Poll<Option<Result<&'static str, &'static str>>>;
 
     let rings = Cell::new(0);
     let timer = |_| {
@@ -110,7 +110,7 @@ fn a_timer_that_rings_while_the_clock_stands_lets_go_of_the_poll() {
         assert!(rings.get() < 10_000, "it never lets go");
         ready(())
     };
-    let open = |_: Request| pending::<Result<(Response, Body<fn() -> Next>), ()>>();
+    let open = |_: Request| pending::<Result<(Response, Body<fn() -> Next>), &'static str>>();
     let source = EventSource::new(URL, Options::resilient(), 0);
     let mut updates = pin!(EventSourceStream::new(source, open, timer, || at(0)));
     let wakes = Wakes::new();
@@ -177,7 +177,7 @@ fn played(place: Place, call: usize) -> (Vec<String>, Vec<LossReason>, bool) {
                 Poll::Ready((id <= 5).then_some(Ok(chunk)))
             });
             let head = if id < 5 { stream() } else { Response::new(204) };
-            Ok::<_, ()>((head, body))
+            Ok::<_, &'static str>((head, body))
         }
     };
     let timer = |_| {
@@ -251,7 +251,7 @@ fn a_source_that_was_started_elsewhere_goes_on_here() {
         open += 1;
         ready(Ok((
             stream(),
-            Body(|| Poll::<Option<Result<&str, ()>>>::Pending),
+            Body(|| Poll::<Option<Result<&str, &'static str>>>::Pending),
         )))
     };
     let now = Cell::new(0);

@@ -75,7 +75,7 @@ fn the_state_that_outlives_the_process_comes_out_and_goes_in() {
     driver.open();
     driver.feed("retry: 8000\nid: 41\ndata: x\n\nid: 42\ndata: never comple");
     let (id, time) = (
-        driver.source.last_event_id().into_owned(),
+        driver.source.last_event_id().to_owned(),
         driver.source.reconnection_time(),
     );
 

@@ -17,6 +17,7 @@ fn letters() -> impl Strategy<Value = String> {
         2 => Just("r".to_owned()),
         1 => Just("p".to_owned()),
         1 => Just("P".to_owned()),
+        2 => prop::sample::select(vec!["y", "g", "z", "A"]).prop_map(String::from),
         1 => Just("k".to_owned()),
         1 => Just("L".to_owned()),
         3 => ("[aeicbwjRt]", 0..10_u8).prop_map(|(letter, number)| format!("{letter}{number}")),
@@ -27,8 +28,8 @@ fn letters() -> impl Strategy<Value = String> {
     let step = prop_oneof![
         4 => Just("so".to_owned()),
         6 => Just(".o".to_owned()),
-        3 => prop::sample::select(vec!["h", "4", "5", "m", "M", "g", "G", "S", "n", "a", "A"]).prop_map(String::from),
-        1 => (0..10_u8).prop_map(|seconds| format!("u{seconds}")),
+        3 => prop::sample::select(vec!["z", "h", "4", "5", "m", "M", "g", "G", "S", "n", "a", "A"]).prop_map(String::from),
+        1 => ("[uU]", 0..10_u8).prop_map(|(letter, seconds)| format!("{letter}{seconds}")),
         6 => text().prop_map(|text| format!("d{text}|")),
         4 => prop::sample::select(vec!["e", "x"]).prop_map(String::from),
         3 => (0..10_u8).prop_map(|seconds| format!("t{seconds}")),
@@ -93,6 +94,7 @@ fn the_seeds_of_the_fuzz_target_reach_every_reason() {
     for why in [
         Why::Here,
         Why::Rejected,
+        Why::Encoded,
         Why::Ended,
         Why::Interrupted,
         Why::IoError,

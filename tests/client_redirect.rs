@@ -216,7 +216,7 @@ fn behind_another_origin_credentials_do_not_come_back_until_the_next_connection(
         );
         assert_eq!(driver.source.url(), location);
     }
-    driver.source.handle_error(driver.now);
+    driver.source.handle_error(driver.now, "reset");
     driver.lost();
     driver.due();
     // Also after a permanent redirect.
@@ -260,8 +260,13 @@ fn redirects_are_limited() {
     // Also where the HTTP client tells each time where it is.
     let ways: [fn() -> Response; 2] = [redirect, || redirect().with_url(URL)];
     for redirect in ways {
-        for most in [0, 1, 20] {
-            let mut driver = Driver::new(Options::resilient().with_max_redirects(most));
+        for most in [Some(0), Some(1), Some(20), None] {
+            let mut options = Options::resilient();
+            if let Some(most) = most {
+                options = options.with_max_redirects(most);
+            }
+            let most = most.unwrap_or(5);
+            let mut driver = Driver::new(options);
             driver.request();
             for _ in 0..most {
                 driver.respond(redirect());
@@ -339,4 +344,76 @@ fn what_is_printed_for_a_log_has_no_user_information_and_no_query() {
     shows(&format!("{response:?}"), "\"/a\\u{1b}#...\"");
     let response = Response::from_headers(302, [("location", b"/a")]);
     assert!(format!("{response:?}").contains("Some(\"/a\")"));
+}
+
+#[test]
+fn no_password_is_printed_that_any_parser_could_find() {
+    let shown = |url: &str| {
+        let source = EventSource::new(url, Options::standard(), 0);
+        let shown = format!("{source:?}");
+        let (_, rest) = shown.split_once("url: \"").expect("it shows its URL");
+        rest.split_once("\", last")
+            .expect("it is quoted")
+            .0
+            .to_owned()
+    };
+    for (url, expected) in [
+        ("https:///user:secret@host/p", "https:///host/p"),
+        ("https:/user:secret@host/p", "https:/host/p"),
+        ("https:user:secret@host/p", "https:host/p"),
+        ("https:////user:secret@host", "https:////host"),
+        ("https:\\\\user:secret@host", "https:\\\\\\\\host"),
+        ("https:/\\user:secret@host/p", "https:/\\\\host/p"),
+        ("HTTPS://user:secret@HOST/p", "HTTPS://HOST/p"),
+        ("hTtP:user:secret@host", "hTtP:host"),
+        ("ht\ntps://us\ter:sec\rret@ho\nst/p", "https://host/p"),
+        ("h\tttps:\t/\n/user:secret@host", "https://host"),
+        (" \u{1}https://user:secret@host \u{0}", "https://host"),
+        ("//user:secret@host/p", "//host/p"),
+        ("\\\\user:secret@host", "\\\\\\\\host"),
+        ("/user:secret@host", "/host"),
+        ("user:secret@host/p", "host/p"),
+        ("wss:user:secret@host", "host"),
+        ("ftp://user:secret@host/p", "ftp://host/p"),
+        ("https://user:secret@user:secret@host", "https://host"),
+        ("https://us\\er:secret@host", "https://host"),
+        ("https://user:sec ret@host", "https://host"),
+        ("https://user:secret@[::1]:80/p", "https://[::1]:80/p"),
+        // Whoever wrote these did not escape the password.
+        ("https://user:secret/1@host", "https://..."),
+        ("https://user:/secret@host", "https://..."),
+        ("https://user:secret?1@host", "https://..."),
+        ("https://user:secret#1@host", "https://..."),
+        ("https://user:secret%40host", "https://..."),
+        ("https//user:secret@host", "..."),
+        ("//https://user:secret@host", "//..."),
+        ("blob:https://user:secret@host", "..."),
+        ("\u{FEFF}https://user:secret@host", "..."),
+        // Nothing is hidden without need.
+        ("https://host:8080/@user/p", "https://host:8080/@user/p"),
+        ("https://host/a:b", "https://host/a:b"),
+        ("localhost:8080/events", "localhost:8080/events"),
+        ("https://[::1]/p", "https://[::1]/p"),
+    ] {
+        assert_eq!(shown(url), expected, "{url:?}");
+    }
+}
+
+#[test]
+fn of_several_locations_none_is_followed_unless_they_are_equal() {
+    for (second, url) in [
+        ("/b", Some("https://example.org/b")),
+        ("/c", None),
+        ("", None),
+    ] {
+        let mut driver = Driver::new(Options::standard());
+        driver.request();
+        let lines = [("location", "/b"), ("Location", second)];
+        driver.respond(Response::from_headers(307, lines));
+        assert!(driver.aborts());
+        match url {
+            Some(url) => assert_eq!(driver.request().url(), url),
+            None => assert_eq!(driver.closed().reason, LossReason::Rejected(307)),
+        }
+    }
 }

@@ -4,11 +4,13 @@
 
 mod support;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
-use sse_proto::client::{LossReason, Options, Response, Update};
+use sse_proto::client::{Handle, LossReason, Options, Response, Update};
 use sse_proto::decode::DecodeLimits;
 use support::client_life::{Life, change};
 use support::fakes::Wakes;
@@ -55,24 +57,27 @@ fn it_opens_yields_goes_down_and_comes_back_with_its_id() {
 }
 
 #[test]
-fn an_error_comes_before_what_follows_from_it() {
+fn a_loss_carries_the_error_of_the_connection_or_of_the_body() {
     let mut life = Life::new(Options::standard());
+    let lost = |life: &mut Life| {
+        let Update::Lost(loss) = life.next() else {
+            panic!()
+        };
+        assert_eq!(loss.reason, LossReason::IoError);
+        let error = loss.source().expect("it has a cause").to_string();
+        (error, loss.is_interrupted)
+    };
     life.waits();
     life.answer(Err("refused"));
     assert!(life.was_woken());
-    assert!(matches!(life.next(), Update::Error("refused")));
-    assert!(matches!(life.next(), Update::Lost(loss) if loss.reason == LossReason::IoError));
+    assert_eq!(lost(&mut life), ("refused".into(), false));
     life.waits();
     life.clock.advance(3);
     life.open();
     life.feed("data: a\n\ndata: b");
     change(&life.server, |server| server.chunks.push_back(Err("reset")));
     assert_eq!(life.data(), "a");
-    assert!(matches!(life.next(), Update::Error("reset")));
-    let Update::Lost(loss) = life.next() else {
-        panic!()
-    };
-    assert!(loss.is_interrupted);
+    assert_eq!(lost(&mut life), ("reset".into(), true));
 }
 
 #[test]
@@ -181,6 +186,76 @@ fn the_source_can_be_closed_reconnected_and_told_of_the_network() {
     assert!(matches!(life.next(), Update::Closed(loss) if loss.reason == LossReason::Closed));
     assert_eq!(life.held(), (0, 0));
     assert!(matches!(life.poll(), Poll::Ready(None)));
+}
+
+#[test]
+fn a_handle_closes_and_reconnects_from_another_thread_and_wakes_the_stream() {
+    let mut life = Life::new(Options::standard());
+    let handle = life.handle.clone();
+    let elsewhere = |command: fn(&Handle)| {
+        let handle = handle.clone();
+        thread::spawn(move || command(&handle))
+            .join()
+            .expect("it does not panic");
+    };
+    life.open();
+    life.waits();
+    elsewhere(Handle::reconnect);
+    assert!(life.was_woken());
+    assert!(matches!(life.next(), Update::Lost(loss) if loss.reason == LossReason::Reconnect));
+    life.open();
+    // The wait for a retry ends, too.
+    change(&life.server, |server| server.has_ended = true);
+    assert!(matches!(life.next(), Update::Lost(_)));
+    life.waits();
+    elsewhere(Handle::reconnect);
+    assert!(life.was_woken());
+    life.open();
+    life.waits();
+    // Whoever polls last is woken.
+    let first = Arc::clone(&life.wakes);
+    life.wakes = Wakes::new();
+    life.waits();
+    // To close is the last word, whatever is asked for with it.
+    elsewhere(Handle::close);
+    elsewhere(Handle::reconnect);
+    assert_eq!((first.take(), life.was_woken()), (0, true));
+    assert!(matches!(life.next(), Update::Closed(loss) if loss.reason == LossReason::Closed));
+    assert_eq!(life.held(), (0, 0));
+    elsewhere(Handle::close);
+    assert!(matches!(life.poll(), Poll::Ready(None)));
+}
+
+#[test]
+fn a_handle_closes_a_stream_that_was_not_polled_yet() {
+    let mut life = Life::new(Options::standard());
+    life.handle.close();
+    assert!(matches!(life.next(), Update::Closed(_)));
+    assert_eq!(life.requests(), 0);
+}
+
+#[test]
+fn a_handle_keeps_no_task_of_a_stream_that_is_gone_or_has_ended() {
+    for ends in [false, true] {
+        let mut life = Life::new(Options::standard());
+        let handle = life.handle.clone();
+        life.open();
+        life.waits();
+        let wakes = Arc::clone(&life.wakes);
+        assert!(Arc::strong_count(&wakes) > 2, "the task is kept");
+        if ends {
+            handle.close();
+            assert!(matches!(life.next(), Update::Closed(_)));
+        }
+        life.server.borrow_mut().waker = None;
+        let kept = if ends { 2 } else { 1 };
+        if !ends {
+            drop(life);
+        }
+        assert_eq!(Arc::strong_count(&wakes), kept, "{ends}");
+        handle.close();
+        handle.reconnect();
+    }
 }
 
 #[test]

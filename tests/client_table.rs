@@ -231,7 +231,7 @@ fn reach(from: Place) -> (EventSource, Duration) {
             }
         }
         Place::Waiting | Place::Offline => {
-            source.handle_error(at(1));
+            source.handle_error(at(1), "reset");
             assert!(matches!(source.poll_output(), Some(Output::Lost(_))));
             if from == Place::Offline {
                 source.handle_network_lost(at(1));
@@ -274,7 +274,7 @@ fn give(source: &mut EventSource, now: Duration, input: Input) -> String {
             assert!(received.remaining().is_empty(), "they are taken or ignored");
         }
         Input::End => source.handle_end(now),
-        Input::Error => source.handle_error(now),
+        Input::Error => source.handle_error(now, "reset"),
         Input::Deadline => {
             let deadline = source.next_deadline();
             source.handle_deadline(deadline.unwrap_or(now + at(86_400)));

@@ -83,8 +83,8 @@ fn an_event_without_data_still_fires() {
 }
 
 /// The origin's bytes were `: foobar\n\n`. A client needs no blank line after a comment, and deployed
-/// parsers (httpx-sse, fetch-event-source, the Python SDKs of OpenAI and Google) make an empty
-/// message of it. The origin's form is there for those who need it.
+/// parsers (httpx-sse, fetch-event-source, openai for Python) make an empty message of it. The
+/// origin's form is there for those who need it.
 #[test]
 fn a_comment() {
     let (target, stream) = channel();

@@ -91,7 +91,8 @@ fn check(case: &Case, input: &[u8], comments: bool) {
 
     for plan in plans(input.len()) {
         for way in WAYS {
-            let found = run(input, &plan, way, &settings);
+            let (said, id, _) = run(input, &plan, way, &settings);
+            let found = (said, id);
             let chunks = &plan[..plan.len().min(8)];
             assert_eq!(
                 found, expected,

@@ -1,7 +1,7 @@
 //! Requests and responses.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::{Bytes, Incoming};
@@ -13,63 +13,92 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use sse_proto::http::{Body, last_event_id, response};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 
+use crate::host::Hosts;
 use crate::log::log;
 use crate::page::PAGE;
-use crate::publisher::Publisher;
-use crate::watch::Watched;
+use crate::publisher::{Events, Publisher};
+use crate::watch::{Stuck, Watched};
 
-type Answer = Response<Body<Watched>>;
+type Answer = Response<Body<Events>>;
+
+/// What all connections share.
+pub(crate) struct Service {
+    pub(crate) publisher: Publisher,
+    pub(crate) hosts: Hosts,
+}
 
 /// Serves one connection to its end.
 pub(crate) fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    publisher: Arc<Publisher>,
+    service: Arc<Service>,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
-    // Without it the system would hold an event back until the client has acknowledged the one
-    // before, to send fewer and larger packets.
+    // Without this, the system may delay an event until the client has acknowledged the previous
+    // one, to send fewer and larger packets.
     if let Err(error) = stream.set_nodelay(true) {
         log(format_args!("events to {peer} may be late: {error}"));
     }
-    let cut = Arc::new(Notify::new());
-    let service = service_fn({
-        let cut = Arc::clone(&cut);
-        move |request| {
-            let answer = answer(&request, peer, &publisher, &cut);
-            async move { Ok::<_, Infallible>(answer) }
-        }
-    });
+    let stuck = Stuck::default();
+    let client = Client {
+        peer,
+        // Fails only if the connection has already ended.
+        local: stream.local_addr().unwrap_or(peer).ip(),
+        stuck: stuck.clone(),
+    };
+    let io = TokioIo::new(Watched::new(stream, stuck.clone()));
     let served = graceful.watch(
         http1::Builder::new()
-            // Without a timer, a client may take any time for the head of its request.
+            // Without a timer, a client could take any time to send the head of its request.
             .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service),
+            .serve_connection(
+                io,
+                service_fn(move |request| {
+                    let answer = service.answer(&request, &client);
+                    async move { Ok::<_, Infallible>(answer) }
+                }),
+            ),
     );
     async move {
-        tokio::select! {
-            // An error is one of this client's; that its stream is gone has been logged.
-            _ = served => {}
-            // The end of the body is not enough: a client that reads nothing would never see it.
-            () = cut.notified() => {}
+        // An error concerns only this client. The end of its stream has been logged.
+        let _ = served.await;
+        if stuck.get() {
+            log(format_args!("{peer} was cut: it reads nothing"));
         }
     }
 }
 
-fn answer(
-    request: &Request<Incoming>,
+/// The client of a connection.
+struct Client {
     peer: SocketAddr,
-    publisher: &Publisher,
-    cut: &Arc<Notify>,
-) -> Answer {
-    match (request.uri().path(), request.method()) {
-        ("/", &Method::GET | &Method::HEAD) => page(),
-        ("/events", &Method::GET) => events(request, peer, publisher, cut),
-        ("/", _) => not_allowed("GET, HEAD"),
-        ("/events", _) => not_allowed("GET"),
-        _ => text(StatusCode::NOT_FOUND, "there is / and /events"),
+    /// The address at which it connected.
+    local: IpAddr,
+    stuck: Stuck,
+}
+
+impl Service {
+    fn answer(&self, request: &Request<Incoming>, client: &Client) -> Answer {
+        if let Err(status) = self.hosts.check(request, client.local) {
+            return text(status, "this server has another name");
+        }
+        match (request.uri().path(), request.method()) {
+            ("/", &Method::GET | &Method::HEAD) => page(),
+            ("/events", &Method::GET) => self.events(request, client),
+            ("/", _) => not_allowed("GET, HEAD"),
+            ("/events", _) => not_allowed("GET"),
+            _ => text(StatusCode::NOT_FOUND, "there is / and /events"),
+        }
+    }
+
+    fn events(&self, request: &Request<Incoming>, client: &Client) -> Answer {
+        let query = request.uri().query();
+        let header = request.headers().get_all("last-event-id");
+        let last = last_event_id(header, query, "last_event_id");
+        let from_oldest = query == Some("from=oldest");
+        let (peer, stuck) = (client.peer, client.stuck.clone());
+        let stream = (self.publisher).subscribe(peer, &last, from_oldest, stuck);
+        response(request.version(), stream)
     }
 }
 
@@ -81,7 +110,8 @@ fn page() -> Answer {
         HeaderValue::from_static("text/html; charset=utf-8"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // The page needs nothing from elsewhere, so nothing that arrives as an event gets it either.
+    // The page loads nothing from other servers. This policy also forbids it to content that
+    // arrives in an event.
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -89,18 +119,6 @@ fn page() -> Answer {
         ),
     );
     answer
-}
-
-fn events(
-    request: &Request<Incoming>,
-    peer: SocketAddr,
-    publisher: &Publisher,
-    cut: &Arc<Notify>,
-) -> Answer {
-    let header = request.headers().get_all("last-event-id");
-    let last = last_event_id(header, request.uri().query(), "last_event_id");
-    let stream = publisher.subscribe(peer, &last, Arc::clone(cut));
-    response(request.version(), stream)
 }
 
 fn not_allowed(methods: &'static str) -> Answer {

@@ -1,4 +1,4 @@
-//! Each line of standard input as an event.
+//! Publishes each line of standard input as an event.
 
 use std::io::{self, BufRead, Read};
 
@@ -8,12 +8,12 @@ use crate::log::log;
 use crate::publisher::{EVENT_LIMIT, Publisher};
 
 const LINE: EventType<'static> = EventType::from_static("line");
-/// As much of a line is read into memory; what follows is skipped up to its end.
+/// The most bytes of a line that are read into memory. The rest of the line is skipped.
 const LINE_LIMIT: usize = 16 << 20;
-/// As much is sent of a line that is too long. Fits however it is encoded: at the worst each byte
-/// is a CR, and begins a field of its own.
+/// The number of bytes that are sent of a line that is too long. They fit into an event even if
+/// each byte is a CR, which begins a `data` field of its own.
 const SENT_OF_LONG: usize = 1 << 20;
-/// As much memory stays reserved after a long line.
+/// The largest buffer, in bytes, that is kept after a long line.
 const KEPT: usize = 64 << 10;
 
 /// Publishes the lines of standard input until it ends.
@@ -46,8 +46,8 @@ fn publish_lines(input: &mut impl BufRead, publisher: &Publisher) -> io::Result<
     }
 }
 
-/// Bytes that are not UTF-8 become U+FFFD. A CR within the line becomes a line break in the data of
-/// this one event.
+/// Makes the event of a line. Bytes that are not UTF-8 become U+FFFD. A CR within the line becomes
+/// a line break in the data.
 fn event(line: &[u8], whole: bool) -> Event<'_> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -1,11 +1,11 @@
-//! What the program says of itself.
+//! The log of the program.
 
 use std::fmt;
 use std::io::{self, Write};
 
 /// Writes one line to standard error.
 ///
-/// Not `eprintln`, which panics when nobody reads standard error any more.
+/// Does not use `eprintln`, which panics if standard error is closed.
 pub(crate) fn log(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

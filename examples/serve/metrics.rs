@@ -10,8 +10,17 @@ use sysinfo::System;
 use crate::log::log;
 use crate::publisher::Publisher;
 
-/// Not shorter than `sysinfo::MINIMUM_CPU_UPDATE_INTERVAL`, or the usage would stay at zero.
+/// At least `sysinfo::MINIMUM_CPU_UPDATE_INTERVAL`; otherwise the usage would stay at zero.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A reading, and when it was taken.
+#[derive(Serialize)]
+struct Reading<T> {
+    /// In milliseconds since the server started.
+    at: u64,
+    #[serde(flatten)]
+    value: T,
+}
 
 /// In percent.
 #[derive(Serialize)]
@@ -29,7 +38,7 @@ struct Memory {
     swap_used: u64,
 }
 
-/// The averages over 1, 5 and 15 minutes; zero on systems that have none.
+/// The averages over 1, 5 and 15 minutes; zero on systems without load averages.
 #[derive(Serialize)]
 struct Load {
     one: f64,
@@ -40,7 +49,7 @@ struct Load {
 /// Publishes an event of each kind every second, and never returns.
 pub(crate) fn publish(publisher: &Publisher) -> ! {
     let mut system = System::new();
-    // The usage of a core is that between two refreshes.
+    // The usage of a core is measured between two refreshes.
     system.refresh_cpu_usage();
     loop {
         thread::sleep(INTERVAL);
@@ -66,15 +75,16 @@ pub(crate) fn publish(publisher: &Publisher) -> ! {
             five: load.five,
             fifteen: load.fifteen,
         };
-        publish_one(publisher, EventType::from_static("cpu"), &cpu);
-        publish_one(publisher, EventType::from_static("memory"), &memory);
-        publish_one(publisher, EventType::from_static("load"), &load);
+        publish_one(publisher, EventType::from_static("cpu"), cpu);
+        publish_one(publisher, EventType::from_static("memory"), memory);
+        publish_one(publisher, EventType::from_static("load"), load);
     }
 }
 
-fn publish_one(publisher: &Publisher, event_type: EventType<'static>, value: &impl Serialize) {
+fn publish_one(publisher: &Publisher, event_type: EventType<'static>, value: impl Serialize) {
     let name = event_type.as_str().to_owned();
-    match Event::json(value) {
+    let at = publisher.millis();
+    match Event::json(&Reading { at, value }) {
         Ok(event) => publisher.publish(&event.with_event_type(event_type)),
         Err(error) => log(format_args!("no {name} event: {error}")),
     }

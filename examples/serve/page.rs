@@ -1,4 +1,4 @@
-//! The page: one file without outside resources, put together from its parts at compile time.
+//! The page: one document without external resources, assembled from its parts at compile time.
 
 /// The whole document.
 pub(crate) const PAGE: &str = concat!(

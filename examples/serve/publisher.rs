@@ -1,51 +1,59 @@
-//! Gives each event to all clients, also to those that come back for it.
+//! Sends each event to all clients, including clients that reconnect.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
+use hyper::body::Bytes;
 use serde::Serialize;
-use sse_proto::adapt::{Preamble, from_stream};
+use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble, from_stream};
 use sse_proto::broadcast::{Restart, Retention, Subscribed};
 use sse_proto::event::LastEventId;
-use sse_proto::target::CloseReason;
 use sse_proto::{Broadcast, Event, EventStreamExt, EventType, Frame, Subscription, channel};
 use sysinfo::System;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::log::log;
-use crate::watch::{KEEP_ALIVE, Watched, cut_when_stuck};
+use crate::watch::Stuck;
 
-/// What an event may take on the wire, before it is numbered.
+/// The maximum size of an event on the wire in bytes, without its id.
 pub(crate) const EVENT_LIMIT: usize = 32 << 20;
-/// What is kept for clients that come back: an event of the largest size and what comes around it,
-/// or some hours of small ones.
+/// The history for clients that reconnect and for pages that are opened late: one event of the largest size and some small ones, or
+/// some hours of small ones.
 const RETENTION: Retention = Retention::new(1 << 16, EVENT_LIMIT + (1 << 20));
 
 const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 
+/// The bytes of a client's stream.
+pub(crate) type Events = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
 /// The log of all events, and the number of the next client.
 pub(crate) struct Publisher {
-    /// Tells a client that returns whether the server is still the one that it left. The ids begin
-    /// with it, so those of the server before are not taken for this one's.
+    /// Identifies this run of the server. The page compares it to see whether the server was
+    /// restarted. It is also the epoch of the ids, so an id from an earlier run is unknown.
     run: String,
+    since: Instant,
     broadcast: Broadcast,
     next_client: AtomicU64,
     ended: watch::Sender<bool>,
 }
 
-/// The data of the first event of each stream. Where the client has no id yet it has one, which stands
-/// for the place where the stream begins, so that a client that is cut at once misses nothing either.
+/// The data of the first event of each stream. For a client without an id, the event has the id of
+/// the position where the stream begins. So a client that loses its connection at once misses
+/// nothing.
 #[derive(Serialize)]
 struct Hello<'a> {
     run: &'a str,
+    /// The time, in milliseconds since the server started. The events that are replayed were
+    /// published before.
+    at: u64,
     last_event_id: Option<Cow<'a, str>>,
     begins: Begins,
-    /// How many events follow at once that the client has missed.
+    /// The number of events that are replayed at once.
     replayed: u64,
     host: Option<String>,
     system: Option<String>,
@@ -57,42 +65,52 @@ struct Hello<'a> {
 enum Begins {
     /// With the next event.
     Live,
-    /// Behind the last event ID.
+    /// With the oldest event that is kept, as the client asked.
+    Oldest,
+    /// Right after the last event ID.
     Resumed,
-    /// With the oldest event that is kept: those between it and the last event ID are gone.
+    /// With the oldest event that is kept. Events between the last event ID and this event are
+    /// lost.
     Gap,
-    /// With the oldest event that is kept: the last event ID is not of this server.
+    /// With the oldest event that is kept. The last event ID is unknown.
     Unknown,
 }
 
 impl Publisher {
     pub(crate) fn new() -> Self {
         let broadcast = Broadcast::new(RETENTION);
-        let first = broadcast.last_event_id().map(|id| id.to_string());
-        let epoch = first.as_deref().and_then(|id| id.split('-').next());
+        let start = broadcast.last_event_id().map(|id| id.to_string());
+        let epoch = start.as_deref().and_then(|id| id.split('-').next());
         Self {
             run: epoch.unwrap_or_default().to_owned(),
+            since: Instant::now(),
             broadcast,
             next_client: AtomicU64::new(1),
             ended: watch::Sender::new(false),
         }
     }
 
-    /// Numbers the event and encodes it, once for all clients.
+    /// Gives the event an id and encodes it, once for all clients.
     pub(crate) fn publish(&self, event: &Event<'_>) {
         if let Err(error) = self.broadcast.publish(event) {
             log(format_args!("not published: {error}"));
         }
     }
 
-    /// Makes the stream of a client: a greeting, what it has missed, and what comes. `cut` is notified
-    /// when the client is to be cut off.
+    /// Returns the milliseconds since the server started.
+    pub(crate) fn millis(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Makes the stream of a client: a greeting, the events that the client missed, and new events.
+    /// A client without a last event ID missed nothing, or if `from_oldest`, all that is kept.
     pub(crate) fn subscribe(
         &self,
         peer: SocketAddr,
         last_event_id: &LastEventId<'_>,
-        cut: Arc<Notify>,
-    ) -> Watched {
+        from_oldest: bool,
+        stuck: Stuck,
+    ) -> Events {
         let number = self.next_client.fetch_add(1, Ordering::Relaxed);
         let name = format!("client {number} at {peer}");
         match last_event_id {
@@ -101,18 +119,15 @@ impl Publisher {
             LastEventId::Id(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
             LastEventId::Invalid => log(format_args!("{name} connected, Last-Event-ID invalid")),
         }
-        let (subscription, hello) = self.begin(last_event_id);
+        let (subscription, hello) = self.begin(last_event_id, from_oldest);
 
-        // The client's own target has no events here. It knows when and why the stream ends.
+        // The client's own target sends no events here. It shows when and why the stream ends.
         let (target, own) = channel();
         target.on_close({
             let since = Instant::now();
             move |reason| {
                 let lived = since.elapsed().as_secs_f32();
-                // The queue overflowed, or `cut_when_stuck` aborted the target.
-                let reads_nothing = matches!(reason, CloseReason::Overflow | CloseReason::Aborted);
-                let why = if reads_nothing {
-                    cut.notify_one();
+                let why = if stuck.get() {
                     "it reads nothing".to_owned()
                 } else {
                     reason.to_string()
@@ -128,32 +143,42 @@ impl Publisher {
             .merge(own)
             .until(async move { ended.wait_for(|&ended| ended).await.is_ok() })
             .with_farewell(Frame::new(&bye));
-        // Goes out at once and by itself: with the first bytes the browser's `onopen` fires.
+        // Sent at once, before any event. The first bytes make `onopen` fire in the browser.
         let preamble = Preamble::new()
             .with_comment("events follow")
             .with_reconnection_time(RECONNECTION_TIME);
         let body = from_stream(stream::iter(hello.map(Frame::into_bytes)).chain(events))
             .preamble(&preamble)
-            .keep_alive(KEEP_ALIVE, sleep);
-        let (body, polls) = Watched::new(body);
-        tokio::spawn(cut_when_stuck(target, polls));
-        body
+            .keep_alive(KEEP_ALIVE_INTERVAL, sleep);
+        // The target lives as long as the stream: without a target, its own stream would end.
+        Box::pin(body.inspect(move |_| _ = &target))
     }
 
-    /// Ends the stream of every client, as well as those that still come, each with a last event.
+    /// Ends every open stream, and every stream that is opened later, with a last event.
     pub(crate) fn end(&self) {
         self.ended.send_replace(true);
     }
 
-    /// Subscribes. Returns the greeting, unless the subscription begins with it.
-    fn begin(&self, last_event_id: &LastEventId<'_>) -> (Subscription, Option<Frame>) {
-        let kept = || self.broadcast.statistics().retained_frames as u64;
-        // The greeting tells a client that cannot be resumed, with the id of the place.
-        let restart = |restart: Restart, begins| {
-            let hello = self.hello(last_event_id, begins, kept());
+    /// Subscribes. Returns the greeting, unless the subscription itself begins with it.
+    fn begin(
+        &self,
+        last_event_id: &LastEventId<'_>,
+        from_oldest: bool,
+    ) -> (Subscription, Option<Frame>) {
+        let asked = from_oldest && matches!(last_event_id, LastEventId::None);
+        // An invalid id is unknown, and a client with an unknown id can be given all that is kept.
+        let given = if asked {
+            LastEventId::Invalid
+        } else {
+            last_event_id.clone()
+        };
+        // The greeting tells a client that it is not resumed, in one block with a new id.
+        let from_oldest = |restart: Restart, begins| {
+            let kept = self.broadcast.statistics().retained_frames;
+            let hello = self.hello(last_event_id, begins, kept as u64);
             (restart.oldest(&hello), None)
         };
-        match self.broadcast.subscribe(last_event_id.clone()) {
+        match self.broadcast.subscribe(given) {
             Subscribed::Live(subscription) => {
                 let hello = self.hello(last_event_id, Begins::Live, 0);
                 let hello = match subscription.last_event_id() {
@@ -162,21 +187,23 @@ impl Publisher {
                 };
                 (subscription, Some(Frame::new(&hello)))
             }
+            // The client keeps its id until an event brings a new one.
             Subscribed::Resumed {
                 subscription,
                 missed,
             } => {
-                // The client keeps the id that it has until it gets another with an event.
                 let hello = self.hello(last_event_id, Begins::Resumed, missed);
                 (subscription, Some(Frame::new(&hello)))
             }
-            Subscribed::Gap(gap) => restart(gap, Begins::Gap),
-            Subscribed::Unknown(unknown) | Subscribed::Ahead(unknown) => {
-                restart(unknown, Begins::Unknown)
+            Subscribed::Unknown(restart) if asked => from_oldest(restart, Begins::Oldest),
+            Subscribed::Gap(restart) => from_oldest(restart, Begins::Gap),
+            Subscribed::Unknown(restart) | Subscribed::Ahead(restart) => {
+                from_oldest(restart, Begins::Unknown)
             }
         }
     }
 
+    /// Called after the subscription has begun, so that the time is that of its start or later.
     fn hello(
         &self,
         last_event_id: &LastEventId<'_>,
@@ -185,6 +212,7 @@ impl Publisher {
     ) -> Event<'static> {
         let hello = Event::json(&Hello {
             run: &self.run,
+            at: self.millis(),
             last_event_id: match last_event_id {
                 LastEventId::Id(id) => Some(id.to_str()),
                 LastEventId::None | LastEventId::Invalid => None,
@@ -210,12 +238,13 @@ mod tests {
 
     const AN_HOUR: Duration = Duration::from_secs(60 * 60);
 
-    /// The metrics would hide it: they come more often. The clock of this test goes on when all wait for it.
+    /// Runs without the metrics, because they come more often than the comments. The paused clock
+    /// advances whenever all tasks wait.
     #[tokio::test(start_paused = true)]
-    async fn a_stream_without_events_is_kept_alive_and_not_taken_for_a_stuck_one() {
+    async fn a_stream_without_events_is_kept_alive() {
         let publisher = Publisher::new();
         let peer = SocketAddr::from(([127, 0, 0, 1], 7));
-        let mut stream = publisher.subscribe(peer, &LastEventId::None, Arc::default());
+        let mut stream = publisher.subscribe(peer, &LastEventId::None, false, Stuck::default());
         let preamble = stream.next().await.expect("the first bytes");
         assert!(preamble.starts_with(b": events follow\n"));
         let hello = stream.next().await.expect("the greeting");

@@ -1,112 +1,138 @@
-//! Clients that read nothing.
+//! Cuts clients that read nothing.
 //!
-//! A server that is stuck in a write polls no stream, so the stream can't end it. But each event asks
-//! for a poll, and where there is none the timer of the keep-alive does. A client that reads slowly is
-//! none of these: what is large is given in pieces, each of which asks for a poll.
+//! A server that is blocked in a write polls neither the response nor the connection's other
+//! requests, so only the connection itself can end it. This holds for all routes: an event stream is
+//! never read to its end, and a client can send many requests for the page without reading an answer.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::body::Bytes;
-use sse_proto::Target;
-use sse_proto::deps::futures_core::Stream;
-use tokio::time::sleep;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
-/// After how long without a byte a stream is kept alive. Well below `PATIENCE`, or a stream without events would be taken
-/// for a stuck one.
-pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(4);
-/// How long a stream may not be polled.
+/// The time after which a write that has made no progress fails. A client that takes any bytes
+/// within this time only reads slowly.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many bytes a poll gives at most: who takes so few within `PATIENCE` is stuck.
-const PIECE: usize = 16 * 1024;
 
-/// A stream whose polls are counted.
-pub(crate) struct Watched {
-    /// What is left of a large chunk.
-    rest: Bytes,
-    stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
-    polls: Arc<AtomicU64>,
+/// A connection whose writes fail when the client reads nothing.
+pub(crate) struct Watched<T> {
+    inner: T,
+    /// Set while a write waits.
+    patience: Option<Pin<Box<Sleep>>>,
+    stuck: Stuck,
 }
 
-impl Watched {
-    pub(crate) fn new(
-        stream: impl Stream<Item = Bytes> + Send + 'static,
-    ) -> (Self, Arc<AtomicU64>) {
-        let polls = Arc::new(AtomicU64::new(0));
-        let watched = Self {
-            rest: Bytes::new(),
-            stream: Box::pin(stream),
-            polls: Arc::clone(&polls),
-        };
-        (watched, polls)
+/// True once the client of a connection was cut because it read nothing. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Stuck(Arc<AtomicBool>);
+
+impl Stuck {
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Stream for Watched {
-    type Item = Bytes;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.polls.fetch_add(1, Ordering::Relaxed);
-        if self.rest.is_empty() {
-            match self.stream.as_mut().poll_next(cx) {
-                Poll::Ready(Some(chunk)) => self.rest = chunk,
-                nothing => return nothing,
-            }
+impl<T> Watched<T> {
+    pub(crate) fn new(inner: T, stuck: Stuck) -> Self {
+        Self {
+            inner,
+            patience: None,
+            stuck,
         }
-        let piece = PIECE.min(self.rest.len());
-        Poll::Ready(Some(self.rest.split_to(piece)))
+    }
+
+    /// Passes on the result of a write. If the write has waited for too long, it fails.
+    fn watch<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<O>>,
+    ) -> Poll<io::Result<O>> {
+        if written.is_ready() {
+            self.patience = None;
+            return written;
+        }
+        let patience = self
+            .patience
+            .get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        ready!(patience.as_mut().poll(cx));
+        self.stuck.0.store(true, Ordering::Relaxed);
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-/// Ends the target of a stream that is not polled any more; done when it has ended, for whatever
-/// reason.
-pub(crate) async fn cut_when_stuck(target: Target, polls: Arc<AtomicU64>) {
-    let stuck = async {
-        let mut seen = u64::MAX;
-        while seen != polls.load(Ordering::Relaxed) {
-            seen = polls.load(Ordering::Relaxed);
-            sleep(PATIENCE).await;
-        }
-    };
-    tokio::select! {
-        _ = target.closed() => {}
-        () = stuck => target.abort(),
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.watch(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        self.watch(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
     use super::*;
-    use sse_proto::target::CloseReason;
-    use sse_proto::{Event, channel};
-    use std::pin::pin;
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_a_large_event_slowly_is_not_cut() {
-        let (target, stream) = channel();
-        let event = Event::message("a".repeat(300_000));
-        target.dispatch(&event).expect("room for it");
-        let (watched, polls) = Watched::new(stream);
-        let reads = async {
-            let mut watched = pin!(watched);
-            let mut bytes = Vec::new();
-            while bytes.len() < event.to_bytes().len() {
-                let piece = std::future::poll_fn(|cx| watched.as_mut().poll_next(cx)).await;
-                let piece = piece.expect("it is open");
-                bytes.extend_from_slice(&piece);
-                // The connection takes 2 KiB a second.
-                sleep(Duration::from_millis(piece.len() as u64 / 2)).await;
-            }
-            assert_eq!(bytes, event.to_bytes());
-            assert!(!target.is_closed());
-            // Then it reads nothing any more, and is.
-            target.closed().await
+    async fn who_reads_slowly_is_not_cut_and_who_reads_nothing_is() {
+        const SENT: usize = 300_000;
+        let (server, mut client) = duplex(1000);
+        let stuck = Stuck::default();
+        let mut server = Watched::new(server, stuck.clone());
+        let writes = async {
+            server.write_all(&vec![b'a'; SENT]).await.expect("it reads");
+            assert!(!stuck.get());
+            // More than there is room for.
+            server.write_all(&[b'a'; 2000]).await
         };
-        let cut = cut_when_stuck(target.clone(), polls);
-        let (reason, ()) = tokio::join!(reads, cut);
-        assert_eq!(reason, CloseReason::Aborted);
+        let reads = async {
+            let mut read = 0;
+            while read < SENT {
+                sleep(PATIENCE / 2).await;
+                read += client.read(&mut [0; 1000]).await.expect("it is open");
+            }
+        };
+        let (written, ()) = tokio::join!(writes, reads);
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(stuck.get());
     }
 }

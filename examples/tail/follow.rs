@@ -1,8 +1,10 @@
-//! An event stream at a URL, that comes back by itself.
+//! Follows the event stream at a URL, and reconnects.
 
 use std::error::Error;
+use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::iter;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -17,20 +19,22 @@ use sse_proto::client::{EventSourceStream, Loss, LossReason, Options, Update};
 use sse_proto::{EventId, EventSource, client};
 
 use crate::note;
-use crate::show::{printable, show};
+use crate::show::{show, with_causes};
 
 type Http = Client<HttpConnector, Empty<Bytes>>;
+
+type Failure = Box<dyn Error + Send + Sync>;
 
 /// Shows the events at a URL until the server wants no more clients, or whoever reads them has gone.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json: bool) -> ExitCode {
-    // Each of these states has keys of its own, and without any input that is the number here.
+    // Each `RandomState` has its own random keys, so the hash of no input is a random number.
     let seed = RandomState::new().build_hasher().finish();
     let mut source = EventSource::new(url, Options::resilient().with_comments(true), seed);
     if let Some(id) = last_event_id {
         source = source.with_last_event_id(id);
     }
-    // Follows no redirects, has no timeouts: those are the source's.
+    // Follows no redirects and has no timeouts, because the `EventSource` handles both.
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
     let started = Instant::now();
     let mut updates = pin!(EventSourceStream::new(
@@ -50,9 +54,12 @@ pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json:
                     return ExitCode::FAILURE;
                 }
             },
-            // A limit costs one event, not the stream.
+            // An event above a limit is skipped. The stream continues.
             Update::TooLarge(error) => note(format_args!("event skipped: {error}")),
-            Update::Error(error) => note(format_args!("{}", printable(&with_sources(&*error)))),
+            Update::Lost(loss) if is_hopeless(&loss) => {
+                note(format_args!("closed: {}", with_causes(&loss)));
+                return ExitCode::FAILURE;
+            }
             Update::Lost(loss) => {
                 let cut = if loss.is_interrupted {
                     ", an event was cut off"
@@ -60,7 +67,7 @@ pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json:
                     ""
                 };
                 let wait = loss.retry_in.unwrap_or_default();
-                let reason = printable(&loss.to_string());
+                let reason = with_causes(&loss);
                 note(format_args!("lost: {reason}{cut}; again in {wait:.1?}"));
             }
             Update::Closed(loss) => return ended(&loss),
@@ -73,15 +80,12 @@ pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json:
 async fn open(
     http: &Http,
     request: client::Request,
-) -> Result<
-    (
-        client::Response,
-        impl Stream<Item = Result<Bytes, Box<dyn Error>>>,
-    ),
-    Box<dyn Error>,
-> {
+) -> Result<(client::Response, impl Stream<Item = Result<Bytes, Failure>>), Failure> {
     if let Some(id) = request.unsendable_id() {
         note(format_args!("the server can't resume after {id:?}"));
+    }
+    if request.url().starts_with("https:") {
+        return Err(NoTls.into());
     }
     let mut builder = Request::get(request.url());
     for (name, value) in request.headers() {
@@ -95,22 +99,35 @@ async fn open(
     ))
 }
 
-/// 204 is how a server says that there is nothing more to come.
+/// Reports the end. A 204 is a success: the server tells clients not to reconnect.
 fn ended(loss: &Loss) -> ExitCode {
-    note(format_args!("closed: {}", printable(&loss.to_string())));
+    note(format_args!("closed: {}", with_causes(loss)));
     match loss.reason {
         LossReason::Rejected(204) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }
 
-/// The client's own text says little: what it failed with lies below.
-fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
+/// Returns whether the next attempt would fail in the same way.
+fn is_hopeless(loss: &Loss) -> bool {
+    let mut causes = iter::successors(loss.source(), |&error| error.source());
+    causes.any(|error| {
+        // What is no HTTP/1.1, such as HTTP/2 alone, fails as text that can't be read.
+        let is_other_protocol = error
+            .downcast_ref()
+            .is_some_and(|error: &hyper::Error| error.is_parse());
+        is_other_protocol || error.is::<NoTls>() || error.is::<hyper::http::Error>()
+    })
 }
+
+/// A redirect led to `https`.
+#[derive(Debug)]
+struct NoTls;
+
+impl fmt::Display for NoTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no TLS in this example")
+    }
+}
+
+impl Error for NoTls {}

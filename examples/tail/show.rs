@@ -1,14 +1,16 @@
-//! How items look in a terminal.
+//! Writes items to the terminal, or as JSON.
 
+use std::error::Error;
 use std::io::{self, Write};
 
+use serde_json::Value;
 use sse_proto::decode::{OwnedItem, OwnedMessageEvent};
 
-/// Writes an item to standard output: for a person, or as a line of JSON for a program.
+/// Writes an item to standard output: as text for a person, or as a line of JSON for a program.
 pub(crate) fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
-        writeln!(out, "{}", escaped(&as_json(item).to_string()))?;
+        writeln!(out, "{}", escaped(&as_json(item)))?;
     } else {
         match item {
             OwnedItem::Event(event) => show_event(&mut out, event)?,
@@ -22,7 +24,7 @@ pub(crate) fn show(item: &OwnedItem, json: bool) -> io::Result<()> {
 }
 
 fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()> {
-    // A notice of ours begins with `--`; nothing of the stream's does.
+    // Notices of this program begin with `--`, so an event type that begins with `--` is marked.
     let is_like_notice = event.event_type().starts_with("--");
     let mark = if is_like_notice { "\\" } else { "" };
     write!(out, "{mark}{}", printable(event.event_type()))?;
@@ -37,11 +39,11 @@ fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()>
     lines.try_for_each(|line| writeln!(out, "    {line}"))
 }
 
-/// What a stranger sends must not drive the terminal: neither its control characters nor those that
-/// turn the direction of text or are not seen.
+/// Replaces what a stranger could use against the reader of a terminal: control characters, and all
+/// that is not seen or turns the direction of text.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c| {
-        if drives_terminal(c) && c != '\t' {
+        if is_unseen(c) && c != '\t' {
             '\u{FFFD}'
         } else {
             c
@@ -50,15 +52,27 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// An error with the chain of its causes, each of which says only its own part.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = printable(&error.to_string());
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {}", printable(&error.to_string()));
+        source = error.source();
+    }
+    text
+}
+
 /// The same for JSON, which has escapes for them.
 fn escaped(json: &str) -> String {
     use std::fmt::Write as _;
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
-        if drives_terminal(c) {
-            // All of them are below U+10000, so one escape is enough.
-            // A `String` takes all that is written to it.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        if is_unseen(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // A `String` takes all that is written to it.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
         } else {
             escaped.push(c);
         }
@@ -66,28 +80,54 @@ fn escaped(json: &str) -> String {
     escaped
 }
 
-fn drives_terminal(c: char) -> bool {
+/// Control characters, Unicode's `Default_Ignorable_Code_Point` and `Bidi_Control`, the separators
+/// of lines and paragraphs, and the format characters without a glyph that are none of these.
+fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            '\u{AD}'
+                | '\u{34F}'
+                | '\u{61C}'
+                | '\u{115F}'..='\u{1160}'
+                | '\u{17B4}'..='\u{17B5}'
+                | '\u{180B}'..='\u{180F}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}'
+                | '\u{3164}'
+                | '\u{FE00}'..='\u{FE0F}'
+                | '\u{FEFF}'
+                | '\u{FFA0}'
+                | '\u{FFF0}'..='\u{FFFB}'
+                | '\u{13430}'..='\u{1343F}'
+                | '\u{1BCA0}'..='\u{1BCA3}'
+                | '\u{1D173}'..='\u{1D17A}'
+                | '\u{E0000}'..='\u{E0FFF}'
         )
 }
 
-fn as_json(item: &OwnedItem) -> serde_json::Value {
-    use serde_json::json;
-    match item {
-        OwnedItem::Event(event) => json!({
-            "type": event.event_type(),
-            "data": event.data(),
-            "last_event_id": event.last_event_id(),
-            "own_id": event.has_own_id(),
-        }),
+/// An object whose fields are in this order: the type of an event is the first, for whoever reads a
+/// line from its start.
+fn as_json(item: &OwnedItem) -> String {
+    let fields: &[(&str, Value)] = &match item {
+        OwnedItem::Event(event) => vec![
+            ("type", event.event_type().into()),
+            ("data", event.data().into()),
+            ("last_event_id", event.last_event_id().into()),
+            ("own_id", event.has_own_id().into()),
+        ],
         OwnedItem::ReconnectionTime(time) => {
-            json!({ "reconnection_time": u64::try_from(time.as_millis()).unwrap_or(u64::MAX) })
+            let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            vec![("reconnection_time", millis.into())]
         }
-        OwnedItem::Comment(text) => json!({ "comment": text }),
-        OwnedItem::LastEventId(id) => json!({ "last_event_id": id }),
-        other => json!({ "other": format!("{other:?}") }),
-    }
+        OwnedItem::Comment(text) => vec![("comment", text.as_str().into())],
+        OwnedItem::LastEventId(id) => vec![("last_event_id", id.as_str().into())],
+        other => vec![("other", format!("{other:?}").into())],
+    };
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
+    format!("{{{}}}", fields.join(","))
 }

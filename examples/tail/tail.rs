@@ -1,5 +1,5 @@
-//! Shows an event stream as it comes, and comes back when it is lost: `cargo run --example tail -- URL`, `--json` for
-//! programs. Without a URL, the stream is standard input.
+//! Shows an event stream, and reconnects when the connection is lost: `cargo run --example tail --
+//! URL`. `--json` writes JSON for programs. Without a URL, the stream is standard input.
 
 mod follow;
 mod show;
@@ -12,18 +12,18 @@ use sse_proto::decode::{DecodeRead, OwnedItem, ReceiveError};
 use sse_proto::{Decoder, EventId};
 
 use crate::follow::follow;
-use crate::show::show;
+use crate::show::{printable, show, with_causes};
 
 const HELP: &str = "\
 Shows an event stream, each event as it comes.
 
-    cargo run --example tail -- http://127.0.0.1:8000/events [--json] [--last-event-id ID]
+    cargo run --example tail -- 127.0.0.1:8000/events [--json] [--last-event-id ID]
     curl -sN https://example.org/events | cargo run --example tail [-- --json]
 
     --json                one JSON object a line, for programs
     --last-event-id ID    begin after the event with this id, if the server has it
 
-With a URL it comes back when the stream is lost, with the last event ID, and tells on standard error.
+A URL without a scheme is http. With a URL it comes back when the stream is lost, with the last event ID, and tells on standard error.
 ";
 
 #[derive(Default)]
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let arguments = match arguments() {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            // Whoever reads it may have gone.
+            // Fails if standard output is closed.
             let _ = io::stdout().write_all(HELP.as_bytes());
             return ExitCode::SUCCESS;
         }
@@ -52,10 +52,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// `None` if help is wanted.
+/// Reads the arguments. Returns `None` if the user asks for help.
 fn arguments() -> Result<Option<Arguments>, String> {
     let mut found = Arguments::default();
-    // Lossy, since `args` panics on what is not Unicode.
+    // Lossy, because `args` panics on arguments that are not Unicode.
     let mut given = std::env::args_os()
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned());
@@ -68,19 +68,30 @@ fn arguments() -> Result<Option<Arguments>, String> {
                 let id = EventId::new(&id).map_err(|error| error.to_string())?;
                 found.last_event_id = Some(id.into_owned());
             }
-            url if url.starts_with("http://") && found.url.is_none() => found.url = Some(argument),
-            url if url.starts_with("https://") => {
-                return Err(format!(
-                    "there is no TLS in this example; try curl -sN {url}"
-                ));
+            other if other.starts_with('-') || found.url.is_some() => {
+                return Err(format!("unknown argument {}", printable(other)));
             }
-            other => return Err(format!("unknown argument {other}")),
+            url => found.url = Some(http_url(url)?),
         }
     }
     if found.last_event_id.is_some() && found.url.is_none() {
         return Err("--last-event-id needs a URL".into());
     }
     Ok(Some(found))
+}
+
+/// Makes a URL of what a person writes, who may leave out the scheme.
+fn http_url(url: &str) -> Result<String, String> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    match scheme.to_ascii_lowercase().as_str() {
+        _ if rest.is_empty() => Err("the URL has no host".into()),
+        "http" => Ok(format!("http://{rest}")),
+        "https" => Err(format!(
+            "there is no TLS in this example; try curl -sN {}",
+            printable(url)
+        )),
+        other => Err(format!("there is no way to follow {}", printable(other))),
+    }
 }
 
 /// Shows the events of standard input.
@@ -93,19 +104,19 @@ fn read(json: bool) -> ExitCode {
                 events += usize::from(matches!(item, OwnedItem::Event(_)));
                 show(item, json)
             }
-            // A limit costs one event, not the stream.
+            // An event above a limit is skipped. The stream continues.
             Err(ReceiveError::Decode(error)) => {
                 note(format_args!("event skipped: {error}"));
                 continue;
             }
             Err(error) => {
-                note(format_args!("{error}"));
+                note(format_args!("{}", with_causes(error)));
                 return ExitCode::FAILURE;
             }
         };
         match shown {
             Ok(()) => {}
-            // Whoever read us has had enough.
+            // The reader of standard output has closed it.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
             Err(error) => {
                 note(format_args!("{error}"));
@@ -119,7 +130,7 @@ fn read(json: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Writes a line to standard error; if that is closed, nobody wants it.
+/// Writes a line to standard error. Does nothing if standard error is closed.
 fn note(text: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "tail: {text}");
 }

@@ -9,8 +9,10 @@ use super::output::LossReason;
 pub(super) struct Backoff {
     /// The server's last `retry` field. Survives reconnects.
     pub(super) reconnection_time: Option<Duration>,
-    /// Requests and connections lost since there was progress.
+    /// The number of requests and connections that were lost since there was progress.
     failures: u32,
+    /// These, and the redirects since: how often the delay doubles.
+    steps: u32,
     /// When the first of them began.
     since: Option<Duration>,
     random: u64,
@@ -21,6 +23,7 @@ impl Backoff {
         Self {
             reconnection_time: None,
             failures: 0,
+            steps: 0,
             since: None,
             random: seed,
         }
@@ -35,16 +38,22 @@ impl Backoff {
         self.since.get_or_insert(now);
     }
 
-    /// Forgets the failures: there was progress, or a stable connection.
+    /// Resets the failures and the time without progress.
     pub(super) fn reset(&mut self) {
         self.failures = 0;
+        self.steps = 0;
         self.since = None;
+    }
+
+    /// Counts a redirect, which costs the servers a request.
+    pub(super) fn redirect(&mut self) {
+        self.steps = self.steps.saturating_add(1);
     }
 
     /// Counts a failure, and returns how long to wait, or which limit is reached.
     ///
-    /// The limit of time counts as reached if the next request would come after it, so the client
-    /// does not wait for a request that is never sent. Call [`start`](Self::start) before.
+    /// The limit of time counts as reached if the next request would be sent after it. Otherwise
+    /// the client would wait for a request that it never sends. Call [`start`](Self::start) first.
     pub(super) fn fail(
         &mut self,
         now: Duration,
@@ -52,6 +61,7 @@ impl Backoff {
         options: &Options,
     ) -> Result<Duration, LossReason> {
         self.failures = self.failures.saturating_add(1);
+        self.steps = self.steps.saturating_add(1);
         if options.max_retries.is_some_and(|max| self.failures > max) {
             return Err(LossReason::TooManyRetries);
         }
@@ -78,26 +88,25 @@ impl Backoff {
 
     /// Returns the delay before the next request, within its bounds.
     ///
-    /// Jitter shortens the delay at random, so that clients that were disconnected together
-    /// reconnect at different times. If that would go below the minimum or a `Retry-After`, jitter
-    /// lengthens the delay instead, up to the maximum.
+    /// What the server or the backoff asks for is the least. Jitter lengthens it at random, so that
+    /// clients that were disconnected together reconnect at different times. If the caller's bound
+    /// cuts the delay off, jitter shortens the bound instead.
     pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
+        let (min, max) = options.delay_bounds();
         // The minimum is applied before the delay is doubled, because doubling zero has no effect.
-        let base = options.clamp(self.reconnection_time.unwrap_or(options.reconnection_time));
-        let nominal = options.clamp(grown(base, self.failures, options.max_backoff));
-        let spread = scale(nominal, u32::from(options.jitter_percent), 100);
-        let asked = retry_after.unwrap_or_default();
-        let least = options.clamp(nominal.saturating_sub(spread).max(asked));
-        let most = options.clamp(least.saturating_add(spread));
-        let least = if least < most {
-            least
+        let base = self.reconnection_time.unwrap_or(options.reconnection_time);
+        let grown = grown(base.max(min), self.steps, options.max_backoff);
+        let least = grown.max(retry_after.unwrap_or_default());
+        let spread = scale(least.min(max), options.jitter_percent.into(), 100);
+        let (least, most) = if least > max {
+            (max.saturating_sub(spread).max(min), max)
         } else {
-            options.clamp(most.saturating_sub(spread))
+            (least, least.saturating_add(spread).min(max))
         };
         least.saturating_add(scale(most.saturating_sub(least), self.draw(), 1 << 32))
     }
 
-    /// Returns the next number of a `SplitMix64` sequence, whose seed the caller has drawn.
+    /// Returns the next number of a `SplitMix64` sequence.
     fn draw(&mut self) -> u32 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.random;
@@ -108,17 +117,17 @@ impl Backoff {
     }
 }
 
-/// Doubles `base` with each failure after the first, up to `max`. A base above `max`, which the
+/// Doubles `base` with each step after the first, up to `max`. A base above `max`, which the
 /// server asked for, is not reduced.
-fn grown(base: Duration, failures: u32, max: Option<Duration>) -> Duration {
+fn grown(base: Duration, steps: u32, max: Option<Duration>) -> Duration {
     let Some(max) = max else { return base };
     let factor = 1_u32
-        .checked_shl(failures.saturating_sub(1))
+        .checked_shl(steps.saturating_sub(1))
         .unwrap_or(u32::MAX);
     base.saturating_mul(factor).min(max).max(base)
 }
 
-/// Returns the part `count / of` of `whole`, at most all of it.
+/// Returns `whole * count / of`, where `count` is at most `of`.
 fn scale(whole: Duration, count: u32, of: u64) -> Duration {
     // Less than 2^94 nanoseconds, times less than 2^32: the product does not overflow.
     let nanos = whole.as_nanos() * u128::from(count) / u128::from(of);

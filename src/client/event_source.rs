@@ -1,6 +1,7 @@
 //! The reconnecting client as a state machine.
 
-use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
@@ -11,28 +12,28 @@ use super::response::Response;
 use super::route::Shown;
 use super::state::State;
 use crate::wire::decode::{DecodeError, Decoder, Item, Items, OwnedItem};
-use crate::wire::field::EventId;
+use crate::wire::field::{EventId, START};
 
 /// A reconnecting client without I/O: the standard's `EventSource`
 /// ([9.2.2](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface)
 /// to 9.2.4).
 ///
-/// A driver reports events of the network (`start`, `handle_*`), carries out the outputs of
-/// [`poll_output`](Self::poll_output) until it returns `None`, and waits for the network until
-/// [`next_deadline`](Self::next_deadline). The [module `client`](crate::client) shows this loop,
-/// and [`EventSourceStream`](crate::client::EventSourceStream) runs it as a stream. An input that
-/// does not fit the state, such as a late error, is ignored.
+/// A driver passes in what happens (`start`, `handle_*`) and carries out the outputs of
+/// [`poll_output`](Self::poll_output) until it returns `None`. Then it waits for the network, at
+/// most until [`next_deadline`](Self::next_deadline). The [module `client`](crate::client) shows
+/// this loop, and [`EventSourceStream`](crate::client::EventSourceStream) runs it as a stream. An
+/// input that does not fit the state, such as a late error, is ignored.
 ///
-/// Time is an argument: the time since any fixed moment of the caller's, such as
-/// `started.elapsed()`. If the clock goes back, deadlines do not move, so the client waits that
-/// much longer; nothing else changes.
+/// Time is an argument: the time since any fixed moment that the caller chooses, such as
+/// `started.elapsed()`. If the clock goes back, deadlines do not move, so the client waits
+/// longer by that much; nothing else changes.
 ///
 /// # Memory
 ///
 /// A client with a short URL and a short last event ID takes less than 1 KiB while no stream is
 /// open, and on an open stream whose events arrive in one piece. Events that arrive in several
-/// pieces leave buffers until the connection ends: a few hundred bytes for small events.
-/// [`DecodeLimits`](crate::decode::DecodeLimits) bounds these buffers.
+/// pieces need buffers, which are kept until the connection ends: a few hundred bytes for small
+/// events. [`DecodeLimits`](crate::decode::DecodeLimits) bounds these buffers.
 ///
 /// # Examples
 ///
@@ -71,26 +72,28 @@ pub struct EventSource {
 }
 
 impl EventSource {
-    /// Makes a client for GET that is not started. For any other method, use
-    /// [`for_method`](Self::for_method): with a client made here, a driver would repeat its POST
-    /// each time the stream ends.
+    /// Makes a client that sends GET requests. It does nothing until [`start`](Self::start). For
+    /// any other method, use [`for_method`](Self::for_method): with a client made by `new`, a
+    /// driver would repeat its POST each time the stream ends.
     ///
     /// `seed` is any number that differs from client to client. It seeds the jitter of delays.
     ///
-    /// The URL is used as it is. The client reads it only to resolve a relative redirect and to
-    /// compare origins. It does not understand a URL with user information, or with a host that is
-    /// not ASCII or has a percent sign: no relative redirect from such a URL is followed, and no
-    /// redirect from it may have credentials. Put credentials into a header, and write the host as
-    /// it is resolved (`xn--`).
+    /// The URL is used unchanged. The client parses it only to resolve a relative redirect and to
+    /// compare origins. It does not accept user information there, or a host that is not ASCII or
+    /// has a percent sign: it follows no relative redirect from such a URL, and no request after a
+    /// redirect from it may have credentials. Put credentials into a header, and write an
+    /// international host in its ASCII form (`xn--`).
     pub fn new(url: &str, options: Options, seed: u64) -> Self {
         Self::with_method(None, url, options, seed)
     }
 
-    /// Makes a client that is not started, for a request with any method, in upper case.
+    /// Makes a client that sends requests with `method`, which is in upper case. It does nothing
+    /// until [`start`](Self::start).
     ///
     /// A request that is not idempotent, such as POST, is sent once, because a repetition may cost
-    /// as much as the first request. It is repeated only to resume from an id of the server, or if
-    /// [`Options::with_repeat`] allows it. So the end of its response closes the client, with
+    /// as much as the first request. It is repeated only if [`Options::with_repeat`] allows it.
+    /// With [`Options::with_get_resume`], a GET resumes it once the server has sent an ID.
+    /// Otherwise the end of its response closes the client, with
     /// [`EndOfStream`](crate::client::LossReason::EndOfStream) if the response is whole and
     /// [`NotRepeatable`](crate::client::LossReason::NotRepeatable) otherwise. If the server cannot
     /// resume, as with most answers of language models, a
@@ -132,47 +135,48 @@ impl EventSource {
         }
     }
 
-    /// Sets the last event ID that an earlier process has seen, to resume after it.
+    /// Sets the last event ID that an earlier process received. The client resumes after it.
     #[must_use]
     pub fn with_last_event_id(mut self, id: &EventId<'_>) -> Self {
         self.decoder = self.decoder.with_last_event_id(id);
         self
     }
 
-    /// Returns whether the stream is open: a response was an event stream, and its body has not
-    /// ended.
+    /// Returns whether the stream is open: the last response was an event stream, and its body has
+    /// not ended.
     pub fn is_open(&self) -> bool {
         self.machine.state() == State::Open
     }
 
-    /// Returns the URL of the connection, after redirects: its origin is that of the events.
-    /// Without a connection it is the first URL, where each connection starts.
+    /// Returns the URL of the connection, after redirects. Its origin is the origin of the events.
+    /// Without a connection, returns the first URL, where each connection starts.
     pub fn url(&self) -> &str {
         self.machine.url()
     }
 
-    /// Returns the last event ID: that of the last complete block with one. Empty if there is none.
+    /// Returns the last event ID: the id of the last complete block that had one, or the ID that an
+    /// earlier process received. It is empty if there is none.
     ///
     /// To resume in another process, save it after each processed event, and pass it to
     /// [`with_last_event_id`](Self::with_last_event_id) there.
-    pub fn last_event_id(&self) -> Cow<'_, str> {
+    pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
-    /// Returns the reconnection time that the server has set, if it has. Save it with the last
-    /// event ID, and give it to [`Options::with_reconnection_time`] in another process.
+    /// Returns the reconnection time, if the server has set one. To use it in another process, save
+    /// it with the last event ID, and pass it to [`Options::with_reconnection_time`].
     pub const fn reconnection_time(&self) -> Option<Duration> {
         self.machine.reconnection_time()
     }
 
-    /// Starts the client: the first request follows. A second start is ignored.
+    /// Starts the client: the next output is the first request. A second start is ignored.
     pub fn start(&mut self, now: Duration) {
         self.machine.start(now);
     }
 
     /// Reconnects now: drops the connection, if one is open, or ends the wait. Ignored while a
     /// request is in flight, before the start, and once closed. Failures are forgotten, and the
-    /// network counts as back.
+    /// network counts as back. This sends a request again that is not idempotent, too.
     pub fn reconnect(&mut self, now: Duration) {
         self.machine.reconnect(now, &self.decoder);
         self.release();
@@ -184,7 +188,7 @@ impl EventSource {
         self.release();
     }
 
-    /// Takes the head of the response to the last request. Give it redirects, too: the client
+    /// Takes the head of the response to the last request. Also pass redirects, because the client
     /// follows them.
     pub fn handle_response(&mut self, now: Duration, response: Response) {
         self.machine.handle_response(now, response, &self.decoder);
@@ -193,12 +197,12 @@ impl EventSource {
     /// Takes bytes of the body, and returns the items that they complete. Bytes are ignored while
     /// no stream is open.
     ///
-    /// Read the items until `None`. Unread bytes are lost, unless
+    /// Take items until `None`. Bytes that are not decoded are lost, unless
     /// [`remaining`](Received::remaining) is passed in again. The items are those of a
     /// [`Decoder`](crate::Decoder), including blocks that only set the last event ID.
     pub fn handle_bytes<'i>(&mut self, now: Duration, bytes: &'i [u8]) -> Received<'_, 'i> {
         self.machine.handle_bytes(now, bytes);
-        // Late bytes do not belong to the next stream.
+        // Late bytes belong to an earlier stream and must not become part of the next one.
         let bytes = if self.is_open() { bytes } else { &[] };
         Received {
             items: self.decoder.feed(bytes),
@@ -208,38 +212,41 @@ impl EventSource {
 
     /// Takes the end of the body.
     pub fn handle_end(&mut self, now: Duration) {
-        self.machine.handle_end(now, false, &self.decoder);
+        self.machine.handle_end(now, &self.decoder);
         self.release();
     }
 
-    /// Takes a failure of the request or of the body, of any kind.
-    pub fn handle_error(&mut self, now: Duration) {
-        self.machine.handle_end(now, true, &self.decoder);
+    /// Takes a failure of the request or of the body, of any kind: an error, or a text. It becomes
+    /// the [`source`](Error::source) of the [`Loss`](crate::client::Loss).
+    pub fn handle_error(&mut self, now: Duration, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.machine.handle_error(now, error.into(), &self.decoder);
         self.release();
     }
 
-    /// Takes the time. If [`next_deadline`](Self::next_deadline) has passed, the client acts on it;
-    /// otherwise this does nothing.
+    /// Takes the current time. Does nothing before [`next_deadline`](Self::next_deadline). From
+    /// then on, ends the wait for the response, for a byte or for the retry.
     pub fn handle_deadline(&mut self, now: Duration) {
         self.machine.handle_deadline(now, &self.decoder);
         self.release();
     }
 
-    /// Takes the loss of the network: the connection is dropped, and no request is sent until the
-    /// network is back.
+    /// Takes the loss of the network. The client drops the connection, and sends no request until
+    /// the network is back.
     pub fn handle_network_lost(&mut self, now: Duration) {
         self.machine.handle_network_lost(now, &self.decoder);
         self.release();
     }
 
-    /// Takes the return of the network: the next request follows once its delay has elapsed.
+    /// Takes the return of the network. The client sends the next request once its delay has
+    /// elapsed.
     pub fn handle_network_back(&mut self, now: Duration) {
         self.machine.handle_network_back(now);
     }
 
-    /// Returns what to do or to report next, or `None` until there is a new input.
+    /// Returns the next action or report, or `None` if there is none until the next input.
     ///
-    /// Poll it after each input until `None`, and do what it says before the next input.
+    /// After each input, call this method until it returns `None`, and carry out each output before
+    /// the next input.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
         // Bytes can close the client, while the items still borrow the buffers.
@@ -248,7 +255,8 @@ impl EventSource {
     }
 
     /// Returns when to call [`handle_deadline`](Self::handle_deadline), on the caller's clock.
-    /// Returns `None` if the client only waits for the network. Each input may change the deadline.
+    /// Returns `None` if only an input can change the state, such as before the start, once closed,
+    /// or on an open stream without an idle timeout. Each input may change the deadline.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         self.machine.next_deadline()
@@ -282,6 +290,8 @@ impl fmt::Debug for EventSource {
 macro_rules! progress {
     ($kind:ident, $item:expr) => {
         match $item {
+            // A server sends it to every new client, however soon it ends.
+            Ok(Some($kind::Event(event))) if START == event.event_type() => Progress::None,
             Ok(Some($kind::Event(_))) => Progress::Event,
             Ok(Some($kind::LastEventId(id))) => Progress::LastEventId(id),
             Ok(Some($kind::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),
@@ -291,19 +301,19 @@ macro_rules! progress {
     };
 }
 
-/// The items of the bytes that were handed to [`EventSource::handle_bytes`].
+/// The items of the bytes that were passed to [`EventSource::handle_bytes`].
 pub struct Received<'s, 'i> {
     machine: &'s mut Machine,
     items: Items<'s, 'i>,
 }
 
 impl<'i> Received<'_, 'i> {
-    /// Returns the next item, borrowed, or `None` once all bytes are read.
+    /// Returns the next item, borrowed, or `None` once all bytes are decoded.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when an event passes a [limit](crate::decode::DecodeLimits). The event is
-    /// lost. The items after it follow, unless the limits
+    /// [`DecodeError`] if a line or an event exceeds a [limit](crate::decode::DecodeLimits). The
+    /// block is lost. Call again for the items after it, unless the limits
     /// [end the stream](crate::decode::DecodeLimits::with_end_at_limit), which closes the client.
     #[expect(
         clippy::should_implement_trait,
@@ -315,8 +325,8 @@ impl<'i> Received<'_, 'i> {
         item
     }
 
-    /// As [`next`](Self::next), but returns an owned item. A large event that was assembled from
-    /// pieces is not copied.
+    /// Does what [`next`](Self::next) does, but returns an owned item. A large event that was
+    /// assembled from pieces is not copied.
     ///
     /// # Errors
     ///
@@ -327,7 +337,7 @@ impl<'i> Received<'_, 'i> {
         item
     }
 
-    /// Returns the bytes that are not read yet.
+    /// Returns the bytes that are not decoded yet.
     pub fn remaining(&self) -> &'i [u8] {
         self.items.remaining()
     }

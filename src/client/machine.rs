@@ -1,13 +1,14 @@
-//! A client without its decoder: it applies the table of states, and stores the data between
-//! transitions.
+//! A client without its decoder. It applies the table of states, and stores the data that the
+//! transitions need.
 
 use alloc::boxed::Box;
 use core::mem;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 
 use super::backoff::Backoff;
 use super::options::Options;
-use super::output::{Loss, LossReason, Output};
+use super::output::{Cause, Loss, LossReason, Output};
 use super::request::{Request, header_id};
 use super::response::{Response, is_redirect};
 use super::route::Route;
@@ -15,26 +16,35 @@ use super::state::{Action, State, Trigger};
 use crate::wire::decode::{DecodeError, Decoder};
 
 pub(super) struct Machine {
-    /// GET if there is none.
+    /// `None` means GET.
     method: Option<Box<str>>,
-    /// True if the request may be sent without an id to resume from, because it is the first one or
-    /// may be repeated.
-    may_send_without_id: bool,
+    sent: Sent,
     options: Options,
     route: Route,
     backoff: Backoff,
     state: State,
     /// Why the last connection was lost.
     last: Option<LossReason>,
-    /// The deadline of the current state: for a response, for a byte, or for the retry.
+    /// The deadline of the current state: for the response, for a byte, or for the retry.
     until: Option<Duration>,
     opened_at: Duration,
+    /// True if the open stream has brought an event.
+    had_event: bool,
     is_offline: bool,
     /// True while the driver holds a request or a response.
     is_in_flight: bool,
-    /// The last event ID of the last request. The same ID is no progress.
+    /// The last event ID of the last request. Receiving the same ID again is not progress.
     known_id: Box<str>,
     unpolled: Unpolled,
+}
+
+/// What the driver has taken. The requests of one connection and its redirects are one.
+#[derive(Clone, Copy, PartialEq)]
+enum Sent {
+    Nothing,
+    Once,
+    /// This connection repeats the first one, or resumes it.
+    Again,
 }
 
 /// Outputs that are not polled yet: at most one of each, in the order of the fields.
@@ -42,20 +52,20 @@ pub(super) struct Machine {
 struct Unpolled {
     opened: bool,
     abort: bool,
-    /// Boxed, because a client has none for most of its life.
+    /// Boxed, because most of the time there is none.
     lost: Option<Box<Loss>>,
     request: bool,
     closed: Option<Box<Loss>>,
 }
 
-/// The effect of an item on reconnecting.
+/// What a decoded item means for reconnecting.
 #[derive(Clone, Copy)]
 pub(super) enum Progress<'a> {
     Event,
     /// A block set the last event ID and nothing else.
     LastEventId(&'a str),
     ReconnectionTime(Duration),
-    /// An event passed a limit.
+    /// An event exceeded a limit.
     TooLarge(DecodeError),
     None,
 }
@@ -64,7 +74,7 @@ impl Machine {
     pub(super) fn new(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
         Self {
             method: method.map(Into::into),
-            may_send_without_id: true,
+            sent: Sent::Nothing,
             options,
             route: Route::new(url.into()),
             backoff: Backoff::new(seed),
@@ -72,6 +82,7 @@ impl Machine {
             last: None,
             until: None,
             opened_at: Duration::ZERO,
+            had_event: false,
             is_offline: false,
             is_in_flight: false,
             known_id: Box::default(),
@@ -121,13 +132,15 @@ impl Machine {
         if let Some(url) = &response.url {
             self.route.arrive(url.clone());
         }
-        if response.is_event_stream() {
-            return self.advance(now, Trigger::Accepted);
-        }
         let status = response.status();
         let retry_after = response.retry_after;
         let mut reason = LossReason::Rejected(status);
-        if is_redirect(status) {
+        if response.is_event_stream() {
+            if !response.is_encoded(self.options.accept_encoding) {
+                return self.advance(now, Trigger::Accepted);
+            }
+            reason = LossReason::ContentEncoding;
+        } else if is_redirect(status) {
             let location = response.location.as_deref();
             if self.route.redirects() >= self.options.max_redirects {
                 reason = LossReason::TooManyRedirects(status);
@@ -135,19 +148,21 @@ impl Machine {
                 if self.backoff.is_over(now, &self.options) {
                     return self.close_exhausted(now);
                 }
+                self.backoff.redirect();
                 return self.advance(now, Trigger::Redirected);
             }
         }
+        let is_retried = self.options.retries(&response);
         let mut loss = Loss::new(reason);
         loss.response = Some(Box::new(response));
-        if self.options.retries(status) {
+        if is_retried {
             self.lose(now, loss, retry_after, decoder);
         } else {
             self.close(loss, Trigger::GiveUp);
         }
     }
 
-    /// Takes the arrival of bytes. Any byte shows that the server is there.
+    /// Takes the arrival of bytes. Any byte shows that the connection is alive.
     pub(super) fn handle_bytes(&mut self, now: Duration, bytes: &[u8]) {
         if self.state == State::Open && !bytes.is_empty() {
             self.restart_idle_timeout(now);
@@ -156,31 +171,43 @@ impl Machine {
 
     /// Takes the result of decoding: an item, or an event that exceeded a limit.
     pub(super) fn note(&mut self, progress: Progress<'_>) {
+        let forgets = self.options.forgets_at_events;
+        self.had_event |= matches!(progress, Progress::Event);
         match progress {
-            Progress::Event => self.backoff.reset(),
-            Progress::LastEventId(id) if *id != *self.known_id => self.backoff.reset(),
+            Progress::Event if forgets => self.backoff.reset(),
+            Progress::LastEventId(id) if forgets && *id != *self.known_id => self.backoff.reset(),
             Progress::ReconnectionTime(time) => self.backoff.reconnection_time = Some(time),
             Progress::TooLarge(error) if self.options.decode_limits.end_at_limit => {
                 let mut loss = Loss::new(LossReason::TooLarge(error));
                 loss.is_interrupted = true;
                 self.close(loss, Trigger::GiveUp);
             }
-            Progress::LastEventId(_) | Progress::TooLarge(_) | Progress::None => {}
+            Progress::Event | Progress::LastEventId(_) | Progress::TooLarge(_) | Progress::None => {
+            }
         }
     }
 
-    /// Takes the end of the body, or the failure of the connection.
-    pub(super) fn handle_end(&mut self, now: Duration, is_failure: bool, decoder: &Decoder) {
-        if !mem::take(&mut self.is_in_flight) {
-            return;
-        }
-        // An end of the body before the head of the response is a failure.
-        let reason = if self.state == State::Open && !is_failure {
+    /// Takes the end of the body. Before the head of the response, it is a failure.
+    pub(super) fn handle_end(&mut self, now: Duration, decoder: &Decoder) {
+        let is_open = self.state == State::Open;
+        let reason = if is_open {
             LossReason::EndOfStream
         } else {
             LossReason::IoError
         };
-        self.lose(now, Loss::new(reason), None, decoder);
+        self.end(now, Loss::new(reason), decoder);
+    }
+
+    pub(super) fn handle_error(&mut self, now: Duration, error: Cause, decoder: &Decoder) {
+        let mut loss = Loss::new(LossReason::IoError);
+        loss.error = Some(AssertUnwindSafe(error));
+        self.end(now, loss, decoder);
+    }
+
+    fn end(&mut self, now: Duration, loss: Loss, decoder: &Decoder) {
+        if mem::take(&mut self.is_in_flight) {
+            self.lose(now, loss, None, decoder);
+        }
     }
 
     pub(super) fn handle_deadline(&mut self, now: Duration, decoder: &Decoder) {
@@ -254,7 +281,9 @@ impl Machine {
         }
         if mem::take(&mut unpolled.request) {
             self.is_in_flight = true;
-            self.may_send_without_id = self.options.repeats(self.method.as_deref());
+            if self.sent == Sent::Nothing {
+                self.sent = Sent::Once;
+            }
             self.known_id = decoder.last_event_id().into();
             return Some(Output::Request(self.request()));
         }
@@ -262,15 +291,20 @@ impl Machine {
     }
 
     fn request(&self) -> Request {
+        let is_resume = self.sent == Sent::Again && self.resumes(&self.known_id);
         Request {
-            method: self.method.clone().filter(|_| !self.route.is_get()),
+            method: self
+                .method
+                .clone()
+                .filter(|_| !is_resume && !self.route.is_get()),
             url: self.route.url().into(),
             last_event_id: self.known_id.clone(),
+            accept_encoding: self.options.accept_encoding,
             is_same_origin: self.route.is_same_origin(),
         }
     }
 
-    /// Loses the connection, and waits for the next one if there may be one.
+    /// Handles the loss of the connection: waits for the retry, or closes if no request may follow.
     fn lose(
         &mut self,
         now: Duration,
@@ -282,10 +316,10 @@ impl Machine {
         if !self.may_repeat(decoder) {
             return self.close_after(loss, LossReason::NotRepeatable);
         }
-        self.start_loss(now);
+        self.start_loss(now, &loss, decoder);
         let delay = if loss.reason == LossReason::NetworkLost {
             // This is not a failure of the server. The delay prevents a burst of requests if the
-            // network comes and goes.
+            // network is lost often.
             Ok(self.backoff.delay(None, &self.options))
         } else {
             self.backoff.fail(now, retry_after, &self.options)
@@ -296,11 +330,15 @@ impl Machine {
         }
     }
 
-    /// Starts the time without progress, if it does not run yet. After a stable connection, this is
-    /// the first loss again.
-    fn start_loss(&mut self, now: Duration) {
-        let open_for = now.saturating_sub(self.opened_at);
-        if self.state == State::Open && open_for >= self.options.stable_after {
+    /// Starts the time without progress, if it does not run yet. After a connection that counts as
+    /// progress, this is the first loss again.
+    fn start_loss(&mut self, now: Duration, loss: &Loss, decoder: &Decoder) {
+        let is_stable = now.saturating_sub(self.opened_at) >= self.options.stable_after;
+        // A server that is polled ends each of its answers.
+        let id = decoder.last_event_id();
+        let has_new_id = !id.is_empty() && *id != *self.known_id;
+        let is_polled = self.had_event && has_new_id && is_whole(loss);
+        if self.state == State::Open && (is_stable || is_polled) {
             self.backoff.reset();
         }
         self.backoff.start(now);
@@ -315,8 +353,8 @@ impl Machine {
         self.until = Some(now.saturating_add(delay));
     }
 
-    /// Ends the wait for the retry, or closes at the limit of elapsed time. The driver or the
-    /// network may be late, so the limit is checked first: after it, no request is sent.
+    /// Ends the wait for the retry, or closes if the limit of elapsed time is reached. The driver
+    /// or the network may be late, so the limit is checked before a request is sent.
     fn end_wait(&mut self, now: Duration) {
         let is_due = !self.is_offline && self.until.is_some_and(|until| until <= now);
         if is_due && !self.backoff.is_over(now, &self.options) {
@@ -336,8 +374,7 @@ impl Machine {
     /// Closes after a loss, because no other request may follow.
     fn close_after(&mut self, mut loss: Loss, why: LossReason) {
         // The response of a request that must not be repeated is complete, unless it was cut off.
-        let is_whole = loss.reason == LossReason::EndOfStream && !loss.is_interrupted;
-        if why != LossReason::NotRepeatable || !is_whole {
+        if why != LossReason::NotRepeatable || !is_whole(&loss) {
             loss.last = Some(mem::replace(&mut loss.reason, why));
         }
         self.close(loss, Trigger::GiveUp);
@@ -351,7 +388,14 @@ impl Machine {
     }
 
     fn may_repeat(&self, decoder: &Decoder) -> bool {
-        self.may_send_without_id || header_id(&decoder.last_event_id()).is_some()
+        self.sent == Sent::Nothing
+            || self.options.repeats(self.method.as_deref())
+            || self.resumes(decoder.last_event_id())
+    }
+
+    /// Returns whether a repetition is a GET that resumes after this ID.
+    fn resumes(&self, id: &str) -> bool {
+        self.options.get_resume && header_id(id).is_some()
     }
 
     /// Moves to the next state and carries out its action.
@@ -369,6 +413,7 @@ impl Machine {
             Action::Open => {
                 self.unpolled.opened = true;
                 self.opened_at = now;
+                self.had_event = false;
                 self.restart_idle_timeout(now);
             }
             Action::Wait => {
@@ -389,6 +434,9 @@ impl Machine {
 
     fn send(&mut self, now: Duration) {
         self.route.restart();
+        if self.sent == Sent::Once {
+            self.sent = Sent::Again;
+        }
         self.until = after(now, self.options.connect_timeout);
         self.unpolled.request = true;
     }
@@ -401,6 +449,11 @@ impl Machine {
         self.unpolled.request = false;
         self.unpolled.abort |= mem::take(&mut self.is_in_flight);
     }
+}
+
+/// Returns whether the body ended, and not within a block.
+fn is_whole(loss: &Loss) -> bool {
+    loss.reason == LossReason::EndOfStream && !loss.is_interrupted
 }
 
 fn after(now: Duration, timeout: Option<Duration>) -> Option<Duration> {

@@ -2,10 +2,10 @@
 //! HTML [9.2.2] to [9.2.4] define it.
 //!
 //! [`EventSource`](crate::EventSource) decides which request to send and when, what a response
-//! means, and when to wait, to reconnect and to give up. A driver over an HTTP client is a short
-//! loop around it. [`Options`] sets the behavior that goes beyond the standard. The guide's page on
-//! [receiving](crate::guide::receive) explains when to use it, how to resume after a restart, and
-//! how it treats a POST.
+//! means, and when to wait, to reconnect or to give up. A driver connects it to an HTTP client,
+//! with a short loop. [`Options`] sets the behavior that goes beyond the standard. The guide's page
+//! on [receiving](crate::guide::receive) explains when to use an `EventSource`, how to resume after
+//! a restart, and how it treats a POST.
 //!
 //! # The loop
 //!
@@ -20,8 +20,8 @@
 //! # impl Http {
 //! #     fn get<'a>(
 //! #         &mut self, _: &str, _: impl Iterator<Item = (&'static str, &'a str)>, _: bool,
-//! #     ) -> Result<(Response, &'static [u8]), ()> {
-//! #         let (status, body) = self.0.pop_front().ok_or(())?;
+//! #     ) -> Result<(Response, &'static [u8]), &'static str> {
+//! #         let (status, body) = self.0.pop_front().ok_or("refused")?;
 //! #         let response = Response::from_headers(status, [("content-type", "text/event-stream")]);
 //! #         Ok((response, body.as_bytes()))
 //! #     }
@@ -35,16 +35,16 @@
 //! # let options = Options::standard().with_delay_bounds(Duration::ZERO, Duration::ZERO);
 //! # let _ =
 //! Options::resilient();
-//! let seed = 4; // In earnest a random number.
+//! let seed = 4; // In production, use a random number.
 //! let mut source = EventSource::new("http://127.0.0.1:8000/events", options, seed);
 //! let mut body = None;
 //! let mut buffer = [0; 4096];
 //! source.start(started.elapsed());
 //! let closed = loop {
-//!     // First, carry out its outputs.
+//!     // First, carry out all outputs.
 //!     if let Some(output) = source.poll_output() {
 //!         match output {
-//!             // With the HTTP client's own redirects turned off, and credentials only where
+//!             // Turn the HTTP client's own redirects off, and send credentials only if they are
 //!             // allowed.
 //!             Output::Request(request) => {
 //!                 match http.get(request.url(), request.headers(), request.may_have_credentials()) {
@@ -52,7 +52,7 @@
 //!                         body = Some(stream);
 //!                         source.handle_response(started.elapsed(), response);
 //!                     }
-//!                     Err(_) => source.handle_error(started.elapsed()),
+//!                     Err(error) => source.handle_error(started.elapsed(), error),
 //!                 }
 //!             }
 //!             Output::Abort => body = None,
@@ -63,7 +63,7 @@
 //!         }
 //!         continue;
 //!     }
-//!     // Then bytes or the deadline, whichever comes first. An async driver selects.
+//!     // Then wait for bytes or for the deadline. An async driver waits for both at once.
 //!     if let Some(open) = &mut body {
 //!         match open.read(&mut buffer) {
 //!             Ok(0) => {
@@ -77,9 +77,9 @@
 //! #                     if let Some(event) = item.into_event() { seen.push(event.data().into_owned()); }
 //!                 }
 //!             }
-//!             Err(_) => {
+//!             Err(error) => {
 //!                 body = None;
-//!                 source.handle_error(started.elapsed());
+//!                 source.handle_error(started.elapsed(), error);
 //!             }
 //!         }
 //!     } else if let Some(deadline) = source.next_deadline() {
@@ -92,28 +92,31 @@
 //! # Ok::<(), sse_proto::decode::DecodeError>(())
 //! ```
 //!
-//! A timeout needs a read that returns at the deadline. In a blocking driver, this is a socket with
-//! a read timeout. A read that times out is not an error, but a reason to check
+//! The loop above does not check the deadline of an open stream, because its reads block. To use a
+//! timeout, a read must return at the deadline: in a blocking driver, set the socket's read
+//! timeout. If a read times out, do not report an error, but check
 //! [`next_deadline`](crate::EventSource::next_deadline).
 //!
 //! The loop sends a GET, with a client made by [`EventSource::new`](crate::EventSource::new). For
 //! any other method, make the client with
 //! [`EventSource::for_method`](crate::EventSource::for_method) and send [`Request::method`]. The
-//! client then repeats a request that is not idempotent only to resume from an id, or if you allow
-//! it.
+//! client then repeats a request that is not idempotent only if you allow it; it can resume it with
+//! a GET.
 //!
 //! On an async runtime, [`EventSourceStream`] runs the loop. It takes a timer and a function that
 //! opens a connection.
 //!
 //! # States
 //!
+//! Each cell has the next state and the outputs.
+//!
 //! | input | idle | connecting | open | waiting | closed |
 //! |---|---|---|---|---|---|
 //! | start | connecting: request | | | | |
 //! | response of an event stream | | open: opened | | | |
 //! | redirect | | connecting: abort, request | | | |
-//! | response that is retried | | waiting: abort, lost | | | |
-//! | any other response | | closed: abort, closed | | | |
+//! | refused response that is retried | | waiting: abort, lost | | | |
+//! | any other refused response | | closed: abort, closed | | | |
 //! | bytes | | | items | | |
 //! | end of the body | | as an I/O error | waiting: lost | | |
 //! | I/O error | | waiting: lost | waiting: lost | | |
@@ -121,19 +124,22 @@
 //! | network lost | waits for it at the start | waiting: abort, lost | waiting: abort, lost | waits for it | |
 //! | network back | | | | connecting once the delay is over: request | |
 //! | reconnect now | | | connecting: abort, lost, request | connecting: request | |
-//! | close | closed | closed: abort | closed: abort | closed | |
+//! | close | closed: closed | closed: abort, closed | closed: abort, closed | closed: closed | |
+//!
+//! There is no "abort" if the driver has not taken the request yet.
 //!
 //! A transition with "lost" leads to "closed" instead if a limit of retries or of time is reached,
 //! or if the request must not be repeated. After the limit of time, the end of a wait and a
-//! redirect also lead to "closed".
+//! redirect also lead to "closed", and so do bytes that exceed a limit that [ends the
+//! stream](crate::decode::DecodeLimits::with_end_at_limit).
 //!
 //! # Redirects and credentials
 //!
 //! Turn the HTTP client's own redirects off. `EventSource` follows them: after a response with a
-//! `Location`, it outputs a [`Request`] for the next URL. [`Request::may_have_credentials`] is
-//! false from the first redirect to another origin (scheme, host or port) on. A driver that adds
-//! its credentials only if it is true cannot leak them. Each connection starts at the first URL,
-//! also after a permanent redirect, as in browsers.
+//! `Location`, it outputs a [`Request`] for the next URL. After the first redirect to another
+//! origin (scheme, host or port), [`Request::may_have_credentials`] is false for the rest of that
+//! connection. A driver that adds credentials only if this method returns true cannot leak them.
+//! Each connection starts at the first URL, also after a permanent redirect, as in browsers.
 //!
 //! An HTTP client that follows redirects by itself also decides where it sends credentials. In that
 //! case, report the final URL with [`Response::with_url`].
@@ -142,8 +148,12 @@
 //! [9.2.4]: https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header
 
 mod backoff;
+mod date;
 pub(crate) mod event_source;
+#[cfg(feature = "std")]
+mod handle;
 mod machine;
+mod media_type;
 mod options;
 mod output;
 mod request;
@@ -153,6 +163,8 @@ mod state;
 mod stream;
 
 pub use event_source::Received;
+#[cfg(feature = "std")]
+pub use handle::Handle;
 pub use options::Options;
 pub use output::{Loss, LossReason, Output};
 pub use request::Request;

@@ -1,25 +1,31 @@
 //! The options of a client.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 
+use super::response::Response;
 use crate::wire::decode::DecodeLimits;
 
 /// Sets how an [`EventSource`](crate::EventSource) reconnects, and its timeouts and limits.
 ///
-/// Two presets to start from:
+/// Start from one of two presets:
 ///
 /// | | [`standard`](Self::standard) | [`resilient`](Self::resilient) |
 /// |---|---|---|
 /// | reconnection time, until the server sets one | 3 s | 1 s |
-/// | delay | the reconnection time | doubles with each failure in a row up to 30 s, minus up to half of it at random |
-/// | bounds of any delay | 0.5 s to 1 day | 0.5 s to 1 hour |
+/// | delay | the reconnection time | doubles with each failure and each redirect in a row up to 30 s, plus up to half of it at random |
+/// | bounds of any delay | 0.5 s to 1 hour | the same |
 /// | status 408, 425, 429 and 5xx | closes | retried; `Retry-After` is honoured |
 /// | connect timeout | none | 60 s |
 /// | idle timeout | none | 5 min |
-/// | failures are forgotten | at an event or a new id, or after 60 s open | the same |
+/// | failures are forgotten | at an event or a new id, or after 60 s open | after 60 s open, or at a whole answer that brought an event and a new id |
 /// | retries in a row, and time for them | no limit | no limit |
-/// | redirects | 20 | 20 |
-/// | the request is sent again | if its method is idempotent, or there is an id to resume from | the same |
+/// | redirects | 5 | 5 |
+/// | the request is sent again | if its method is idempotent | the same |
+/// | encodings of the body | `identity` | the same |
 ///
 /// # Examples
 ///
@@ -35,7 +41,7 @@ use crate::wire::decode::DecodeLimits;
 ///     .with_idle_timeout(Some(Duration::from_secs(30)));
 /// let source = EventSource::for_method("POST", "https://example.org/search", options, 4);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     pub(super) reconnection_time: Duration,
     pub(super) max_backoff: Option<Duration>,
@@ -48,32 +54,43 @@ pub struct Options {
     pub(super) max_retries: Option<u32>,
     pub(super) jitter_percent: u8,
     pub(super) max_redirects: u8,
-    retries_statuses: bool,
+    /// An event or a new id is progress at once.
+    pub(super) forgets_at_events: bool,
     repeat: Option<bool>,
+    pub(super) get_resume: bool,
     pub(super) comments: bool,
+    retry_if: RetryIf,
+    pub(super) accept_encoding: &'static str,
     pub(super) decode_limits: DecodeLimits,
 }
 
 impl Options {
     /// Returns the options of the standard: a fixed delay, no timeouts, and any status other than
-    /// 200 closes the client. The bounds of a delay are the only addition, because with `retry: 0`
-    /// clients would flood their server.
+    /// 200 or a redirect closes the client. The only additions are the bounds of the delay: without
+    /// them, clients would flood a server that sends `retry: 0`.
     pub const fn standard() -> Self {
+        Self::that_retry(RetryIf::Preset(|_| false))
+    }
+
+    const fn that_retry(retry_if: RetryIf) -> Self {
         Self {
             reconnection_time: Duration::from_secs(3),
             max_backoff: None,
             min_delay: Duration::from_millis(500),
-            max_delay: Duration::from_secs(24 * 60 * 60),
+            max_delay: Duration::from_secs(60 * 60),
             connect_timeout: None,
             idle_timeout: None,
             stable_after: Duration::from_secs(60),
             max_elapsed: None,
             max_retries: None,
             jitter_percent: 0,
-            max_redirects: 20,
-            retries_statuses: false,
+            max_redirects: 5,
+            forgets_at_events: true,
             repeat: None,
+            get_resume: false,
             comments: false,
+            retry_if,
+            accept_encoding: "identity",
             decode_limits: DecodeLimits::new(),
         }
     }
@@ -81,14 +98,13 @@ impl Options {
     /// Returns options for unattended clients: backoff with jitter, timeouts, and retries if the
     /// server is busy.
     pub const fn resilient() -> Self {
-        let mut options = Self::standard();
+        let mut options = Self::that_retry(RetryIf::Preset(Response::is_transient));
         options.reconnection_time = Duration::from_secs(1);
         options.max_backoff = Some(Duration::from_secs(30));
-        options.max_delay = Duration::from_secs(60 * 60);
         options.connect_timeout = Some(Duration::from_secs(60));
         options.idle_timeout = Some(Duration::from_secs(5 * 60));
         options.jitter_percent = 50;
-        options.retries_statuses = true;
+        options.forgets_at_events = false;
         options
     }
 
@@ -101,15 +117,16 @@ impl Options {
     }
 
     /// Sets the maximum to which repeated failures double the delay. With `None`, the delay does
-    /// not grow. A longer reconnection time from the server is not reduced.
+    /// not grow. Each redirect counts as a failure here. A longer reconnection time from the server
+    /// is not reduced.
     #[must_use]
     pub const fn with_max_backoff(mut self, delay: Option<Duration>) -> Self {
         self.max_backoff = delay;
         self
     }
 
-    /// Sets the shortest and the longest delay, which also bound the times that the server sets. If
-    /// `min` is above `max`, `min` applies.
+    /// Sets the shortest and the longest delay, which also bound the times that the server sets,
+    /// and what jitter adds. If `min` is above `max`, `min` applies.
     #[must_use]
     pub const fn with_delay_bounds(mut self, min: Duration, max: Duration) -> Self {
         self.min_delay = min;
@@ -117,26 +134,30 @@ impl Options {
         self
     }
 
-    /// Sets the maximum random reduction of a delay, in percent; more than 100 counts as 100. At
-    /// the shortest delay and after a `Retry-After`, the random part is added instead.
+    /// Sets the maximum random addition to a delay, in percent of it; more than 100 counts as 100.
+    /// It also goes on top of a reconnection time or a `Retry-After` of the server, which a client
+    /// never undercuts, unless the longest delay does. In that case, the random part is subtracted
+    /// from the longest delay.
     #[must_use]
     pub const fn with_jitter(mut self, percent: u8) -> Self {
         self.jitter_percent = if percent > 100 { 100 } else { percent };
         self
     }
 
-    /// Sets how many retries in a row may fail without progress. Progress is an event, a new id, or
-    /// a [stable](Self::with_stable_after) connection. `None` means no limit; with 0, the client
-    /// never reconnects.
+    /// Sets how many retries in a row may fail without progress. Progress is a
+    /// [stable](Self::with_stable_after) connection, or a body that ended, not within a block, and
+    /// had an event and another last event ID than the request. For options made by
+    /// [`standard`](Self::standard), any event and any new id is progress. `None` means no limit;
+    /// with 0, the client never reconnects.
     #[must_use]
     pub const fn with_max_retries(mut self, retries: Option<u32>) -> Self {
         self.max_retries = retries;
         self
     }
 
-    /// Sets how much time may pass without progress, from the start or the first loss. After that
-    /// time, no request is sent, and a request that waits for its response is dropped. `None` means
-    /// no limit.
+    /// Sets how much time may pass without progress. The time counts from the start of the client
+    /// or from the first loss after progress. When it is over, no request is sent, and a request
+    /// that waits for its response is dropped. `None` means no limit.
     #[must_use]
     pub const fn with_max_elapsed(mut self, elapsed: Option<Duration>) -> Self {
         self.max_elapsed = elapsed;
@@ -150,25 +171,41 @@ impl Options {
         self
     }
 
-    /// Sets how long a request may wait for its response, redirects included. `None` is no limit.
+    /// Sets how long a request may wait for its response, including redirects. `None` means no
+    /// limit.
     #[must_use]
     pub const fn with_connect_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Sets how long an open stream may be silent. Any byte ends the silence, also in a comment.
-    /// `None` means no limit.
+    /// Sets how long an open stream may be silent. Any byte restarts the timeout, also in a
+    /// comment. `None` means no limit.
     #[must_use]
     pub const fn with_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// Sets whether the statuses 408, 425, 429 and 5xx are retried.
+    /// Sets which refused responses are retried, instead of those of the preset. A refusal is any
+    /// response that opens no stream and is no redirect to follow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::client::{Options, Response};
+    ///
+    /// // Also while the service is being deployed, and behind the login page of a public network.
+    /// let options = Options::resilient().with_retry_if(|response: &Response| {
+    ///     response.is_transient() || matches!(response.status(), 404 | 200)
+    /// });
+    /// ```
     #[must_use]
-    pub const fn with_status_retries(mut self, is_retried: bool) -> Self {
-        self.retries_statuses = is_retried;
+    pub fn with_retry_if(
+        mut self,
+        is_retried: impl Fn(&Response) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.retry_if = RetryIf::Caller(Arc::new(AssertUnwindSafe(Box::new(is_retried))));
         self
     }
 
@@ -179,11 +216,32 @@ impl Options {
         self
     }
 
-    /// Sets whether the request may be repeated without a last event ID to resume from. By default
-    /// it may if its method is idempotent by RFC 9110 (9.2.2), such as GET and PUT.
+    /// Sets whether the request may be sent again. By default it may if its method is idempotent by
+    /// RFC 9110 (9.2.2), such as GET and PUT, or QUERY.
     #[must_use]
     pub const fn with_repeat(mut self, is_repeatable: bool) -> Self {
         self.repeat = Some(is_repeatable);
+        self
+    }
+
+    /// Sets whether the client resumes with a GET once it has an ID to resume from, whatever its
+    /// method is, as in the Model Context Protocol. That request has no body. It follows each end of
+    /// the stream, also a whole answer: [close](crate::EventSource::close) the client once it has
+    /// all that it waits for.
+    #[must_use]
+    pub const fn with_get_resume(mut self, resumes: bool) -> Self {
+        self.get_resume = resumes;
+        self
+    }
+
+    /// Sets the content encodings that the driver decodes, as the value of `accept-encoding`, such
+    /// as `gzip, br`. Requests have this header, unless it is empty. A body with any other encoding
+    /// is refused, because its bytes are no event stream.
+    ///
+    /// An HTTP client that decodes usually removes the response's `content-encoding`.
+    #[must_use]
+    pub const fn with_accept_encoding(mut self, encodings: &'static str) -> Self {
+        self.accept_encoding = encodings;
         self
     }
 
@@ -201,20 +259,43 @@ impl Options {
         self
     }
 
-    pub(super) fn clamp(&self, delay: Duration) -> Duration {
-        delay.min(self.max_delay).max(self.min_delay)
+    /// Returns the shortest and the longest delay.
+    pub(super) fn delay_bounds(&self) -> (Duration, Duration) {
+        (self.min_delay, self.max_delay.max(self.min_delay))
     }
 
-    pub(super) const fn retries(&self, status: u16) -> bool {
-        self.retries_statuses && matches!(status, 408 | 425 | 429 | 500..=599)
+    pub(super) fn retries(&self, refused: &Response) -> bool {
+        match &self.retry_if {
+            RetryIf::Preset(is_retried) => is_retried(refused),
+            RetryIf::Caller(is_retried) => is_retried(refused),
+        }
     }
 
-    /// Returns whether a request with this method, or with GET if there is none, may be sent again.
+    /// Returns whether a request with this method may be repeated without an id. `None` means GET.
     pub(super) fn repeats(&self, method: Option<&str>) -> bool {
         let is_idempotent = matches!(
             method.unwrap_or("GET"),
-            "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
+            "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE" | "QUERY"
         );
         self.repeat.unwrap_or(is_idempotent)
+    }
+}
+
+type Predicate = dyn Fn(&Response) -> bool + Send + Sync;
+
+/// Decides which refused responses are retried.
+#[derive(Clone)]
+enum RetryIf {
+    Preset(fn(&Response) -> bool),
+    /// If it panics, the response is not taken.
+    Caller(Arc<AssertUnwindSafe<Box<Predicate>>>),
+}
+
+impl fmt::Debug for RetryIf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Preset(_) => "Preset",
+            Self::Caller(_) => "Caller",
+        })
     }
 }

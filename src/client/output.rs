@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::error::Error;
 use core::fmt;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 
 use super::request::Request;
@@ -13,21 +14,25 @@ use crate::wire::decode::DecodeError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Output {
-    /// Send this request. Nothing else is open now.
+    /// Send this request. No other request or response is open.
     Request(Request),
     /// Drop the request in flight, its response and its body.
     Abort,
     /// The stream is open: the standard's `open` event.
     Opened,
-    /// The connection is lost, and another one follows: the standard's `error` event, where it
-    /// says "reestablish the connection".
+    /// The connection is lost, and another one follows: the standard's "reestablish the
+    /// connection", which fires the `error` event.
     Lost(Loss),
     /// The client is closed for good: the standard's "fail the connection", or the caller's
     /// [`close`](crate::EventSource::close). This is the last output.
     Closed(Loss),
 }
 
-/// The end of a connection, or of an attempt to connect. Its `Display` text has all details.
+/// A driver's error.
+pub(super) type Cause = Box<dyn Error + Send + Sync>;
+
+/// The end of a connection, or of an attempt to connect. Its `Display` text has all details, but
+/// for the error of the driver, which is its [`source`](Error::source).
 ///
 /// # Examples
 ///
@@ -53,16 +58,18 @@ pub struct Loss {
     /// Why the last connection ended, if `reason` is a limit or
     /// [`NotRepeatable`](LossReason::NotRepeatable). `None` if no connection was lost yet.
     pub last: Option<LossReason>,
-    /// Whether a block was incomplete. The block is discarded, so an event is cut off.
+    /// Whether a block was incomplete. The block is discarded, and any event in it is lost.
     pub is_interrupted: bool,
-    /// How many connections in a row were lost without progress, which is the number of the next
-    /// retry. The loss of the network adds none, and a [reconnect](crate::EventSource::reconnect)
-    /// starts at 0.
+    /// How many connections in a row were lost without progress. This is the number of the next
+    /// retry. The loss of the network does not count, and a
+    /// [reconnect](crate::EventSource::reconnect) resets the number to 0.
     pub attempt: u32,
-    /// How long until the next request. `None` while there is no network, and once closed.
+    /// The time until the next request. `None` while there is no network, and once the client is
+    /// closed.
     pub retry_in: Option<Duration>,
-    /// The response, if it was rejected. Boxed, since few losses have one.
+    /// The response, if it was rejected. Boxed, because few losses have one.
     pub response: Option<Box<Response>>,
+    pub(super) error: Option<AssertUnwindSafe<Cause>>,
 }
 
 /// Why a connection ended, or why no other one follows.
@@ -70,9 +77,10 @@ pub struct Loss {
 #[non_exhaustive]
 pub enum LossReason {
     /// The body ended, because the server completed its answer or restarted.
-    /// [`Loss::is_interrupted`] tells whether an event was cut off.
+    /// [`Loss::is_interrupted`] is true if a block was cut off.
     EndOfStream,
-    /// The connection failed, or could not be made.
+    /// The connection failed, or could not be made. The driver's error is the
+    /// [`source`](Error::source) of the [`Loss`], and can be downcast to its type.
     IoError,
     /// No response came in time.
     ConnectTimeout,
@@ -80,22 +88,26 @@ pub enum LossReason {
     IdleTimeout,
     /// The network is lost.
     NetworkLost,
-    /// The response with this status does not open an event stream. With 200 its content type is
-    /// wrong; with the status of a redirect, its location is no `http` or `https` URL; with 204 the
-    /// server asks the client not to reconnect.
+    /// The response has this status and does not open an event stream. With 200, its content type
+    /// is wrong. With the status of a redirect, its `location` is missing or can't be followed.
+    /// With 204, the server asks the client not to reconnect.
     Rejected(u16),
+    /// The response is an event stream with a [content encoding](Response::content_encoding) that
+    /// the driver [does not decode](super::Options::with_accept_encoding).
+    ContentEncoding,
     /// The response with this status is one redirect more than the
     /// [limit](super::Options::with_max_redirects).
     TooManyRedirects(u16),
-    /// An event passed a limit, and the limits [end the
-    /// stream](crate::decode::DecodeLimits::with_end_at_limit) there.
+    /// An event exceeded a limit, and the limits [end the
+    /// stream](crate::decode::DecodeLimits::with_end_at_limit) in this case.
     TooLarge(DecodeError),
     /// The caller asked for a new connection.
     Reconnect,
     /// The caller closed the client.
     Closed,
     /// The request must not be sent again, see
-    /// [`Options::with_repeat`](super::Options::with_repeat).
+    /// [`Options::with_repeat`](super::Options::with_repeat) and
+    /// [`with_get_resume`](super::Options::with_get_resume).
     NotRepeatable,
     /// The [limit of retries](super::Options::with_max_retries) is reached.
     TooManyRetries,
@@ -113,6 +125,7 @@ impl Loss {
             attempt: 0,
             retry_in: None,
             response: None,
+            error: None,
         }
     }
 
@@ -131,8 +144,7 @@ impl Loss {
             LossReason::IdleTimeout => f.write_str("the event stream was silent for too long"),
             LossReason::NetworkLost => f.write_str("the network is lost"),
             LossReason::Rejected(200) => match found {
-                // Formatted with `Debug`, so that text from a server reaches a terminal only
-                // escaped.
+                // `Debug` escapes the server's text, because it may reach a terminal.
                 Some(found) => write!(f, "the content type is {found:?} and not text/event-stream"),
                 None => f.write_str("the response has no content type"),
             },
@@ -140,6 +152,12 @@ impl Loss {
                 write!(f, "the redirect with {status} leads nowhere")
             }
             LossReason::Rejected(status) => write!(f, "the server answered {status}"),
+            LossReason::ContentEncoding => {
+                let response = self.response.as_ref();
+                let found = response.and_then(|response| response.content_encoding());
+                let found = found.unwrap_or_default();
+                write!(f, "the content encoding {found:?} is not decoded")
+            }
             LossReason::TooManyRedirects(status) => {
                 write!(f, "too many redirects, the last with {status}")
             }
@@ -172,4 +190,9 @@ impl fmt::Display for Loss {
     }
 }
 
-impl Error for Loss {}
+impl Error for Loss {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let AssertUnwindSafe(error) = self.error.as_ref()?;
+        Some(&**error)
+    }
+}

@@ -11,28 +11,31 @@ const MAX_ID_LEN: usize = 4 << 10;
 /// A request to send. The driver sends it to [`url`](Self::url) with [`method`](Self::method) and
 /// [`headers`](Self::headers), and adds its own body and credentials.
 ///
-/// Turn the HTTP client's own redirects off, and pass a redirect to the client like any other
-/// response. The client follows it with another request, whose
-/// [`may_have_credentials`](Self::may_have_credentials) tells whether all URLs so far have the
-/// origin of the first URL.
+/// Turn the HTTP client's own redirects off, and pass a redirect to
+/// [`EventSource::handle_response`](crate::EventSource::handle_response) like any other response.
+/// The `EventSource` follows it with another request.
+/// [`may_have_credentials`](Self::may_have_credentials) of that request returns whether all URLs so
+/// far have the origin of the first URL.
 ///
-/// `Debug` shows the URL without user information and without the query, since both may be secret.
+/// `Debug` shows the URL without user information and query, because both may be secret.
 pub struct Request {
     pub(super) method: Option<Box<str>>,
     pub(super) url: Box<str>,
     pub(super) last_event_id: Box<str>,
+    pub(super) accept_encoding: &'static str,
     pub(super) is_same_origin: bool,
 }
 
 impl Request {
     /// Returns the method: GET, or the one that
-    /// [`EventSource::for_method`](crate::EventSource::for_method) was given. After a redirect
-    /// with 301, 302 or 303 it is GET, as browsers do with a POST: send no body then.
+    /// [`EventSource::for_method`](crate::EventSource::for_method) was given. It turns into GET
+    /// after a redirect with 301, 302 or 303, as browsers do with a POST, and to resume
+    /// [with a GET](super::Options::with_get_resume): send no body then.
     pub fn method(&self) -> &str {
         self.method.as_deref().unwrap_or("GET")
     }
 
-    /// Returns where to send the request.
+    /// Returns the URL to which the request is sent.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -42,11 +45,11 @@ impl Request {
         header_id(&self.last_event_id)
     }
 
-    /// Returns the last event ID if no header can hold it. Such an ID is not sent, so the server
-    /// does not resume; events still carry it.
+    /// Returns the last event ID if it cannot be sent in a header. The server then does not resume;
+    /// events still have this ID.
     ///
-    /// Such an ID has a control character, a space or a tab at one of its ends, or more than
-    /// 4 KiB, for which many servers would refuse the request again and again.
+    /// Such an ID has a control character, has a space or a tab at one of its ends, or is longer
+    /// than 4 KiB. Many servers would refuse each request with a header of that length.
     ///
     /// # Examples
     ///
@@ -71,15 +74,17 @@ impl Request {
     /// Returns whether credentials (`Authorization`, cookies, keys in headers, a client
     /// certificate) may be sent along.
     ///
-    /// False once a redirect has led to another scheme, host or port, and for all redirects after
-    /// it. The next connection starts at the first URL, where they may be sent again.
+    /// Returns false after a redirect to another scheme, host or port, and after all later
+    /// redirects of the same connection. The next connection starts at the first URL, where
+    /// credentials may be sent again.
     pub const fn may_have_credentials(&self) -> bool {
         self.is_same_origin
     }
 
     /// Returns the headers that the standard asks for: `accept`, `cache-control`, and
-    /// `last-event-id` if there is one to send. Its value is UTF-8 and may go beyond ASCII, so give
-    /// it to the HTTP client as bytes.
+    /// `last-event-id` if there is one to send; and
+    /// [`accept-encoding`](super::Options::with_accept_encoding). The value of `last-event-id` is
+    /// UTF-8 and may go beyond ASCII, so give it to the HTTP client as bytes.
     ///
     /// # Examples
     ///
@@ -96,6 +101,7 @@ impl Request {
     /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let last_event_id = self.last_event_id().map(|id| ("last-event-id", id));
+        let encoding = ("accept-encoding", self.accept_encoding);
         // > User agents must set (`Accept`, `text/event-stream`) in request's header list. Set
         // > request's cache mode to "no-store". (Fetch turns this mode into the header below.)
         [
@@ -103,6 +109,7 @@ impl Request {
             ("cache-control", "no-cache"),
         ]
         .into_iter()
+        .chain(Some(encoding).filter(|_| !self.accept_encoding.is_empty()))
         .chain(last_event_id)
     }
 }
@@ -113,6 +120,7 @@ impl fmt::Debug for Request {
             .field("method", &self.method())
             .field("url", &Shown(&self.url))
             .field("last_event_id", &self.last_event_id)
+            .field("accept_encoding", &self.accept_encoding)
             .field("may_have_credentials", &self.is_same_origin)
             .finish()
     }
@@ -123,7 +131,8 @@ impl fmt::Debug for Request {
 /// > If the EventSource object's last event ID string is not the empty string, then: Let
 /// > lastEventIDValue be the EventSource object's last event ID string, encoded as UTF-8.
 pub(super) fn header_id(id: &str) -> Option<&str> {
-    // RFC 9110, 5.5: a field value has no control character but the tab, and no blank at its ends.
+    // RFC 9110, 5.5: a field value has no control character except the tab, and no space or tab at
+    // its ends.
     let is_refused = |character: char| character.is_ascii_control() && character != '\t';
     let fits = !id.is_empty()
         && id.len() <= MAX_ID_LEN

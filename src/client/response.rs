@@ -2,13 +2,18 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::any::Any;
 use core::fmt;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 
+use super::date;
+use super::media_type::is_event_stream;
 use super::route::Shown;
 
-/// The maximum length of a content type that is kept for reports.
-const MAX_CONTENT_TYPE: usize = 127;
+/// The maximum length of a content type and of content encodings that are kept.
+const MAX_KEPT: usize = 127;
 
 /// The maximum length of a `Location`. The client does not follow a longer one.
 const MAX_LOCATION: usize = 8 << 10;
@@ -31,9 +36,11 @@ pub struct Response {
     status: u16,
     is_event_stream: bool,
     content_type: Option<Box<str>>,
+    content_encoding: Option<Box<str>>,
     pub(super) retry_after: Option<Duration>,
     pub(super) location: Option<Box<str>>,
     pub(super) url: Option<Box<str>>,
+    attachment: Option<AssertUnwindSafe<Box<dyn Any + Send + Sync>>>,
 }
 
 impl Response {
@@ -43,53 +50,121 @@ impl Response {
             status,
             is_event_stream: false,
             content_type: None,
+            content_encoding: None,
             retry_after: None,
             location: None,
             url: None,
+            attachment: None,
         }
     }
 
-    /// Makes a response with a status and headers: `content-type`, `retry-after` and `location`, in
-    /// any case. Other headers are ignored. Of several headers with one name, the first that can be
-    /// read counts.
+    /// Makes a response with a status and headers. Pass all lines, in order, also those with one
+    /// name. Names are read in any case. These headers count; others are ignored:
     ///
-    /// A `retry-after` is a number of seconds, and saturates. A date is ignored, since there is no
-    /// clock here that could read it. An empty `location` leads nowhere.
+    /// | header | of several lines or values |
+    /// |---|---|
+    /// | `content-type` | the last media type that can be read, as in [Fetch] |
+    /// | `content-encoding` | all, without `identity` and empty ones |
+    /// | `retry-after` | the longest delay |
+    /// | `date` | none, unless all lines are equal |
+    /// | `location` | none, unless all lines are equal: another reader could follow another one |
+    ///
+    /// A `retry-after` is a number of seconds, which saturates, or a date. A date is read against
+    /// the `date` of the response, since no clock runs here; without one, it is ignored. An empty
+    /// `location` leads nowhere.
+    ///
+    /// [Fetch]: https://fetch.spec.whatwg.org/#concept-header-extract-mime-type
     pub fn from_headers<N: AsRef<str>, V: AsRef<[u8]>>(
         status: u16,
         headers: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
         let mut response = Self::new(status);
+        let mut content_types: Option<Vec<u8>> = None;
+        let mut encodings = String::new();
+        let (mut until, mut date, mut location) = (None, None, None);
         for (name, value) in headers {
-            response.take(name.as_ref(), value.as_ref());
+            let (name, value) = (name.as_ref(), value.as_ref());
+            let is = |other: &str| name.eq_ignore_ascii_case(other);
+            let text = core::str::from_utf8(value).unwrap_or_default().trim_ascii();
+            if is("content-type") {
+                if let Some(lines) = &mut content_types {
+                    lines.extend(b", ");
+                    lines.extend(value);
+                } else {
+                    content_types = Some(value.into());
+                }
+            } else if is("content-encoding") {
+                value.split(|&byte| byte == b',').for_each(|encoding| {
+                    add_encoding(&mut encodings, encoding.trim_ascii());
+                });
+            } else if is("retry-after") {
+                response.retry_after = response.retry_after.max(seconds(text));
+                until = until.max(date::parse(text));
+            } else if is("date") {
+                add_sole(&mut date, date::parse(text));
+            } else if is("location") {
+                let is_kept = !text.is_empty() && text.len() <= MAX_LOCATION;
+                add_sole(&mut location, is_kept.then(|| Box::from(text)));
+            }
         }
+        if let (Some(until), Some(date)) = (until, date.flatten()) {
+            let delay = Duration::from_secs(until.saturating_sub(date));
+            response.retry_after = response.retry_after.max(Some(delay));
+        }
+        if let Some(lines) = content_types {
+            response.is_event_stream = is_event_stream(&lines);
+            let kept = &lines[..lines.len().min(MAX_KEPT)];
+            response.content_type = Some(String::from_utf8_lossy(kept).into());
+        }
+        response.content_encoding = (!encodings.is_empty()).then(|| encodings.into());
+        response.location = location.flatten();
         response
     }
 
-    fn take(&mut self, name: &str, value: &[u8]) {
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
-        let text = core::str::from_utf8(value).unwrap_or_default().trim_ascii();
-        if is("content-type") && self.content_type.is_none() {
-            let essence = value.split(|&byte| byte == b';').next();
-            let essence = essence.unwrap_or_default().trim_ascii();
-            self.is_event_stream = essence.eq_ignore_ascii_case(b"text/event-stream");
-            let kept = &value[..value.len().min(MAX_CONTENT_TYPE)];
-            self.content_type = Some(String::from_utf8_lossy(kept).into());
-        } else if is("retry-after") && self.retry_after.is_none() {
-            self.retry_after = seconds(text);
-        } else if is("location") && self.location.is_none() {
-            let is_readable = !text.is_empty() && text.len() <= MAX_LOCATION;
-            self.location = is_readable.then(|| text.into());
-        }
-    }
-
     /// Sets the final URL, for an HTTP client that follows redirects by itself. Such a client also
-    /// decides where credentials go. Not needed if its redirects are turned off; see
-    /// [`Request`](super::Request).
+    /// decides where it sends credentials. This is not needed if its redirects are turned off, as
+    /// [`Request`](super::Request) recommends.
     #[must_use]
     pub fn with_url(mut self, url: &str) -> Self {
         self.url = Some(url.into());
         self
+    }
+
+    /// Attaches a value of the driver's, such as the body or the headers of a refusal. It comes
+    /// back in [`Loss::response`](super::Loss::response) if the response is refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sse_proto::EventSource;
+    /// use sse_proto::client::{Options, Output, Response};
+    ///
+    /// let mut source = EventSource::new("http://localhost/", Options::standard(), 0);
+    /// source.start(Duration::ZERO);
+    /// assert!(matches!(source.poll_output(), Some(Output::Request(_))));
+    ///
+    /// let mut head = Response::from_headers(403, [("content-type", "application/json")]);
+    /// if !head.is_event_stream() {
+    ///     // In production, read the body up to a limit.
+    ///     head = head.with_attachment(String::from("{\"error\":\"quota\"}"));
+    /// }
+    /// source.handle_response(Duration::ZERO, head);
+    /// assert!(matches!(source.poll_output(), Some(Output::Abort)));
+    /// let Some(Output::Closed(loss)) = source.poll_output() else { panic!() };
+    /// let refused = loss.response.expect("a refusal has its response");
+    /// assert_eq!(refused.status(), 403);
+    /// assert_eq!(refused.attachment::<String>().unwrap(), "{\"error\":\"quota\"}");
+    /// ```
+    #[must_use]
+    pub fn with_attachment<T: Any + Send + Sync>(mut self, value: T) -> Self {
+        self.attachment = Some(AssertUnwindSafe(Box::new(value)));
+        self
+    }
+
+    /// Returns the value that the driver attached, if it has this type.
+    pub fn attachment<T: Any>(&self) -> Option<&T> {
+        self.attachment.as_ref()?.downcast_ref()
     }
 
     /// Returns the status code.
@@ -97,16 +172,49 @@ impl Response {
         self.status
     }
 
-    /// Returns the content type, if the response has one: its first 127 bytes. Malformed UTF-8
-    /// becomes U+FFFD.
+    /// Returns the content type, if the response has one: its first 127 bytes, several lines joined
+    /// with a comma. Malformed UTF-8 becomes U+FFFD.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
 
+    /// Returns the content encodings, joined with a comma, without `identity` and empty ones.
+    /// `None` if nothing is left. More than 127 bytes end in `...`.
+    pub fn content_encoding(&self) -> Option<&str> {
+        self.content_encoding.as_deref()
+    }
+
+    /// Returns whether the status is 200 and the content type is `text/event-stream`.
     // > if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then
     // > fail the connection.
-    pub(super) const fn is_event_stream(&self) -> bool {
+    pub const fn is_event_stream(&self) -> bool {
         self.status == 200 && self.is_event_stream
+    }
+
+    /// Returns whether the status is one of 408, 425, 429 and 5xx, which a later request may not
+    /// get. [`Options::resilient`](super::Options::resilient) retries these.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self.status, 408 | 425 | 429 | 500..=599)
+    }
+
+    /// Returns whether the body has an encoding that is not in the list, which is the value of an
+    /// `accept-encoding`.
+    pub(super) fn is_encoded(&self, accepted: &str) -> bool {
+        // > A recipient SHOULD consider "x-gzip" to be equivalent to "gzip". (RFC 9110, 8.4.1.3)
+        fn name(encoding: &str) -> &str {
+            let name = encoding.trim_ascii();
+            let is_old = name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case("x-"));
+            if is_old { &name[2..] } else { name }
+        }
+        let is_accepted = |encoding: &str| {
+            let mut accepted = accepted.split([',', ';']).map(name);
+            accepted.any(|accepted| accepted.eq_ignore_ascii_case(name(encoding)))
+        };
+        let mut encodings = self
+            .content_encoding()
+            .into_iter()
+            .flat_map(|all| all.split(','));
+        !encodings.all(is_accepted)
     }
 
     /// Returns whether a redirect turns another method into GET.
@@ -120,11 +228,43 @@ impl fmt::Debug for Response {
         f.debug_struct("Response")
             .field("status", &self.status)
             .field("content_type", &self.content_type)
+            .field("content_encoding", &self.content_encoding)
             .field("retry_after", &self.retry_after)
             .field("location", &self.location.as_deref().map(Shown))
             .field("url", &self.url.as_deref().map(Shown))
             .finish_non_exhaustive()
     }
+}
+
+/// Adds a line of a header that may come once. Lines that differ, or can't be read, have no value.
+#[expect(
+    clippy::option_option,
+    reason = "no line, none with a value, one value"
+)]
+fn add_sole<T: PartialEq>(sole: &mut Option<Option<T>>, line: Option<T>) {
+    match sole {
+        None => *sole = Some(line),
+        Some(value) if *value != line => *value = None,
+        Some(_) => {}
+    }
+}
+
+/// Adds an encoding to a list, unless it changes nothing. A list that is too long ends in an
+/// encoding that nobody decodes.
+fn add_encoding(list: &mut String, encoding: &[u8]) {
+    let is_none = encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
+    if is_none || list.ends_with("...") {
+        return;
+    }
+    if !list.is_empty() {
+        list.push_str(", ");
+    }
+    let fits = list.len() + encoding.len() <= MAX_KEPT - ", ...".len();
+    list.push_str(&String::from_utf8_lossy(if fits {
+        encoding
+    } else {
+        b"..."
+    }));
 }
 
 /// Returns whether a response with this status is a redirect.
@@ -135,6 +275,6 @@ pub(super) const fn is_redirect(status: u16) -> bool {
 /// Parses a whole number of seconds.
 fn seconds(digits: &str) -> Option<Duration> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // Digits that do not parse are a number that is too large.
+    // Digits fail to parse only if their number is too large.
     is_number.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
 }

@@ -1,8 +1,8 @@
 //! The route of a connection: its first URL, its redirects, and whether credentials may be sent.
 //!
 //! It is stricter than browsers: it refuses text that two parsers may read differently (control
-//! characters, backslashes, user names). If the HTTP client read another origin from a URL than
-//! this code, it would send credentials to the wrong server.
+//! characters, backslashes, user names). If this code and the HTTP client read different origins
+//! from the same URL, credentials would be sent to the wrong server.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -22,7 +22,7 @@ pub(super) struct Route {
     redirects: u8,
     /// True if all URLs so far have the origin of the first URL.
     is_same_origin: bool,
-    /// A redirect has turned the method into GET.
+    /// True if a redirect has changed the method to GET.
     is_get: bool,
 }
 
@@ -79,24 +79,52 @@ impl Route {
 
 /// A URL, or a part of one, as logs may show it: without user information, and with three dots for
 /// the query and the fragment.
+///
+/// This hides what any parser could take for user information, also in a text that is no URL: the
+/// scheme, the slashes and the host may be odd, and control characters may be anywhere.
 pub(super) struct Shown<'a>(pub(super) &'a str);
 
 impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.find(['?', '#']).map_or(self.0.len(), |at| at + 1);
-        let (shown, hidden) = self.0.split_at(end);
-        let (scheme, rest) = shown.split_at(shown.find("//").map_or(0, |at| at + 2));
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let host = authority
-            .rsplit_once('@')
-            .map_or(authority, |(_, host)| host);
+        // > Remove all ASCII tab or newline from input. (WHATWG URL)
+        let text = self.0.replace(['\t', '\n', '\r'], "");
+        let text = text.trim_matches(|c| c <= ' ');
+        let (shown, hidden) = text.split_at(text.find(['?', '#']).map_or(text.len(), |at| at + 1));
+        let is_slash = |c| c == '/' || c == '\\';
+        let is_http = |scheme: &&str| {
+            let is = |name| scheme.eq_ignore_ascii_case(name);
+            is("http") || is("https") || shown[scheme.len() + 1..].starts_with(is_slash)
+        };
+        // A name of a user is no scheme.
+        let scheme = scheme(shown)
+            .filter(is_http)
+            .map_or(0, |scheme| scheme.len() + 1);
+        let slashes = shown[scheme..].trim_start_matches(is_slash);
+        let (prefix, rest) = shown.split_at(shown.len() - slashes.len());
+        let (authority, path) = split_authority(rest);
+        let host_at = authority.rfind('@').map_or(0, |at| at + 1);
+        let host = &authority[host_at..];
+        // A colon before an at sign is a password, unless a port comes between.
+        let port_at = host.rfind(']').unwrap_or(0);
+        let port = host[port_at..]
+            .split_once(':')
+            .map_or("0", |(_, port)| port);
+        let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        let has_password = |path: &str| {
+            path.split_once(':')
+                .is_some_and(|(_, rest)| rest.contains('@'))
+        };
+        let is_odd = !is_port || has_password(path);
+        if is_odd {
+            return fmt::Debug::fmt(&format!("{prefix}..."), f);
+        }
         let more = if hidden.is_empty() { "" } else { "..." };
-        fmt::Debug::fmt(&format!("{scheme}{host}{path}{more}"), f)
+        fmt::Debug::fmt(&format!("{prefix}{host}{path}{more}"), f)
     }
 }
 
-/// Resolves a `Location` against the URL that answered with it (RFC 3986, 5.2), without a fragment.
-/// Returns `None` if the result is no `http` or `https` URL.
+/// Resolves a `Location` against the URL of its response (RFC 3986, 5.2). Removes the fragment.
+/// Returns `None` if the result is not an `http` or `https` URL, is too long, or may be ambiguous.
 fn resolve(base: &str, location: &str) -> Option<String> {
     let is_refused = |byte: u8| byte <= b' ' || byte == 0x7F || byte == b'\\';
     if location.bytes().any(is_refused) {
@@ -115,7 +143,7 @@ fn resolve(base: &str, location: &str) -> Option<String> {
 }
 
 /// Returns whether two URLs have the same scheme, host and port. A URL that this code cannot parse
-/// has no origin.
+/// has no origin, so it equals no other.
 fn is_same_origin(one: &str, other: &str) -> bool {
     let origin = |url| Url::of(url)?.origin();
     origin(one).is_some_and(|one| origin(other) == Some(one))
@@ -146,8 +174,8 @@ impl<'a> Url<'a> {
         })
     }
 
-    /// Returns whether the scheme is `https`, the host in lower case, and the port; `None` if the
-    /// authority is odd.
+    /// Returns whether the scheme is `https`, the host in lower case, and the port. Returns `None`
+    /// if the authority is malformed, is not ASCII, or has user information or a percent sign.
     fn origin(&self) -> Option<(bool, String, u16)> {
         let authority = self.authority;
         if authority.contains(['@', '\\', '%']) || !authority.is_ascii() {
@@ -170,7 +198,7 @@ impl<'a> Url<'a> {
         (!host.is_empty()).then(|| (self.is_secure, host.to_ascii_lowercase(), port))
     }
 
-    /// Returns the URL that a relative reference leads to. An empty one leads to this URL.
+    /// Resolves a relative reference against this URL. An empty reference is this URL itself.
     fn join(&self, relative: &str) -> String {
         let (base_path, base_query) = split_query(self.path);
         let (path, query) = split_query(relative);

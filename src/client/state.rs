@@ -12,18 +12,19 @@ pub(super) enum State {
     Connecting,
     /// The response is an event stream, and its bytes are read.
     Open,
-    /// Between two requests: until the retry, or until the network is back.
+    /// Waits for the retry, or for the network.
     Waiting,
     /// Closed for good.
     Closed,
 }
 
-/// An input that can change the state. Bytes are not in this list, because they never change it.
+/// An input that can change the state. Bytes change it only if an event exceeds a limit that ends
+/// the stream; this is a `GiveUp`.
 #[derive(Clone, Copy)]
 pub(super) enum Trigger {
-    /// The caller starts it.
+    /// The caller starts the client.
     Start,
-    /// The caller starts it while there is no network.
+    /// The caller starts the client while there is no network.
     StartOffline,
     /// The response is an event stream.
     Accepted,
@@ -31,14 +32,14 @@ pub(super) enum Trigger {
     Redirected,
     /// The request or the stream is lost, and may be repeated.
     Lost,
-    /// The time of the retry has come.
+    /// The delay before the retry is over.
     Due,
     /// The caller wants a new connection now.
     Reconnect,
-    /// The client must not go on: it was refused, a limit is reached, or the request must not be
-    /// repeated.
+    /// The client must not continue: the response was rejected, a limit is reached, or the request
+    /// must not be repeated.
     GiveUp,
-    /// The caller closes it.
+    /// The caller closes the client.
     Close,
 }
 
@@ -63,8 +64,8 @@ pub(super) enum Action {
 impl State {
     /// Returns the next state and the action. The rules:
     ///
-    /// - a request is sent only from `Idle` and `Waiting`, in which nothing is open, or to replace
-    ///   an open connection;
+    /// - a request is sent only from `Idle` and `Waiting`, in which no connection is open, to follow
+    ///   a redirect, or to replace an open connection;
     /// - a loss leads to `Waiting`, and from there limits may lead to `Closed`;
     /// - nothing leaves `Closed`.
     #[must_use]

@@ -1,6 +1,8 @@
-//! A client as a stream: the driver's loop, over any function that opens a connection, and any
-//! timer.
+//! A client as a stream: it runs the driver's loop, with any function that opens a connection and
+//! any timer.
 
+use alloc::boxed::Box;
+use core::error::Error;
 use core::fmt;
 use core::future::Future;
 use core::mem;
@@ -13,11 +15,17 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::event_source::EventSource;
+#[cfg(feature = "std")]
+use super::handle::{Command, Commands, Handle};
 use super::output::{Loss, Output};
 use super::request::Request;
 use super::response::Response;
 use crate::timer::Timer;
 use crate::wire::decode::{DecodeError, OwnedItem};
+
+/// Without a lock, no handle can reach the stream.
+#[cfg(not(feature = "std"))]
+type Commands = ();
 
 /// The maximum number of steps without an item in one poll. Then other tasks run, so that a body
 /// that is always ready or a timer that fires at once cannot block its thread.
@@ -25,12 +33,12 @@ const MAX_TURNS: u32 = 32;
 
 /// The result of a step. `Break` ends it, with an update if it has one; another step may follow at
 /// once. `Continue` means that there was nothing to do: the poll is pending.
-type Step<E> = ControlFlow<Option<Update<E>>>;
+type Step = ControlFlow<Option<Update>>;
 
 /// An item of an [`EventSourceStream`].
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Update<E> {
+pub enum Update {
     /// The stream is open.
     Opened,
     /// An event, or another item that the server sent.
@@ -38,26 +46,26 @@ pub enum Update<E> {
     /// An event exceeded a limit and is lost. The stream continues, unless
     /// [`DecodeLimits::with_end_at_limit`](crate::decode::DecodeLimits::with_end_at_limit) is set.
     TooLarge(DecodeError),
-    /// The connection failed with this error. [`Lost`](Self::Lost) or [`Closed`](Self::Closed)
-    /// follows.
-    Error(E),
-    /// The connection is lost, and another one follows.
+    /// The connection is lost, and another one follows. If it failed, the error is the
+    /// [`source`](core::error::Error::source) of the loss.
     Lost(Loss),
     /// The client is closed for good, and the stream ends here.
     Closed(Loss),
 }
 
-/// Opens the connections of an [`EventSourceStream`]. Every function of this shape implements it:
+/// Opens the connections of an [`EventSourceStream`]. Every function with these bounds implements
+/// it:
 ///
 /// ```text
 /// FnMut(Request) -> Opening
 ///     where Opening: Future<Output = Result<(Response, Body), Error>>,
 ///           Body: Stream<Item = Result<Chunk, Error>>,
-///           Chunk: AsRef<[u8]>
+///           Chunk: AsRef<[u8]>,
+///           Error: Into<Box<dyn core::error::Error + Send + Sync>>
 /// ```
 pub trait Connect {
-    /// The error of the connection or of its body.
-    type Error;
+    #[doc(hidden)]
+    type Error: Into<Box<dyn Error + Send + Sync>>;
     #[doc(hidden)]
     type Opening: Future<Output = Result<(Response, Self::Body), Self::Error>>;
     #[doc(hidden)]
@@ -75,6 +83,7 @@ where
     O: Future<Output = Result<(Response, B), E>>,
     B: Stream<Item = Result<T, E>>,
     T: AsRef<[u8]>,
+    E: Into<Box<dyn Error + Send + Sync>>,
 {
     type Error = E;
     type Opening = O;
@@ -89,22 +98,22 @@ where
 pin_project! {
     /// Yields events, and reconnects by itself: an [`EventSource`] with its driver.
     ///
-    /// It is made of a function that [connects](Connect), a [`Timer`], and a clock, which returns
-    /// the time since any fixed moment. It starts at the first poll, opens one connection at a
-    /// time, holds one chunk of its body, and drops the connection with its chunk when it is lost.
-    /// It has no runtime of its own: poll it in the runtime that the futures of the function need.
+    /// It takes a function that [connects](Connect), a [`Timer`], and a clock, which returns the
+    /// time since any fixed moment. It starts at the first poll. It opens one connection at a time
+    /// and holds at most one chunk of its body. When the connection is lost, it drops both. It has
+    /// no runtime of its own: poll it in the runtime that the futures of the function need.
     ///
-    /// After 32 chunks that complete no item, a poll returns `Pending` and wakes its own task, so
-    /// that other tasks can run.
+    /// After 32 steps without an update, such as chunks that complete no item, a poll returns
+    /// `Pending` and wakes its own task, so that other tasks can run.
     ///
     /// A panic of the function, its future, its body or the timer unwinds to the caller of the
     /// poll. The next poll continues as if the connection had failed. A panic of the clock changes
     /// no state.
     ///
-    /// A function that sends anything but a GET needs a source made by [`EventSource::for_method`].
-    /// Otherwise a POST is sent again each time its answer ends. For an answer that can't be
-    /// resumed, [`DecodeStream`](crate::decode::DecodeStream) over the body of the one response is
-    /// the right tool.
+    /// A function that sends any other method than GET needs a source made by
+    /// [`EventSource::for_method`]. Otherwise a POST is sent again each time its answer ends. If an
+    /// answer can't be resumed, use [`DecodeStream`](crate::decode::DecodeStream) over the body of
+    /// its response instead.
     ///
     /// # Examples
     ///
@@ -139,6 +148,7 @@ pin_project! {
     /// ```
     pub struct EventSourceStream<C: Connect, T: Timer, N> {
         source: EventSource,
+        commands: Commands,
         connect: C,
         timer: T,
         clock: N,
@@ -153,7 +163,7 @@ pin_project! {
         sleep: Option<T::Sleep>,
         // The time at which the sleep ends.
         wakes_at: Duration,
-        // True while foreign code runs; it stays true if that code panics.
+        // True during a step; it stays true if the caller's code panics there.
         is_within_turn: bool,
         has_ended: bool,
     }
@@ -164,11 +174,12 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
     /// `tokio::time::sleep` and `move || started.elapsed()`.
     pub fn new<O>(source: EventSource, connect: C, timer: T, clock: N) -> Self
     where
-        // This bound repeats `Connect`, so that a closure need not name the type of its argument.
+        // This bound repeats `Connect`, so that a closure can leave out the type of its argument.
         C: FnMut(Request) -> O,
     {
         Self {
             source,
+            commands: Commands::default(),
             connect,
             timer,
             clock,
@@ -188,6 +199,34 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         &self.source
     }
 
+    /// Returns a handle that closes and reconnects the client from another task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::pin::pin;
+    /// use std::time::Duration;
+    /// use futures::StreamExt;
+    /// use futures::future::{join, pending};
+    /// use sse_proto::EventSource;
+    /// use sse_proto::client::{EventSourceStream, LossReason, Options, Request, Response, Update};
+    ///
+    /// // Stands in for a server that does not answer.
+    /// type Body = futures::stream::Empty<Result<&'static str, std::io::Error>>;
+    /// let connect = |_: Request| pending::<Result<(Response, Body), std::io::Error>>();
+    /// let source = EventSource::new("http://127.0.0.1:8000/events", Options::standard(), 0);
+    /// let stream = EventSourceStream::new(source, connect, |_| pending::<()>(), || Duration::ZERO);
+    ///
+    /// let handle = stream.handle();
+    /// let mut stream = pin!(stream);
+    /// let (update, ()) = futures::executor::block_on(join(stream.next(), async { handle.close() }));
+    /// assert!(matches!(update, Some(Update::Closed(loss)) if loss.reason == LossReason::Closed));
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn handle(&self) -> Handle {
+        self.commands.handle()
+    }
+
     /// Returns the client, to close it, to reconnect it, or to report the network. Poll the stream
     /// afterwards: a change takes effect at the next poll and wakes no task.
     pub fn source_mut(self: Pin<&mut Self>) -> &mut EventSource {
@@ -195,7 +234,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
     }
 
     /// Takes one step: handles the first output or input that there is.
-    fn turn(mut self: Pin<&mut Self>, now: Duration, context: &mut Context<'_>) -> Step<C::Error> {
+    fn turn(mut self: Pin<&mut Self>, now: Duration, context: &mut Context<'_>) -> Step {
+        self.as_mut().obey(now, context);
         self.as_mut().carry_out(now)?;
         self.as_mut().poll_connection(now, context)?;
         let has_chunk = self.chunk.is_some();
@@ -203,8 +243,24 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         self.wait(now, has_chunk, context)
     }
 
+    /// Takes the command of a handle.
+    #[cfg_attr(
+        not(feature = "std"),
+        expect(clippy::unused_self, reason = "there is no handle")
+    )]
+    fn obey(self: Pin<&mut Self>, now: Duration, context: &mut Context<'_>) {
+        #[cfg(feature = "std")]
+        match self.commands.take(context.waker()) {
+            Some(Command::Close) => self.project().source.close(),
+            Some(Command::Reconnect) => self.project().source.reconnect(now),
+            None => {}
+        }
+        #[cfg(not(feature = "std"))]
+        let _ = (now, context);
+    }
+
     /// Carries out an output. All outputs are handled before new input.
-    fn carry_out(self: Pin<&mut Self>, now: Duration) -> Step<C::Error> {
+    fn carry_out(self: Pin<&mut Self>, now: Duration) -> Step {
         let mut this = self.project();
         this.source.start(now);
         let update = match this.source.poll_output() {
@@ -223,12 +279,14 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
             Some(Output::Lost(loss)) => Some(Update::Lost(loss)),
             Some(Output::Closed(loss)) => {
                 *this.has_ended = true;
+                // Drops the waker of this task.
+                *this.commands = Commands::default();
                 this.sleep.set(None);
                 Some(Update::Closed(loss))
             }
             None if this.source.is_in_flight() && this.opening.is_none() && this.body.is_none() => {
                 // A panic dropped the connection, or the caller started the source.
-                this.source.handle_error(now);
+                this.source.handle_error(now, "the connection was dropped");
                 None
             }
             None => return Step::Continue(()),
@@ -237,11 +295,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
     }
 
     /// Polls the connection, unless a part of its last chunk is left.
-    fn poll_connection(
-        self: Pin<&mut Self>,
-        now: Duration,
-        context: &mut Context<'_>,
-    ) -> Step<C::Error> {
+    fn poll_connection(self: Pin<&mut Self>, now: Duration, context: &mut Context<'_>) -> Step {
         let mut this = self.project();
         if this.chunk.is_some() {
             return Step::Continue(());
@@ -252,8 +306,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
                 let (response, body) = match opened {
                     Ok(opened) => opened,
                     Err(error) => {
-                        this.source.handle_error(now);
-                        return Step::Break(Some(Update::Error(error)));
+                        this.source.handle_error(now, error);
+                        return Step::Break(None);
                     }
                 };
                 this.body.set(Some(body));
@@ -269,8 +323,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     this.body.set(None);
-                    this.source.handle_error(now);
-                    return Step::Break(Some(Update::Error(error)));
+                    this.source.handle_error(now, error);
+                    return Step::Break(None);
                 }
                 Poll::Ready(None) => {
                     this.body.set(None);
@@ -284,7 +338,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
     }
 
     /// Decodes the next item of the chunk, if there is a chunk.
-    fn decode(self: Pin<&mut Self>, now: Duration) -> Step<C::Error> {
+    fn decode(self: Pin<&mut Self>, now: Duration) -> Step {
         let this = self.project();
         let Some(chunk) = this.chunk else {
             return Step::Continue(());
@@ -306,13 +360,14 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         }
     }
 
-    /// Checks the time, also after a chunk, because empty chunks do not extend a timeout.
+    /// Handles the deadline, or waits for it. Checks the time even after a chunk, because empty
+    /// chunks do not extend a timeout.
     fn wait(
         self: Pin<&mut Self>,
         now: Duration,
         had_chunk: bool,
         context: &mut Context<'_>,
-    ) -> Step<C::Error> {
+    ) -> Step {
         let mut this = self.project();
         let deadline = this.source.next_deadline();
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -326,8 +381,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
             this.sleep.set(None);
             return Step::Continue(());
         };
-        // A deadline that moves with every byte does not need a new sleep each time: the old sleep
-        // ends early, and then a new one covers the rest.
+        // A deadline that moves with every byte does not need a new sleep each time: when the old
+        // sleep ends early, a new one covers the rest.
         if this.sleep.is_none() || deadline < *this.wakes_at {
             let sleep = this.timer.sleep(deadline.saturating_sub(now));
             this.sleep.set(Some(sleep));
@@ -343,7 +398,7 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
 }
 
 impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<C, T, N> {
-    type Item = Update<C::Error>;
+    type Item = Update;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         for _ in 0..MAX_TURNS {
@@ -351,11 +406,11 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<
             if *this.has_ended {
                 return Poll::Ready(None);
             }
-            // Read first, so that a panic of the clock changes no state.
+            // The clock is read first, so that its panic changes no state.
             let now = (this.clock)();
             if mem::replace(this.is_within_turn, true) {
-                // Foreign code has panicked. That future or body can't be polled again, so its
-                // connection counts as failed.
+                // The caller's code has panicked in an earlier step. Its future or body must not be
+                // polled again, so the connection counts as failed.
                 this.opening.set(None);
                 this.body.set(None);
                 this.sleep.set(None);

@@ -1,5 +1,5 @@
-//! What the handles and the stream of one target share: one lock, and everything that happens after
-//! it is released.
+//! The state that the handles and the stream of one target share, under one lock, and the work that
+//! follows each unlock.
 //!
 //! The lock is held only while the state machine works. Listeners and wakers run, and their
 //! captures are dropped, after it is released. On a single thread the lock is a `RefCell`; all
@@ -23,8 +23,8 @@ use crate::wire::event::Event;
 pub(crate) struct Channel<K: Primitives> {
     handles: AtomicUsize,
     depth: K::Depth,
-    /// Whether a poll returns bytes or the end. Changed under the lock alone. Read without it, it
-    /// tells a poll whether the lock is worth taking, or its waker will be kept.
+    /// True if a poll returns bytes or the end. Written only under the lock. A poll reads it
+    /// without the lock, to decide whether to lock at all and whether to clone its waker first.
     ready: AtomicBool,
     locked: K::Lock<StreamMachine<K::Listener>>,
 }
@@ -57,7 +57,7 @@ pub(crate) fn open<K: Primitives>(limits: Limits) -> (Handle<K>, StreamHandle<K>
 
 /// Dispatch.
 impl<K: Primitives> Channel<K> {
-    /// Dispatches an event or frame: into reserved room if there is some, otherwise into free room.
+    /// Dispatches an event or frame into `room`, or into free room if `room` is `None`.
     #[inline]
     pub(crate) fn dispatch(
         &self,
@@ -174,7 +174,7 @@ fn unlock_and_grant<K: Primitives>(mut locked: Guard<'_, K>) {
     granted.into_iter().for_each(Waker::wake);
 }
 
-/// A dispatch whose listeners run. A panic of one of them gives its room back.
+/// A dispatch whose listeners are running. If one of them panics, the drop releases the room.
 struct Running<'a, K: Primitives> {
     channel: &'a Channel<K>,
     room: Option<Reservation>,
@@ -198,15 +198,16 @@ impl<K: Primitives> Channel<K> {
 
     /// Closes the stream because of an error.
     pub(crate) fn fail(&self, error: Box<dyn Error + Send + Sync>) {
-        // An error that comes too late is dropped after the lock is released.
+        // Made before locking: if the stream is already closed, the error is dropped without the
+        // lock.
         let failure = Failure::from(error);
         let mut locked = self.lock();
         let notice = locked.fail(&failure);
         self.unlock_and_notify(locked, notice);
     }
 
-    /// Unlocks a closed stream. Then wakes every task that waits, and runs the close listeners, if
-    /// it was open. Returns whether it was.
+    /// Unlocks a closed stream. If this call closed it, wakes all waiting tasks and runs the close
+    /// listeners. Returns whether it did.
     #[cold]
     fn unlock_and_notify(
         &self,
@@ -221,7 +222,7 @@ impl<K: Primitives> Channel<K> {
 
 /// Polling, and waiting for room.
 impl<K: Primitives> Channel<K> {
-    /// Takes a chunk, if there is one, and keeps no waker.
+    /// Takes a chunk, if there is one, and registers no waker.
     #[inline]
     pub(crate) fn try_next(&self) -> Poll<Option<Bytes>> {
         if !self.ready.load(Ordering::Relaxed) {
@@ -234,8 +235,8 @@ impl<K: Primitives> Channel<K> {
     /// inlined.
     #[inline(never)]
     pub(crate) fn poll_next(&self, reader: Option<&Waker>) -> Poll<Option<Bytes>> {
-        // The clone of a waker runs code of the executor, so it runs without the lock: before
-        // locking if a clone will probably be needed, otherwise between two locked looks.
+        // Cloning a waker runs executor code, so it happens without the lock: before locking if the
+        // stream is probably not ready, otherwise only after a locked look has found nothing.
         let is_ready = self.ready.load(Ordering::Relaxed);
         let mut own = reader.filter(|_| !is_ready).cloned();
         loop {
@@ -281,7 +282,7 @@ impl<K: Primitives> Channel<K> {
         }
     }
 
-    /// Runs `work` under the lock. What it returns is dropped without.
+    /// Runs `work` under the lock. The caller drops the result after the lock is released.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut StreamMachine<K::Listener>) -> T) -> T {
         work(&mut self.lock())
     }

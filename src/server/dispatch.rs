@@ -30,13 +30,13 @@ pub enum DispatchError {
     /// The stream has ended, for this reason. If a local listener closed it during this dispatch,
     /// the listeners have run.
     Closed(CloseReason),
-    /// The queue has no room now, because the client reads slower than events come.
+    /// The queue has no room now, because the client reads more slowly than events arrive.
     Full,
-    /// The event is larger than its room can ever be.
+    /// The event is larger than the queue, or than the permit, can ever hold.
     TooLarge {
-        /// The bytes that the event takes on the wire.
+        /// The number of bytes that the event takes on the wire.
         len: usize,
-        /// The bytes that the queue may hold, or the bytes of the permit.
+        /// The number of bytes that the queue or the permit can hold.
         limit: usize,
     },
     /// Listeners nested dispatches to this target more than 16 deep.

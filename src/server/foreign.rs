@@ -9,10 +9,11 @@ use core::task::Waker;
 /// waker. There is one `static`, because two copies of one waker need not compare as equal.
 pub(crate) static NO_WAKE: &Waker = Waker::noop();
 
-/// Runs several pieces of foreign code to the end, and lets the first panic continue afterwards.
+/// Runs several pieces of foreign code, even if some of them panic, and then resumes the first
+/// panic.
 ///
-/// If the thread unwinds already, a second panic would abort the process, so it is swallowed.
-/// Without the feature `std` nothing can be caught: a panic continues at once.
+/// If the thread is already unwinding, the panic is swallowed, because a second one would abort the
+/// process. Without the feature `std` no panic can be caught: it continues at once.
 #[derive(Default)]
 pub(crate) struct Panics {
     #[cfg(feature = "std")]
@@ -38,7 +39,7 @@ impl Panics {
         work();
     }
 
-    /// Lets the first panic continue.
+    /// Resumes the first panic.
     #[cfg_attr(
         not(feature = "std"),
         expect(clippy::unused_self, reason = "the same shape as with `std`")
@@ -55,7 +56,7 @@ impl Panics {
     }
 }
 
-/// Drops the payload of a panic. If the drop panics as well, the payload of that is leaked.
+/// Drops the payload of a panic. If that drop panics as well, the new payload is leaked.
 #[cfg(feature = "std")]
 fn drop_quietly(panic: alloc::boxed::Box<dyn core::any::Any + Send>) {
     let dropped = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| drop(panic)));

@@ -2,7 +2,7 @@
 //!
 //! The list is copy-on-write. A dispatch takes a snapshot and runs its listeners with no borrow and
 //! no lock held, so a listener may use the target that it listens to. Removed listeners are
-//! returned and not dropped in here, because dropping a listener can run user code.
+//! returned instead of dropped here, because dropping a listener can run user code.
 
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
@@ -140,9 +140,10 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listener<F> {
 
 /// The listeners of one target, in the order of their registration.
 pub(crate) struct Listeners<F: ?Sized> {
-    /// `None` until the first listener comes: a target without listeners allocates nothing.
+    /// `None` until the first listener is added: a target without listeners allocates nothing.
     list: Option<Snapshot<F>>,
-    /// The list that was taken at the end, while its close listeners run.
+    /// The list that was taken at the end. A listener can still be removed from it while the close
+    /// listeners run.
     last: Weak<Vec<Arc<Listener<F>>>>,
 }
 
@@ -184,8 +185,8 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
         Some(list)
     }
 
-    /// Takes the listeners that ran once out of the list, also those whose dispatch panicked.
-    /// Returns the list as it was.
+    /// Drops removed listeners, and `once` listeners that have run, from the list, even if their
+    /// dispatch panicked. Returns the previous list.
     pub(crate) fn sweep(&mut self) -> Option<Snapshot<F>> {
         let list = self.list.clone()?;
         if !list.0.iter().all(|listener| listener.is_live()) {
@@ -230,7 +231,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Snapshot<F> {
 
     /// Runs the close listeners in order, then the error listeners if there is an error.
     ///
-    /// All of them run, also if one panics. The first panic continues afterwards.
+    /// All of them run, even if one panics. Then the first panic continues.
     pub(crate) fn run_end(
         &self,
         reason: CloseReason,

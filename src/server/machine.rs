@@ -1,8 +1,8 @@
-//! Everything of one event stream that lies under its lock: its state, its listeners, its queue and
-//! the tasks that wait.
+//! The part of an event stream that its lock guards: the state, the listeners, the queue and the
+//! waiting tasks.
 //!
-//! No lock, no clock and no foreign code in here: wakers and listeners are returned, to be run or
-//! dropped without the lock.
+//! This file has no lock and no clock, and it runs no foreign code. It returns wakers and
+//! listeners, and the caller runs or drops them without the lock.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -32,15 +32,15 @@ pub(crate) struct StreamMachine<F: ?Sized> {
     discarded: usize,
     listeners: Listeners<F>,
     outbox: Outbox,
-    /// The task that polls the stream, and found nothing.
+    /// The waker of the task that polled the stream and found nothing.
     reader: Option<Waker>,
-    /// Made for the first task that waits for room.
+    /// The tasks that wait for room; `None` until there is one.
     waiters: Option<Box<Waiters>>,
-    /// Made for the first task that waits for the end.
+    /// The tasks that wait for the end; `None` until there is one.
     closed: Option<Box<Waiters>>,
 }
 
-/// The end of a stream, and all who are to be told: its listeners and the tasks that wait.
+/// The end of a stream, with the listeners to run and the tasks to wake.
 pub(crate) struct CloseNotice<F: ?Sized> {
     reason: CloseReason,
     failure: Option<Failure>,
@@ -81,7 +81,8 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
         self.is_ended() && self.discarded == 0
     }
 
-    /// Returns whether the stream has ended for a reason that drops the queue, or has dropped it.
+    /// Returns whether the stream ended for a reason that drops the queue, or a later end dropped
+    /// frames that were still queued.
     #[cfg(feature = "std")]
     pub(crate) fn is_cut(&self) -> bool {
         let reason = self.close_reason();
@@ -118,23 +119,24 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
 
 /// Dispatch.
 impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
-    /// Queues an event or frame for which no listener runs: into reserved room if there is some,
-    /// otherwise into free room.
+    /// Queues an event or frame for which no listener runs: into `room`, or into free room if
+    /// `room` is `None`.
     #[inline]
     pub(crate) fn queue(
         &mut self,
         outgoing: &Outgoing<'_>,
         room: Option<Reservation>,
     ) -> DispatchResult {
-        // Released first: until this returns, nothing else can take it.
+        // Released before the checks. The lock is held, so no other task can take the room.
         let released = room.map(|room| self.outbox.release(room));
         self.check(outgoing)?;
         self.outbox.queue(outgoing, released)?;
         Ok(Dispatched::Sent)
     }
 
-    /// Begins the dispatch of an event that listeners are asked about, and returns them. Reserves
-    /// room if it has none, so that nothing but a cancel or an end keeps it from being sent.
+    /// Begins the dispatch of an event that has listeners, and returns the listeners. Reserves room
+    /// if `room` is `None`. After that, only a cancel or the end of the stream can keep the event
+    /// from being queued.
     pub(crate) fn begin(
         &mut self,
         outgoing: &Outgoing<'_>,
@@ -301,9 +303,9 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
 
 /// Waiting for room.
 impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
-    /// Takes the room of a waiter, or finds some for a task that has not waited: that one comes
-    /// after all waiters. If there is none, the task waits. Also returns a waker to drop without
-    /// the lock.
+    /// Returns the room that was granted to a waiting task. A task without a ticket gets free room,
+    /// unless other tasks wait. If there is no room, the task joins the line or stays in it. Also
+    /// returns a waker to drop without the lock.
     pub(crate) fn poll_room(
         &mut self,
         ticket: &mut Option<Ticket>,
@@ -359,8 +361,8 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
 }
 
 impl<F: Fn(&Occasion<'_>) + ?Sized> CloseNotice<F> {
-    /// Wakes every task that waits. Then runs the close listeners in order, and the error listeners
-    /// if the stream failed.
+    /// Wakes all waiting tasks. Then runs the close listeners in order, and the error listeners if
+    /// the stream failed.
     pub(crate) fn send(self) {
         self.reader.into_iter().for_each(Waker::wake);
         let waiters = self.waiters.into_iter().flatten();

@@ -7,14 +7,11 @@ use core::ops::{Deref, DerefMut};
 
 use super::listeners::Occasion;
 
-/// How the handles and the stream of one target share it: `Shared` between threads, which needs
-/// `std`, or [`Local`] on one thread.
+/// Selects how the handles and the stream of a target share its state: `Shared` between threads,
+/// which needs `std`, or [`Local`] on one thread.
 ///
 /// This trait is sealed.
-#[expect(
-    private_bounds,
-    reason = "seals the trait, and shows nothing of what it is made of"
-)]
+#[expect(private_bounds, reason = "seals the trait and hides its parts")]
 pub trait Sharing: Sized + 'static {
     #[doc(hidden)]
     type Means: Primitives;
@@ -55,8 +52,8 @@ pub(crate) trait Primitives: Sized + 'static {
     fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Strong<T>>;
     fn lockable<T>(value: T) -> Self::Lock<T>;
     fn lock<T>(lock: &Self::Lock<T>) -> Self::Guard<'_, T>;
-    /// Enters a dispatch. Returns how many of this channel the caller is within already. `key`
-    /// tells the channel from all others.
+    /// Enters a dispatch. Returns how many dispatches of this channel already run on this thread.
+    /// `key` identifies the channel.
     fn enter(depth: &Self::Depth, key: usize) -> usize;
     /// Leaves the dispatch that was entered last.
     fn leave(depth: &Self::Depth);

@@ -14,8 +14,9 @@ pub enum CloseReason {
     Aborted,
     /// The client went away: the stream was dropped before its end. Queued frames are dropped.
     ClientGone,
-    /// The queue was full, and [`Overflow::Disconnect`](crate::target::Overflow::Disconnect)
-    /// applies, or a subscription lagged. Queued frames are dropped.
+    /// The queue was full under the policy
+    /// [`Overflow::Disconnect`](crate::target::Overflow::Disconnect), or a subscription lagged.
+    /// Queued frames are dropped.
     Overflow,
     /// The stream failed with an error, which the error listeners see. Queued frames are still
     /// delivered.

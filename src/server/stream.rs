@@ -93,7 +93,8 @@ impl<S: Sharing> EventStream<S> {
         self.handle.channel.with(|machine| machine.close_reason())
     }
 
-    /// Returns whether the stream has ended for a reason that drops the queue, or has dropped it.
+    /// Returns whether the stream ended for a reason that drops the queue, or a later end dropped
+    /// frames that were still queued.
     pub(crate) fn is_cut(&self) -> bool {
         self.handle.channel.with(|machine| machine.is_cut())
     }

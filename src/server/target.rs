@@ -19,7 +19,8 @@ use super::wait::{self, Permit};
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
-/// Opens an event stream: a target that takes events, and the bytes that a server sends.
+/// Opens an event stream: a target, which takes events, and a stream of the bytes that a server
+/// sends.
 ///
 /// # Memory
 ///
@@ -138,7 +139,7 @@ impl<S: Sharing> Target<S> {
     /// - [`DispatchError::TooDeep`] if dispatches are already nested 16 deep;
     /// - [`DispatchError::HasId`] if the event has an id and the stream is merged into a broadcast.
     ///
-    /// After the listeners ran, [`DispatchError::Closed`] if the stream was closed meanwhile.
+    /// After the listeners have run, [`DispatchError::Closed`] if the stream was closed meanwhile.
     #[doc(alias = "emit")]
     #[doc(alias = "fire")]
     #[doc(alias = "push")]
@@ -241,7 +242,8 @@ impl<S: Sharing> Target<S> {
     ///
     /// This waits under every [`Overflow`](crate::target::Overflow) policy. Its waiting tasks share
     /// one line with those of [`send`](Self::send). If the future is dropped, its room goes to the
-    /// next task. Polled again after it resolved, it asks for the same room again.
+    /// next task. If the future is polled again after it has resolved, it waits for the same amount
+    /// of room again.
     ///
     /// # Errors
     ///
@@ -279,7 +281,7 @@ impl<S: Sharing> Target<S> {
     }
 
     /// Closes the stream. Queued frames are still delivered. The close listeners run in this call,
-    /// and no event listener runs after it. Does nothing if the stream is closed.
+    /// and no event listener runs after it. Does nothing if the stream is already closed.
     pub fn close(&self) {
         self.handle.channel.close(CloseReason::Closed);
     }
@@ -380,8 +382,8 @@ impl<S: Sharing> Target<S> {
 
     /// Returns a future that resolves with the reason once the stream is closed.
     ///
-    /// Free unless called. Dropping the future early leaks nothing: later calls, or the end of the
-    /// stream, free its rest. Polled again after it resolved, it resolves with the same reason.
+    /// Free unless called. Dropping the future early leaks nothing. A future that is polled again
+    /// after it has resolved returns the same reason.
     ///
     /// # Examples
     ///

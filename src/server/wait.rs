@@ -1,4 +1,5 @@
-//! The futures of a target: waiting for room in the queue, for the end, and holding room.
+//! The futures of a target, which wait for room in the queue or for the end, and `Permit`, which
+//! holds room.
 
 use core::fmt;
 use core::future::{self, Future};
@@ -65,7 +66,8 @@ impl<S: Sharing> fmt::Debug for Permit<S> {
     }
 }
 
-/// Waits for room, then dispatches an event. It keeps its outcome.
+/// Waits for room, then dispatches an event. If the future is polled again after it has resolved,
+/// it returns the same result.
 pub(super) fn send<'a, K: Primitives>(
     handle: &'a Handle<K>,
     event: &'a Event<'a>,
@@ -127,7 +129,8 @@ pub(super) fn closed<K: Primitives>(
     })
 }
 
-/// A place in the line, once it is taken. Dropping it leaves the line.
+/// A place in the line of waiting tasks, taken by the first poll that finds no room. The drop gives
+/// the place up.
 struct Turn<K: Primitives> {
     handle: Handle<K>,
     ticket: Option<Ticket>,
@@ -146,8 +149,7 @@ impl<K: Primitives> Turn<K> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Reservation, DispatchError>> {
         let channel = &self.handle.channel;
-        // Cloned before the lock is taken, and what is left is dropped after it is released: both
-        // run code of the executor.
+        // Cloning and dropping a waker runs executor code, so both happen without the lock.
         let waker = cx.waker().clone();
         let (room, _waker) =
             channel.with(|machine| machine.poll_room(&mut self.ticket, len, purpose, waker));

@@ -1,4 +1,4 @@
-//! The tasks that wait for room, or for the end, in the order in which they came.
+//! The tasks that wait for room or for the end, in order of arrival.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -10,7 +10,8 @@ use super::outbox::{Purpose, Reservation};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
-/// First the waiters that have room and have not taken it, then those without room.
+/// A line: first the waiters that have been granted room and have not taken it, then those without
+/// room.
 #[derive(Default)]
 pub(crate) struct Waiters {
     line: VecDeque<Waiter>,
@@ -28,8 +29,8 @@ pub(crate) struct Waiter {
 }
 
 impl Waiters {
-    /// Keeps the waker of a task that waits for `len` bytes. One without a ticket joins the line
-    /// and gets one. Returns the waker that was kept before.
+    /// Keeps the waker of a task that waits for `len` bytes. A task without a ticket joins the line
+    /// and gets a ticket. Returns the waker that was kept before.
     pub(crate) fn keep_waker(
         &mut self,
         ticket: &mut Option<Ticket>,
@@ -54,7 +55,8 @@ impl Waiters {
         None
     }
 
-    /// Grants room to waiters in order, as long as `reserve` finds some. Returns their wakers.
+    /// Grants room to waiters in order, as long as `reserve` finds room. Returns the wakers of
+    /// these waiters.
     pub(crate) fn grant(
         &mut self,
         mut reserve: impl FnMut(usize, Purpose) -> Option<Reservation>,
@@ -76,14 +78,16 @@ impl Waiters {
         self.line.back().is_some_and(|last| last.room.is_none())
     }
 
-    /// Takes the room of a waiter, which leaves the line with it. `None` if it has none yet.
+    /// Takes a waiter with room out of the line and returns the room. `None` if the waiter has no
+    /// room yet.
     pub(crate) fn take_room(&mut self, ticket: Ticket) -> Option<Reservation> {
         let at = self.find(ticket)?;
         self.line[at].room.as_ref()?;
         self.leave(ticket)?.room
     }
 
-    /// Takes a waiter out of the line. Then [grant](Self::grant): the next one may fit now.
+    /// Takes a waiter out of the line. Then call [`grant`](Self::grant), because the next waiter
+    /// may fit now.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Waiter> {
         let waiter = self.line.remove(self.find(ticket)?)?;
         if self.line.is_empty() {

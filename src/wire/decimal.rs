@@ -1,4 +1,4 @@
-//! Decimal digits, held inline.
+//! Decimal digits without an allocation.
 
 /// The decimal digits of a number, and its sign if it is negative, at the end of an array.
 #[derive(Clone, Copy)]

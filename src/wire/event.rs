@@ -1,4 +1,4 @@
-//! `Event`, the value that is sent.
+//! `Event`, the value that a server sends.
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -11,16 +11,16 @@ use super::field::{EventId, EventType};
 
 /// An event, or a block of fields that dispatches no event.
 ///
-/// Borrows its parts: building and encoding an event from `&str` allocates nothing.
-/// [`into_owned`](Self::into_owned) makes one that outlives its parts.
+/// An event can borrow its parts: building and encoding an event from `&str` allocates nothing.
+/// [`into_owned`](Self::into_owned) copies the borrowed parts.
 ///
-/// An event has data, which may be empty, so a client always dispatches it. A block that must not
-/// be dispatched (a reconnection time, an id or a comment alone) begins with
-/// [`block`](Self::block). Data can be replaced but not removed.
+/// An event has data, which may be empty, so a client always dispatches it. To send a reconnection
+/// time, an id or a comment without an event, start with [`block`](Self::block). Data can be
+/// replaced but not removed.
 ///
-/// Data and comments hold any text. On the way to the client, CR and CRLF in data become LF, an
-/// explicit type `message` becomes no type, and a reconnection time is rounded up to whole
-/// milliseconds, at most [`u64::MAX`] of them. Nothing else changes.
+/// Data and comments hold any text. The client receives CR and CRLF in data as LF, and cannot tell
+/// the type `message` from no type. A reconnection time is rounded up to whole milliseconds, at
+/// most [`u64::MAX`] of them. Nothing else changes.
 ///
 /// # Examples
 ///
@@ -52,7 +52,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Makes an event with a type. Empty data is dispatched, too.
+    /// Makes an event with a type. The client dispatches it even if the data is empty.
     #[inline]
     pub fn new(event_type: EventType<'a>, data: impl Into<Cow<'a, str>>) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Makes a block without data, which dispatches no event at the client.
+    /// Makes a block without data, for which the client dispatches no event.
     ///
     /// A client applies its reconnection time. A comment keeps the connection alive; a type has no
     /// effect. Some clients, browsers among them, take an id only from an event. Local listeners do
@@ -95,8 +95,8 @@ impl<'a> Event<'a> {
 
     /// Makes an event whose data is `value` as compact JSON.
     ///
-    /// [`with_event_type`](Self::with_event_type) gives it a type. For JSON that is too large to be
-    /// held twice, use [`EventWriter::json`](crate::EventWriter::json).
+    /// [`with_event_type`](Self::with_event_type) sets its type. For JSON that is too large to be
+    /// in memory twice, use [`EventWriter::json`](crate::EventWriter::json).
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl<'a> Event<'a> {
 
     /// Makes an event whose data is `value` as JSON in a layout of your choice.
     ///
-    /// Each line of the JSON travels in a `data` field of its own, with its indentation.
+    /// Each line of the JSON is sent in a `data` field of its own, with its indentation.
     ///
     /// # Errors
     ///
@@ -165,7 +165,8 @@ impl<'a> Event<'a> {
         self
     }
 
-    /// Sets how long the client waits before it reconnects, from this block on.
+    /// Sets how long the client waits before it reconnects. The time applies until another block
+    /// sets one.
     ///
     /// The time is sent in whole milliseconds, rounded up, at most [`u64::MAX`] of them. Browsers
     /// use a 32-bit timer for it, so stay below 24 days.
@@ -176,8 +177,8 @@ impl<'a> Event<'a> {
         self
     }
 
-    /// Sets the comment, which stands before the fields. Clients ignore it. Each of its lines
-    /// travels as a comment of its own.
+    /// Sets the comment, which is sent before the fields. Clients ignore it. Each of its lines is
+    /// sent as a comment of its own.
     #[doc(alias = "ping")]
     #[doc(alias = "heartbeat")]
     #[inline]
@@ -186,7 +187,7 @@ impl<'a> Event<'a> {
         self
     }
 
-    /// Sets the data. A block becomes an event.
+    /// Sets the data. This turns a block into an event.
     #[doc(alias = "payload")]
     #[doc(alias = "body")]
     #[inline]
@@ -210,8 +211,12 @@ impl<'a> Event<'a> {
     ///
     /// - Without the blank line, a reader that splits the stream at blank lines and looks only at
     ///   the first bytes of a block (many pages do, with `fetch`) loses the event that follows.
-    /// - With it, deployed libraries (httpx-sse, fetch-event-source, the Python SDKs of OpenAI and
-    ///   Google) make an empty message of each.
+    /// - With it, deployed libraries (httpx-sse, fetch-event-source, openai for Python) make an empty
+    ///   message of each.
+    ///
+    /// A few accept nothing but `data` lines, in either form, such as google-genai for Python. Send
+    /// them events without type and id, and a keep-alive that is
+    /// [an event](crate::adapt::KeepAlive::with_frame).
     ///
     /// So keep the default for clients that you do not know. Set it for a stream without ids that
     /// only your own pages read.
@@ -272,7 +277,7 @@ impl<'a> Event<'a> {
         self.cancelable
     }
 
-    /// Copies all borrowed parts into memory of their own.
+    /// Copies all borrowed parts, so that the event outlives them.
     pub fn into_owned(self) -> Event<'static> {
         let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         Event {
@@ -301,7 +306,7 @@ impl<'a> Event<'a> {
         fields.write_to_bytes(fields.measure())
     }
 
-    /// Appends the event's bytes to a buffer. Allocates nothing if the buffer has the room.
+    /// Appends the event's bytes to a buffer. Allocates nothing if the buffer has enough room.
     ///
     /// # Examples
     ///
@@ -319,12 +324,13 @@ impl<'a> Event<'a> {
         self.fields().append(out);
     }
 
-    /// Writes the event's bytes to the front of a slice and returns how many there are. Allocates
+    /// Writes the event's bytes to the front of a slice and returns their number. Allocates
     /// nothing.
     ///
     /// # Errors
     ///
-    /// If the slice is too short. Nothing is written then, and the error has the length needed.
+    /// If the slice is too short. In this case nothing is written, and the error has the length
+    /// that is needed.
     ///
     /// # Examples
     ///

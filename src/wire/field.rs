@@ -1,7 +1,7 @@
-//! The field types that cannot hold every text.
+//! The types of fields that accept only some texts.
 //!
-//! They are checked once, when they are made. So encoding cannot fail, and no character is removed
-//! without notice.
+//! Their constructors check the text. So encoding cannot fail, and no character is silently
+//! removed.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use core::fmt;
 use super::decimal::Decimal;
 use super::line;
 
-/// The type with which an event without a type arrives.
+/// The type that a client gives to an event without a type.
 pub(crate) const MESSAGE: &str = "message";
 
 /// The type of the event that tells a new client the id that its stream starts at: `stream-start`.
@@ -55,7 +55,7 @@ pub const START: EventType<'static> = EventType::from_static("stream-start");
 /// # Ok::<(), sse_proto::event::InvalidField>(())
 /// ```
 ///
-/// A bad literal does not compile:
+/// An invalid literal does not compile:
 ///
 /// ```compile_fail,E0080
 /// const BAD: sse_proto::EventType = sse_proto::EventType::from_static("tick\n");
@@ -67,7 +67,7 @@ pub const START: EventType<'static> = EventType::from_static("stream-start");
 pub struct EventType<'a>(Cow<'a, str>);
 
 impl<'a> EventType<'a> {
-    /// Checks a text and keeps it, borrowed or owned.
+    /// Makes an event type of a borrowed or owned text.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl<'a> EventType<'a> {
         Ok(Self(text))
     }
 
-    /// Takes a literal.
+    /// Makes an event type of a literal.
     ///
     /// # Panics
     ///
@@ -95,7 +95,7 @@ impl<'a> EventType<'a> {
         &self.0
     }
 
-    /// Copies the text into memory of its own, if it is borrowed.
+    /// Copies the text if it is borrowed.
     pub fn into_owned(self) -> EventType<'static> {
         EventType(Cow::Owned(self.0.into_owned()))
     }
@@ -132,7 +132,7 @@ impl fmt::Debug for EventType<'_> {
 /// and resets the client's last event ID. `0` is an ordinary id. Every integer (`u8` to `u128`, `i8`
 /// to `i128`, `usize` and `isize`) converts into an id without an allocation.
 ///
-/// A client sends it back as the `Last-Event-ID` header when it reconnects ([HTML, section
+/// When a client reconnects, it sends the id back in the `Last-Event-ID` header ([HTML, section
 /// 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
 ///
 /// # Examples
@@ -152,7 +152,7 @@ impl fmt::Debug for EventType<'_> {
 pub struct EventId<'a>(TextOrNumber<Cow<'a, str>>);
 
 impl<'a> EventId<'a> {
-    /// Checks a text and keeps it, borrowed or owned.
+    /// Makes an id of a borrowed or owned text.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl<'a> EventId<'a> {
         Ok(Self(TextOrNumber::Text(text)))
     }
 
-    /// Takes a literal.
+    /// Makes an id of a literal.
     ///
     /// # Panics
     ///
@@ -176,8 +176,9 @@ impl<'a> EventId<'a> {
 
     /// Returns the text: owned if the id was made of a number, otherwise borrowed.
     ///
-    /// There is no `as_str`, because a number has no text to lend. Comparing and printing need no
-    /// text: an id equals a `str`, and it implements [`Display`](fmt::Display).
+    /// There is no `as_str`, because an id that was made of a number has no text to borrow. To
+    /// compare or print an id, its text is not needed: an id can be compared with a `str`, and it
+    /// implements [`Display`](fmt::Display).
     pub fn to_str(&self) -> Cow<'_, str> {
         match self.text() {
             TextOrNumber::Text(text) => Cow::Borrowed(text),
@@ -187,7 +188,7 @@ impl<'a> EventId<'a> {
         }
     }
 
-    /// Copies the text into memory of its own, if it is borrowed.
+    /// Copies the text if it is borrowed.
     pub fn into_owned(self) -> EventId<'static> {
         EventId(match self.0 {
             TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Owned(text.into_owned())),
@@ -308,8 +309,8 @@ impl fmt::Debug for EventId<'_> {
 
 /// The text of an id, or the number whose digits are the text.
 ///
-/// A number is stored as two halves and not as digits: three words stay in registers while an event
-/// is built; an array of digits would not.
+/// A number is stored as two halves instead of digits, because three words stay in registers while
+/// an event is built, and an array of digits would not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TextOrNumber<T> {
     Text(T),
@@ -343,7 +344,7 @@ fn joined(high: u64, low: u64) -> u128 {
     u128::from(high) << 64 | u128::from(low)
 }
 
-/// The error of a text that a field cannot hold.
+/// The error for a text that is no valid event type or id.
 ///
 /// Returned by [`EventType::new`] and [`EventId::new`]. A broadcast refuses further ids with it, in
 /// `PublishError::InvalidId`.
@@ -418,7 +419,7 @@ impl fmt::Display for InvalidField {
 
 impl Error for InvalidField {}
 
-/// Refuses the first character that a field cannot hold.
+/// Returns an error for the first character that the field does not accept.
 #[inline]
 fn check(field: Checked, text: &str) -> Result<(), InvalidField> {
     let bytes = text.as_bytes();
@@ -481,7 +482,7 @@ const fn find(field: Checked, text: &str) -> Result<(), InvalidField> {
     })
 }
 
-/// Panics at a literal that a field cannot hold: in a constant, this ends the compilation.
+/// Panics if the field does not accept the literal. In a constant, this is a compile error.
 const fn check_literal(field: Checked, text: &'static str) {
     if let Err(error) = find(field, text) {
         match (error.field, error.character) {

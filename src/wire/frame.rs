@@ -10,9 +10,9 @@ use super::event::Event;
 
 /// An encoded event: its bytes, its event type and its id.
 ///
-/// It is encoded once and goes to any number of targets. A clone shares the bytes and costs one
-/// atomic increment. [`EventWriter`](crate::EventWriter) makes a frame of data that comes in
-/// pieces.
+/// It is encoded once and can be sent to any number of targets. A clone shares the bytes and costs
+/// one atomic increment. To make a frame of data that comes in pieces, use
+/// [`EventWriter`](crate::EventWriter).
 ///
 /// # Examples
 ///
@@ -27,7 +27,7 @@ use super::event::Event;
 #[derive(Clone)]
 pub struct Frame {
     bytes: Bytes,
-    // Ranges and no texts, so that a clone copies nothing.
+    // Ranges instead of texts, so that a clone copies nothing.
     ranges: FieldRanges,
 }
 
@@ -46,7 +46,7 @@ impl Frame {
         &self.bytes
     }
 
-    /// Returns the bytes on the wire, shared and not copied.
+    /// Returns the bytes on the wire, without a copy.
     pub fn into_bytes(self) -> Bytes {
         self.bytes
     }
@@ -77,7 +77,7 @@ impl Frame {
     }
 }
 
-/// Shows the event type, the id and the length, and not the data.
+/// Shows the event type, the id and the length, but not the data.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")

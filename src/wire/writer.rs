@@ -11,25 +11,26 @@ use super::event::Event;
 use super::frame::Frame;
 use super::line::{Span, Splitter};
 
-/// Writes one event whose data comes in pieces, because it is too large for one text in memory, or
-/// is not complete yet.
+/// Writes one event whose data comes in pieces, for data that is too large for one text in memory
+/// or is not complete yet.
 ///
 /// The head (comment, type, id, reconnection time) is written first. Then each piece of the data is
-/// split into lines: a CRLF is one end-of-line even if it is split between two pieces. Write text
-/// with [`core::fmt::Write`]. With the feature `std`, write bytes with
-/// [`std::io::Write`](#impl-Write-for-EventWriter<B>): UTF-8 whose characters may be split between
-/// two writes. With the feature `json`, write values with the method `json`. If both `Write` traits
-/// are in scope, name the one that `write!` uses: `fmt::Write::write_fmt(&mut writer,
-/// format_args!(…))`.
+/// split into lines. A CRLF is one end-of-line even if it is split between two pieces.
 ///
-/// [`finish`](Self::finish) ends the event. It always has data: if nothing is written, the data is
-/// empty, also if `head` is a [`block`](Event::block). A writer that failed, or that is dropped
-/// before `finish`, truncates the buffer to its earlier content. A writer that is leaked with
-/// [`core::mem::forget`] leaves an unfinished event in the buffer.
+/// Write text with [`core::fmt::Write`]. With the feature `std`, write UTF-8 bytes with
+/// [`std::io::Write`](#impl-Write-for-EventWriter<B>); a character may be split between two writes.
+/// With the feature `json`, write values with the method `json`. If both `Write` traits are in
+/// scope, call the one that you want instead of `write!`:
+/// `fmt::Write::write_fmt(&mut writer, format_args!(…))`.
+///
+/// [`finish`](Self::finish) ends the event. The event always has data: if nothing is written, the
+/// data is empty, also if `head` is a [`block`](Event::block). A writer that failed, or that is
+/// dropped before `finish`, truncates the buffer to its earlier content. A writer that is leaked
+/// with [`core::mem::forget`] leaves an unfinished event in the buffer.
 ///
 /// The writer appends to a buffer that it borrows or owns. [`into_frame`](Self::into_frame) makes a
-/// [`Frame`] of the event. Local listeners do not see an event that is written this way, because
-/// there is no [`Event`] to show them.
+/// [`Frame`] of the event. Local listeners are not called for an event that is written this way,
+/// because there is no [`Event`] to pass to them.
 ///
 /// # Examples
 ///
@@ -59,19 +60,20 @@ pub struct EventWriter<B: BorrowMut<BytesMut> = BytesMut> {
     splitter: Splitter,
     utf8: Utf8Pieces,
     failure: Option<WriteError>,
-    /// Set while a value is serialized. A serializer that panics leaves it set.
+    /// True while a value is serialized. It stays true if the serializer panics.
     in_value: bool,
 }
 
 impl<B: BorrowMut<BytesMut>> EventWriter<B> {
-    /// Starts an event at the end of a buffer. Data of `head` becomes the beginning of the data.
+    /// Starts an event at the end of a buffer. If `head` has data, the event's data begins with it.
     pub fn new(out: B, head: &Event<'_>) -> Self {
         Self::with_limit(out, head, usize::MAX)
     }
 
-    /// Starts an event that may take `limit` bytes on the wire, with its head and its blank line.
+    /// Starts an event that may take at most `limit` bytes on the wire, including its head and its
+    /// blank line.
     ///
-    /// The write that would pass the limit fails, and the event with it.
+    /// A write that would exceed the limit fails, and so does the event.
     pub fn with_limit(out: B, head: &Event<'_>, limit: usize) -> Self {
         let mut head = head.fields();
         head.data.get_or_insert("");
@@ -101,8 +103,8 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     ///
     /// # Errors
     ///
-    /// Returns an error if a write failed, or if the last write ended within a character. The
-    /// buffer is truncated to its earlier content.
+    /// If a write failed, or if the last write ended within a character. In this case the buffer is
+    /// truncated to its earlier content.
     pub fn finish(mut self) -> Result<B, WriteError> {
         self.end_character();
         if self.in_value {
@@ -110,15 +112,15 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         }
         match self.failure.take() {
             Some(failure) => Err(failure),
-            // Each write has kept room for the end of the event.
+            // Each write left enough of the limit for the end of the event.
             None => self.out.finish(encode::BLANK).ok_or(WriteError::Aborted),
         }
     }
 
     /// Ends the event, takes it out of the buffer, and returns it as a frame.
     ///
-    /// The frame holds at most a sixteenth more memory than its bytes. If the buffer is larger, the
-    /// bytes are copied once.
+    /// The frame holds at most a sixteenth more memory than its bytes. If the buffer is larger, or
+    /// has earlier content, the bytes are copied once.
     ///
     /// # Errors
     ///
@@ -137,12 +139,14 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         Ok(Frame::of_encoded(bytes, ranges))
     }
 
-    /// Writes `value` as the next piece of the data, as compact JSON, without holding it as a text.
+    /// Writes `value` as compact JSON, as the next piece of the data. The JSON is written directly
+    /// to the buffer.
     ///
     /// # Errors
     ///
-    /// If the serializer of `value` fails, or a write within it. The event fails, too, because a
-    /// part of the value may have been written. A serializer that panics also fails the event.
+    /// If the serializer of `value` fails, or if one of its writes fails. The event fails, too,
+    /// because a part of the value may have been written. A panic of the serializer also fails the
+    /// event.
     ///
     /// # Examples
     ///
@@ -199,7 +203,7 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         }
     }
 
-    /// Fails the event as [`fail`](Self::fail) does, and returns the first failure.
+    /// Fails the event, as [`fail`](Self::fail) does. Returns the first failure as an I/O error.
     #[cfg(feature = "std")]
     fn io_error(&mut self, failure: WriteError) -> std::io::Error {
         use std::io::ErrorKind::{InvalidData, Other};
@@ -209,7 +213,7 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         std::io::Error::new(kind, alloc::string::ToString::to_string(failure))
     }
 
-    /// Keeps the first failure.
+    /// Fails the event. Only the first failure is kept.
     fn fail(&mut self, failure: WriteError) -> fmt::Error {
         self.failure.get_or_insert(failure);
         fmt::Error
@@ -217,8 +221,8 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
 }
 
 impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
-    /// Fails if the event would pass the limit, and after a failure. [`EventWriter::finish`]
-    /// returns the reason.
+    /// Fails if the event would exceed the limit, and after an earlier failure.
+    /// [`EventWriter::finish`] returns the reason.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if text.is_empty() {
             return Ok(());
@@ -228,7 +232,7 @@ impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
         self.write_text(text)
     }
 
-    /// Also fails, and fails the event, if the formatting of a value fails.
+    /// Also fails if the formatting of a value fails. The event then fails, too.
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> fmt::Result {
         let result = fmt::write(self, arguments);
         if result.is_err() {
@@ -238,7 +242,7 @@ impl<B: BorrowMut<BytesMut>> fmt::Write for EventWriter<B> {
     }
 }
 
-/// Takes UTF-8, whose characters may be cut between two writes. Takes all bytes or fails.
+/// Takes UTF-8. A character may be split between two writes. A write takes all bytes or fails.
 #[cfg(feature = "std")]
 impl<B: BorrowMut<BytesMut>> std::io::Write for EventWriter<B> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -252,7 +256,7 @@ impl<B: BorrowMut<BytesMut>> std::io::Write for EventWriter<B> {
         }
     }
 
-    /// As the method of [`core::fmt::Write`].
+    /// Does what the method of [`core::fmt::Write`] does.
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> std::io::Result<()> {
         fmt::Write::write_fmt(self, arguments)
             .map_err(|fmt::Error| self.io_error(WriteError::Aborted))
@@ -278,12 +282,12 @@ impl<B: BorrowMut<BytesMut>> fmt::Debug for EventWriter<B> {
 pub enum WriteError {
     /// The event would take more bytes on the wire than the writer's limit.
     TooLarge {
-        /// The limit that the writer was given.
+        /// The limit of the writer, in bytes.
         limit: usize,
     },
     /// The bytes written are not UTF-8.
     InvalidUtf8 {
-        /// The offset of the first bad byte in the data that was written.
+        /// The offset of the first invalid byte in the data that was written.
         offset: usize,
     },
     /// The source of the data failed, for example a serializer.
@@ -302,7 +306,8 @@ impl fmt::Display for WriteError {
 
 impl Error for WriteError {}
 
-/// A buffer and the place where an unfinished event starts in it. Dropping it truncates the buffer.
+/// A buffer, and the offset at which its unfinished event starts. Dropping this value removes the
+/// event.
 struct Unfinished<B: BorrowMut<BytesMut>> {
     /// `None` once the event is finished.
     buffer: Option<B>,
@@ -336,8 +341,8 @@ impl<B: BorrowMut<BytesMut>> Drop for Unfinished<B> {
     }
 }
 
-/// Turns bytes into text if characters may be cut between two pieces. Holds at most the three bytes
-/// of an unfinished character.
+/// Converts bytes to text. A character may be split between two pieces: at most three bytes of it
+/// are held until the next piece.
 #[derive(Default)]
 struct Utf8Pieces {
     #[cfg(feature = "std")]
@@ -349,15 +354,15 @@ struct Utf8Pieces {
 
 #[cfg(feature = "std")]
 impl Utf8Pieces {
-    /// Passes the held bytes and then the text in `bytes` to `each`. Fails at the first bytes that
-    /// are not UTF-8, or if `each` does.
+    /// Passes the text of the held bytes and then that of `bytes` to `each`. Fails at the first
+    /// bytes that are not UTF-8, or if `each` fails.
     fn split(
         &mut self,
         mut bytes: &[u8],
         mut each: impl FnMut(&str) -> fmt::Result,
     ) -> fmt::Result {
         if self.held_len > 0 {
-            // Four bytes begin with a complete character or an invalid one.
+            // Any four bytes start with either a complete character or an invalid one.
             let taken = bytes.len().min(self.held.len() - self.held_len);
             let filled = self.held_len + taken;
             self.held[self.held_len..filled].copy_from_slice(&bytes[..taken]);

@@ -228,9 +228,11 @@ fn a_client_goes_everywhere_and_its_stream_where_its_parts_go() {
     assert_eq!(auto_traits!(Response), ALL);
     assert_eq!(auto_traits!(Loss), ALL);
     assert_eq!(auto_traits!(LossReason), ALL);
-    assert_eq!(auto_traits!(Update<std::io::ErrorKind>), ALL);
+    assert_eq!(auto_traits!(Update), ALL);
     assert!(has!(Loss: std::error::Error) && has!(LossReason: Clone));
-    assert!(has!(Options: Copy) && !has!(EventSource: Clone));
+    assert!(has!(Options: Clone) && !has!(EventSource: Clone));
+    #[cfg(feature = "std")]
+    assert_eq!(auto_traits!(sse_proto::client::Handle), ALL);
 
     assert_eq!(auto_traits!(Stream<Body>)[..3], ALL[..3]);
     assert!(!has!(Stream<Local>: Send));

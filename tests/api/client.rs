@@ -58,7 +58,7 @@ fn a_loss_says_why() {
         ),
         (
             "data: x",
-            |source| source.handle_error(NOW),
+            |source| source.handle_error(NOW, "reset"),
             "the connection failed",
         ),
         (
@@ -79,11 +79,11 @@ fn a_loss_says_why() {
         ("", EventSource::close, "closed"),
     ];
     for (bytes, lose, text) in cases {
-        let mut source = open("GET", options, bytes.as_bytes());
+        let mut source = open("GET", options.clone(), bytes.as_bytes());
         lose(&mut source);
         assert_eq!(loss(&mut source).to_string(), text);
     }
-    let mut source = connecting("GET", options);
+    let mut source = connecting("GET", options.clone());
     source.handle_deadline(Duration::from_secs(1));
     let text = "no response came in time";
     assert_eq!(loss(&mut source).to_string(), text);
@@ -98,12 +98,12 @@ fn a_client_that_gives_up_says_after_what() {
     assert_eq!(loss(&mut source).to_string(), text);
 
     let options = Options::standard().with_max_elapsed(Some(Duration::from_secs(90)));
-    let mut source = connecting("GET", options);
+    let mut source = connecting("GET", options.clone());
     source.handle_deadline(Duration::from_secs(90));
     let text = "gave up after 90s without progress";
     assert_eq!(loss(&mut source).to_string(), text);
-    let mut source = connecting("GET", options);
-    source.handle_error(Duration::from_secs(89));
+    let mut source = connecting("GET", options.clone());
+    source.handle_error(Duration::from_secs(89), "reset");
     let text = "gave up after 89s without progress: the connection failed";
     assert_eq!(loss(&mut source).to_string(), text);
 
@@ -111,7 +111,7 @@ fn a_client_that_gives_up_says_after_what() {
     source.handle_end(NOW);
     assert_eq!(loss(&mut source).to_string(), "the event stream ended");
     let mut source = connecting("POST", Options::standard());
-    source.handle_error(NOW);
+    source.handle_error(NOW, "reset");
     let text = "the connection failed, and the request is not sent twice";
     assert_eq!(loss(&mut source).to_string(), text);
 
@@ -146,6 +146,14 @@ fn a_rejected_response_says_what_is_wrong_with_it() {
     assert_eq!(
         rejected(Response::from_headers(302, [("location", b"/")])),
         "too many redirects, the last with 302"
+    );
+    let gzip = [
+        ("content-type", "text/event-stream"),
+        ("content-encoding", "\u{1b}[31mgzip"),
+    ];
+    assert_eq!(
+        rejected(Response::from_headers(200, gzip)),
+        "the content encoding \"\\u{1b}[31mgzip\" is not decoded"
     );
     let mut source = connecting("GET", Options::standard());
     source.handle_response(NOW, Response::new(302));

@@ -5,7 +5,7 @@ use sse_proto::broadcast::PublishError;
 use sse_proto::decode::{DecodeError, ReceiveError};
 use sse_proto::event::{BufferTooSmall, InvalidField, WriteError};
 use sse_proto::target::{CloseReason, DispatchError};
-use sse_proto::{Event, EventId, EventType};
+use sse_proto::{Decoder, Event, EventId, EventType};
 
 use crate::has;
 
@@ -195,6 +195,16 @@ fn an_event_past_a_limit_says_which() {
         // It tells the same: who prints a chain of causes reads it once.
         assert!(std::error::Error::source(&received).is_none());
     }
+}
+
+#[test]
+fn an_unfinished_block_is_told_without_its_text() {
+    let mut decoder = Decoder::new();
+    assert!(decoder.feed(b"data: secret").next().unwrap().is_none());
+    let error = ReceiveError::<std::io::Error>::Unfinished(decoder.finish().unwrap());
+    assert_eq!(error.to_string(), "the event stream ended within a block");
+    assert!(std::error::Error::source(&error).is_none());
+    assert!(!format!("{error:?}").contains("secret"));
 }
 
 #[test]

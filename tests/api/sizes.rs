@@ -43,23 +43,27 @@ fn no_type_grows_unnoticed() {
         (
             "client::EventSource",
             size_of::<sse_proto::EventSource>(),
-            848,
+            856,
         ),
         (
             "client::Options",
             size_of::<sse_proto::client::Options>(),
-            176,
+            208,
         ),
-        ("client::Output", size_of::<sse_proto::client::Output>(), 88),
+        (
+            "client::Output",
+            size_of::<sse_proto::client::Output>(),
+            104,
+        ),
         (
             "client::Request",
             size_of::<sse_proto::client::Request>(),
-            56,
+            72,
         ),
         (
             "client::Response",
             size_of::<sse_proto::client::Response>(),
-            72,
+            104,
         ),
         #[cfg(feature = "std")]
         ("EventStream", size_of::<EventStream>(), 8),
@@ -87,7 +91,7 @@ fn no_type_grows_unnoticed() {
         ("MessageEvent", size_of::<MessageEvent<'_>>(), 80),
         ("OwnedItem", size_of::<OwnedItem>(), 48),
         ("OwnedMessageEvent", size_of::<OwnedMessageEvent>(), 48),
-        ("ReceiveError", size_of::<ReceiveError<()>>(), 16),
+        ("ReceiveError", size_of::<ReceiveError<()>>(), 48),
         #[cfg(feature = "std")]
         ("DecodeRead", size_of::<DecodeRead<()>>(), 504),
         ("DecodeStream", size_of::<DecodeStream<(), ()>>(), 480),

@@ -1,6 +1,6 @@
 //! What of one connection counts in the next.
 
-use sse_proto::decode::DecodeLimits;
+use sse_proto::decode::{DecodeLimits, OwnedMessageEvent};
 use sse_proto::{Decoder, EventId};
 
 use crate::events;
@@ -63,4 +63,85 @@ fn the_end_of_the_stream_before_is_no_part_of_the_next() {
     // This line feed ends a line of its own, and so what follows is no byte order mark.
     let next = events(&mut decoder, "\n\u{FEFF}data: x\n\n".as_bytes());
     assert_eq!(next.len(), 0);
+}
+
+#[test]
+fn the_end_cuts_off_a_block_that_has_a_field_with_a_meaning() {
+    let cut = |bytes: &str| {
+        let of_size = |size: usize| {
+            let mut decoder = Decoder::new().with_comments(true);
+            for chunk in bytes.as_bytes().chunks(size) {
+                events(&mut decoder, chunk);
+            }
+            decoder.finish()
+        };
+        let (whole, bytewise) = (of_size(bytes.len().max(1)), of_size(1));
+        let text = |event: &OwnedMessageEvent| format!("{} {}", event.event_type(), event.data());
+        assert_eq!(
+            whole.as_ref().map(text),
+            bytewise.as_ref().map(text),
+            "{bytes:?} in any chunking"
+        );
+        whole.as_ref().map(text)
+    };
+    for (bytes, unfinished) in [
+        ("d", "message "),
+        ("data", "message "),
+        ("data: x", "message x"),
+        ("data: x\n", "message x"),
+        ("data: x\r", "message x"),
+        ("data: x\n\u{20}", "message x"),
+        ("data: x\ndata:\n", "message x\n"),
+        ("event: a\n", "a "),
+        // What is not known to be whole is no type.
+        ("event: a", "message "),
+        ("id: 1\n", "message "),
+        ("data: x\n\nid", "message "),
+        ("retry: 1", "message "),
+    ] {
+        assert_eq!(cut(bytes).as_deref(), Some(unfinished), "{bytes:?}");
+    }
+    for bytes in [
+        "",
+        "\n",
+        ":",
+        ": comment",
+        ": comment\n",
+        "data: x\n\n",
+        "data: x\r\n\r",
+        "unknown: x",
+        "retry: 1\n",
+        "\u{FEFF}",
+        "id: \0\n",
+    ] {
+        assert_eq!(cut(bytes), None, "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_cut_character_is_malformed_and_a_cut_id_does_not_count() {
+    let mut decoder = Decoder::new();
+    events(&mut decoder, b"id: 1\ndata: a\n\nid: 2\ndata: b\xE2\x82");
+    let unfinished = decoder.finish().expect("it was cut");
+    assert_eq!(unfinished.data(), "b\u{FFFD}");
+    assert_eq!(
+        (unfinished.last_event_id(), unfinished.has_own_id()),
+        ("1", false)
+    );
+    assert_eq!(decoder.last_event_id(), "1");
+    // The next stream starts anew.
+    let next = events(&mut decoder, b"\xEF\xBB\xBFdata: c\n\n");
+    assert_eq!((next[0].data(), next[0].last_event_id()), ("c", "1"));
+}
+
+#[test]
+fn a_block_beyond_a_limit_is_not_told_twice() {
+    for end_at_limit in [false, true] {
+        let limits = DecodeLimits::new()
+            .with_max_event_bytes(8)
+            .with_end_at_limit(end_at_limit);
+        let mut decoder = Decoder::new().with_limits(limits);
+        assert!(decoder.feed(b"data: too long\ndata: x").next().is_err());
+        assert!(decoder.finish().is_none());
+    }
 }

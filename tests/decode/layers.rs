@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 use sse_proto::Decoder;
 use sse_proto::decode::{
-    DecodeError, DecodeLimits, DecodeRead, DecodeStream, OwnedItem, ReceiveError,
+    DecodeError, DecodeLimits, DecodeRead, DecodeStream, OwnedItem, OwnedMessageEvent, ReceiveError,
 };
 
 /// Chunks, errors and pauses as a stream.
@@ -65,6 +65,84 @@ fn the_stream_delivers_what_was_complete_before_an_error_and_is_fused() {
     assert!(matches!(poll(), Poll::Ready(None)));
     assert_eq!(polls.get(), before, "an ended stream is not asked again");
     assert_eq!(stream.into_decoder().last_event_id(), "");
+}
+
+/// The plain loop of a user: the data of the events, and the error at the end.
+fn read_all<E>(
+    items: impl Iterator<Item = Result<OwnedItem, ReceiveError<E>>>,
+) -> (Vec<String>, Option<ReceiveError<E>>) {
+    let mut seen = Vec::new();
+    let mut items = items.fuse();
+    while let Some(item) = items.next() {
+        match item {
+            Ok(OwnedItem::Event(event)) => seen.push(event.into_data()),
+            Ok(_) => {}
+            Err(error) => {
+                assert!(items.next().is_none(), "nothing follows the error");
+                return (seen, Some(error));
+            }
+        }
+    }
+    (seen, None)
+}
+
+#[test]
+fn a_body_that_ends_within_a_block_ends_with_that_block() {
+    let streams = [
+        ("data: a\n\n", None),
+        ("data: a\n\n: bye\nretry: 5\n", None),
+        ("data: a\n\nevent: end\nda", Some(("end", ""))),
+        (
+            "data: a\n\nid: 7\ndata: b\ndata: c",
+            Some(("message", "b\nc")),
+        ),
+    ];
+    for (bytes, unfinished) in streams {
+        let polls = Cell::new(0);
+        let body = vec![Poll::Ready(Ok(&bytes[..4])), Poll::Ready(Ok(&bytes[4..]))];
+        let mut stream = DecodeStream::new(Body(body.into_iter(), &polls), Decoder::new());
+        let mut context = Context::from_waker(Waker::noop());
+        let items = std::iter::from_fn(|| match Pin::new(&mut stream).poll_next(&mut context) {
+            Poll::Ready(item) => item,
+            Poll::Pending => panic!("the body is always ready"),
+        });
+        let (seen, error) = read_all(items);
+        let mut reader = DecodeRead::new(bytes.as_bytes(), Decoder::new());
+        let (read, read_error) = read_all(&mut reader);
+        assert_eq!((seen, read), (vec!["a".to_owned()], vec!["a".to_owned()]));
+        let block = |event: OwnedMessageEvent| {
+            assert_eq!((event.last_event_id(), event.has_own_id()), ("", false));
+            (event.event_type().to_owned(), event.into_data())
+        };
+        let expected = unfinished.map(|(name, data): (&str, &str)| (name.into(), data.into()));
+        let told = error.map(|error| match error {
+            ReceiveError::Unfinished(event) => block(event),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told, expected, "{bytes:?}");
+        let told = read_error.map(|error| match error {
+            ReceiveError::Unfinished(event) => block(event),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told, expected, "{bytes:?}");
+        // It is told once.
+        assert!(stream.into_decoder().finish().is_none());
+        assert!(reader.into_decoder().finish().is_none());
+    }
+}
+
+#[test]
+fn after_a_transport_error_the_decoder_has_the_unfinished_block() {
+    let polls = Cell::new(0);
+    let body = vec![Poll::Ready(Ok("data: a\nda")), Poll::Ready(Err("reset"))];
+    let mut stream = DecodeStream::new(Body(body.into_iter(), &polls), Decoder::new());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(matches!(
+        Pin::new(&mut stream).poll_next(&mut context),
+        Poll::Ready(Some(Err(ReceiveError::Transport("reset"))))
+    ));
+    let unfinished = stream.into_decoder().finish().expect("it was cut");
+    assert_eq!(unfinished.data(), "a");
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_large_id_is_refused_and_the_earlier_one_stands() {
     let limit = 8 << 10;
     assert_eq!(items.next().unwrap_err(), DecodeError::IdTooLong { limit });
     let event = items.next().unwrap().and_then(Item::into_event).unwrap();
-    assert_eq!((&*event.data(), &*event.last_event_id()), ("y", "7"));
+    assert_eq!((&*event.data(), event.last_event_id()), ("y", "7"));
 }
 
 #[test]

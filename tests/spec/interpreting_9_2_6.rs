@@ -126,7 +126,7 @@ fn an_unfinished_block_is_discarded() {
     decoder.reconnect();
     let mut items = decoder.feed(b"\ndata: c\n\n");
     let event = items.next().unwrap().and_then(Item::into_event).unwrap();
-    assert_eq!((&*event.data(), &*event.last_event_id()), ("c", "1"));
+    assert_eq!((&*event.data(), event.last_event_id()), ("c", "1"));
 }
 
 /// > The steps to process the field given a field name and a field value depend on the field name, as given in the

@@ -229,17 +229,13 @@ impl Play {
     fn expect(&self, frame: &Published) -> Result<u64, PublishError> {
         let (len, limit) = (frame.wire.len(), self.config.bytes);
         if !self.config.assigned {
+            let last = Some(self.model.last_key()).filter(|_| self.has_ids());
             match frame.id.as_deref() {
-                None => {}
                 Some(id) if key(id).is_none() => return Err(PublishError::NoKey),
-                Some(_) if len > limit => {}
-                Some(id)
-                    if !self.model.closed
-                        && key(id) <= Some(self.model.last_key()).filter(|_| self.has_ids()) =>
-                {
+                Some(id) if len <= limit && !self.model.closed && key(id) <= last => {
                     return Err(PublishError::OutOfOrder);
                 }
-                Some(_) => {}
+                _ => {}
             }
         }
         if len > limit {
@@ -448,7 +444,7 @@ impl Play {
                 let Answer::Resumed(cursor) = expected else {
                     panic!("{id:?} is resumed for {kind}, and not {expected:?}");
                 };
-                assert_eq!(*missed as usize, sees(cursor).len());
+                assert_eq!(*missed, sees(cursor).len() as u64);
             }
             Subscribed::Gap(_) if self.config.remembered.is_some() && self.config.assigned => {
                 // A merged number can make a gap false.
@@ -577,23 +573,19 @@ impl Play {
             Body::Live(subscription) => {
                 let can = reader.end.is_none()
                     || reader.end == Some(CloseReason::Overflow) && reader.has_pages;
-                match subscription.hold() {
-                    Some(held) => {
-                        assert!(can);
-                        reader.end = None;
-                        reader.has_pages = true;
-                        reader.owed.clear();
-                        reader.tells = None;
-                        reader.pending = false;
-                        Body::Held(held)
-                    }
-                    None => {
-                        assert!(!can);
-                        return;
-                    }
-                }
+                let Some(held) = subscription.hold() else {
+                    assert!(!can);
+                    return;
+                };
+                assert!(can);
+                reader.end = None;
+                reader.has_pages = true;
+                reader.owed.clear();
+                reader.tells = None;
+                reader.pending = false;
+                Body::Held(held)
             }
-            held => held,
+            held @ Body::Held(_) => held,
         };
         self.readers[usize::from(at)] = Some(reader);
     }

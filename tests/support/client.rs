@@ -85,7 +85,7 @@ impl Play<'_> {
                 if *step == Step::End {
                     self.source.handle_end(now);
                 } else {
-                    self.source.handle_error(now);
+                    self.source.handle_error(now, "reset");
                 }
                 self.in_flight = false;
             }
@@ -276,12 +276,24 @@ fn response(answer: Answer) -> Response {
             200,
             [("content-type", b"Text/Event-Stream ; charset=utf-8")],
         ),
+        Answer::Gzip => {
+            let lines = [
+                ("content-type", "text/event-stream"),
+                ("content-encoding", "gzip"),
+            ];
+            Response::from_headers(200, lines)
+        }
         Answer::Html => Response::from_headers(200, [("content-type", b"text/html")]),
         Answer::Status(status) => {
             Response::from_headers(status, [("content-type", b"text/event-stream")])
         }
         Answer::Busy(seconds) => {
             Response::from_headers(503, [("retry-after", seconds.to_string().as_bytes())])
+        }
+        Answer::BusyUntil(seconds) => {
+            let until = format!("Sun Nov  6 08:49:{:02} 1994", 40 + seconds);
+            let date = ("date", "Sunday, 06-Nov-94 08:49:40 GMT");
+            Response::from_headers(503, [("retry-after", &*until), date])
         }
         Answer::RedirectSame(status) => redirect(status, "./here/../moved#fragment"),
         Answer::RedirectOther(status) => redirect(status, "//TWO.example:80/events"),
@@ -358,7 +370,7 @@ pub fn reasons(setup: &Setup, steps: &[Step]) -> Vec<Why> {
                 while received.next().is_ok_and(|item| item.is_some()) {}
             }
             Step::End => source.handle_end(now),
-            Step::Error => source.handle_error(now),
+            Step::Error => source.handle_error(now, "reset"),
             Step::Pass(seconds) => {
                 now += Duration::from_secs((*seconds).into());
                 source.handle_deadline(now);

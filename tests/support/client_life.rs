@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use sse_proto::EventSource;
-use sse_proto::client::{Connect, EventSourceStream, Options, Request, Response, Update};
+use sse_proto::client::{Connect, EventSourceStream, Handle, Options, Request, Response, Update};
 use sse_proto::decode::OwnedItem;
 use sse_proto::deps::futures_core::stream::Stream;
 
@@ -100,7 +100,7 @@ impl Drop for Body {
 pub type Updates = Pin<Box<dyn Polled>>;
 
 /// The stream with its source, whatever its parts are.
-pub trait Polled: Stream<Item = Update<&'static str>> {
+pub trait Polled: Stream<Item = Update> {
     fn source(self: Pin<&mut Self>) -> &mut EventSource;
 }
 
@@ -109,7 +109,7 @@ where
     C: Connect,
     T: sse_proto::Timer,
     N: FnMut() -> std::time::Duration,
-    Self: Stream<Item = Update<&'static str>>,
+    Self: Stream<Item = Update>,
 {
     fn source(self: Pin<&mut Self>) -> &mut EventSource {
         self.source_mut()
@@ -117,6 +117,7 @@ where
 }
 
 pub struct Life {
+    pub handle: Handle,
     pub updates: Updates,
     pub server: Shared,
     pub clock: Rc<Clock>,
@@ -146,15 +147,17 @@ impl Life {
             move || clock.now()
         };
         let source = EventSource::new(URL, options, 0);
+        let updates = EventSourceStream::new(source, open, clock.timer(), now);
         Self {
-            updates: Box::pin(EventSourceStream::new(source, open, clock.timer(), now)),
+            handle: updates.handle(),
+            updates: Box::pin(updates),
             server,
             clock,
             wakes: Wakes::new(),
         }
     }
 
-    pub fn poll(&mut self) -> Poll<Option<Update<&'static str>>> {
+    pub fn poll(&mut self) -> Poll<Option<Update>> {
         self.wakes.take();
         let waker = self.wakes.waker();
         let polled = self
@@ -165,7 +168,7 @@ impl Life {
         polled
     }
 
-    pub fn next(&mut self) -> Update<&'static str> {
+    pub fn next(&mut self) -> Update {
         match self.poll() {
             Poll::Ready(Some(update)) => update,
             other => panic!("nothing comes: {other:?}"),

@@ -26,11 +26,17 @@ pub struct Model {
     plain: Plain,
     phase: Phase,
     online: bool,
-    sent: bool,
+    /// A request was sent before, and before this connection.
+    was_sent: bool,
+    again: bool,
+    /// The open stream has brought an event.
+    had_event: bool,
     /// When the wait is over: the earliest and the latest.
     until: Option<(u128, u128)>,
     since: Option<u128>,
     failures: u32,
+    /// These, and the redirects: what the delay doubles with.
+    steps: u32,
     retry: Option<u128>,
     pub id: String,
     known_id: String,
@@ -52,10 +58,13 @@ impl Model {
             plain,
             phase: Phase::Idle,
             online: true,
-            sent: false,
             until: None,
             since: None,
             failures: 0,
+            steps: 0,
+            was_sent: false,
+            again: false,
+            had_event: false,
             retry: None,
             id: id.into(),
             known_id: String::new(),
@@ -129,6 +138,7 @@ impl Model {
         self.phase = Phase::Connecting;
         (self.scheme, self.place) = ("http", EVENTS);
         (self.hops, self.credentials, self.get) = (0, true, false);
+        self.again = self.was_sent;
         self.until = self
             .plain
             .connect
@@ -138,15 +148,20 @@ impl Model {
 
     fn request(&mut self, now: u128) -> Told {
         assert!(!self.is_over(now), "a request after the end of all waiting");
-        self.sent = true;
+        self.was_sent = true;
         self.known_id = self.id.clone();
         let sendable = can_be_header(&self.id);
+        let is_resume = self.again && self.can_resume();
         Told::Request {
             url: format!("{}://{}", self.scheme, self.place),
             id: (sendable && !self.id.is_empty()).then(|| self.id.clone()),
             left_out: !sendable,
             credentials: self.credentials,
-            method: if self.get { "GET" } else { self.plain.method },
+            method: if self.get || is_resume {
+                "GET"
+            } else {
+                self.plain.method
+            },
         }
     }
 
@@ -154,9 +169,10 @@ impl Model {
         if self.phase != Phase::Connecting {
             return Vec::new();
         }
-        let reject = |model: &mut Self| model.close(Why::Rejected, false, true);
+        let is_refused = answer == Answer::Gzip && !self.plain.decodes_gzip;
         match answer {
-            Answer::Stream => {
+            Answer::Stream | Answer::Gzip if !is_refused => {
+                self.had_event = false;
                 self.phase = Phase::Open;
                 self.opened_at = now;
                 self.bytes.clear();
@@ -178,6 +194,7 @@ impl Model {
                 if self.hops < self.plain.redirects =>
             {
                 self.hops += 1;
+                self.steps += 1;
                 let same = matches!(answer, Answer::RedirectSame(_));
                 // Relative to where the redirect comes from.
                 (self.scheme, self.place) = match (answer, self.place) {
@@ -192,22 +209,31 @@ impl Model {
             }
             Answer::RedirectArrived { same } if self.hops < self.plain.redirects => {
                 self.hops += 1;
+                self.steps += 1;
                 self.scheme = "http";
                 self.place = if same { MOVED } else { OTHER_MOVED };
                 self.credentials &= same;
                 vec![Told::Abort, self.request(now)]
             }
-            Answer::Busy(seconds) if self.plain.retries_statuses => self.lose(
-                now,
-                Why::Rejected,
-                Some(u128::from(seconds) * SECOND),
-                true,
-                actual,
-            ),
-            Answer::Status(408 | 425 | 429 | 500..=599) if self.plain.retries_statuses => {
-                self.lose(now, Why::Rejected, None, true, actual)
+            _ => {
+                let (is_busy, after) = match answer {
+                    Answer::Busy(seconds) | Answer::BusyUntil(seconds) => {
+                        (true, Some(u128::from(seconds) * SECOND))
+                    }
+                    Answer::Status(status) => (matches!(status, 408 | 425 | 429 | 500..=599), None),
+                    _ => (false, None),
+                };
+                let why = if is_refused {
+                    Why::Encoded
+                } else {
+                    Why::Rejected
+                };
+                if self.plain.retries_all || (is_busy && self.plain.retries_statuses) {
+                    self.lose(now, why, after, true, actual)
+                } else {
+                    self.close(why, false, true)
+                }
             }
-            _ => reject(self),
         }
     }
 
@@ -231,8 +257,15 @@ impl Model {
         self.said = said.len();
         for said in &new {
             match said {
-                Said::Event { .. } => self.forgive(),
-                Said::LastEventId(id) if *id != self.known_id => self.forgive(),
+                Said::Event { .. } => {
+                    self.had_event = true;
+                    if self.plain.forgives_at_events {
+                        self.forgive();
+                    }
+                }
+                Said::LastEventId(id) if *id != self.known_id && self.plain.forgives_at_events => {
+                    self.forgive();
+                }
                 Said::ReconnectionTime(time) => {
                     self.retry = Some(time.as_nanos());
                 }
@@ -247,7 +280,7 @@ impl Model {
     }
 
     fn forgive(&mut self) {
-        (self.failures, self.since) = (0, None);
+        (self.failures, self.steps, self.since) = (0, 0, None);
     }
 
     pub fn end_of_body(&mut self, now: u128, actual: &[Output]) -> Vec<Told> {
@@ -291,7 +324,7 @@ impl Model {
         if !self.may_repeat() {
             return self.close(Why::NotRepeatable, interrupted, true);
         }
-        self.begin_loss(now);
+        self.begin_loss(now, Why::NetworkLost);
         let (least, most) = self.delay(None);
         self.phase = Phase::Waiting;
         self.until = Some((now + least, now + most));
@@ -348,7 +381,7 @@ impl Model {
             _ => return Vec::new(),
         };
         self.online = true;
-        (self.failures, self.since) = (0, Some(now));
+        (self.failures, self.steps, self.since) = (0, 0, Some(now));
         told.into_iter().chain([self.send(now)]).collect()
     }
 

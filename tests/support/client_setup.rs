@@ -63,16 +63,20 @@ impl Setup {
                 base: 3 * SECOND,
                 most_backoff: None,
                 shortest: SECOND / 2,
-                longest: 86_400 * SECOND,
+                longest: 3600 * SECOND,
                 jitter: 0,
                 connect: None,
                 idle: None,
                 stable: 60 * SECOND,
                 elapsed: None,
                 retries: None,
-                redirects: 20,
+                redirects: 5,
                 retries_statuses: false,
-                needs_id: false,
+                retries_all: false,
+                forgives_at_events: true,
+                repeats: None,
+                resumes_with_get: false,
+                decodes_gzip: false,
                 comments: false,
             },
             id: None,
@@ -89,11 +93,11 @@ impl Setup {
             plain: Plain {
                 base: SECOND,
                 most_backoff: Some(30 * SECOND),
-                longest: 3600 * SECOND,
                 jitter: 50,
                 connect: Some(60 * SECOND),
                 idle: Some(300 * SECOND),
                 retries_statuses: true,
+                forgives_at_events: false,
                 ..standard.plain
             },
             ..standard
@@ -115,7 +119,7 @@ impl Setup {
     }
 
     fn set(&mut self, letter: u8, input: &mut Input<'_>) {
-        let (options, plain) = (self.options, &mut self.plain);
+        let (options, plain) = (self.options.clone(), &mut self.plain);
         let mut seconds = || {
             let seconds = number(input);
             (
@@ -126,13 +130,28 @@ impl Setup {
         self.options = match letter {
             b'r' => return *self = Self::resilient(),
             b'P' => {
-                plain.needs_id = true;
                 plain.method = "POST";
                 return;
             }
             b'p' => {
-                plain.needs_id = true;
+                plain.repeats = Some(false);
                 options.with_repeat(false)
+            }
+            b'y' => {
+                plain.repeats = Some(true);
+                options.with_repeat(true)
+            }
+            b'g' => {
+                plain.resumes_with_get = true;
+                options.with_get_resume(true)
+            }
+            b'z' => {
+                plain.decodes_gzip = true;
+                options.with_accept_encoding("br, gzip")
+            }
+            b'A' => {
+                plain.retries_all = true;
+                options.with_retry_if(|_| true)
             }
             b'k' => {
                 plain.comments = true;
@@ -197,7 +216,7 @@ impl Setup {
 
     pub fn make(&self) -> (EventSource, Model) {
         let seed = self.seed.into();
-        let (mut options, mut plain) = (self.options, self.plain.clone());
+        let (mut options, mut plain) = (self.options.clone(), self.plain.clone());
         if let Some(retry) = self.retry {
             options = options.with_reconnection_time(Duration::from_secs(retry));
             plain.base = u128::from(retry) * SECOND;
@@ -211,8 +230,8 @@ impl Setup {
     }
 }
 
-/// The setup, then a letter for each step: `s`tart; `o` a stream, `h` an HTML page, `4` 204, `5` 500, `u` and seconds 503
-/// with Retry-After, `m` and `g` redirects to the same and to another origin, `M` and `G` with 303 and 308, `S` to another scheme on the same port, `n` one to nowhere,
+/// The setup, then a letter for each step: `s`tart; `o` a stream, `z` a zipped one, `h` an HTML page, `4` 204, `5` 500, `u` and seconds 503
+/// with Retry-After, `U` with it as a date, `m` and `g` redirects to the same and to another origin, `M` and `G` with 303 and 308, `S` to another scheme on the same port, `n` one to nowhere,
 /// `a` and `A` from where the HTTP client came to by itself, at the same and at another origin;
 /// `d` and a text up to `|` bytes; `e`nd, error `x`; `t` and seconds; `.` to the deadline; `l` network lost, `b` back;
 /// `r`econnect; `c`lose; all else polls.
@@ -224,10 +243,12 @@ pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
         steps.push(match input.byte() {
             b's' => Step::Start,
             b'o' => Step::Answer(Answer::Stream),
+            b'z' => Step::Answer(Answer::Gzip),
             b'h' => Step::Answer(Answer::Html),
             b'4' => Step::Answer(Answer::Status(204)),
             b'5' => Step::Answer(Answer::Status(500)),
             b'u' => Step::Answer(Answer::Busy(number(&mut input))),
+            b'U' => Step::Answer(Answer::BusyUntil(number(&mut input))),
             b'm' => Step::Answer(Answer::RedirectSame(307)),
             b'M' => Step::Answer(Answer::RedirectSame(303)),
             b'g' => Step::Answer(Answer::RedirectOther(301)),

@@ -12,6 +12,7 @@ pub const MOVED: &str = "one.example/moved";
 pub const OTHER: &str = "two.example/events";
 pub const OTHER_MOVED: &str = "two.example/moved";
 
+#[expect(clippy::struct_excessive_bools, reason = "options are a list of facts")]
 /// The options, as plain numbers; times are nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Plain {
@@ -28,7 +29,15 @@ pub struct Plain {
     pub retries: Option<u32>,
     pub redirects: u8,
     pub retries_statuses: bool,
-    pub needs_id: bool,
+    /// Also an HTML page and an encoded stream are.
+    pub retries_all: bool,
+    /// An event or a new id forgives at once.
+    pub forgives_at_events: bool,
+    /// Whether the request may be sent again as it is; `None` leaves it to the method.
+    pub repeats: Option<bool>,
+    /// A GET resumes, once there is an id.
+    pub resumes_with_get: bool,
+    pub decodes_gzip: bool,
     pub comments: bool,
 }
 
@@ -36,10 +45,14 @@ pub struct Plain {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Stream,
+    /// With a content encoding.
+    Gzip,
     Html,
     Status(u16),
     /// 503 with a Retry-After in seconds.
     Busy(u8),
+    /// The same as a date, with the date of the response.
+    BusyUntil(u8),
     RedirectSame(u16),
     RedirectOther(u16),
     /// To another scheme on the same host and port.
@@ -56,6 +69,7 @@ pub enum Answer {
 pub enum Why {
     Here,
     Rejected,
+    Encoded,
     Ended,
     Interrupted,
     IoError,
@@ -97,6 +111,7 @@ pub enum Told {
 pub fn why(loss: &Loss) -> Why {
     match &loss.reason {
         LossReason::Rejected(_) | LossReason::TooManyRedirects(_) => Why::Rejected,
+        LossReason::ContentEncoding => Why::Encoded,
         LossReason::EndOfStream if loss.is_interrupted => Why::Interrupted,
         LossReason::EndOfStream => Why::Ended,
         LossReason::IoError => Why::IoError,

@@ -99,7 +99,7 @@ impl Driver {
 
     /// The stream breaks, and the client is back.
     pub fn reopen(&mut self) -> Request {
-        self.source.handle_error(self.now);
+        self.source.handle_error(self.now, "reset");
         self.lost();
         self.due();
         self.open()

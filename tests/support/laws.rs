@@ -148,8 +148,10 @@ pub fn comes_back(event: &Event<'_>, plan: &[usize]) {
     let bytes = event.to_bytes();
     let _law = law("4: what is encoded is decoded", &bytes);
     for way in WAYS {
-        let decoded = run(&bytes, plan, way, &Settings::default());
+        let (said, id, unfinished) = run(&bytes, plan, way, &Settings::default());
+        let decoded = (said, id);
         assert_eq!(decoded, normalized(event), "{way:?}, in chunks {plan:?}");
+        assert_eq!(unfinished, None, "an event ends its block");
     }
 }
 

@@ -44,11 +44,21 @@ impl Default for Settings {
 }
 
 /// All that a stream says, and the last event ID string it leaves.
+pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
+    let (said, last_event_id, _) = read(stream, settings);
+    (said, last_event_id)
+}
+
+/// The block that the end of the stream cuts off, as an event without an id of its own.
+pub fn unfinished(stream: &[u8], settings: &Settings) -> Option<Said> {
+    read(stream, settings).2
+}
+
 #[expect(
     clippy::too_many_lines,
     reason = "the standard's text from top to bottom"
 )]
-pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
+fn read(stream: &[u8], settings: &Settings) -> (Vec<Said>, String, Option<Said>) {
     // Streams must be decoded using the UTF-8 decode algorithm. (It strips one leading BOM, if any.)
     let stream = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);
     let lens = wire_lens(stream);
@@ -66,6 +76,8 @@ pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
 
     let mut taken = 0;
     let mut skipping = false;
+    // Whether the block has a field that means something at its end.
+    let mut is_open = false;
 
     let finished = lines.iter().map(|line| (line.as_str(), true));
     assert_eq!(lens.len(), lines.len() + 1, "malformed bytes end no line");
@@ -78,11 +90,11 @@ pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
         }
         if let Some(error) = over_limit(line, len, is_finished, taken, settings) {
             said.push(error);
+            (is_open, skipping) = (false, true);
             if settings.end_at_limit {
                 break;
             }
-            (data, event_type, own_id, taken, skipping) =
-                (String::new(), String::new(), false, 0, true);
+            (data, event_type, own_id, taken) = (String::new(), String::new(), false, 0);
             last_event_id_buffer.clone_from(&last_event_id);
             continue;
         }
@@ -92,7 +104,7 @@ pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
         }
         // If the line is empty (a blank line): Dispatch the event, as defined below.
         if line.is_empty() {
-            taken = 0;
+            (taken, is_open) = (0, false);
             // 1. Set the last event ID string of the event source to the value of the last event ID buffer.
             last_event_id.clone_from(&last_event_id_buffer);
             let had_own_id = std::mem::take(&mut own_id);
@@ -144,15 +156,19 @@ pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
             None => (line, ""),
         };
         match field {
-            "event" => value.clone_into(&mut event_type),
+            "event" => {
+                value.clone_into(&mut event_type);
+                is_open = true;
+            }
             "data" => {
                 data.push_str(value);
                 data.push('\n');
+                is_open = true;
             }
             "id" => {
                 if !value.contains('\0') {
                     value.clone_into(&mut last_event_id_buffer);
-                    own_id = true;
+                    (own_id, is_open) = (true, true);
                 }
             }
             "retry" => {
@@ -171,7 +187,33 @@ pub fn decode(stream: &[u8], settings: &Settings) -> (Vec<Said>, String) {
         }
         taken += len;
     }
-    (said, last_event_id)
+
+    let line = if skipping { "" } else { unfinished.as_str() };
+    let names = ["data", "event", "id", "retry"];
+    let is_field = match line.split_once(':') {
+        Some((name, _)) => names.contains(&name),
+        // It may become one.
+        None => !line.is_empty() && names.iter().any(|name| name.starts_with(line)),
+    };
+    if !is_open && !is_field {
+        return (said, last_event_id, None);
+    }
+    if let Some(value) = line.strip_prefix("data:") {
+        data.push_str(value.strip_prefix(' ').unwrap_or(value));
+    }
+    if data.ends_with('\n') {
+        data.pop();
+    }
+    if event_type.is_empty() {
+        "message".clone_into(&mut event_type);
+    }
+    let unfinished = Said::Event {
+        event_type,
+        data,
+        last_event_id: last_event_id.clone(),
+        own_id: false,
+    };
+    (said, last_event_id, Some(unfinished))
 }
 
 /// Splits a text at its ends-of-line; what follows the last one is a line too.

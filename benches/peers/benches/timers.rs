@@ -1,4 +1,4 @@
-//! What a keep-alive costs with real timers: each event is polled until pending, which arms the timer, and the next one disarms it.
+//! What a keep-alive costs with real timers: each event is polled until pending. The timer is set once, and no event touches it.
 
 use async_io::Timer;
 use futures_util::future::pending;

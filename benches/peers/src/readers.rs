@@ -44,7 +44,7 @@ fn ours_lent(chunks: &[Bytes], visit: Visit<'_>) {
         let mut items = decoder.feed(bytes);
         while let Some(item) = items.next().unwrap() {
             if let Item::Event(event) = item {
-                visit(&event.event_type(), &event.last_event_id(), &event.data());
+                visit(&event.event_type(), event.last_event_id(), &event.data());
             }
         }
     }

@@ -18,9 +18,9 @@ pub struct Work {
 
 /// Returns the work of the comparison. It lives as long as the process: russe takes text without copying it only if it is `'static`.
 pub fn works() -> &'static [Work] {
-    let delta = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" the quick brown fox jumps over a dog!!"}}"#;
+    let delta = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" the quick brown fox jumps over a dog!!!"}}"#;
     let tick = r#"{"t":21.5,"h":0.413}"#;
-    debug_assert!(
+    assert!(
         delta.len() == 120 && tick.len() == 20,
         "the names tell the lengths"
     );

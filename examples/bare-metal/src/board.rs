@@ -1,4 +1,4 @@
-//! The board: this machine, through the C library.
+//! The board: the host machine, through the C library.
 
 use core::ffi::{c_int, c_uint, c_void};
 
@@ -40,7 +40,7 @@ const POLL_IN: i16 = 1;
 const POLL_OUT: i16 = 4;
 const STDIN: c_int = 0;
 const STDOUT: c_int = 1;
-/// How long the loop sleeps if nothing happens.
+/// The time that one sleep takes, in milliseconds.
 const SLEEP: u16 = 5;
 
 #[repr(C)]
@@ -59,18 +59,19 @@ struct PollFile {
 }
 
 pub(crate) fn abort() -> ! {
-    // SAFETY: `abort` takes nothing and never returns.
+    // SAFETY: `abort` takes no arguments and never returns.
     unsafe { c_abort() }
 }
 
-/// A machine with sockets. Time goes by in its sleep.
+/// A machine with sockets. Its clock advances only in `sleep`.
 pub(crate) struct Host {
     socket: c_int,
     now: u32,
 }
 
 impl Host {
-    /// Listens at any free port of the loopback, and says which on the standard output.
+    /// Listens on any free port of the loopback interface, and prints the address on standard
+    /// output.
     pub(crate) fn new() -> Option<Self> {
         let mut address = SocketAddress {
             family: AF_INET,
@@ -80,11 +81,11 @@ impl Host {
         };
         let mut len = c_uint::try_from(size_of::<SocketAddress>()).ok()?;
         let yes: c_int = 1;
-        // SAFETY: the pointers are to values that live, of the lengths that are said.
+        // SAFETY: the pointers are to live values of the given lengths.
         let socket = unsafe {
             let socket = socket(AF_INET.into(), SOCK_STREAM | SOCK_NONBLOCK, 0);
-            // Connections have it from the socket that listens. Without it the system holds an event
-            // back until the client has acknowledged the one before.
+            // Accepted connections inherit TCP_NODELAY from the listening socket. Without it, the
+            // system may delay an event until the client has acknowledged the previous one.
             let ok = setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &raw const yes, 4) == 0
                 && bind(socket, &raw const address, len) == 0
                 && listen(socket, 8) == 0
@@ -107,10 +108,10 @@ impl Host {
 impl Board for Host {
     type Connection = Connection;
 
-    /// It has nothing that counts its starts: two have the same only by chance.
+    /// Returns a random number, because the host has no counter of starts.
     fn epoch(&mut self) -> u32 {
         let mut bytes = [0; 4];
-        // SAFETY: the buffer is as long as it says. Where there is no chance, it is as it was.
+        // SAFETY: the buffer has the given length. On failure it keeps its zeros.
         unsafe { getentropy(bytes.as_mut_ptr(), bytes.len()) };
         u32::from_ne_bytes(bytes)
     }
@@ -120,7 +121,7 @@ impl Board for Host {
     }
 
     fn accept(&mut self) -> Option<Connection> {
-        // SAFETY: who connects is not asked for.
+        // SAFETY: null pointers mean that the address of the peer is not wanted.
         let file = unsafe {
             accept4(
                 self.socket,
@@ -138,12 +139,12 @@ impl Board for Host {
 
     fn sleep(&mut self) -> bool {
         self.now = self.now.wrapping_add(SLEEP.into());
-        // Whoever started it closes its standard input to end it, and writes nothing there.
+        // Any input, or the end of standard input, ends the program.
         !is_ready(STDIN, POLL_IN, SLEEP.into())
     }
 }
 
-/// A connection. Nothing of it waits.
+/// A connection. No call on it blocks.
 pub(crate) struct Connection(c_int);
 
 impl ErrorType for Connection {
@@ -152,7 +153,7 @@ impl ErrorType for Connection {
 
 impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
-        // SAFETY: the buffer is as long as it says.
+        // SAFETY: the buffer has the given length.
         let read = unsafe { recv(self.0, buffer.as_mut_ptr(), buffer.len(), 0) };
         usize::try_from(read).map_err(|_| ErrorKind::ConnectionReset)
     }
@@ -166,7 +167,7 @@ impl ReadReady for Connection {
 
 impl Write for Connection {
     fn write(&mut self, buffer: &[u8]) -> Result<usize, ErrorKind> {
-        // SAFETY: the buffer is as long as it says.
+        // SAFETY: the buffer has the given length.
         let sent = unsafe { send(self.0, buffer.as_ptr(), buffer.len(), MSG_NOSIGNAL) };
         usize::try_from(sent).map_err(|_| ErrorKind::ConnectionReset)
     }
@@ -184,7 +185,7 @@ impl WriteReady for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // SAFETY: the file is this connection's, and nobody uses it any more.
+        // SAFETY: this connection owns the file and does not use it again.
         unsafe { close(self.0) };
     }
 }
@@ -195,11 +196,11 @@ fn is_ready(file: c_int, events: i16, milliseconds: c_int) -> bool {
         events,
         happened: 0,
     };
-    // SAFETY: there is one file, and it lives.
+    // SAFETY: the pointer is to one live entry.
     unsafe { poll(&raw mut files, 1, milliseconds) > 0 }
 }
 
 fn say(text: &[u8]) {
-    // SAFETY: the text is as long as it says. What can't be said is not.
+    // SAFETY: the text has the given length. A failed write is ignored.
     unsafe { write(STDOUT, text.as_ptr(), text.len()) };
 }

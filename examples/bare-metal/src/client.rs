@@ -1,4 +1,4 @@
-//! One client: its request, and what it is sent, in two buffers.
+//! One client: two buffers, one for its request and one for the bytes to send.
 
 use core::fmt::{self, Write as _};
 
@@ -11,8 +11,8 @@ use crate::log::Log;
 
 /// The milliseconds after which a silent stream gets a comment.
 const KEEP_ALIVE: u32 = 1000;
-/// The milliseconds within which a request must be whole, and some of what is sent be taken. There are
-/// few places, and a browser opens connections that it does not use yet.
+/// The milliseconds within which a client must complete its request, or take some of the pending
+/// bytes. The number of clients is small, and a browser opens connections that it does not use yet.
 const PATIENCE: u32 = 5000;
 
 const READING: EventType = EventType::from_static("reading");
@@ -23,16 +23,16 @@ pub(crate) struct Client<C> {
     request: Buffer<1024>,
     output: Buffer<512>,
     state: State,
-    /// When something was last sent; before, when it came.
+    /// The time of the last write; before the first write, the time of the connection.
     sent: u32,
 }
 
 enum State {
-    /// The request is not whole.
+    /// The request is not complete.
     Asks,
-    /// It has an event stream, and the reading with this number comes next.
+    /// The client has an event stream. The reading with this number is sent next.
     Listens(u32),
-    /// It gets what is in the buffer, and that is all.
+    /// The client gets the rest of the buffer, then the connection ends.
     Leaves,
 }
 
@@ -47,17 +47,18 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
         }
     }
 
-    /// Does what can be done without waiting; `None` is the end.
+    /// Does all that is possible without waiting. Returns `None` if the connection must be closed.
     pub(crate) fn serve(&mut self, log: &Log, now: u32) -> Option<()> {
         if self.connection.read_ready().ok()? {
-            // What a client sends while it is served is the end of its connection, or the same as it.
+            // A client sends nothing after its request. If there is input, the client has closed
+            // the connection or breaks the protocol.
             let State::Asks = self.state else { return None };
             let free = self.request.free();
             let read = self.connection.read(free).ok().filter(|&read| read > 0)?;
             self.request.end += read;
             self.answer(log);
         }
-        // One thing at a time: as long as the client has not taken that, the log keeps the rest.
+        // One event at a time: until the client has taken it, the later ones stay in the log.
         if self.output.is_empty() {
             self.fill(log, now)?;
         }
@@ -69,7 +70,7 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
         (!holds_up || now.wrapping_sub(self.sent) < PATIENCE).then_some(())
     }
 
-    /// Puts into the buffer what the client gets next.
+    /// Puts the next bytes for the client into the buffer.
     fn fill(&mut self, log: &Log, now: u32) -> Option<()> {
         self.output.clear();
         let event = match &mut self.state {
@@ -96,7 +97,7 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
         self.output.event(&event)
     }
 
-    /// Answers the request, once it is whole.
+    /// Answers the request, once it is complete.
     fn answer(&mut self, log: &Log) {
         let is_full = self.request.free().is_empty();
         let written = match asked(self.request.bytes(), log) {
@@ -105,7 +106,7 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
             Some(Ok((next, is_new))) => self.listen(next, is_new, log),
             Some(Err(status)) => self.refuse(status),
         };
-        // The buffer is larger than any head that is written here.
+        // The buffer is larger than any response head.
         debug_assert!(written.is_ok());
     }
 
@@ -117,8 +118,9 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
             write!(self.output, "{name}: {value}\r\n")?;
         }
         self.output.write_str("\r\n")?;
-        // The first comment goes with the head, so that the client knows that it is connected. A new one
-        // gets the id of the place, so that it misses nothing if it is cut before its first event.
+        // The comment is sent together with the head, so that the client sees an open connection.
+        // The id lets a new client that loses its connection before its first event resume without a
+        // gap.
         let hello = if is_new {
             Event::new(START, "{}").with_id(log.id(next - 1))
         } else {
@@ -137,8 +139,8 @@ impl<C: Read + ReadReady + Write + WriteReady> Client<C> {
     }
 }
 
-/// Returns the number of the reading that a request asks for next, and whether its client is new, or
-/// the status of its refusal, once the request is whole.
+/// Returns the number of the reading to begin with, and whether the client is new, or the status
+/// that refuses the request. Returns `None` while the request is incomplete.
 fn asked(request: &[u8], log: &Log) -> Option<Result<(u32, bool), &'static str>> {
     let head_len = request.windows(4).position(|end| end == b"\r\n\r\n")?;
     let head = &request[..head_len];
@@ -150,12 +152,12 @@ fn asked(request: &[u8], log: &Log) -> Option<Result<(u32, bool), &'static str>>
         LastEventId::Id(id) => id.to_str().parse().ok().and_then(|id| log.number(id)),
         LastEventId::Invalid => None,
     };
-    // What was never an id of this log is behind all there are.
+    // An id that is not of this log gets a number that is never reached, so the client is reset.
     let next = number.map_or(u32::MAX, |number| number.saturating_add(1));
     Some(Ok((next, false)))
 }
 
-/// The values of a header in the head of a request.
+/// Returns the values of a header in the head of a request.
 fn values<'h>(head: &'h [u8], name: &'static [u8]) -> impl Iterator<Item = &'h [u8]> {
     head.split(|&byte| byte == b'\n').filter_map(move |line| {
         let colon = line.iter().position(|&byte| byte == b':')?;
@@ -164,7 +166,7 @@ fn values<'h>(head: &'h [u8], name: &'static [u8]) -> impl Iterator<Item = &'h [
     })
 }
 
-/// Bytes between two places of an array.
+/// The bytes between two positions of an array.
 struct Buffer<const N: usize> {
     array: [u8; N],
     start: usize,
@@ -196,7 +198,7 @@ impl<const N: usize> Buffer<N> {
         (self.start, self.end) = (0, 0);
     }
 
-    /// Adds an event, whole or not at all.
+    /// Adds an event. If there is no room for all of it, adds nothing and returns `None`.
     fn event(&mut self, event: &Event<'_>) -> Option<()> {
         self.end += event.encode_to_slice(self.free()).ok()?;
         Some(())

@@ -1,6 +1,6 @@
-//! The last readings, for clients that come back.
+//! The last readings, for clients that reconnect.
 
-/// How many readings are kept.
+/// The number of readings that are kept.
 const KEPT: u32 = 16;
 
 /// The last readings of a sensor, each with its number, which counts from 1.
@@ -11,8 +11,8 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Makes an empty one. No log before has had this epoch: that one is gone, and its ids must not be
-    /// taken for those of this.
+    /// Makes an empty log. The epoch must be new, so that an id from an earlier log is not mistaken
+    /// for an id of this one.
     pub(crate) const fn new(epoch: u32) -> Self {
         Self {
             readings: [0; KEPT as usize],
@@ -31,13 +31,13 @@ impl Log {
         self.next
     }
 
-    /// Returns the id of a reading: one number for the epoch and its own, since the core holds that
-    /// without a buffer.
+    /// Returns the id of a reading: the epoch and the number of the reading in one integer, which
+    /// an `EventId` holds inline.
     pub(crate) fn id(&self, number: u32) -> u64 {
         u64::from(self.epoch) << 32 | u64::from(number)
     }
 
-    /// Returns the number of the reading that has an id, unless the id is of another log.
+    /// Returns the number of the reading with this id. Returns `None` if the id is of another log.
     pub(crate) fn number(&self, id: u64) -> Option<u32> {
         let number = u32::try_from(id & u64::from(u32::MAX)).ok()?;
         (self.id(number) == id).then_some(number)
@@ -48,12 +48,12 @@ impl Log {
         self.next.saturating_sub(KEPT).max(1)
     }
 
-    /// Whether a client can go on with this number: nothing before it is gone that it has not had.
+    /// Returns whether a client can begin with this number: the reading is kept or is the next one.
     pub(crate) fn has_place(&self, number: u32) -> bool {
         (self.oldest()..=self.next).contains(&number)
     }
 
-    /// Returns a reading, unless it is gone or has not come.
+    /// Returns a reading, if it is kept.
     pub(crate) fn get(&self, number: u32) -> Option<i16> {
         let is_kept = (self.oldest()..self.next).contains(&number);
         is_kept.then(|| self.readings[(number % KEPT) as usize])

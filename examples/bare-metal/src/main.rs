@@ -1,11 +1,11 @@
-//! Server-sent events as a firmware sends them: one loop, no std, no heap, buffers of a fixed size.
+//! Server-sent events in firmware: one loop, no std, no heap, buffers of a fixed size.
 //!
-//! `server.rs` is the firmware, over the traits of `embedded-io`. `board.rs` is what a board's own
-//! crate would be; this one is the machine that it runs on, through the C library's sockets.
-//! `client.rs` is where events meet the wire: `encode_to_slice` into a buffer of its own.
+//! `server.rs` is the firmware, over the traits of `embedded-io`. `board.rs` takes the place of a
+//! board support crate; here the board is the host machine, through the sockets of the C library.
+//! `client.rs` writes the events to the wire, with `encode_to_slice` into a fixed buffer.
 //!
 //! ```sh
-//! cargo run --manifest-path examples/bare-metal/Cargo.toml    # says at which port it listens; any input ends it
+//! cargo run --manifest-path examples/bare-metal/Cargo.toml    # prints its address; any input ends it
 //! curl -N http://127.0.0.1:PORT/events
 //! ```
 #![no_std]
@@ -21,11 +21,11 @@ use core::ffi::{c_char, c_int};
 use core::panic::PanicInfo;
 use core::ptr;
 
-/// There is none: the crate names one, since other parts of it need it, and this ends the program if
-/// anybody asks.
+/// The crate needs a global allocator to link, because other parts of it allocate. This one has no
+/// memory, so an allocation ends the program.
 struct NoHeap;
 
-// SAFETY: it never hands out memory.
+// SAFETY: it never returns memory.
 unsafe impl GlobalAlloc for NoHeap {
     unsafe fn alloc(&self, _: Layout) -> *mut u8 {
         ptr::null_mut()
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for NoHeap {
 #[global_allocator]
 static HEAP: NoHeap = NoHeap;
 
-/// What the start-up code of C calls.
+/// The entry point that the C start-up code calls.
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     match board::Host::new() {
@@ -54,11 +54,11 @@ fn panicked(_: &PanicInfo<'_>) -> ! {
     board::abort()
 }
 
-/// Named by the parts of `core` and `alloc` that were compiled to unwind; never called.
+/// The prebuilt `core` and `alloc`, which were compiled to unwind, refer to it. It is never called.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
-/// The prebuilt `alloc` refers to it from its landing pads, which nothing enters: a panic aborts.
+/// The landing pads of the prebuilt `alloc` refer to it. They never run, because a panic aborts.
 #[unsafe(no_mangle)]
 extern "C" fn _Unwind_Resume() -> ! {
     board::abort()

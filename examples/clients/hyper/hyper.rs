@@ -1,11 +1,11 @@
-//! An event stream that comes back, over hyper: the driver's loop, written out.
+//! A reconnecting client over hyper, with the loop of the driver written out.
 //!
-//! `client-reqwest` has the same as a stream, in fewer lines.
+//! `client-reqwest` does the same as a stream, in fewer lines.
 
 use std::future::{Future, pending};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderValue};
@@ -14,21 +14,27 @@ use hyper_util::rt::TokioExecutor;
 use sse_proto::client::{Loss, Output, Update};
 use sse_proto::{EventSource, client};
 
-/// What a connection can fail with.
+/// The error of a connection.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The longest body of a refusal that is kept.
+const MAX_REFUSAL: usize = 8 << 10;
+
+/// How long the body of a refusal may take. The client learns of the refusal only afterwards.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Http = Client<HttpConnector, Empty<Bytes>>;
 
-/// Follows an event stream until it is closed for good, and hands over all that comes and happens.
+/// Follows an event stream until the client closes, and passes every update to `see`.
 ///
-/// `authorization` goes to the origin of the first URL, and to no other that a redirect leads to. Dropped, the future
-/// closes the connection.
+/// `authorization` is sent only to the origin of the first URL, not to another origin after a
+/// redirect. Dropping the future closes the connection.
 pub async fn follow(
     mut source: EventSource,
     authorization: Option<HeaderValue>,
-    mut see: impl FnMut(Update<Error>),
+    mut see: impl FnMut(Update),
 ) -> Loss {
-    // Follows no redirects, has no timeouts: those are the machine's.
+    // Follows no redirects and has no timeouts, because the `EventSource` handles both.
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
     let started = Instant::now();
     let now = || started.elapsed();
@@ -42,12 +48,12 @@ pub async fn follow(
                 Output::Request(request) => {
                     opening = Some(Box::pin(open(&http, request, authorization.clone())));
                 }
-                // What is dropped is closed.
+                // Dropping them closes the connection.
                 Output::Abort => (opening, body) = (None, None),
                 Output::Opened => see(Update::Opened),
                 Output::Lost(loss) => see(Update::Lost(loss)),
                 Output::Closed(loss) => return loss,
-                // Of a later version: nothing that has to be done.
+                // An output of a later version, which needs no action.
                 _ => {}
             }
         }
@@ -60,15 +66,12 @@ pub async fn follow(
                         body = Some(incoming);
                         source.handle_response(now(), head);
                     }
-                    Err(error) => {
-                        see(Update::Error(error));
-                        source.handle_error(now());
-                    }
+                    Err(error) => source.handle_error(now(), error),
                 }
             }
             frame = async { body.as_mut()?.frame().await }, if body.is_some() => match frame {
                 Some(Ok(frame)) => {
-                    // Trailers are nothing to an event stream.
+                    // An event stream has no use for trailers.
                     let chunk = frame.into_data().unwrap_or_default();
                     let mut received = source.handle_bytes(now(), &chunk);
                     while let Some(step) = received.next_owned().transpose() {
@@ -77,8 +80,7 @@ pub async fn follow(
                 }
                 Some(Err(error)) => {
                     body = None;
-                    see(Update::Error(error.into()));
-                    source.handle_error(now());
+                    source.handle_error(now(), error);
                 }
                 None => {
                     body = None;
@@ -107,12 +109,22 @@ async fn open(
     if let Some(authorization) = authorization.filter(|_| request.may_have_credentials()) {
         builder = builder.header(AUTHORIZATION, authorization);
     }
-    let response = http.request(builder.body(Empty::new())?).await?;
-    let head = client::Response::from_headers(response.status().as_u16(), response.headers());
-    Ok((head, response.into_body()))
+    let (head, mut body) = http
+        .request(builder.body(Empty::new())?)
+        .await?
+        .into_parts();
+    let mut response = client::Response::from_headers(head.status.as_u16(), &head.headers);
+    if !response.is_event_stream() {
+        // What the server says with a refusal is for whoever reads the loss.
+        let text = Limited::new(&mut body, MAX_REFUSAL).collect();
+        if let Ok(Ok(text)) = tokio::time::timeout(REFUSAL_TIMEOUT, text).await {
+            response = response.with_attachment(text.to_bytes());
+        }
+    }
+    Ok((response, body))
 }
 
-/// Resolves with the future, if there is one.
+/// Resolves with the future. Never resolves if there is none.
 async fn some<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
     match future {
         Some(future) => future.await,

@@ -1,5 +1,7 @@
-//! Prints an event stream: `cargo run -p client-hyper -- URL`; with `AUTHORIZATION` in the environment, that header.
+//! Prints an event stream: `cargo run -p client-hyper -- URL`; the environment variable `AUTHORIZATION` sets that
+//! header.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use hyper::header::HeaderValue;
@@ -15,13 +17,16 @@ async fn main() -> ExitCode {
     let authorization = std::env::var("AUTHORIZATION").ok();
     let authorization = authorization.map(|text| HeaderValue::try_from(text).expect("a header"));
     let source = EventSource::new(&url, Options::resilient(), rand::random());
-    // `{:?}`, since what a stranger sends must not drive a terminal.
+    // Printed with `{:?}`, because received text must not control the terminal.
     let closed = client_hyper::follow(source, authorization, |update| match update {
         Update::Opened => eprintln!("up"),
         Update::Item(item) => println!("{item:?}"),
         Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
-        Update::Error(error) => eprintln!("{error}"),
-        Update::Lost(loss) => eprintln!("lost: {loss}, again in {:?}", loss.retry_in),
+        Update::Lost(loss) => eprintln!(
+            "lost: {loss}, again in {:?}: {:?}",
+            loss.retry_in,
+            loss.source()
+        ),
         _ => {}
     });
     eprintln!("closed: {}", closed.await);

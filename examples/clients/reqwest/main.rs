@@ -1,4 +1,5 @@
-//! Prints an event stream: `cargo run -p client-reqwest -- URL`; with `AUTHORIZATION` in the environment, that header.
+//! Prints an event stream: `cargo run -p client-reqwest -- URL`; the environment variable `AUTHORIZATION` sets that
+//! header.
 
 use std::error::Error;
 use std::pin::pin;
@@ -16,13 +17,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let source = EventSource::new(&url, Options::resilient(), rand::random());
     let mut updates = pin!(client_reqwest::follow(source, authorization)?);
     while let Some(update) = updates.next().await {
-        // `{:?}`, since what a stranger sends must not drive a terminal.
+        // Printed with `{:?}`, because received text must not control the terminal.
         match update {
             Update::Opened => eprintln!("up"),
             Update::Item(item) => println!("{item:?}"),
             Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
-            Update::Error(error) => eprintln!("{error}"),
-            Update::Lost(loss) => eprintln!("lost: {loss}, again in {:?}", loss.retry_in),
+            Update::Lost(loss) => eprintln!(
+                "lost: {loss}, again in {:?}: {:?}",
+                loss.retry_in,
+                loss.source()
+            ),
             Update::Closed(loss) => return Err(loss.into()),
             _ => {}
         }

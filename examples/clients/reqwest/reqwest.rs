@@ -1,4 +1,4 @@
-//! An event stream that comes back, over reqwest: the client as a stream.
+//! A reconnecting client over reqwest, as a stream.
 
 use std::time::Instant;
 
@@ -8,18 +8,19 @@ use reqwest::redirect::Policy;
 use sse_proto::EventSource;
 use sse_proto::client::{EventSourceStream, Request, Response, Update};
 
-/// Follows an event stream until it is closed for good, reconnecting by itself. To be polled on tokio.
+/// Follows an event stream until the client closes, and reconnects by itself. Poll the stream on
+/// tokio.
 ///
-/// `authorization` goes to the origin of the first URL, and to no other that a redirect leads to. Dropped, the stream
-/// closes the connection.
+/// `authorization` is sent only to the origin of the first URL, not to another origin after a
+/// redirect. Dropping the stream closes the connection.
 ///
 /// # Errors
 ///
-/// If reqwest can't make a client, such as for want of TLS.
+/// If reqwest cannot make a client, for example because TLS cannot be initialized.
 pub fn follow(
     source: EventSource,
     authorization: Option<HeaderValue>,
-) -> reqwest::Result<impl Stream<Item = Update<reqwest::Error>>> {
+) -> reqwest::Result<impl Stream<Item = Update>> {
     // Redirects are the machine's, as are timeouts; reqwest has none by default.
     let http = reqwest::Client::builder()
         .redirect(Policy::none())

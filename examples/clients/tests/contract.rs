@@ -1,6 +1,6 @@
-//! What `LaunchDarkly`'s contract tests for SSE clients ask of a client with a connection, as cases of our own, named as
-//! theirs are, through every driver. What they ask of the machine alone is in `tests/client_contract.rs` of the crate,
-//! of the parsing in `tests/suites.rs`.
+//! The cases of `LaunchDarkly`'s contract tests for SSE clients that need a connection, under their
+//! original names, through every driver. The cases that need only the `EventSource` are in
+//! `tests/client_contract.rs` of the crate, and those about parsing in `tests/suites.rs`.
 
 use std::time::Duration;
 
@@ -8,9 +8,11 @@ use super::support::{Answer, Case, DRIVERS, OPTIONS, event_stream, in_chunks, re
 use sse_proto::client::Options;
 
 const ENDED: &str = "lost 1, 3ms: the event stream ended";
+/// Another one, without progress between them.
+const ENDED_AGAIN: &str = "lost 2, 6ms: the event stream ended";
 const HALTED: &str = "closed: the server answered 204";
 
-/// Plays the answers, and then one that halts the client.
+/// Runs the answers, and then one that makes the client close.
 fn check(name: &'static str, script: Vec<Answer>, updates: &[&str], requests: &[&str]) {
     check_with(name, OPTIONS, script, updates, requests);
 }
@@ -43,7 +45,12 @@ fn client_follows_301_and_307_redirect() {
         check(
             "redirect",
             vec![redirect(code, "/stream"), event_stream("data: hello\n\n")],
-            &["open", "message : hello", ENDED, HALTED],
+            &[
+                "open",
+                "message : hello",
+                "lost 1, 6ms: the event stream ended",
+                HALTED,
+            ],
             &["/ secret", "/stream secret", "/ secret"],
         );
     }
@@ -53,7 +60,8 @@ fn client_follows_301_and_307_redirect() {
 fn client_handles_empty_and_missing_location_header() {
     for code in ["301 Redirect", "307 Redirect"] {
         for header in ["", "Location:\r\n"] {
-            // What is left of the script is not asked for.
+            // Not through `check`: the client closes by itself, and needs no answer that makes it
+            // close.
             let closed = format!("closed: the redirect with {} leads nowhere", &code[..3]);
             let case = Case::new("location", vec![status(code, header)]);
             for driver in DRIVERS {
@@ -110,7 +118,7 @@ fn sends_id_of_last_received_event_and_still_does_if_later_events_had_none() {
             ENDED,
             "open",
             "message abc: World",
-            ENDED,
+            ENDED_AGAIN,
             HALTED,
         ],
         &["/ secret", "/ secret #abc", "/ secret #abc"],
@@ -147,7 +155,7 @@ fn reconnection_time_is_the_servers_and_survives_reconnects() {
             "lost 1, 15ms: the event stream ended",
             "open",
             "message : a",
-            "lost 1, 15ms: the event stream ended",
+            "lost 2, 15ms: the event stream ended",
             HALTED,
         ],
         &["/ secret", "/ secret", "/ secret"],
@@ -168,7 +176,7 @@ fn discards_partial_messages_on_retry() {
             "lost 1, cut, 3ms: the event stream ended within a block",
             "open",
             "message abc: We meet again",
-            ENDED,
+            ENDED_AGAIN,
             HALTED,
         ],
         &["/ secret", "/ secret #abc", "/ secret #abc"],
@@ -190,7 +198,7 @@ fn bom_is_stripped_at_the_start_of_each_connection() {
                 "open",
                 "message : a",
                 "message : b",
-                ENDED,
+                ENDED_AGAIN,
                 HALTED,
             ],
             &["/ secret", "/ secret", "/ secret"],

@@ -1,4 +1,4 @@
-//! What real servers do, and what every driver makes of it.
+//! The behaviour of real servers, and the updates of every driver.
 
 use std::time::Duration;
 
@@ -21,13 +21,30 @@ fn ureq() {
     check(DRIVERS[2]);
 }
 
+/// The other drivers would wait for the response: they have no time limit of their own.
+#[test]
+fn ureq_takes_a_time_limit_of_its_own_for_an_error() {
+    Case::new(
+        "silence before the head, without a deadline",
+        vec![vec![Step::Silence], no_more()],
+    )
+    .with_options(OPTIONS.with_connect_timeout(None))
+    .with_idle_timeout(Duration::from_millis(300))
+    .gives(&[
+        "lost 1, 3ms: the connection failed, for a cause",
+        "closed: the server answered 204",
+    ])
+    .asks(&["/ secret", "/ secret"])
+    .check(DRIVERS[2]);
+}
+
 fn check(driver: (&str, Driver)) {
     for case in cases() {
         case.check(driver);
     }
 }
 
-/// Has a client close itself.
+/// The status that makes a client close.
 const STAY_AWAY: &str = "204 No Content";
 
 fn no_more() -> Vec<Step> {
@@ -36,6 +53,7 @@ fn no_more() -> Vec<Step> {
 
 fn cases() -> Vec<Case> {
     let mut cases = ends();
+    cases.extend(cuts());
     cases.extend(statuses());
     cases.extend(redirects());
     cases.extend(fields());
@@ -44,7 +62,6 @@ fn cases() -> Vec<Case> {
 }
 
 fn ends() -> Vec<Case> {
-    let half = "data: whole\n\ndata: ha";
     vec![
         Case::new("200, then a hang-up for ever", vec![event_stream(""); 5])
             .gives(&[
@@ -60,35 +77,66 @@ fn ends() -> Vec<Case> {
                 "closed: gave up after 5 failures in a row: the event stream ended",
             ])
             .asks(&["/ secret", "/ secret", "/ secret", "/ secret", "/ secret"]),
-        Case::new("an event, then a hang-up: failures do not add up", {
-            let mut script = vec![event_stream("data: a\n\n"); 6];
+        Case::new("a new id, then an end: failures do not add up", {
+            let mut script: Vec<_> = (1..=6)
+                .map(|id| event_stream(format!("id: {id}\ndata: a\n\n")))
+                .collect();
             script.push(no_more());
             script
         })
         .gives(&[
             "open",
-            "message : a",
+            "message #1: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #2: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #3: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #4: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #5: a",
             "lost 1, 3ms: the event stream ended",
             "open",
-            "message : a",
+            "message #6: a",
             "lost 1, 3ms: the event stream ended",
             "closed: the server answered 204",
         ])
         .asks(&[
-            "/ secret", "/ secret", "/ secret", "/ secret", "/ secret", "/ secret", "/ secret",
+            "/ secret",
+            "/ secret #1",
+            "/ secret #2",
+            "/ secret #3",
+            "/ secret #4",
+            "/ secret #5",
+            "/ secret #6",
         ]),
+        Case::new(
+            "a snapshot, then a hang-up: failures add up",
+            vec![event_stream("event: hello\ndata: a\n\n"); 5],
+        )
+        .with_options(OPTIONS.with_max_retries(Some(2)))
+        .gives(&[
+            "open",
+            "hello : a",
+            "lost 1, 3ms: the event stream ended",
+            "open",
+            "hello : a",
+            "lost 2, 6ms: the event stream ended",
+            "open",
+            "hello : a",
+            "closed: gave up after 3 failures in a row: the event stream ended",
+        ])
+        .asks(&["/ secret", "/ secret", "/ secret"]),
+    ]
+}
+
+fn cuts() -> Vec<Case> {
+    let half = "data: whole\n\ndata: ha";
+    vec![
         // In chunks: where the end of the connection is that of the body, ureq takes a reset for it.
         Case::new(
             "half a block, then a reset",
@@ -100,8 +148,7 @@ fn ends() -> Vec<Case> {
         .gives(&[
             "open",
             "message : whole",
-            "error",
-            "lost 1, cut, 3ms: the connection failed",
+            "lost 1, cut, 3ms: the connection failed, for a cause",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -123,8 +170,7 @@ fn ends() -> Vec<Case> {
         .gives(&[
             "open",
             "message : whole",
-            "error",
-            "lost 1, cut, 3ms: the connection failed",
+            "lost 1, cut, 3ms: the connection failed, for a cause",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -133,8 +179,7 @@ fn ends() -> Vec<Case> {
             vec![vec![Step::Reset], no_more()],
         )
         .gives(&[
-            "error",
-            "lost 1, 3ms: the connection failed",
+            "lost 1, 3ms: the connection failed, for a cause",
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
@@ -143,6 +188,15 @@ fn ends() -> Vec<Case> {
 
 fn statuses() -> Vec<Case> {
     vec![
+        Case::new(
+            "a refusal whose body never ends",
+            vec![vec![
+                Step::Send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnever".into()),
+                Step::Silence,
+            ]],
+        )
+        .gives(&["closed: the server answered 403"])
+        .asks(&["/ secret"]),
         Case::new("204", vec![no_more()])
             .gives(&["closed: the server answered 204"])
             .asks(&["/ secret"]),
@@ -154,7 +208,7 @@ fn statuses() -> Vec<Case> {
                 "closed: the server answered 204",
             ])
             .asks(&["/ secret", "/ secret", "/ secret"]),
-        // It asks for more than the bounds of a delay allow.
+        // The server asks for a longer delay than the options allow.
         Case::new("500 with Retry-After, honoured once", vec![
             status("500 Internal Server Error", "Retry-After: 3600\r\n"),
             status("500 Internal Server Error", ""), no_more(),
@@ -173,6 +227,16 @@ fn statuses() -> Vec<Case> {
         )]])
             .gives(&["closed: the content type is \"text/html\" and not text/event-stream"])
             .asks(&["/ secret"]),
+        Case::new("200 with an encoding that nobody decodes", vec![vec![Step::Send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: br\r\nConnection: close\r\n\r\n\xFF".into(),
+        )]])
+            .gives(&["closed: the content encoding \"br\" is not decoded"])
+            .asks(&["/ secret"]),
+        Case::new("several types in several lines", vec![vec![Step::Send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\ndata: a\n\n".into(),
+        )], no_more()])
+            .gives(&["open", "message : a", "lost 1, 3ms: the event stream ended", "closed: the server answered 204"])
+            .asks(&["/ secret", "/ secret"]),
         Case::new("200 without a type", vec![status("200 OK", "")])
             .gives(&["closed: the response has no content type"])
             .asks(&["/ secret"]),
@@ -307,7 +371,7 @@ fn silences() -> Vec<Case> {
             "closed: the server answered 204",
         ])
         .asks(&["/ secret", "/ secret"]),
-        // For longer than the idle timeout as a whole, with each pause well below it.
+        // Takes longer than the idle timeout in total, but each pause is much shorter.
         Case::new(
             "one byte after the other, of a comment",
             vec![

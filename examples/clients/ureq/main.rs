@@ -1,4 +1,5 @@
-//! Prints an event stream: `cargo run -p client-ureq -- URL`; with `AUTHORIZATION` in the environment, that header.
+//! Prints an event stream: `cargo run -p client-ureq -- URL`; the environment variable `AUTHORIZATION` sets that
+//! header.
 
 use std::error::Error;
 use std::time::Duration;
@@ -12,13 +13,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let authorization = authorization.map(HeaderValue::try_from).transpose()?;
     let idle_timeout = Duration::from_mins(1);
     for update in client_ureq::spawn(&url, Options::resilient(), idle_timeout, authorization) {
-        // `{:?}`, since what a stranger sends must not drive a terminal.
+        // Printed with `{:?}`, because received text must not control the terminal.
         match update {
             Update::Opened => eprintln!("up"),
             Update::Item(item) => println!("{item:?}"),
             Update::TooLarge(error) => eprintln!("an event is lost: {error}"),
-            Update::Error(error) => eprintln!("{error}"),
-            Update::Lost(loss) => eprintln!("lost: {loss}, again in {:?}", loss.retry_in),
+            Update::Lost(loss) => eprintln!(
+                "lost: {loss}, again in {:?}: {:?}",
+                loss.retry_in,
+                loss.source()
+            ),
             Update::Closed(loss) => return Err(loss.into()),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! An event stream that comes back, over ureq: blocking, on a thread of its own.
+//! A reconnecting client over ureq, which blocks: it runs on a thread of its own.
 
 use std::io::Read;
 use std::iter;
@@ -11,29 +11,31 @@ use sse_proto::{EventSource, client};
 use ureq::http::header::{AUTHORIZATION, HeaderValue};
 use ureq::{Agent, BodyReader, Error};
 
-type Updates = SyncSender<Update<Error>>;
+type Updates = SyncSender<Update>;
 
-/// How many updates wait for whoever reads them; then the server waits too.
+/// The number of updates that may wait for the receiver. While the queue is full, the thread reads
+/// nothing more.
 const QUEUED: usize = 16;
 
-/// Follows an event stream on a thread of its own, which ends with the stream: at [`Update::Closed`], or once the
-/// receiver is dropped and something comes.
+/// Follows an event stream on a thread of its own. The thread ends after [`Update::Closed`], or at
+/// the first update after the receiver was dropped.
 ///
-/// `idle_timeout` is that of the options, and bounds the wait for a response too; `authorization` goes to the origin of
-/// the URL, and to no other that a redirect leads to.
+/// `idle_timeout` replaces the one in the options. It also limits each read, including the wait for
+/// a response. `authorization` is sent only to the origin of the URL, not to another origin after a
+/// redirect.
 pub fn spawn(
     url: &str,
     options: Options,
     idle_timeout: Duration,
     authorization: Option<HeaderValue>,
-) -> Receiver<Update<Error>> {
+) -> Receiver<Update> {
     let options = options.with_idle_timeout(Some(idle_timeout));
     let source = EventSource::new(url, options, rand::random());
     let agent: Agent = Agent::config_builder()
-        // Redirects are the machine's, and any status is a response to it.
+        // The `EventSource` follows redirects, and it takes every status as a response.
         .max_redirects(0)
         .http_status_as_error(false)
-        // The read that is under way at the deadline returns there.
+        // So that a blocked read returns at the deadline.
         .timeout_per_read(Some(idle_timeout))
         .build()
         .into();
@@ -64,23 +66,23 @@ fn follow(
                             body = Some(reader);
                             source.handle_response(now(), head);
                         }
-                        Err(error) => lose(&mut source, now(), error, updates),
+                        Err(error) => lose(&mut source, now(), error),
                     }
                     continue;
                 }
                 Output::Opened => Update::Opened,
                 Output::Lost(loss) => Update::Lost(loss),
                 Output::Closed(loss) => {
-                    // Nobody may be there to see it.
+                    // Fails if the receiver was dropped.
                     let _ = updates.send(Update::Closed(loss));
                     return;
                 }
-                // What is dropped is closed.
+                // Dropping the body closes the connection.
                 Output::Abort => {
                     body = None;
                     continue;
                 }
-                // Of a later version: nothing that has to be done.
+                // An output of a later version, which needs no action.
                 _ => continue,
             };
             tell(&mut source, update, updates);
@@ -103,7 +105,7 @@ fn follow(
             }
             Some(Err(error)) => {
                 body = None;
-                lose(&mut source, now(), error.into(), updates);
+                lose(&mut source, now(), error.into());
             }
             None => {
                 let deadline = source.next_deadline().unwrap_or_default();
@@ -115,19 +117,21 @@ fn follow(
 }
 
 /// Closes the client once nobody listens any more.
-fn tell(source: &mut EventSource, update: Update<Error>, updates: &Updates) {
+fn tell(source: &mut EventSource, update: Update, updates: &Updates) {
     if updates.send(update).is_err() {
         source.close();
     }
 }
 
 /// A read that took too long is the deadline, if that has come; all else is an error.
-fn lose(source: &mut EventSource, now: Duration, error: Error, updates: &Updates) {
-    if matches!(error, Error::Timeout(_)) && source.next_deadline() <= Some(now) {
+fn lose(source: &mut EventSource, now: Duration, error: Error) {
+    let is_due = source
+        .next_deadline()
+        .is_some_and(|deadline| deadline <= now);
+    if matches!(error, Error::Timeout(_)) && is_due {
         return source.handle_deadline(now);
     }
-    source.handle_error(now);
-    tell(source, Update::Error(error), updates);
+    source.handle_error(now, error);
 }
 
 fn open(

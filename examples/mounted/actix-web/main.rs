@@ -1,9 +1,10 @@
-//! Server-sent events on actix-web: it has header types of its own, so headers are data. For `App` see `../README.md`.
+//! Server-sent events on actix-web, which has its own header types: the example uses `HEADERS` as plain data. For `App`
+//! see `../README.md`.
 
 use std::io;
 
-use actix_web::web::{Bytes, Data, PayloadConfig, get, post};
 use actix_web::http::header::HeaderValue;
+use actix_web::web::{Bytes, Data, PayloadConfig, get, post, resource};
 use actix_web::{HttpRequest, HttpResponse, HttpServer, rt, rt::net::TcpStream, rt::time::sleep};
 use app::{App, ECHO_LIMIT};
 use futures_util::{FutureExt, StreamExt};
@@ -19,15 +20,18 @@ async fn main() -> io::Result<()> {
         actix_web::App::new()
             .app_data(Data::clone(&data))
             .app_data(PayloadConfig::new(ECHO_LIMIT))
-            .route("/events", get().to(events))
-            .route("/echo", post().to(echo))
-            .route("/stats", get().to(stats))
+            // A resource answers other methods with 405 and `Allow`.
+            .service(resource("/events").route(get().to(events)))
+            .service(resource("/echo").route(post().to(echo)))
+            .service(resource("/stats").route(get().to(stats)))
     })
-    // Or the system holds an event back until the client has acknowledged the one before.
+    // Without this, the system may delay an event until the client has acknowledged the previous one.
     .on_connect(|io, _| {
         let tcp: Option<&TcpStream> = io.downcast_ref();
         _ = tcp.map(|tcp| tcp.set_nodelay(true));
     })
+    // `app.shutdown()` handles them.
+    .disable_signals()
     .shutdown_timeout(3)
     .bind(app.address())?;
     app.listens(server.addrs()[0]);

@@ -1,4 +1,4 @@
-//! Server-sent events on axum: `response` is a response of axum's as it is. For `App` see `../README.md`.
+//! Server-sent events on axum, which takes the result of `response` unchanged. For `App` see `../README.md`.
 
 use std::io;
 
@@ -27,12 +27,12 @@ async fn main() -> io::Result<()> {
         .with_state(app.clone());
     let listener = TcpListener::bind(app.address()).await?;
     app.listens(listener.local_addr()?);
-    // Or the system holds an event back until the client has acknowledged the one before.
+    // Without this, the system may delay an event until the client has acknowledged the previous one.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
     let server = axum::serve(listener, router).with_graceful_shutdown(app.shutdown());
-    // The streams end by themselves then; who reads nothing is cut off.
+    // At shutdown, the streams end by themselves. After three seconds, clients that read nothing are cut off.
     let late = app.shutdown().then(|()| sleep(Duration::from_secs(3)));
     tokio::select! {
         ended = server.into_future() => ended,

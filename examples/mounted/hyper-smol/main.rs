@@ -28,21 +28,21 @@ async fn serve(app: App) -> io::Result<()> {
         app.shutdown().await;
         None
     };
-    // In this order, or clients that come all the time would keep it from its end.
+    // The shutdown is polled first. Otherwise a steady flow of new clients would delay it forever.
     while let Some(accepted) = or(shut_down(), accept()).await {
         let Ok((stream, _)) = accepted else {
-            // There may be no file left for it, and the next attempt would fail at once.
+            // If there are no file descriptors left, the next attempt would fail at once.
             Timer::after(Duration::from_millis(100)).await;
             continue;
         };
-        // Or the system holds an event back until the client has acknowledged the one before.
+        // Without this, the system may delay an event until the client has acknowledged the previous one.
         let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request| answer(app.clone(), request));
         let connection = http1::Builder::new().serve_connection(FuturesIo::new(stream), service);
         smol::spawn(graceful.watch(connection)).detach();
     }
-    // The streams end by themselves; who reads nothing is cut off.
+    // The streams end by themselves. After three seconds, clients that read nothing are cut off.
     let late = async { _ = Timer::after(Duration::from_secs(3)).await };
     or(graceful.shutdown(), late).await;
     Ok(())

@@ -1,4 +1,4 @@
-//! Server-sent events on hyper and tokio, over HTTP/1 or HTTP/2, as clients begin. For `App` see `../README.md`.
+//! Server-sent events on hyper and tokio, over HTTP/1 or HTTP/2, as the client chooses. For `App` see `../README.md`.
 
 use std::io;
 use std::time::Duration;
@@ -32,18 +32,18 @@ async fn main() -> io::Result<()> {
             () = &mut shutdown => break,
         };
         let Ok((stream, _)) = accepted else {
-            // There may be no file left for it, and the next attempt would fail at once.
+            // If there are no file descriptors left, the next attempt would fail at once.
             sleep(Duration::from_millis(100)).await;
             continue;
         };
-        // Or the system holds an event back until the client has acknowledged the one before.
+        // Without this, the system may delay an event until the client has acknowledged the previous one.
         let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request| answer(app.clone(), request));
         let connection = server.serve_connection(TokioIo::new(stream), service);
         tokio::spawn(graceful.watch(connection.into_owned()));
     }
-    // The streams end by themselves; who reads nothing is cut off.
+    // The streams end by themselves. After three seconds, clients that read nothing are cut off.
     let _ = timeout(Duration::from_secs(3), graceful.shutdown()).await;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Server-sent events on monoio: `io_uring`, futures that are not `Send`. For `App` see `../README.md`.
+//! Server-sent events on monoio, with `io_uring` and futures that are not `Send`. For `App` see `../README.md`.
 
 use std::{io, rc::Rc, time::Duration};
 
@@ -19,22 +19,22 @@ async fn main() -> io::Result<()> {
         monoio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(monoio::spawn(serve(Rc::clone(&app), stream))),
-                // There may be no file left for it, and the next attempt would fail at once.
+                // If there are no file descriptors left, the next attempt would fail at once.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             },
             () = &mut shutdown => break,
         }
     }
-    // The streams end by themselves; who reads nothing is cut off.
+    // The streams end by themselves. After three seconds, clients that read nothing are cut off.
     for _ in (0..150).take_while(|_| Rc::strong_count(&app) > 1) {
         sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
 
-/// Serves one request. An error is the end of this client and of nothing else.
+/// Serves one request. An error ends only this connection.
 async fn serve(app: Rc<App>, mut stream: TcpStream) -> io::Result<()> {
-    // Or the system holds an event back until the client has acknowledged the one before.
+    // Without this, the system may delay an event until the client has acknowledged the previous one.
     stream.set_nodelay(true)?;
     let mut connection = http1::Connection::default();
     let request = loop {
@@ -49,7 +49,8 @@ async fn serve(app: Rc<App>, mut stream: TcpStream) -> io::Result<()> {
     let mut body = Box::pin(answer.into_body());
     while let Some(Ok(frame)) = monoio::select! {
         frame = body.frame() => frame,
-        // What a client sends while it is served is the end of its connection.
+        // A client sends nothing after its request, so the connection is readable only once it has
+        // ended.
         _ = stream.readable(false) => None,
     } {
         stream.write_all(connection.chunk(frame)).await.0?;

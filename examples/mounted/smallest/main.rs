@@ -1,4 +1,4 @@
-//! The whole server that README.md shows, on axum.
+//! The complete server that README.md shows, on axum.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn events(
     // Browsers send the header. Polyfills that can't set it add the parameter to the URL.
     let last = last_event_id(headers.get_all("last-event-id"), uri.query(), "lastEventId");
     let subscribed = all.subscribe(last);
-    // Tells a new client where its stream starts: if it is cut before its first event, it resumes there.
+    // A new client that loses its connection before its first event resumes from this id.
     let is_new = matches!(subscribed, Subscribed::Live(_));
     // Tells a client that cannot be resumed that it may have missed events.
     let stream = subscribed.or_oldest(&Event::new(RESET, "{}"));

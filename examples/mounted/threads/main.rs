@@ -1,4 +1,4 @@
-//! Server-sent events on std alone: a thread for each connection, no async. For `App` see `../README.md`.
+//! Server-sent events with std alone: a thread for each connection, no async. For `App` see `../README.md`.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,24 +18,24 @@ fn main() -> io::Result<()> {
             let app = Arc::clone(&all);
             let serve = |stream| thread::Builder::new().spawn(move || serve(&app, &stream));
             if stream.and_then(serve).is_err() {
-                // There is no file or no thread left, and the next attempt would fail at once.
+                // If there are no file descriptors or threads left, the next attempt would fail at once.
                 thread::sleep(Duration::from_millis(100));
             }
         }
     });
     wait(app.shutdown(), Duration::MAX);
-    // The streams end by themselves; who reads nothing, or asks too slowly, is cut off.
+    // The streams end by themselves. After three seconds, clients that read nothing or send slowly are cut off.
     for _ in (0..150).take_while(|_| Arc::strong_count(&app) > 2) {
         thread::sleep(Duration::from_millis(20));
     }
     Ok(())
 }
 
-/// Serves one request. An error is the end of this client and of nothing else.
+/// Serves one request. An error ends only this connection.
 fn serve(app: &App, mut stream: &TcpStream) -> io::Result<()> {
-    // Or the system holds an event back until the client has acknowledged the one before.
+    // Without this, the system may delay an event until the client has acknowledged the previous one.
     stream.set_nodelay(true)?;
-    // Who sends or reads nothing for so long is cut off.
+    // A client that stalls within its request, or reads nothing, is cut off after three seconds.
     stream.set_read_timeout(Some(Duration::from_secs(3)))?;
     stream.set_write_timeout(Some(Duration::from_secs(3)))?;
     let (mut connection, mut buffer) = (http1::Connection::default(), [0; 4096]);

@@ -1,4 +1,4 @@
-//! Server-sent events beside gRPC, on tonic: its router takes the response as it is, and one port serves both.
+//! Server-sent events next to gRPC, on tonic: its router takes the response unchanged, and one port serves both.
 
 use std::error::Error;
 
@@ -25,14 +25,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let routes = Routes::from(events).add_service(health);
     let listener = TcpListener::bind(app.address()).await?;
     app.listens(listener.local_addr()?);
-    // Or the system holds an event back until the client has acknowledged the one before.
+    // Without this, the system may delay an event until the client has acknowledged the previous one.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder()
-        // Browsers speak HTTP/2 over TLS alone. gRPC is HTTP/2 always.
+        // For browsers, which speak HTTP/2 only over TLS. gRPC always uses HTTP/2.
         .accept_http1(true)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, app.shutdown());
-    // The streams end by themselves then; who reads nothing is cut off.
+    // At shutdown, the streams end by themselves. After three seconds, clients that read nothing are cut off.
     let late = app.shutdown().then(|()| sleep(Duration::from_secs(3)));
     tokio::select! {
         ended = server => Ok(ended?),

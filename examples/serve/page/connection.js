@@ -1,7 +1,9 @@
 // The connection: its state and its history.
 
-const total = { events: 0, reconnections: 0, missed: 0 };
+const total = { events: 0, live: 0, reconnections: 0, missed: 0 };
 let source = null, state = null, entry = null, lost = null, attempts = 0, lastId = null, run = null;
+// The events of the past that are still to come, the time when the server started, and the time of the newest of these events.
+let replayed = 0, started = 0, past = null;
 
 function become(next, text, ...details) {
   state = next;
@@ -23,7 +25,8 @@ const idText = id => id === null ? "no Last-Event-ID" : `Last-Event-ID ${id}`;
 
 function connect() {
   // A new EventSource knows nothing of the one before: the last event ID goes into the query. When it reconnects by itself, it sends the header.
-  source = new EventSource(lastId === null ? "events" : `events?last_event_id=${encodeURIComponent(lastId)}`);
+  // Without an ID the page asks for all that the server has kept.
+  source = new EventSource(lastId === null ? "events?from=oldest" : `events?last_event_id=${encodeURIComponent(lastId)}`);
   become("connecting", "Connecting", `with ${idText(lastId)}`);
   source.onopen = opened;
   source.onerror = failed;
@@ -67,11 +70,35 @@ function end(text, ...details) {
 function received(type, event) {
   total.events += 1;
   lastId = event.lastEventId === "" ? null : event.lastEventId;
+  const value = type in samples || type === "hello" ? JSON.parse(event.data) : null;
+  const time = timeOf(type, value);
   // An event without an ID of its own repeats the last one. `bye` has none here, and that of `hello` is of no event.
-  list({ type, id: type === "hello" || type === "bye" ? "" : event.lastEventId, data: event.data });
-  if (type in samples) sample(type, JSON.parse(event.data));
-  if (type === "hello") greeted(JSON.parse(event.data));
+  list({ type, time, id: type === "hello" || type === "bye" ? "" : event.lastEventId, data: event.data });
+  if (type in samples) sample(type, value, time);
+  if (type === "hello") greeted(value);
   if (type === "bye") say(`the server said: ${event.data}`);
+}
+
+// A reading of the past says when it was taken, in milliseconds since the server started. A line does not, but there is a reading each second: a line
+// has the time of the reading before it, and the first lines have that of the reading after them.
+function timeOf(type, value) {
+  const now = performance.now();
+  if (type === "hello") {
+    started = now - value.at;
+    past = null;
+    replayed = value.replayed;
+    return now;
+  }
+  if (replayed === 0) {
+    total.live += 1;
+    return now;
+  }
+  replayed -= 1;
+  if (value !== null) {
+    if (past === null) for (const line of seen.line.waiting) line.time ??= started + value.at;
+    past = started + value.at;
+  }
+  return past;
 }
 
 function greeted(hello) {
@@ -82,6 +109,7 @@ function greeted(hello) {
   const events = `${count(hello.replayed)} ${hello.replayed === 1 ? "event" : "events"}`;
   if (run !== null && run !== hello.run) say("the server was restarted");
   else if (hello.begins === "gap") say("some events are gone: the server keeps only so many");
+  else if (hello.begins === "oldest") say(`${events} from before this page was opened`);
   else if (hello.begins === "resumed") {
     $("missed").textContent = count(total.missed += hello.replayed);
     say(hello.replayed === 0 ? "nothing was missed" : `${events} came late, none was lost`);

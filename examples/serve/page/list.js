@@ -21,7 +21,7 @@ function list(event) {
   of.total += 1;
   // Copied, because a slice of a long string keeps all of it in memory.
   const data = Array.from(event.data.slice(0, SHOWN)).join("");
-  of.waiting.push({ order: total.events, time: new Date(), type: event.type, id: event.id, data, length: event.data.length });
+  of.waiting.push({ ...event, order: total.events, data, length: event.data.length });
   if (of.waiting.length > ROWS) of.waiting.shift();
   if (event.type === "line" && of.total === 1) for (const type of ["cpu", "memory", "load"]) show(type, false);
   redraw();
@@ -38,7 +38,7 @@ function row({ time, type, id, data, length }) {
   const made = element("li", "", { "data-type": type });
   const text = element("span", visible(data));
   if (length > SHOWN) text.prepend(element("small", `The first ${count(SHOWN)} of ${count(length)} characters:\n`));
-  made.append(element("small", clock.format(time)), element("span", type), element("small", id, { title: id }), text);
+  made.append(element("small", clock.format(date(time ?? started))), element("span", type), element("small", id, { title: id }), text);
   made.hidden = !seen[type].shown;
   return made;
 }

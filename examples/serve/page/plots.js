@@ -1,11 +1,10 @@
-// The plots: samples by time of arrival; the time without a connection is shaded.
+// The plots: samples by time; the time without a connection is shaded.
 
 const samples = { cpu: [], memory: [], load: [] };
 const gaps = [];
 let pointed = null;        // how long ago the sample under the pointer was, in milliseconds
 
-function sample(type, value) {
-  const time = performance.now();
+function sample(type, value, time) {
   samples[type].push({ time, value });
   while (samples[type][0].time < time - WINDOW - BREAK) samples[type].shift();
   redraw();
@@ -73,8 +72,11 @@ function plot(canvas, type, lines, top, { label = String, mark = null } = {}) {
   pen.fillStyle = color("muted");
   pen.font = "10px system-ui, sans-serif";
   if (height > 100) {
-    for (const part of [.5, 1]) pen.fillText(label(top * part), 2, y(top * part) + 11);
-    pen.fillText(`${WINDOW / 1000} s ago`, 2, y(0) - 4);
+    // With an edge, because a line may cross the text.
+    pen.strokeStyle = color("panel"); pen.lineWidth = 3; pen.setLineDash([]);
+    const write = (text, bottom) => { pen.strokeText(text, 2, bottom); pen.fillText(text, 2, bottom); };
+    for (const part of [.5, 1]) write(label(top * part), y(top * part) + 11);
+    write(`${WINDOW / 1000} s ago`, y(0) - 4);
   }
   canvas.onpointermove = event => { pointed = Math.max(0, (width - 4 - event.offsetX) / width * WINDOW); redraw(); };
   canvas.onpointerleave = () => { pointed = null; redraw(); };

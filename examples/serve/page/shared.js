@@ -7,6 +7,8 @@ const LOG = 100;           // entries kept of the connection's history
 const $ = id => document.getElementById(id);
 const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const count = n => n.toLocaleString("en");
+// A time of `performance.now()` as a date.
+const date = time => new Date(Date.now() - performance.now() + time);
 const seconds = ms => `${(ms / 1000).toFixed(1)} s`;
 
 // Everything that arrives is shown through here, as text and never as markup.

@@ -16,8 +16,8 @@ function redraw() {
 }
 let counted = 0;
 setInterval(() => {
-  $("rate").textContent = count(total.events - counted);
-  counted = total.events;
+  $("rate").textContent = count(total.live - counted);
+  counted = total.live;
   redraw();
 }, 1000);
 new ResizeObserver(redraw).observe(document.body);

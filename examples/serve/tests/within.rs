@@ -1,6 +1,8 @@
-//! The tests within the example. Cargo builds an example with `test = true` for these alone, and then the others could not
-//! start it.
+//! The unit tests of the example. They are built here because Cargo would build an example with
+//! `test = true` only as a test, and the other tests could not start it.
 
+#[path = "../host.rs"]
+mod host;
 #[path = "../log.rs"]
 mod log;
 #[path = "../publisher.rs"]

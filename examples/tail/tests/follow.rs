@@ -1,4 +1,4 @@
-//! The built example at a URL: the stream of `serve`, through its restart, and servers that say no.
+//! The built example at a URL: the stream of `serve` across a restart, and servers that refuse.
 
 mod support;
 
@@ -12,10 +12,10 @@ use std::time::Duration;
 use serde_json::Value;
 use support::example;
 
-/// Nothing is expected to take this long: a test that waits for it has failed.
+/// The longest that a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running program and the lines that it writes. Dropped, it is killed.
+/// A running program and the lines that it writes. The drop kills it.
 struct Process {
     child: Child,
     out: Option<Receiver<String>>,
@@ -88,7 +88,7 @@ fn value(line: &str) -> Value {
 
 fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
-    // Ends, and so closes the pipe, once nobody listens any more.
+    // Ends, and so closes the pipe, once the receiver is dropped.
     thread::spawn(move || {
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
         lines.try_for_each(|line| sender.send(line))
@@ -96,7 +96,7 @@ fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
     lines
 }
 
-/// Starts `serve` and returns its address with it.
+/// Starts `serve` and returns it with its address.
 fn serve(address: &str) -> (Process, String) {
     let mut command = example("serve");
     command.arg(address);
@@ -113,7 +113,7 @@ fn tail(arguments: &[&str]) -> Process {
     Process::start(command)
 }
 
-/// Runs it to its end.
+/// Runs the example to its end.
 fn tailed(arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = example("tail");
     let output: Output = command.args(arguments).output().expect("the example runs");
@@ -123,7 +123,13 @@ fn tailed(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 /// Answers one request with this head, and returns the URL.
-fn answer(head: &'static str) -> String {
+fn answer(head: &str) -> String {
+    answer_bytes(format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n").as_bytes())
+}
+
+/// Answers one request with these bytes, and returns the URL.
+fn answer_bytes(bytes: &[u8]) -> String {
+    let bytes = bytes.to_vec();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -133,7 +139,7 @@ fn answer(head: &'static str) -> String {
         while request.read_line(&mut line).is_ok_and(|len| len > 2) {
             line.clear();
         }
-        write!(socket, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n")
+        socket.write_all(&bytes)
     });
     format!("http://{address}/")
 }
@@ -152,7 +158,7 @@ fn it_shows_the_stream_of_serve_and_goes_on_after_a_restart() {
         assert_eq!(tail.event(event_type)["own_id"], true);
     }
 
-    // At least one more, of which nobody knows here how many they are.
+    // At least one more event; the number is not known.
     let mut before = tail.until("cpu");
     drop(server);
     tail.says("tail: lost: ");
@@ -170,7 +176,7 @@ fn it_shows_the_stream_of_serve_and_goes_on_after_a_restart() {
     );
     let greeted = value(hello["data"].as_str().unwrap());
     assert_eq!(greeted["last_event_id"], *last);
-    // It has none of its own.
+    // The greeting has no id of its own.
     assert_eq!(hello["last_event_id"], *last);
     for event_type in ["cpu", "memory", "load"] {
         assert_eq!(tail.event(event_type)["own_id"], true);
@@ -194,7 +200,7 @@ fn an_id_that_no_header_can_hold_is_told_and_is_no_failure() {
     tail.says(r#"tail: the server can't resume after "4\u{1}2""#);
     let connected = server.says(" connected");
     assert!(!connected.contains("Last-Event-ID"), "{connected}");
-    // To the server it is a new client, which is told the id of where it begins.
+    // The server sees a new client, and sends it the id of the position where its stream begins.
     let hello = tail.event("hello");
     let id = hello["last_event_id"].as_str().expect("a text");
     assert!(id.ends_with('~'), "{id}");
@@ -239,9 +245,51 @@ fn a_server_that_is_not_there_is_told_and_tried_again() {
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
     drop(listener);
     let tail = tail(&[&url]);
-    assert!(tail.says("Connect").contains("refused"));
-    tail.says("tail: lost: the connection failed; again in ");
-    tail.says("tail: lost: the connection failed; again in ");
+    for _ in 0..2 {
+        // With all causes.
+        let line = tail.says("tail: lost: the connection failed: ");
+        assert!(line.contains("(Connect): tcp connect error: "), "{line}");
+        assert!(line.contains("refused"), "{line}");
+        assert!(line.contains("; again in "), "{line}");
+    }
+}
+
+#[test]
+fn what_can_not_heal_is_not_tried_again() {
+    let tls = answer("307 Moved\r\nLocation: https://127.0.0.1/");
+    let (status, errors) = tailed(&[&tls]);
+    assert_eq!(
+        (status, &*errors),
+        (
+            Some(1),
+            "tail: closed: the connection failed: there is no TLS in this example\n"
+        )
+    );
+    // HTTP/2 without TLS: its settings and its goodbye, whatever the request is.
+    let frames = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01";
+    let (status, errors) = tailed(&[&answer_bytes(frames)]);
+    assert_eq!(status, Some(1), "{errors}");
+    assert!(
+        errors.starts_with("tail: closed: the connection failed: "),
+        "{errors}"
+    );
+    assert!(errors.contains("invalid HTTP version"), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    let (status, errors) = tailed(&["http://a b/"]);
+    assert_eq!((status, errors.lines().count()), (Some(1), 1), "{errors}");
+}
+
+#[test]
+fn a_url_may_leave_out_its_scheme_or_shout_it() {
+    let url = answer("204 No Content");
+    let (_, address) = url.split_once("://").expect("it has a scheme");
+    let (status, errors) = tailed(&[address]);
+    assert_eq!(
+        (status, &*errors),
+        (Some(0), "tail: closed: the server answered 204\n")
+    );
+    let shouted = answer("204 No Content").replace("http", "HTTP");
+    assert_eq!(tailed(&[&shouted]).0, Some(0));
 }
 
 #[test]
@@ -251,6 +299,9 @@ fn arguments_that_make_no_sense_are_refused() {
             &["https://example.org/"][..],
             "there is no TLS in this example",
         ),
+        (&["HTTPS://example.org/"], "there is no TLS in this example"),
+        (&["file:///etc/passwd"], "there is no way to follow file"),
+        (&["http://"], "the URL has no host"),
         (&["--last-event-id", "7"], "--last-event-id needs a URL"),
         (
             &["http://127.0.0.1/", "--last-event-id"],

@@ -17,7 +17,7 @@ fn tail(arguments: &[&str], input: &[u8]) -> Output {
         .expect("the example runs");
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_vec();
-    // On a thread of its own: both pipes may fill up.
+    // Written on a separate thread, because both pipes may fill up.
     let writer = std::thread::spawn(move || stdin.write_all(&input));
     let output = child.wait_with_output().expect("it ends with its input");
     let _ = writer.join();
@@ -79,6 +79,32 @@ fn nothing_of_a_stranger_drives_the_terminal() {
 }
 
 #[test]
+fn nothing_that_is_not_seen_is_left() {
+    let unseen = "\u{AD}\u{34F}\u{61C}\u{115F}\u{180E}\u{200B}\u{200E}\u{202E}\u{2028}\u{2060}\u{2069}\u{3164}\
+                  \u{FE0F}\u{FEFF}\u{FFA0}\u{FFF9}\u{FFFB}\u{1D173}\u{E0001}\u{E0041}\u{E007F}\u{E01EF}\u{85}";
+    let stream = format!("data: a{unseen}b \u{A0}\u{E9}\u{1F600}\u{4E2D}\n\n");
+    let marks = "\u{FFFD}".repeat(unseen.chars().count());
+    assert_eq!(
+        shown(&[], stream.as_bytes()),
+        format!("message: a{marks}b \u{A0}\u{E9}\u{1F600}\u{4E2D}\n")
+    );
+    let json = shown(&["--json"], stream.as_bytes());
+    assert!(!json.contains(|c| unseen.contains(c)), "{json:?}");
+    assert!(json.contains("\\udb40\\udc41"), "above U+FFFF, too: {json}");
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["data"], stream[6..stream.len() - 2]);
+}
+
+#[test]
+fn the_type_is_the_first_field_of_the_json() {
+    let output = shown(&["--json"], b"event: tick\nid: 7\ndata: x\n\n");
+    assert_eq!(
+        output,
+        "{\"type\":\"tick\",\"data\":\"x\",\"last_event_id\":\"7\",\"own_id\":true}\n"
+    );
+}
+
+#[test]
 fn what_is_no_event_stream_is_told() {
     let output = tail(&[], b"<html>404</html>\n");
     assert_eq!(
@@ -98,7 +124,7 @@ fn a_reader_that_goes_away_is_no_failure() {
             .expect("the example runs");
         drop(child.stdout.take());
         let mut stdin = child.stdin.take().expect("it is piped");
-        // Fails once the example has noticed.
+        // The write fails once the example has ended.
         while stdin.write_all(STREAM).is_ok() && !arguments.contains(&"--help") {}
         drop(stdin);
         assert!(child.wait().expect("it ends").success());

@@ -70,13 +70,16 @@ impl<T: Timer> Alarm<T> {
         let Some(sleep) = this.sleep.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        let bell = match this.bell {
+        // Taken out, so that a sleep that panics in its poll is polled again next time.
+        let bell = match this.bell.take() {
             Some(bell) if bell.is_for(cx.waker()) => bell,
-            bell => bell.insert(Bell::new(cx.waker())),
+            _ => Bell::new(cx.waker()),
         };
         bell.has_rung.store(false, Ordering::Release);
-        let waker = Waker::from(Arc::clone(bell));
-        if sleep.poll(&mut Context::from_waker(&waker)).is_pending() {
+        let waker = Waker::from(Arc::clone(&bell));
+        let polled = sleep.poll(&mut Context::from_waker(&waker));
+        *this.bell = Some(bell);
+        if polled.is_pending() {
             return Poll::Pending;
         }
         this.sleep.set(None);

@@ -30,12 +30,12 @@ use crate::wire::line::Tail;
 /// A stream of this crate, with the [adapters](crate::adapt) as methods.
 ///
 /// It is implemented for [`EventStream`](crate::EventStream), `Subscription`, `Merged`, and
-/// everything that its methods return. Wrap any other stream with [`from_stream`]; no other type can
-/// implement this trait. A `Pin<Box<S>>` of such a stream has the methods too, and so has
-/// a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
+/// everything that its methods return. Wrap any other stream with [`from_stream`]; no other type
+/// can implement this trait. A `Pin<Box<S>>` of such a stream has the methods too, as does a
+/// `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
 ///
-/// No method has a name that `StreamExt` of futures or tokio-stream has, so that all of them can be
-/// imported together.
+/// No method has the name of a method of `StreamExt` in futures or tokio-stream, so the traits can
+/// be imported together.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a stream of this crate, so it has no adapters",
     label = "wrap it in `adapt::from_stream`, or put the adapters inside"
@@ -114,16 +114,15 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     /// The target is closed for the reason
     /// [`CloseReason::Shutdown`](crate::target::CloseReason::Shutdown). Everything that is queued
     /// at that time is delivered, including the chunks that other adapters hold. The
-    /// [farewell](Until::with_farewell) comes last. All of this is the same anywhere in a stack of
-    /// adapters.
+    /// [farewell](Until::with_farewell) comes last. This holds anywhere in a stack of adapters.
     ///
     /// - A subscription delivers all frames that were published before.
     /// - A merged stream delivers those frames too, and closes its target.
     /// - A stream that is not from this crate is dropped; see [`from_stream`].
     ///
     /// The future is polled with the stream, so it takes effect only while the client reads. A
-    /// producer that waits in [`send`](crate::Target::send) for a client that reads nothing waits on:
-    /// at a shutdown, also call [`close`](crate::Target::close) on the target.
+    /// producer that waits in [`send`](crate::Target::send) for a client that reads nothing keeps
+    /// waiting: at a shutdown, also call [`close`](crate::Target::close) on the target.
     ///
     /// # Examples
     ///

@@ -75,15 +75,16 @@ impl<E> StreamItem for Result<Bytes, E> {
     }
 }
 
-/// How many bytes are still delivered after the stream was shut down: 1 MiB. Without a limit, a
-/// stream that is always ready would not end.
+/// The number of bytes that are still delivered after the stream was shut down: 1 MiB. Without a
+/// limit, a stream that is always ready would not end.
 const MAX_AFTER: usize = 1024 * 1024;
 
-/// Gives a stream that is not from this crate the [adapters](crate::EventStreamExt).
+/// Wraps a stream that is not from this crate, so that it has the
+/// [adapters](crate::EventStreamExt).
 ///
-/// Such a stream has no target to close, so [`until`](crate::EventStreamExt::until) drops it. It
-/// still delivers items until one is not ready, or until 1 MiB is delivered. The last chunk is not
-/// cut, so it may exceed that limit. An empty chunk counts as one byte.
+/// Such a stream has no target to close. So [`until`](crate::EventStreamExt::until) delivers the
+/// items that are ready, up to 1 MiB, and then drops the stream. The last chunk is not cut, so it
+/// may exceed that limit. An empty chunk counts as one byte.
 ///
 /// # Examples
 ///
@@ -153,7 +154,7 @@ impl<S: Stream<Item: StreamItem>> Stream for FromStream<S> {
 }
 
 impl<S> FromStream<S> {
-    /// Ends the stream after what is ready. Returns whether this call ends it.
+    /// Ends the stream after the items that are ready. Returns whether this call ends it.
     pub(super) fn end(self: Pin<&mut Self>) -> bool {
         let this = self.project();
         let runs = this.stream.is_some() && this.left.is_none();
@@ -199,9 +200,9 @@ pub(in crate::server) fn poll_filled<S: Stream<Item: StreamItem>>(
     for _ in 0..MAX_EMPTY {
         match stream.as_mut().poll_next(cx) {
             Poll::Ready(Some(item)) if is_empty(&item) => {}
-            // Matched and built again, here and in the adapters: the compiler then copies a chunk
-            // word by word. It would copy the whole `Poll` in two parts, which wait for the writes
-            // of the words: most of the cost of an adapter.
+            // Matched and rebuilt, here and in the adapters, so that the compiler copies a chunk
+            // word by word. A copy of the whole `Poll`, in two parts, would stall on the earlier
+            // writes of the words: most of the cost of an adapter.
             Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
             Poll::Ready(None) => return Poll::Ready(None),
             Poll::Pending => return Poll::Pending,

@@ -1,5 +1,6 @@
 //! Sends comments while nothing else is sent.
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -25,7 +26,7 @@ use crate::wire::line::Tail;
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The default comment, `keep-alive comment`, shared by all streams; with a blank line.
-const COMMENT: Bytes = Bytes::from_static(b": keep-alive comment\n\n");
+static COMMENT: Bytes = Bytes::from_static(b": keep-alive comment\n\n");
 
 /// How often the alarm of half an interval rings until a comment is due, if no byte is sent.
 const RINGS: u8 = 2;
@@ -67,8 +68,9 @@ pin_project! {
         // nothing at the alarm.
         rings: u8,
         tail: Tail,
-        // The comment with a blank line, or a frame.
-        comment: Bytes,
+        // The comment with a blank line, or a frame; None for the default. A stream with the default
+        // takes no room for it.
+        comment: Option<Box<Bytes>>,
         is_frame: bool,
         blank_line: bool,
     }
@@ -79,10 +81,10 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
         Self {
             inner,
             // Rounded up: half of a nanosecond does not turn it off.
-            alarm: Alarm::new(interval - interval / 2, timer),
+            alarm: Alarm::new(interval.saturating_sub(interval / 2), timer),
             rings: RINGS,
             tail: Tail::new(),
-            comment: COMMENT,
+            comment: None,
             is_frame: false,
             blank_line: false,
         }
@@ -109,7 +111,7 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
     /// ```
     pub fn with_comment(mut self, text: &str) -> Self {
         let comment = Event::block().with_comment(text);
-        self.comment = comment.with_blank_line(true).to_bytes();
+        self.comment = Some(Box::new(comment.with_blank_line(true).to_bytes()));
         self.is_frame = false;
         self
     }
@@ -127,7 +129,7 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
     /// Scripts in a browser do not see comments, so a page that watches for silence needs an event.
     /// Give the event no id: a client that reconnects would send that id.
     pub fn with_frame(mut self, frame: Frame) -> Self {
-        self.comment = frame.into_bytes();
+        self.comment = Some(Box::new(frame.into_bytes()));
         self.is_frame = true;
         self
     }
@@ -151,8 +153,8 @@ impl<S: EventStreamExt, T: Timer> KeepAlive<S, T> {
                     return Poll::Ready(Some(S::Item::from_result(Ok(place), Sealed)));
                 }
                 let is_whole = *this.is_frame || *this.blank_line;
-                let len = this.comment.len() - usize::from(!is_whole);
-                let comment = this.comment.slice(..len);
+                let comment = this.comment.as_deref().unwrap_or(&COMMENT);
+                let comment = comment.slice(..comment.len() - usize::from(!is_whole));
                 return Poll::Ready(Some(S::Item::from_result(Ok(comment), Sealed)));
             }
         }

@@ -37,13 +37,13 @@
 //! ```
 //!
 //! [`from_stream`] wraps a stream that is not from this crate. A stack can be boxed: a
-//! `Pin<Box<S>>` has the methods too, and so has a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
+//! `Pin<Box<S>>` has the methods too, as does a `Pin<Box<dyn EventStreamExt<Item = Bytes>>>`.
 //!
 //! # The order
 //!
 //! [`until`](crate::EventStreamExt::until) means the same anywhere in a stack. Call `keep_alive`
-//! after `linger`, which would hold its comments back. If a preamble and a comment are both due
-//! first, the one of the outer adapter comes first.
+//! after `linger`, which would hold its comments back. If a preamble and a comment are both due,
+//! the one from the outer adapter comes first.
 //!
 //! # Guarantees
 //!
@@ -58,7 +58,7 @@
 //! - If dropping a timer's or a caller's future panics, the chunk of that poll may be lost, but no
 //!   other.
 //! - [`Poll::Pending`](core::task::Poll::Pending) is returned only if the inner stream, the timer
-//!   or the future has the waker, or was already woken.
+//!   or the future has the waker, or the task has already been woken.
 //! - Nothing is allocated for an event, except where [`Coalesce`] joins several chunks.
 //!
 //! An adapter is [`Unpin`] if its stream, its timer's future and its own future are. Those of tokio

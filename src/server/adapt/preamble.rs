@@ -149,7 +149,7 @@ impl<'a> Preamble<'a> {
     /// assert_eq!(retry(u32::MAX), "retry: 3000\n");
     /// ```
     pub fn with_jitter(mut self, most: Duration, random: u32) -> Self {
-        // Less than 2^94 nanoseconds times less than 2^32.
+        // Cannot overflow: less than 2^94 nanoseconds times less than 2^32.
         let nanos = (most.as_nanos() * u128::from(random)) >> 32;
         let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
         let below = u32::try_from(nanos % 1_000_000_000).unwrap_or(0);

@@ -1,9 +1,9 @@
 //! The bytes of the log. An offset is the number of bytes ever appended before it.
 //!
 //! Events are encoded directly into the last segment, which is open. Bytes read from it are copied,
-//! once for all subscribers at the same place. A subscriber that lags gets a slice of a full
-//! segment, without a copy and without work for each frame. A large frame is a segment of its own
-//! and is never copied.
+//! once for all subscribers at the same place. A subscriber that is far behind gets a slice of a
+//! full segment, without a copy and without work for each frame. A large frame is a segment of its
+//! own and is never copied.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -15,8 +15,8 @@ use bytes::Bytes;
 /// The largest size of a segment of several frames.
 const MOST: usize = 64 * 1024;
 
-/// The smallest size of a segment, so that the cost of each segment stays small beside its bytes.
-/// Also the largest buffer that an empty log keeps.
+/// The smallest size of a segment, so that the overhead of a segment stays small relative to its
+/// bytes. Also the largest buffer that an empty log keeps.
 const LEAST: usize = 4 * 1024;
 
 pub(super) struct Segments {

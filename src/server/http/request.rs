@@ -83,15 +83,16 @@ pub fn last_event_id<'a, V: AsRef<[u8]> + ?Sized + 'a>(
     }
 }
 
-/// Returns whether the lines of a request's `Accept` header allow the answer `text/event-stream`
-/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
+/// Returns whether the lines of a request's `Accept` header allow the response to be
+/// `text/event-stream` ([RFC 9110, section
+/// 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
 ///
 /// The most precise matching range decides: `text/event-stream`, then `text/*`, then `*/*`. A
 /// quality of 0 refuses. If no range matches, returns false; if there is no range at all, returns
 /// true. Several lines count as one list.
 ///
 /// An event stream is always UTF-8, so `charset=utf-8` matches. A range with any other parameter is
-/// for another type. A range that can't be read matches nothing.
+/// for another type. A malformed range matches nothing.
 ///
 /// Use it to choose, where one URL has several representations, such as a page and a stream. Where
 /// there is only the stream, send it without asking, which section 12.4.1 allows. Many clients of
@@ -176,8 +177,8 @@ fn read(value: Cow<'_, [u8]>) -> LastEventId<'_> {
     }
 }
 
-/// Reads a range. If it matches an event stream, returns how precise it is, the larger the more,
-/// and whether it accepts.
+/// Reads a range. If it matches an event stream, returns its precision (a larger number is more
+/// precise) and whether it accepts.
 fn read_range(range: &[u8]) -> Option<(u8, bool)> {
     let mut parts = split_unquoted(range, b';').map(<[u8]>::trim_ascii);
     let precision = match parts.next()? {

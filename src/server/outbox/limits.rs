@@ -68,9 +68,9 @@ pub enum Overflow {
     Refuse,
     /// The oldest frames are dropped until the event fits.
     ///
-    /// Comments and other [blocks](crate::Event::block) that are not events drop nothing; they are
-    /// refused. While a task [waits for room](crate::Target::send), every dispatch that does not
-    /// wait is refused.
+    /// Comments and other [blocks](crate::Event::block) without data drop no frame; they are
+    /// refused if the queue is full. While a task [waits for room](crate::Target::send), every
+    /// dispatch that does not wait is refused.
     DropOldest,
     /// The frames of the event's own type are dropped, oldest first, until it fits. If that is not
     /// enough, the oldest frames of any type are dropped. The event goes to the end of the queue.

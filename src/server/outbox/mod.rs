@@ -15,7 +15,7 @@ use crate::wire::encode::{self, Fields, Measured};
 use crate::wire::event::Event;
 use crate::wire::frame::Frame;
 
-/// The number of lengths that the emptied queue keeps room for.
+/// The number of frames for which an emptied queue keeps its list allocated.
 const IDLE_FRAMES: usize = 32;
 
 #[derive(Default)]
@@ -192,9 +192,10 @@ impl Outbox {
         self.awaited = awaited;
     }
 
-    /// Queues what finds room, or what room of `released` bytes was just released for.
+    /// Queues an event or frame if there is room. `released` is the size of the room that was just
+    /// released for it.
     ///
-    /// Not inlined: its generic callers are compiled in the user's crate, which cannot inline the
+    /// Not inlined: its generic callers are compiled in downstream crates, which cannot inline the
     /// calls below. This saves a fifth of the time of a small event.
     #[inline(never)]
     pub(crate) fn queue(
@@ -235,7 +236,7 @@ impl Outbox {
         Ok(Some(Reservation { purpose, bytes }))
     }
 
-    /// Releases reserved room. Returns how many bytes that is.
+    /// Releases reserved room. Returns its size in bytes.
     #[expect(clippy::needless_pass_by_value, reason = "room is released once")]
     pub(crate) fn release(&mut self, room: Reservation) -> usize {
         let Reservation { purpose, bytes } = room;
@@ -246,8 +247,8 @@ impl Outbox {
         bytes
     }
 
-    /// Returns whether a frame of `len` bytes without room ends the stream. It does if the policy
-    /// is `Disconnect` and the queue would be full even without reserved room.
+    /// Returns whether a frame of `len` bytes that finds no room ends the stream. It does if the
+    /// policy is `Disconnect` and the queue would be full even without reserved room.
     pub(crate) fn disconnects(&self, len: usize) -> bool {
         match self.limits.overflow {
             Overflow::Disconnect => !self.has_room(len, Amount::default()),
@@ -294,7 +295,7 @@ impl Outbox {
         lost
     }
 
-    /// Finds room for a frame of `len` bytes, also by dropping others if the policy says so.
+    /// Finds room for a frame of `len` bytes. Drops other frames if the policy says so.
     #[inline]
     fn find_room(
         &mut self,
@@ -308,7 +309,8 @@ impl Outbox {
         self.find_room_otherwise(len, outgoing, released)
     }
 
-    /// Finds room beside that which is undroppable. A block without data drops no frame.
+    /// The slow path of [`find_room`](Self::find_room). No frame is dropped for a block without
+    /// data.
     #[cold]
     fn find_room_otherwise(
         &mut self,

@@ -1,24 +1,22 @@
-//! The block that is being read: the standard's buffers, under its names.
+//! The block that is being read: the buffers of the standard, under the same names.
 //!
 //! > When a stream is parsed, a *data buffer*, an *event type buffer*, and a *last event ID buffer*
 //! > must be associated with it. They must be initialized to the empty string.
 //!
 //! A value that lies entirely in the input is stored as a range of the input. It is copied to its
-//! buffer when a second data line follows, or when the call returns before the block is complete,
-//! because the caller may feed other bytes next.
+//! buffer when a second data line follows. It is also copied when the call returns before the block
+//! is complete, because the next call has other input.
 //!
 //! # Memory
 //!
 //! Each buffer keeps up to [`KEPT`] bytes. The capacity beyond that, summed over all buffers, never
-//! exceeds the limit. Buffers double while the limit allows it, so that copying stays linear.
-//! Otherwise the other buffers release their spare capacity. That always makes enough room, because
-//! the contents of an open block are part of its wire bytes, and those are within the limit.
-//!
-//! A peer could make the buffers of one block take capacity from each other repeatedly; each time,
-//! all bytes of the block are moved. So after the first time, no buffer reserves more than half of
-//! the free capacity: to cause another move, a value must be longer than the other half. In the
-//! worst block of 16 MiB, each byte is moved at most 6 times instead of 88 times.
+//! exceeds the limit. A buffer that grows doubles, but takes at most half of what is free, so that
+//! copying stays linear and the next buffer finds room. If too little is free, the other buffers
+//! release their spare capacity. That always makes enough room, because the contents of an open
+//! block are part of its wire bytes, and those are within the limit.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
 use core::mem;
 use core::time::Duration;
 
@@ -34,13 +32,14 @@ const KEPT: usize = 24 << 10;
 /// The spare capacity that the last event ID keeps.
 const KEPT_ID: usize = 4 << 10;
 
-/// The smallest allocation.
+/// The smallest capacity that a buffer allocates.
 const FIRST: usize = 256;
 
 /// The place of a value of the open block: a range of the input, its buffer, or nowhere.
 ///
-/// Not an enum, because the compiler copied that in mismatched halves, which cost a fifth of the
-/// time of short events. The two other places are ranges that end before they start.
+/// This is not an enum, because the compiler copied an enum in mismatched halves, which cost a
+/// fifth of the time for short events. `NOWHERE` and `BUFFER` are ranges that end before they
+/// start.
 #[derive(Clone, Copy, PartialEq)]
 struct Place(InputRange);
 
@@ -92,8 +91,8 @@ impl Buffer {
     }
 }
 
-/// An item that a line has completed. It is a plain number, so that it is returned in a register;
-/// the values are in the block.
+/// The kind of an item that a line has completed; the values are in the block. It is a plain
+/// number, so that it is returned in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Completed {
     Event,
@@ -102,7 +101,7 @@ pub(super) enum Completed {
     LastEventId,
 }
 
-/// The buffers that the last item borrows. The next call frees them.
+/// The buffers that the last item borrows. The next call releases them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Borrowed {
     Nothing,
@@ -112,25 +111,25 @@ enum Borrowed {
 
 /// The values of the open block, and the last event ID.
 pub(super) struct Block {
-    /// In memory, every line has its LF, as in the standard, until the event is dispatched.
+    /// In the buffer, each line ends with an LF, as in the standard, until the event is dispatched.
     data: Buffer,
     event_type: Buffer,
     id: Buffer,
-    /// The value of a cut line other than data, until the line ends. It is separate because an `id`
-    /// with a NULL must leave `id` as it is.
+    /// The value of a cut line other than data, until the line ends. It is separate, because an
+    /// `id` line with a NULL must not change `id`.
     unfinished: Buffer,
     /// > Set the last event ID string of the event source to the value of the last event ID buffer.
-    last_event_id: TextBuffer,
+    ///
+    /// Text, because each later event carries it: malformed bytes are replaced once.
+    last_event_id: String,
     reconnection_time: Duration,
     borrowed: Borrowed,
     /// True if a buffer has grown beyond [`KEPT`].
     is_large: bool,
-    /// True if a buffer has made others release their spare capacity.
-    has_shrunk_others: bool,
     /// The maximum capacity of all buffers beyond [`KEPT`].
     most: usize,
-    /// The capacity of the data buffer of the last large event.
-    size_before: usize,
+    /// The length of the last large event's data: large events often follow each other.
+    last_large: usize,
 }
 
 impl Block {
@@ -140,13 +139,12 @@ impl Block {
             event_type: Buffer::new(),
             id: Buffer::new(),
             unfinished: Buffer::new(),
-            last_event_id: TextBuffer::new(),
+            last_event_id: String::new(),
             reconnection_time: Duration::ZERO,
             borrowed: Borrowed::Nothing,
             is_large: false,
-            has_shrunk_others: false,
             most,
-            size_before: 0,
+            last_large: 0,
         }
     }
 
@@ -162,13 +160,13 @@ impl Block {
         has_field && !matches!(self.borrowed, Borrowed::Event)
     }
 
-    /// Frees the values that the last call lent.
+    /// Releases the buffers that the last item borrowed.
     #[inline]
     pub(super) fn free_lent(&mut self) {
         match self.borrowed {
             Borrowed::Nothing => {}
             Borrowed::Event => self.discard(),
-            // The open block is not changed: moving it for each comment would cost more than the
+            // The open block stays in place: moving it for each comment would cost more than the
             // comment itself.
             Borrowed::Comment => {
                 self.unfinished.text.clear();
@@ -221,7 +219,7 @@ impl Block {
         None
     }
 
-    /// Processes such a line with a copy of its value.
+    /// Processes a line that lies entirely in the input, with a copy of its value.
     #[inline(never)]
     fn take_copy(
         &mut self,
@@ -233,8 +231,7 @@ impl Block {
         self.push_last(kind, value, input)
     }
 
-    /// Begins a value that is copied to a buffer, because it comes in pieces or is returned at
-    /// once.
+    /// Begins a value that is copied to a buffer: one that comes in pieces, or is returned at once.
     pub(super) fn begin(&mut self, kind: LineKind, input: &InputChunk<'_>) {
         self.spill(input);
         if kind != LineKind::Data {
@@ -248,17 +245,18 @@ impl Block {
     /// Appends a piece of the value that `begin` began.
     #[inline]
     pub(super) fn push(&mut self, kind: LineKind, value: InputRange, input: &InputChunk<'_>) {
-        let (piece, checked) = (input.bytes_at(value), input.checked(value));
         if kind == LineKind::Data {
-            return self.push_data(piece, checked);
+            return self.push_data(value, input);
         }
+        let piece = input.bytes_at(value);
         if !self.unfinished.text.has_room(piece.len()) {
             self.make_room(|block| &mut block.unfinished, piece.len());
         }
-        self.unfinished.text.push(piece, checked);
+        self.unfinished.text.push(piece, || input.checked(value));
     }
 
     /// Appends the last piece of the value, and processes the field.
+    #[inline]
     pub(super) fn push_last(
         &mut self,
         kind: LineKind,
@@ -267,10 +265,20 @@ impl Block {
     ) -> Option<Completed> {
         if kind == LineKind::Data {
             self.push_data_line(value, input);
-        } else {
-            self.push(kind, value, input);
-            self.unfinished.text.finish();
+            return None;
         }
+        self.finish_value(kind, value, input)
+    }
+
+    #[inline(never)]
+    fn finish_value(
+        &mut self,
+        kind: LineKind,
+        value: InputRange,
+        input: &InputChunk<'_>,
+    ) -> Option<Completed> {
+        self.push(kind, value, input);
+        self.unfinished.text.finish();
         let value = self.unfinished.text.text().as_bytes();
         let buffer = match kind {
             LineKind::Data => return None,
@@ -319,17 +327,7 @@ impl Block {
     /// > to this value until the next time it is set by the server.
     #[inline]
     fn commit_id(&mut self, input: &InputChunk<'_>) {
-        if let Some(value) = self.id.at.in_input() {
-            let (bytes, checked) = (input.bytes_at(value), input.checked(value));
-            self.last_event_id.set(bytes, checked);
-        } else {
-            mem::swap(&mut self.last_event_id, &mut self.id.text);
-            self.id.text.clear();
-            self.id.text.shrink(KEPT);
-        }
-        if self.last_event_id.capacity() > KEPT_ID {
-            self.last_event_id.shrink(KEPT_ID);
-        }
+        replace(&mut self.last_event_id, &self.id.lend(input).to_str());
     }
 
     /// Copies the values of the open block from the input to the buffers.
@@ -360,31 +358,34 @@ impl Block {
     /// > character to the data buffer.
     #[inline]
     fn push_data_line(&mut self, value: InputRange, input: &InputChunk<'_>) {
-        let mut line = value;
-        if input.bytes[value.end] == LF {
-            line.end += 1;
-            self.push_data(input.bytes_at(line), input.checked(line));
-        } else {
-            self.push_data(input.bytes_at(line), input.checked(line));
-            self.push_data(b"\n", Some("\n"));
+        let ends_with_lf = input.bytes[value.end] == LF;
+        let line = InputRange {
+            start: value.start,
+            end: value.end + usize::from(ends_with_lf),
+        };
+        self.push_data(line, input);
+        if !ends_with_lf {
+            // The room for a push includes that for an LF.
+            self.data.text.push(b"\n", || Some("\n"));
         }
     }
 
     #[inline]
-    fn push_data(&mut self, piece: &[u8], checked: Option<&str>) {
-        if !self.data.text.has_room(piece.len()) {
-            self.make_room(|block| &mut block.data, piece.len());
+    fn push_data(&mut self, piece: InputRange, input: &InputChunk<'_>) {
+        let bytes = input.bytes_at(piece);
+        if !self.data.text.has_room(bytes.len()) {
+            self.make_room(|block| &mut block.data, bytes.len());
         }
-        self.data.text.push(piece, checked);
+        self.data.text.push(bytes, || input.checked(piece));
     }
 
     pub(super) fn set_last_event_id(&mut self, text: &str) {
-        self.last_event_id.set(text.as_bytes(), Some(text));
+        replace(&mut self.last_event_id, text);
     }
 
     #[inline]
-    pub(super) fn last_event_id(&self) -> Text<'_> {
-        self.last_event_id.text()
+    pub(super) fn last_event_id(&self) -> &str {
+        &self.last_event_id
     }
 
     /// Lends the completed item.
@@ -398,7 +399,7 @@ impl Block {
             Completed::Event => Item::Event(self.event(input)),
             Completed::ReconnectionTime => Item::ReconnectionTime(self.reconnection_time),
             Completed::Comment => Item::Comment(self.unfinished.text.text().to_str()),
-            Completed::LastEventId => Item::LastEventId(self.last_event_id.text().to_str()),
+            Completed::LastEventId => Item::LastEventId(Cow::Borrowed(&self.last_event_id)),
         }
     }
 
@@ -407,7 +408,7 @@ impl Block {
         MessageEvent {
             event_type: self.event_type.lend(input),
             data: self.data.lend(input),
-            last_event_id: self.last_event_id.text(),
+            last_event_id: &self.last_event_id,
             own_id: !self.id.at.is_nowhere(),
         }
     }
@@ -415,20 +416,40 @@ impl Block {
     /// Returns the completed item as an owned one. An event is one allocation; large data keeps the
     /// allocation of its buffer.
     pub(super) fn take_out(&mut self, completed: Completed, input: &InputChunk<'_>) -> OwnedItem {
-        if completed != Completed::Event || self.data.at.in_input().is_some() {
-            return self.lend(completed, input).into_owned();
+        match completed {
+            Completed::Event => OwnedItem::Event(self.take_event(input)),
+            _ => self.lend(completed, input).into_owned(),
+        }
+    }
+
+    fn take_event(&mut self, input: &InputChunk<'_>) -> OwnedMessageEvent {
+        if self.data.at != Place::BUFFER {
+            return self.event(input).into_owned();
         }
         let Some(data) = self.data.text.take_large() else {
-            return self.lend(completed, input).into_owned();
+            return self.event(input).into_owned();
         };
-        self.size_before = data.capacity();
+        self.last_large = data.len();
         let event = self.event(input);
-        OwnedItem::Event(OwnedMessageEvent::from_data(
+        OwnedMessageEvent::from_data(
             data,
             &event.event_type.to_str(),
-            &event.last_event_id(),
+            event.last_event_id,
             event.own_id,
-        ))
+        )
+    }
+
+    /// Ends the open block where the stream has ended, and returns it as an event. All its values
+    /// are in the buffers, since no input is left. Its id does not count.
+    ///
+    /// > Once the end of the file is reached, any pending data must be discarded.
+    pub(super) fn take_unfinished(&mut self) -> OwnedMessageEvent {
+        self.id.at = Place::NOWHERE;
+        self.data.text.finish();
+        if self.data.text.text().as_bytes().last() == Some(&LF) {
+            self.data.text.pop();
+        }
+        self.take_event(&InputChunk::new(b""))
     }
 
     /// Makes room for `more` bytes in one of the buffers.
@@ -437,8 +458,7 @@ impl Block {
     fn make_room(&mut self, pick: fn(&mut Self) -> &mut Buffer, more: usize) {
         let mut text = mem::replace(&mut pick(self).text, TextBuffer::new());
         let least = text.len().saturating_add(more);
-        let mut most = self.most_for_one();
-        if least > most {
+        if least > self.most_for_one() {
             // Only one line is read at a time, so the unfinished value is needed only if it is the
             // one that was taken out.
             for buffer in self.buffers() {
@@ -447,26 +467,22 @@ impl Block {
                 }
                 buffer.text.shrink(KEPT);
             }
-            self.has_shrunk_others = true;
-            most = self.most_for_one();
-        }
-        let mut most_ahead = most;
-        if self.has_shrunk_others {
-            most_ahead -= most.saturating_sub(text.len()) / 2;
         }
         let mut wanted = text.capacity().saturating_mul(2).max(FIRST);
         if wanted > KEPT {
-            // Large events often follow each other, so the buffer starts at the capacity of the
-            // last one.
-            wanted = wanted.max(mem::take(&mut self.size_before));
+            // With the LF that ends the data in the buffer.
+            wanted = wanted.max(self.last_large.saturating_add(1));
         }
-        text.reserve(wanted.min(most_ahead).max(least));
+        // A buffer of nearly all that is free takes the rest at once: it would be moved for each
+        // half of it.
+        let free = self.most_for_one().saturating_sub(least);
+        let ahead = (free / 2).max(free.min(least / 8));
+        text.reserve(wanted.clamp(least, least.saturating_add(ahead)));
         self.is_large |= text.capacity() > KEPT;
         pick(self).text = text;
     }
 
-    /// Returns the maximum capacity of a buffer that is taken out, given the capacity of the
-    /// others.
+    /// Returns the maximum capacity of the buffer that was taken out, given that of the others.
     fn most_for_one(&mut self) -> usize {
         let charged = |buffer: &mut Buffer| buffer.text.capacity().saturating_sub(KEPT);
         let others: usize = self.buffers().into_iter().map(charged).sum();
@@ -478,10 +494,8 @@ impl Block {
     #[inline(never)]
     fn shrink(&mut self) {
         self.is_large = false;
-        self.has_shrunk_others = false;
-        let (len, capacity) = (self.data.text.len(), self.data.text.capacity());
-        if capacity > KEPT {
-            self.size_before = if len >= capacity / 4 { capacity } else { 0 };
+        if self.data.text.capacity() > KEPT {
+            self.last_large = self.data.text.len();
         }
         for buffer in self.buffers() {
             buffer.text.clear();
@@ -495,10 +509,10 @@ impl Block {
         for buffer in self.buffers() {
             *buffer = Buffer::new();
         }
-        self.last_event_id.shrink(0);
+        self.last_event_id.shrink_to_fit();
     }
 
-    /// All buffers but the last event ID, which is no part of a block.
+    /// Returns all buffers except the last event ID, which is not part of a block.
     #[inline]
     fn buffers(&mut self) -> [&mut Buffer; 4] {
         [
@@ -507,6 +521,17 @@ impl Block {
             &mut self.id,
             &mut self.unfinished,
         ]
+    }
+}
+
+/// Replaces a text. Keeps up to [`KEPT_ID`] bytes of spare capacity.
+#[inline]
+fn replace(text: &mut String, by: &str) {
+    text.clear();
+    text.reserve_exact(by.len());
+    text.push_str(by);
+    if text.capacity() > KEPT_ID {
+        text.shrink_to(KEPT_ID);
     }
 }
 

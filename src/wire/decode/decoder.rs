@@ -1,11 +1,10 @@
 //! The decoder: a line reader, a block, and the caller's settings.
 
-use alloc::borrow::Cow;
 use core::fmt;
 
 use super::block::{Block, Completed};
 use super::input::InputChunk;
-use super::item::{Item, OwnedItem};
+use super::item::{Item, OwnedItem, OwnedMessageEvent};
 use super::limits::{DecodeError, DecodeLimits};
 use super::line_reader::{Line, LineReader};
 use crate::wire::field::EventId;
@@ -14,12 +13,14 @@ use crate::wire::field::EventId;
 ///
 /// [`feed`](Self::feed) takes the next bytes of the stream, in pieces of any size, and returns the
 /// [`Items`] that they complete. Any chunking gives the same items. Malformed input is not an
-/// error, since the standard defines the meaning of every byte. The only [error](DecodeError) is an
-/// exceeded limit, which the caller sets. [Its example](DecodeError#examples) is the loop that
-/// handles the error and continues; `?` drops the [`Items`], and with them the rest of the chunk.
+/// error, because the standard defines the meaning of every byte. The only [error](DecodeError) is
+/// that the stream exceeds a limit, which the caller sets. [This loop](DecodeError#examples)
+/// handles the error and continues; `?` would drop the [`Items`], and with them the rest of the
+/// chunk.
 ///
-/// A block that is incomplete when the stream ends is discarded, as the standard demands. At the
-/// end, drop the decoder or [`reconnect`](Self::reconnect) it.
+/// A block that is incomplete when the stream ends is discarded, as the standard demands.
+/// [`finish`](Self::finish) tells whether there is one, and returns it. Before the next stream,
+/// [`reconnect`](Self::reconnect) the decoder.
 ///
 /// [`DecodeStream`](super::DecodeStream) decodes a `Stream` of chunks, and `DecodeRead` (feature
 /// `std`) decodes a `std::io::Read`.
@@ -69,8 +70,8 @@ impl Decoder {
         }
     }
 
-    /// Sets how much memory the peer may make the decoder hold. Set the limits before the first
-    /// byte.
+    /// Sets the limits of lines and events, which bound the memory of the decoder. Set them before
+    /// you feed the first byte.
     #[must_use]
     pub const fn with_limits(mut self, limits: DecodeLimits) -> Self {
         self.lines.set_limits(limits);
@@ -80,8 +81,8 @@ impl Decoder {
 
     /// Sets whether comments are returned. By default they are skipped.
     ///
-    /// Comments that are returned count against the limit of a line. A comment that is longer is an
-    /// error, and its block is skipped, as with any line. A change within a stream affects the
+    /// The limit of a line also applies to comments that are returned. A longer comment is an
+    /// error, and its block is skipped, as for any other line. A change within a stream affects the
     /// lines that begin after it.
     #[must_use]
     pub const fn with_comments(mut self, comments: bool) -> Self {
@@ -90,16 +91,16 @@ impl Decoder {
         self
     }
 
-    /// Sets whether a block is returned that sets the last event ID and has no data, for callers
-    /// that store the ID. By default it only changes [`last_event_id`](Self::last_event_id).
+    /// Sets whether a block that has an id but no data is returned as an item, for callers that
+    /// store the ID. By default, such a block only changes [`last_event_id`](Self::last_event_id).
     #[must_use]
     pub const fn with_last_event_ids(mut self, last_event_ids: bool) -> Self {
         self.last_event_ids = last_event_ids;
         self
     }
 
-    /// Sets the last event ID of an earlier connection, so that an event without an id does not
-    /// erase it.
+    /// Sets the last event ID that an earlier connection received. Events have this ID until the
+    /// stream sets another one.
     ///
     /// # Examples
     ///
@@ -109,7 +110,7 @@ impl Decoder {
     /// let mut decoder = Decoder::new().with_last_event_id(&EventId::from(41_u32));
     /// let mut items = decoder.feed(b"data: x\n\n");
     /// let Some(Item::Event(event)) = items.next()? else { panic!() };
-    /// assert_eq!((&*event.last_event_id(), event.has_own_id()), ("41", false));
+    /// assert_eq!((event.last_event_id(), event.has_own_id()), ("41", false));
     /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     #[must_use]
@@ -120,18 +121,19 @@ impl Decoder {
 
     /// Returns the last event ID string: the id of the last complete block that had one, or the one
     /// that the decoder started with. The id of an incomplete block does not count.
-    pub fn last_event_id(&self) -> Cow<'_, str> {
-        self.block.last_event_id().to_str()
+    pub fn last_event_id(&self) -> &str {
+        self.block.last_event_id()
     }
 
-    /// Returns whether a limit ended the decoding; see [`DecodeLimits::with_end_at_limit`]. The
-    /// decoder then skips all input until [`reconnect`](Self::reconnect).
+    /// Returns whether an exceeded limit has ended the stream; see
+    /// [`DecodeLimits::with_end_at_limit`]. If so, the decoder skips all input until
+    /// [`reconnect`](Self::reconnect).
     pub const fn is_stopped(&self) -> bool {
         self.lines.is_stopped()
     }
 
-    /// Starts a new stream. The open block is discarded, and the last event ID and the settings
-    /// stay. If a limit [stopped](Self::is_stopped) the decoder, it decodes again.
+    /// Starts a new stream. Discards the incomplete block, and keeps the last event ID and the
+    /// settings. A decoder that [has stopped](Self::is_stopped) decodes again.
     ///
     /// # Examples
     ///
@@ -147,7 +149,7 @@ impl Decoder {
     /// decoder.reconnect();
     /// let mut items = decoder.feed(b"data: two\n\n");
     /// let Some(Item::Event(event)) = items.next()? else { panic!() };
-    /// assert_eq!((&*event.data(), &*event.last_event_id()), ("two", "7"));
+    /// assert_eq!((&*event.data(), event.last_event_id()), ("two", "7"));
     /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     pub fn reconnect(&mut self) {
@@ -157,9 +159,9 @@ impl Decoder {
 
     /// Feeds the next bytes of the stream, and returns the items that they complete.
     ///
-    /// Bytes are decoded as items are taken: take items until `None`. If the items are dropped
-    /// earlier, the rest of the bytes is not decoded: [`Items::remaining`] returns it, and the
-    /// caller must feed it next.
+    /// Bytes are decoded as items are taken, so take items until `None`. If you drop the [`Items`]
+    /// earlier, the rest of the bytes is not decoded: get it from [`Items::remaining`] before, and
+    /// feed it next.
     ///
     /// # Examples
     ///
@@ -189,14 +191,55 @@ impl Decoder {
         }
     }
 
-    /// Returns whether the end of the stream would cut off a block: at least a part of one of its
-    /// fields has been read.
+    /// Ends the stream. Returns the block that the end has cut off, or `None` if the stream ended
+    /// between blocks. The decoder is ready for the next stream, as after
+    /// [`reconnect`](Self::reconnect).
+    ///
+    /// A block is cut off if its blank line is missing and it has a `data`, `event` or `id` line.
+    /// It is cut off as well if the stream ends within a line that is a field of the standard, or
+    /// may become one, as `da` may. So a stream that ends after whole lines of comments,
+    /// reconnection times and unknown fields is not cut off, and neither is one that ends within a
+    /// comment. A block that exceeded a limit was returned as an error before.
+    ///
+    /// The standard discards that block. It is returned for callers that would rather have a part
+    /// of an answer than nothing. The last line of the data may be cut, even within a character; a
+    /// type counts only if its line is whole. The id of the block does not count, so the event has
+    /// the [last event ID](Self::last_event_id) from which to resume. The data is empty if there
+    /// was none.
+    ///
+    /// Take all items of the last bytes first: bytes that are not decoded are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut items = decoder.feed(b"data: one\n\n: keep-alive\n");
+    /// while items.next()?.is_some() {}
+    /// assert!(decoder.finish().is_none());
+    ///
+    /// let mut items = decoder.feed(b"event: delta\ndata: The answ");
+    /// while items.next()?.is_some() {}
+    /// let unfinished = decoder.finish().expect("the stream was cut");
+    /// assert_eq!((unfinished.event_type(), unfinished.data()), ("delta", "The answ"));
+    /// # Ok::<(), sse_proto::decode::DecodeError>(())
+    /// ```
+    #[doc(alias("eof", "end", "truncated"))]
+    pub fn finish(&mut self) -> Option<OwnedMessageEvent> {
+        self.block.free_lent();
+        let unfinished = self.is_within_block().then(|| self.block.take_unfinished());
+        self.reconnect();
+        unfinished
+    }
+
+    /// Returns whether the end of the stream would cut off a block; see [`finish`](Self::finish).
     pub(crate) fn is_within_block(&self) -> bool {
         self.lines.is_within_field() || self.block.is_open()
     }
 
-    /// Does the same as [`reconnect`](Self::reconnect), and frees all memory except that of the
-    /// last event ID.
+    /// Does what [`reconnect`](Self::reconnect) does, and frees all memory except that of the last
+    /// event ID.
     pub(crate) fn release(&mut self) {
         self.lines.restart();
         self.block.release();
@@ -214,12 +257,11 @@ impl Decoder {
                     Some(Completed::LastEventId) if !self.last_event_ids => None,
                     completed => completed,
                 },
-                Line::Begun => {
-                    self.block.begin(self.lines.kind(), input);
-                    None
-                }
-                Line::Piece => {
+                line @ (Line::Begun | Line::Piece) => {
                     let (kind, piece) = (self.lines.kind(), self.lines.value());
+                    if line == Line::Begun {
+                        self.block.begin(kind, input);
+                    }
                     self.block.push(kind, piece, input);
                     if input.remaining().is_empty() {
                         return Ok(None);
@@ -264,13 +306,13 @@ impl fmt::Debug for Decoder {
 /// A limit was exceeded: [`LineReader::error`] says which one.
 struct TooLong;
 
-/// The items that fed bytes complete; returned by [`Decoder::feed`].
+/// The items that the fed bytes complete; returned by [`Decoder::feed`].
 ///
-/// It is not an `Iterator`, because an item may borrow from the decoder. Take the items with `while
-/// let`, or with [the loop](DecodeError#examples) that continues after an error.
+/// This is not an `Iterator`, because an item may borrow from the decoder. Take the items with
+/// `while let`, or with [the loop](DecodeError#examples) that continues after an error.
 ///
-/// After the last item, one more call returns `None`. It also gives back the memory of a large
-/// event, so an idle connection holds little if items are taken until `None`.
+/// Take items until `None`: the call that returns `None` also frees the memory of a large event, so
+/// that an idle connection holds little memory.
 pub struct Items<'d, 'i> {
     decoder: &'d mut Decoder,
     input: InputChunk<'i>,
@@ -284,7 +326,8 @@ impl<'i> Items<'_, 'i> {
     /// # Errors
     ///
     /// [`DecodeError`] if a line or an event exceeds a [limit](DecodeLimits), once for each block.
-    /// Unless the limits end the stream there, call again: the decoder continues after the block.
+    /// Call again to continue after that block, unless the limits [end the
+    /// stream](DecodeLimits::with_end_at_limit).
     #[inline]
     #[expect(
         clippy::should_implement_trait,
@@ -299,7 +342,7 @@ impl<'i> Items<'_, 'i> {
         }
     }
 
-    /// Does what [`next`](Self::next) does and returns an item that borrows nothing. A large event
+    /// Does what [`next`](Self::next) does, but returns an item that borrows nothing. A large event
     /// that was assembled from pieces is returned without a copy.
     ///
     /// # Errors

@@ -1,18 +1,19 @@
-//! The bytes of one call, with their line ends and the part that is known to be UTF-8.
+//! The bytes that one call feeds, with their line ends and the part that is known to be UTF-8.
 
 use super::text::{self, Text};
 use crate::wire::line::{LF, LineEnds};
 
-/// The first window of text that is checked ahead of the reader.
+/// The size of the first window of text that is checked before it is read.
 const WINDOW: usize = 2 << 10;
 
-/// Below this length, a separate check for each value costs less.
+/// If fewer bytes are left, a separate check of each value costs less.
 const WORTH_CHECKING: usize = 64;
 
-/// A line of this length, in an input of this length, is probably much longer.
+/// If this many bytes of a line have been read and the input has this many more, the line is
+/// probably much longer.
 const LONG: usize = 1 << 10;
 
-/// The maximum piece of a long line. It is small enough to be in the L1 cache between the search
+/// The maximum piece of a long line. It is small enough to stay in the L1 cache between the search
 /// and the copy.
 const PIECE: usize = 8 << 10;
 
@@ -45,7 +46,7 @@ impl<'i> InputChunk<'i> {
             line_ends: LineEnds::new(bytes),
             text: "",
             text_start: 0,
-            // Nothing is checked ahead of the first item, because it may be the only one.
+            // Nothing is checked ahead before the first item, because it may be the only one.
             checked_to: 1,
         }
     }
@@ -61,8 +62,8 @@ impl<'i> InputChunk<'i> {
         self.line_ends.find(self.bytes, from)
     }
 
-    /// Returns the end of the next piece of a cut line, of which `taken` bytes were read. It is the
-    /// end of the line, of the input, or of the maximum piece, whichever comes first.
+    /// Returns the end of the next piece of a line, of which `taken` bytes were read before. It is
+    /// the end of the line, of the input, or of the maximum piece, whichever comes first.
     #[inline]
     pub(super) fn find_piece_end(&mut self, taken: usize) -> usize {
         let (from, len) = (self.at, self.bytes.len());
@@ -98,9 +99,9 @@ impl<'i> InputChunk<'i> {
     /// Checks the UTF-8 of the next bytes, once for all items in them. Without this, each value is
     /// checked when it is read.
     ///
-    /// Called before each item; it checks nothing before the first one. It checks at most twice the
-    /// number of bytes read so far, plus one window, so that the work stays linear for callers that
-    /// take a few items and feed the rest again.
+    /// Called before each item. Before the first one, it checks nothing. It checks at most twice
+    /// the number of bytes read so far, or one window if that is more, so that the work stays
+    /// linear for callers that take a few items and feed the rest again.
     #[inline]
     pub(super) fn check_ahead(&mut self) {
         if self.at >= self.checked_to && self.bytes.len() - self.at >= WORTH_CHECKING {
@@ -112,7 +113,7 @@ impl<'i> InputChunk<'i> {
     fn check_window(&mut self) {
         let rest = &self.bytes[self.at..];
         let window = &rest[..rest.len().min(WINDOW.max(2 * self.at))];
-        // No character of well-formed text is cut at a line end.
+        // In well-formed text, a window that ends at a line end cuts no character.
         let lines = memchr::memrchr(LF, window).map_or(0, |end| end + 1);
         self.checked_to = self.at + window.len();
         self.text_start = self.at;

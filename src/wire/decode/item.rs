@@ -15,14 +15,14 @@ pub enum Item<'a> {
     /// A block with data is complete: the standard's "dispatch the event".
     Event(MessageEvent<'a>),
     /// A `retry` field set the reconnection time. Returned at the end of its line, even if its
-    /// block is never completed. A number that is too large for 64 bits of milliseconds saturates.
+    /// block is never completed. A number of milliseconds that does not fit into 64 bits saturates.
     #[doc(alias = "retry")]
     ReconnectionTime(Duration),
-    /// A comment, without its colon and one leading space. Only with
-    /// [`Decoder::with_comments`](super::Decoder::with_comments).
+    /// A comment, without its colon and one leading space. Returned only if
+    /// [`Decoder::with_comments`](super::Decoder::with_comments) is set.
     Comment(Cow<'a, str>),
-    /// A block without data set the last event ID. Only with
-    /// [`Decoder::with_last_event_ids`](super::Decoder::with_last_event_ids).
+    /// A block without data set the last event ID. Returned only if
+    /// [`Decoder::with_last_event_ids`](super::Decoder::with_last_event_ids) is set.
     LastEventId(Cow<'a, str>),
 }
 
@@ -35,7 +35,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Copies the item. Malformed UTF-8 becomes U+FFFD.
+    /// Copies the item. Malformed UTF-8 is replaced by U+FFFD.
     pub fn into_owned(self) -> OwnedItem {
         match self {
             Self::Event(event) => OwnedItem::Event(event.into_owned()),
@@ -49,7 +49,7 @@ impl<'a> Item<'a> {
 /// A received event. It borrows from the fed bytes if it lies entirely in them, otherwise from the
 /// decoder.
 ///
-/// As with the standard's `MessageEvent`, the type is `message` if the stream has none. Text is
+/// As in the standard's `MessageEvent`, the type is `message` if the block has none. Text is
 /// borrowed if it is UTF-8; otherwise it is copied, with U+FFFD for each malformed maximal subpart.
 ///
 /// # Examples
@@ -71,7 +71,7 @@ pub struct MessageEvent<'a> {
     /// Empty for `message`.
     pub(super) event_type: Text<'a>,
     pub(super) data: Text<'a>,
-    pub(super) last_event_id: Text<'a>,
+    pub(super) last_event_id: &'a str,
     pub(super) own_id: bool,
 }
 
@@ -90,25 +90,25 @@ impl<'a> MessageEvent<'a> {
         }
     }
 
-    /// Returns the data, its lines joined by LF.
+    /// Returns the data, with its lines joined by LF.
     #[doc(alias("payload", "body"))]
     #[inline]
     pub fn data(&self) -> Cow<'a, str> {
         self.data.to_str()
     }
 
-    /// Returns the received bytes of the data, its lines joined by LF.
+    /// Returns the received bytes of the data, with its lines joined by LF.
     #[inline]
     pub fn data_bytes(&self) -> &'a [u8] {
         self.data.as_bytes()
     }
 
-    /// Returns the last event ID at the dispatch: the event's own, or the one that an earlier block
-    /// or connection set.
+    /// Returns the last event ID of the client at this event: the event's own id, or the ID that an
+    /// earlier block or connection set.
     #[doc(alias("id", "cursor", "offset"))]
     #[inline]
-    pub fn last_event_id(&self) -> Cow<'a, str> {
-        self.last_event_id.to_str()
+    pub const fn last_event_id(&self) -> &'a str {
+        self.last_event_id
     }
 
     /// Returns whether the block had an id of its own.
@@ -117,20 +117,20 @@ impl<'a> MessageEvent<'a> {
         self.own_id
     }
 
-    /// Copies the event in one allocation. Malformed UTF-8 becomes U+FFFD.
+    /// Copies the event into one allocation. Malformed UTF-8 is replaced by U+FFFD.
     pub fn into_owned(self) -> OwnedMessageEvent {
         let (data, event_type) = (self.data(), self.event_type.to_str());
-        let last_event_id = self.last_event_id();
-        let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
+        let id = self.last_event_id;
+        let mut text = String::with_capacity(data.len() + event_type.len() + id.len());
         text.push_str(&data);
-        OwnedMessageEvent::from_data(text, &event_type, &last_event_id, self.own_id)
+        OwnedMessageEvent::from_data(text, &event_type, id, self.own_id)
     }
 
-    /// Deserializes the data as JSON. Its UTF-8 is checked at most once.
+    /// Deserializes the data as JSON. Checks the UTF-8 of the data at most once.
     ///
     /// # Errors
     ///
-    /// The error of `serde_json`, also for malformed UTF-8.
+    /// The error of `serde_json`, also if the data is not UTF-8.
     ///
     /// # Examples
     ///
@@ -171,10 +171,11 @@ pub enum OwnedItem {
     Event(OwnedMessageEvent),
     /// A `retry` field set the reconnection time.
     ReconnectionTime(Duration),
-    /// A comment. Only with [`Decoder::with_comments`](super::Decoder::with_comments).
+    /// A comment. Returned only if [`Decoder::with_comments`](super::Decoder::with_comments) is
+    /// set.
     Comment(String),
-    /// A block without data set the last event ID. Only with
-    /// [`Decoder::with_last_event_ids`](super::Decoder::with_last_event_ids).
+    /// A block without data set the last event ID. Returned only if
+    /// [`Decoder::with_last_event_ids`](super::Decoder::with_last_event_ids) is set.
     LastEventId(String),
 }
 
@@ -190,8 +191,8 @@ impl OwnedItem {
 
 /// A received event that borrows nothing: data, type and last event ID in one allocation.
 ///
-/// Its capacity is at most a small multiple of their length. Bytes that were not UTF-8 are U+FFFD
-/// here.
+/// The capacity of this allocation is at most a small multiple of their total length. Malformed
+/// UTF-8 has been replaced by U+FFFD.
 ///
 /// # Examples
 ///
@@ -208,8 +209,8 @@ impl OwnedItem {
 /// ```
 #[derive(Clone)]
 pub struct OwnedMessageEvent {
-    /// Data, then event type, then last event ID: data comes first so that a decoder's buffer
-    /// becomes the event.
+    /// Data, then event type, then last event ID. Data comes first, so that a decoder's data buffer
+    /// can become this text.
     text: String,
     data_len: usize,
     event_type_len: usize,
@@ -217,7 +218,7 @@ pub struct OwnedMessageEvent {
 }
 
 impl OwnedMessageEvent {
-    /// Reuses the allocation of the data.
+    /// Makes an event in the allocation of the data.
     #[inline]
     pub(super) fn from_data(
         mut text: String,
@@ -240,7 +241,7 @@ impl OwnedMessageEvent {
         }
     }
 
-    /// Returns the event type: `message` if the block named none or an empty one.
+    /// Returns the event type: `message` if the block has no type or an empty one.
     pub fn event_type(&self) -> &str {
         if self.event_type_len == 0 {
             MESSAGE
@@ -249,12 +250,12 @@ impl OwnedMessageEvent {
         }
     }
 
-    /// Returns the data, its lines joined by LF.
+    /// Returns the data, with its lines joined by LF.
     pub fn data(&self) -> &str {
         &self.text[..self.data_len]
     }
 
-    /// Returns the last event ID at the dispatch.
+    /// Returns the last event ID of the client at this event, as [`MessageEvent::last_event_id`].
     pub fn last_event_id(&self) -> &str {
         &self.text[self.data_len + self.event_type_len..]
     }
@@ -274,8 +275,8 @@ impl OwnedMessageEvent {
         self.text
     }
 
-    /// Deserializes the data as JSON. Malformed UTF-8 is U+FFFD here; [`MessageEvent::json`]
-    /// refuses it.
+    /// Deserializes the data as JSON. Malformed UTF-8 has been replaced by U+FFFD;
+    /// [`MessageEvent::json`] returns an error for it.
     ///
     /// # Errors
     ///

@@ -5,26 +5,27 @@ use core::fmt;
 /// The default limit of a line and of an event.
 const EVENT_BYTES: usize = 16 << 20;
 
-/// The default limit of an `id` line. Few servers accept a longer header. Every later event carries
-/// the last event ID, so without this limit an owned event of a few bytes could take as much memory
-/// as a huge ID.
+/// The default limit of an `id` line. Few servers accept a longer header. Every later event has a
+/// copy of the last event ID, so without this limit, many small owned events could take the memory
+/// of as many huge IDs.
 const ID_BYTES: usize = 8 << 10;
 
 /// Sets how many bytes of a line, of an `id` line and of an event the decoder accepts before it
 /// returns a [`DecodeError`].
 ///
-/// By default 16 MiB for a line and for an event, so that images and tool results of language
-/// models pass, and 8 KiB for an `id` line. The rest of a block that exceeds a limit is skipped.
+/// The defaults are 16 MiB for a line and for an event, which is enough for images and tool results
+/// of language models, and 8 KiB for an `id` line. The rest of a block that exceeds a limit is
+/// skipped.
 ///
 /// All limits count bytes on the wire without the ends of lines: field name, colon, space and
-/// value. Lines that are ignored (comments that the caller does not want, and unknown fields) never
-/// count, however long they are. The error is returned at the first byte beyond a limit, even in
-/// the middle of a line, and at the same byte for any chunking.
+/// value. Ignored lines (unknown fields, and comments unless they are returned) never count,
+/// however long they are. The error is returned at the first byte beyond a limit, even in the
+/// middle of a line. It does not depend on how the stream is split into chunks.
 ///
 /// # Memory
 ///
 /// The memory of the decoder is at most the sum of the limit of an event, the last event ID (within
-/// the limit of an `id` line) and 128 KiB. With [comments](super::Decoder::with_comments), the
+/// the limit of an `id` line, or three times that if it is not UTF-8) and 128 KiB. With [comments](super::Decoder::with_comments), the
 /// limit of a line is added. The next call after a large event frees memory, even if it feeds no
 /// bytes: then the decoder holds at most the last event ID and 128 KiB. If an allocator cannot grow
 /// memory in place, the old and the new memory exist side by side while bytes are moved.
@@ -61,7 +62,8 @@ impl DecodeLimits {
         }
     }
 
-    /// Removes all limits. Use this only for a peer that you trust as much as this process.
+    /// Creates limits that accept everything. Use this only for a peer that you trust as much as
+    /// your own process.
     pub const fn unlimited() -> Self {
         Self {
             line: usize::MAX,
@@ -85,18 +87,17 @@ impl DecodeLimits {
         self
     }
 
-    /// Sets how many bytes the lines of one block may have in sum, without their ends.
+    /// Sets how many bytes the lines of one block may have in total, without their ends.
     #[must_use]
     pub const fn with_max_event_bytes(mut self, bytes: usize) -> Self {
         self.event = bytes;
         self
     }
 
-    /// Sets whether the first error ends the stream: the decoder skips all later input.
+    /// Sets whether the first error ends the stream. If so, the decoder skips all later input.
     ///
-    /// By default the decoder drops the block and continues after the next blank line. The last
-    /// event ID stays that of the block before. Fields and comments in the rest of the block are
-    /// skipped.
+    /// By default the decoder discards the block, skips the rest of it, and continues after the
+    /// next blank line. An id in the discarded block does not change the last event ID.
     #[must_use]
     pub const fn with_end_at_limit(mut self, end_at_limit: bool) -> Self {
         self.end_at_limit = end_at_limit;
@@ -110,13 +111,14 @@ impl Default for DecodeLimits {
     }
 }
 
-/// The error for a line or an event that is longer than the caller's own limit.
+/// The error for a line or an event that is longer than a limit that the caller set.
 ///
-/// It is the only error of a decoder. Malformed input is not an error, since the standard defines
+/// It is the only error of a decoder. Malformed input is not an error, because the standard defines
 /// the meaning of every byte.
 ///
-/// The error names the limit that the earliest byte exceeds. If one byte exceeds several, the limit
-/// of a line comes first, then that of an event, then that of an `id` line.
+/// The error names the limit that was exceeded first. If the same byte exceeds several limits, the
+/// error names that of a line before that of an event, and that of an event before that of an `id`
+/// line.
 ///
 /// # Examples
 ///

@@ -1,16 +1,16 @@
-//! The line reader: finds the lines of a received stream, in chunks of any size, and applies the
-//! limits.
+//! The line reader: finds the lines in chunks of any size, and applies the limits.
 //!
 //! > with a U+000D CARRIAGE RETURN U+000A LINE FEED (CRLF) character pair, a single U+000A LINE
 //! > FEED (LF) character not preceded by a U+000D CARRIAGE RETURN (CR) character, and a single
 //! > U+000D CARRIAGE RETURN (CR) character not followed by a U+000A LINE FEED (LF) character being
 //! > the ways in which a line can end.
 //!
-//! [`LineReader::next`] reads a line that lies entirely in the input. It compares the name as one
-//! word and copies nothing. Most of a stream's time is spent there, so it is kept to few
-//! instructions. [`LineReader::resume`] reads the other lines. If the input cuts a name, the carry
-//! keeps the start of it. If the input cuts a value, the value is returned in pieces, which the
-//! block appends to its buffer.
+//! [`LineReader::read_line`] compares the name as one word, searches the end of the line, and copies
+//! nothing. Most of a stream's time is spent there, so it is kept to few instructions. If the input
+//! cuts a name, the carry keeps the start of it, and [`LineReader::read_name`] reads the rest. If
+//! the input cuts a value, the value is returned in pieces, which the block appends to its buffer.
+
+use core::mem;
 
 use super::input::{InputChunk, InputRange};
 use super::limits::{DecodeError, DecodeLimits};
@@ -26,17 +26,17 @@ pub(super) enum LineKind {
     Comment,
 }
 
-/// The next part of the input. It is a plain number, so that it is returned in a register;
-/// [`LineReader::value`] returns the value.
+/// The next part of the input; [`LineReader::value`] returns its value. It is a plain number, so
+/// that it is returned in a register.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Line {
     /// A line whose value lies entirely in the input.
     Whole(LineKind),
-    /// The start of a line whose value the input cuts; [`LineReader::kind`] returns its kind.
+    /// The first piece of a value that the input cuts; [`LineReader::kind`] returns its kind.
     Begun,
-    /// The next piece of its value.
+    /// The next piece of it.
     Piece,
-    /// The last piece of its value, up to the end of the line.
+    /// The last piece of it, up to the end of the line.
     LastPiece,
     /// The line that ends a block.
     Blank,
@@ -53,7 +53,7 @@ enum Cut {
     StreamStart(u8),
     /// Before the first byte of a line.
     LineStart,
-    /// In a name, or before the first byte of a value.
+    /// In a name, or after its colon: the carry holds the line.
     Name,
     /// In a value that is returned in pieces.
     Value,
@@ -70,16 +70,18 @@ enum Cut {
 /// Reads lines from chunks of any size, each byte once.
 pub(super) struct LineReader {
     cut: Cut,
-    /// The last byte of the last chunk was a CR: an LF that comes next belongs to it.
+    /// True if the last chunk ended with a CR: an LF that comes next is part of the same line end.
     after_cr: bool,
     comments: bool,
-    /// The start of a cut line, up to its value.
+    /// The start of a line whose name is cut, otherwise nothing.
     carry: u64,
     carry_len: usize,
     kind: LineKind,
     value: InputRange,
-    /// The number of bytes so far of the line that is returned in pieces.
+    /// The number of bytes that were read of the line that is returned in pieces.
     taken: usize,
+    /// The maximum length of that line.
+    most: usize,
     /// The number of bytes that the block may still take within the limit of an event.
     left: usize,
     limits: DecodeLimits,
@@ -96,6 +98,7 @@ impl LineReader {
             kind: LineKind::Data,
             value: InputRange { start: 0, end: 0 },
             taken: 0,
+            most: 0,
             left: limits.event,
             limits,
         }
@@ -114,16 +117,17 @@ impl LineReader {
         self.comments = comments;
     }
 
-    /// Returns the maximum size of a block plus a comment that is returned while the block is open.
+    /// Returns the maximum size of an open block, plus that of a returned comment within it.
     pub(super) const fn most_held(&self) -> usize {
         let comment = if self.comments { self.limits.line } else { 0 };
         self.limits.event.saturating_add(comment)
     }
 
-    /// Starts at the beginning of a new stream.
+    /// Prepares for a new stream.
     pub(super) fn restart(&mut self) {
         self.cut = Cut::StreamStart(0);
         self.after_cr = false;
+        (self.carry, self.carry_len) = (0, 0);
         self.left = self.limits.event;
     }
 
@@ -132,9 +136,9 @@ impl LineReader {
         matches!(self.cut, Cut::Stopped)
     }
 
-    /// Returns whether the end of the stream would cut off a field.
+    /// Returns whether a field is incomplete.
     pub(super) const fn is_within_field(&self) -> bool {
-        // An ignored line is no field, and the error for a skipped block was already returned.
+        // An ignored line is not a field. For a skipped block, the error was already returned.
         matches!(self.cut, Cut::Name | Cut::Value) && !matches!(self.kind, LineKind::Comment)
     }
 
@@ -163,76 +167,84 @@ impl LineReader {
     #[inline]
     pub(super) fn next(&mut self, input: &mut InputChunk<'_>) -> Line {
         loop {
-            if self.cut != Cut::LineStart {
-                if let Some(line) = self.go_on(input) {
-                    return line;
-                }
-                continue;
-            }
-            let front = front(input.bytes, input.at);
-            let first = first_of(front);
-            let line = if DATA.begins(front) {
-                self.read_whole(input, front, DATA)
-            } else if ends_line(first) {
-                self.left = self.limits.event;
-                input.at = self.end_line(input.bytes, input.at);
-                Some(Line::Blank)
-            } else if EVENT.begins(front) {
-                self.read_whole(input, front, EVENT)
-            } else if ID.begins(front) {
-                self.read_whole(input, front, ID)
-            } else if first == b':' && !self.comments {
-                // > If the line starts with a U+003A COLON character (:), ignore the line.
-                match input.find_line_end(input.at) {
-                    Some(end) => input.at = self.end_line(input.bytes, end),
-                    None => self.cut = Cut::Ignored,
-                }
-                continue;
+            let line = if self.cut == Cut::LineStart {
+                self.read_line(input)
             } else {
-                None
+                self.read_cut_line(input)
             };
-            if let Some(line) = line.or_else(|| self.resume(input)) {
+            if let Some(line) = line {
                 return line;
             }
         }
     }
 
-    /// Continues a line that an earlier input has cut. Returns `None` at its end.
+    /// Reads a line from its first byte on. Returns `None` if it is ignored.
     #[inline]
-    fn go_on(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
+    fn read_line(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
+        let front = front(input.bytes, input.at);
+        let first = first_of(front);
+        if DATA.begins(front) {
+            self.read_field(input, front, DATA)
+        } else if ends_line(first) {
+            self.left = self.limits.event;
+            input.at = self.end_line(input.bytes, input.at);
+            Some(Line::Blank)
+        } else if EVENT.begins(front) {
+            self.read_field(input, front, EVENT)
+        } else if ID.begins(front) {
+            self.read_field(input, front, ID)
+        } else if first == b':' && !self.comments {
+            // > If the line starts with a U+003A COLON character (:), ignore the line.
+            self.ignore_line(input);
+            None
+        } else {
+            self.read_name(input)
+        }
+    }
+
+    /// Reads the rest of a line of which earlier inputs had the start. Returns `None` at its end if
+    /// nothing is to be returned.
+    #[inline]
+    fn read_cut_line(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
         if input.remaining().is_empty() {
             return Some(Line::More);
         }
         match self.cut {
             Cut::Value => Some(self.read_piece(input)),
             Cut::Ignored => {
-                if let Some(end) = input.find_line_end(input.at) {
-                    self.cut = Cut::LineStart;
-                    input.at = self.end_line(input.bytes, end);
-                } else {
-                    input.at = input.bytes.len();
-                }
+                self.ignore_line(input);
                 None
             }
-            _ => self.resume(input),
+            Cut::Name => self.read_name(input),
+            _ => {
+                self.skip(input);
+                None
+            }
         }
     }
 
-    /// Reads a line with this name, if its end is in the input. Inlined for each name, so that the
-    /// properties of the name become constants.
+    /// Reads a line with this name and a colon. Inlined for each name, so that the properties of
+    /// the name become constants.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
         reason = "the compiler did not inline it for every name"
     )]
-    fn read_whole(&mut self, input: &mut InputChunk<'_>, front: u64, name: Name) -> Option<Line> {
+    fn read_field(&mut self, input: &mut InputChunk<'_>, front: u64, name: Name) -> Option<Line> {
         let start = input.at;
         let value_start = name.value_start(front);
-        let end = input.find_line_end(start + name.len)?;
-        Some(self.take_whole(input, name.kind, end - start, start + value_start, end))
+        if let Some(end) = input.find_line_end(start + name.len) {
+            return Some(self.take_whole(input, name.kind, end - start, start + value_start, end));
+        }
+        if start + name.len == input.bytes.len() {
+            // A space may come next.
+            return self.read_name(input);
+        }
+        Some(self.begin_value(input, name.kind, value_start, start + value_start))
     }
 
-    /// Counts and returns a line of `len` bytes, whose value is in the input up to its end.
+    /// Counts and returns a line of `len` bytes, whose value is the range `start..end` of the
+    /// input.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     fn take_whole(
@@ -253,18 +265,33 @@ impl LineReader {
         Line::Whole(kind)
     }
 
-    /// Reads a rare line, or continues where the input was cut. Returns `None` if there is nothing
-    /// to return yet.
+    /// Returns the start of a value that the input cuts, after `len` bytes of its line.
+    #[inline]
+    fn begin_value(
+        &mut self,
+        input: &mut InputChunk<'_>,
+        kind: LineKind,
+        len: usize,
+        start: usize,
+    ) -> Line {
+        (self.cut, self.kind) = (Cut::Value, kind);
+        (self.taken, self.most) = (len, self.max_len(kind));
+        input.at = start;
+        if self.take_piece(input, input.bytes.len()) {
+            Line::Begun
+        } else {
+            self.refuse(kind)
+        }
+    }
+
+    /// Skips the byte order mark, a block after a limit, and a stream after its end.
     #[inline(never)]
-    fn resume(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
+    fn skip(&mut self, input: &mut InputChunk<'_>) {
         let bytes = input.bytes;
-        let Some(&byte) = bytes.get(input.at) else {
-            return Some(Line::More);
-        };
         match self.cut {
             // > The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any.
             Cut::StreamStart(seen) => {
-                if MARK.get(usize::from(seen)) == Some(&byte) {
+                if MARK.get(usize::from(seen)) == Some(&bytes[input.at]) {
                     input.at += 1;
                     self.cut = Cut::StreamStart(seen + 1);
                 } else if seen == 0 || usize::from(seen) == MARK.len() {
@@ -274,15 +301,7 @@ impl LineReader {
                     // bytes, so the line is ignored.
                     self.cut = Cut::Ignored;
                 }
-                None
             }
-            Cut::LineStart => {
-                (self.carry, self.carry_len) = (0, 0);
-                self.read_name(input)
-            }
-            Cut::Name => self.read_name(input),
-            // `go_on` reads these itself.
-            Cut::Value | Cut::Ignored => None,
             Cut::SkippedLineStart | Cut::Skipped => {
                 if let Some(end) = input.find_line_end(input.at) {
                     let is_blank = self.cut == Cut::SkippedLineStart && end == input.at;
@@ -297,79 +316,74 @@ impl LineReader {
                     self.cut = Cut::Skipped;
                     input.at = bytes.len();
                 }
-                None
             }
-            Cut::Stopped => {
-                input.at = bytes.len();
-                None
-            }
+            Cut::Stopped => input.at = bytes.len(),
+            Cut::LineStart | Cut::Name | Cut::Value | Cut::Ignored => {}
         }
     }
 
-    /// Reads the start of a line, up to its value. The carry holds the bytes of earlier inputs.
+    /// Skips an ignored line, as far as it is in the input.
+    #[inline]
+    fn ignore_line(&mut self, input: &mut InputChunk<'_>) {
+        if let Some(end) = input.find_line_end(input.at) {
+            self.cut = Cut::LineStart;
+            input.at = self.end_line(input.bytes, end);
+        } else {
+            self.cut = Cut::Ignored;
+            input.at = input.bytes.len();
+        }
+    }
+
+    /// Reads a line that is rare, or whose name is cut. The carry holds the bytes of earlier
+    /// inputs.
+    #[inline(never)]
     fn read_name(&mut self, input: &mut InputChunk<'_>) -> Option<Line> {
         let rest = input.remaining().len();
-        let len = self.carry_len + rest;
-        let start = self.carry | front(input.bytes, input.at) << (8 * self.carry_len);
-        let bytes = start.to_le_bytes();
-        let Some((kind, value_start)) = self.find_name(&bytes[..len.min(8)]) else {
-            self.cut = Cut::Ignored;
+        if rest == 0 {
+            return Some(Line::More);
+        }
+        let (carry, carry_len) = (mem::take(&mut self.carry), mem::take(&mut self.carry_len));
+        let len = carry_len + rest;
+        let start = carry | front(input.bytes, input.at) << (8 * carry_len);
+        let Some((name, name_len)) = find_name(start, len) else {
+            self.ignore_line(input);
             return None;
         };
-        self.kind = kind;
-        if value_start > self.max_len(kind) && value_start <= len {
-            return Some(self.refuse(kind));
+        // A comment that has begun is returned even if the caller has turned comments off.
+        if name.kind == LineKind::Comment && !self.comments && carry_len == 0 {
+            self.ignore_line(input);
+            return None;
         }
-        if value_start >= len {
+        self.kind = name.kind;
+        if len <= name_len {
+            if len == name.len && len > self.max_len(name.kind) {
+                return Some(self.refuse(name.kind));
+            }
             // The name is cut, or a space may come next.
             self.cut = Cut::Name;
             (self.carry, self.carry_len) = (start, len);
             input.at = input.bytes.len();
             return Some(Line::More);
         }
-        let at = input.at + value_start - self.carry_len;
+        let value_start = if name_len < name.len {
+            name_len
+        } else {
+            name.value_start(start)
+        };
+        let at = input.at + value_start - carry_len;
         if let Some(end) = input.find_line_end(at) {
             self.cut = Cut::LineStart;
-            return Some(self.take_whole(input, kind, value_start + end - at, at, end));
+            let len = value_start + end - at;
+            return Some(self.take_whole(input, name.kind, len, at, end));
         }
-        self.cut = Cut::Value;
-        self.taken = value_start;
-        input.at = at;
-        Some(Line::Begun)
-    }
-
-    /// Returns the kind of the line with this start, and the offset of its value: past the start if
-    /// the name is cut. Returns `None` if the line is ignored.
-    fn find_name(&self, start: &[u8]) -> Option<(LineKind, usize)> {
-        let (kind, len) = NAMES.into_iter().find_map(|(name, kind)| {
-            // > Field names must be compared literally, with no case folding performed.
-            let value_start = match start.strip_prefix(name) {
-                None if name.starts_with(start) => name.len() + 1,
-                // > If value starts with a U+0020 SPACE character, remove it from value.
-                Some([b':', b' ', ..]) => name.len() + 2,
-                Some([b':', ..] | []) => name.len() + 1,
-                // > Otherwise, the string is not empty but does not contain a U+003A COLON
-                // > character (:)
-                Some([CR | LF, ..]) => name.len(),
-                // > Otherwise, the field is ignored.
-                _ => return None,
-            };
-            Some((kind, value_start))
-        })?;
-        // A comment that has begun is returned even if the caller has turned comments off.
-        let is_wanted = kind != LineKind::Comment || self.comments || self.carry_len > 0;
-        is_wanted.then_some((kind, len))
+        Some(self.begin_value(input, name.kind, value_start, at))
     }
 
     /// Reads the next piece of a value.
     #[inline]
     fn read_piece(&mut self, input: &mut InputChunk<'_>) -> Line {
-        let start = input.at;
         let end = input.find_piece_end(self.taken);
-        self.value = InputRange { start, end };
-        self.taken = self.taken.saturating_add(end - start);
-        input.at = end;
-        if self.taken > self.max_len(self.kind) {
+        if !self.take_piece(input, end) {
             return self.refuse(self.kind);
         }
         match input.bytes.get(end) {
@@ -381,6 +395,17 @@ impl LineReader {
             }
             _ => Line::Piece,
         }
+    }
+
+    /// Takes the bytes up to `end` as a piece of the value. Returns whether the line is within its
+    /// limit.
+    #[inline]
+    fn take_piece(&mut self, input: &mut InputChunk<'_>, end: usize) -> bool {
+        let start = input.at;
+        self.value = InputRange { start, end };
+        self.taken = self.taken.saturating_add(end - start);
+        input.at = end;
+        self.taken <= self.most
     }
 
     /// Ends the line at its CR or LF. An LF after a CR is skipped now, or at the start of the next
@@ -417,7 +442,7 @@ impl LineReader {
         }
     }
 
-    /// Discards the block because of a limit.
+    /// Skips the rest of the block, or ends the stream, because a limit is exceeded.
     #[cold]
     fn refuse(&mut self, kind: LineKind) -> Line {
         self.kind = kind;
@@ -429,8 +454,8 @@ impl LineReader {
         Line::TooLong
     }
 
-    /// Returns the error for the limit that was just exceeded: the smallest of several, because it
-    /// is exceeded first.
+    /// Returns the error for the limit that was just exceeded. If there are several, it is the
+    /// smallest, because that was exceeded first.
     pub(super) fn error(&self) -> DecodeError {
         let DecodeLimits {
             line, id, event, ..
@@ -453,29 +478,44 @@ const DATA: Name = Name::new(LineKind::Data, *b"data:\0\0\0");
 const EVENT: Name = Name::new(LineKind::Event, *b"event:\0\0");
 const ID: Name = Name::new(LineKind::Id, *b"id:\0\0\0\0\0");
 
-const NAMES: [(&[u8], LineKind); 5] = [
-    (b"data", LineKind::Data),
-    (b"event", LineKind::Event),
-    (b"id", LineKind::Id),
-    (b"retry", LineKind::Retry),
-    (b"", LineKind::Comment),
+const NAMES: [Name; 5] = [
+    DATA,
+    EVENT,
+    ID,
+    Name::new(LineKind::Retry, *b"retry:\0\0"),
+    Name::new(LineKind::Comment, *b":\0\0\0\0\0\0\0"),
 ];
 
-// The carry has room for the longest name, its colon and a space.
+// A word has room for the longest name, its colon and a space.
 const _: () = {
     let mut at = 0;
     while at < NAMES.len() {
-        assert!(NAMES[at].0.len() + 2 <= size_of::<u64>());
+        assert!(NAMES[at].len < size_of::<u64>());
         at += 1;
     }
 };
+
+/// Returns the name at the start of a line of which `len` bytes are known, and its length: with the
+/// colon, unless the line ends without one. Returns `None` if the line is ignored.
+fn find_name(start: u64, len: usize) -> Option<(Name, usize)> {
+    NAMES.into_iter().find_map(|name| {
+        // > Field names must be compared literally, with no case folding performed.
+        let same = (start ^ name.word).trailing_zeros() as usize / 8;
+        if same >= name.len.min(len) {
+            return Some((name, name.len));
+        }
+        // > Otherwise, the string is not empty but does not contain a U+003A COLON character (:)
+        let ends = same == name.len - 1 && ends_line(start.to_le_bytes()[same]);
+        ends.then_some((name, same))
+    })
+}
 
 /// A field's name with its colon, as the first bytes of a word.
 #[derive(Clone, Copy)]
 struct Name {
     kind: LineKind,
     word: u64,
-    /// With the colon.
+    /// The length of the name with its colon.
     len: usize,
 }
 
@@ -505,7 +545,7 @@ const fn ends_line(byte: u8) -> bool {
     matches!(byte, LF | CR)
 }
 
-/// Returns the eight bytes from `at` on, the first one lowest, with zeros after the last one.
+/// Returns the eight bytes from `at` on in little-endian order, with zeros beyond the end.
 #[inline]
 fn front(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(<[u8]>::first_chunk) {
@@ -514,7 +554,7 @@ fn front(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-/// Returns the first of these bytes, or 0 if there is none.
+/// Returns the first byte of a front, or 0 if it is empty.
 #[inline]
 const fn first_of(front: u64) -> u8 {
     front.to_le_bytes()[0]

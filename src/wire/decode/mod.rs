@@ -1,11 +1,11 @@
-//! From bytes to items, by the rules of WHATWG HTML [9.2.5] and [9.2.6].
+//! Decodes bytes into items, by the rules of WHATWG HTML [9.2.5] and [9.2.6].
 //!
-//! The bytes that the caller feeds are an `InputChunk`. The `LineReader` finds the next line or the
-//! next piece of a cut line in it, the `Block` keeps the field's value, and the [`Decoder`] returns
-//! the item that a line completes. [`DecodeStream`] and `DecodeRead` are thin layers on the
-//! decoder.
+//! An `InputChunk` holds the bytes that the caller feeds. In it, the `LineReader` finds the next
+//! line, or the next piece of a line that is split between chunks. The `Block` stores the value of
+//! the field, and the [`Decoder`] returns the item that a line completes. [`DecodeStream`] and
+//! `DecodeRead` are thin layers on the decoder.
 //!
-//! Three cases shape the code:
+//! Four cases shape the code:
 //!
 //! - An event of 16 MiB comes in thousands of chunks. Its data line is cut in each of them: the
 //!   line reader returns a piece for each chunk, and the block appends each piece to its data
@@ -16,6 +16,8 @@
 //! - A limit is passed in the middle of a line. The line reader counts each piece as it comes and
 //!   returns an error for the piece that passes the limit. The block is discarded, and the reader
 //!   skips the bytes up to the next blank line.
+//! - The stream ends within a block. All its values are in the block's buffers by then, and
+//!   [`Decoder::finish`] takes them out.
 //!
 //! [9.2.5]: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 //! [9.2.6]: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation

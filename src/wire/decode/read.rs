@@ -15,10 +15,14 @@ const READ: usize = 16 << 10;
 /// Decodes the bytes of a reader: `Iterator<Item = Result<OwnedItem,
 /// ReceiveError<std::io::Error>>>`.
 ///
-/// An event is returned as soon as its blank line is read. An event that was complete before the
-/// reader failed comes before that error. The iterator ends at the reader's end or at its first
-/// error, with three exceptions. After [`Interrupted`], it reads again. It returns [`WouldBlock`]
-/// and [`TimedOut`], and reads again at the next call.
+/// An event is returned as soon as its blank line is read. Events that were complete before the
+/// reader failed are returned before the error. The iterator ends when the reader ends or returns
+/// an error, with three exceptions: after [`Interrupted`], it reads again at once; it returns
+/// [`WouldBlock`] and [`TimedOut`], and reads again at the next call. After a
+/// [`DecodeError`](super::DecodeError) it continues, unless the limits end the stream.
+///
+/// If the reader ends within a block, the last item is [`ReceiveError::Unfinished`] with that
+/// block. The standard discards it, so a caller who wants just that treats this error as the end.
 ///
 /// [`Interrupted`]: io::ErrorKind::Interrupted
 /// [`WouldBlock`]: io::ErrorKind::WouldBlock
@@ -30,7 +34,7 @@ const READ: usize = 16 << 10;
 /// use sse_proto::decode::{DecodeRead, OwnedItem};
 /// use sse_proto::Decoder;
 ///
-/// let file = &b"data: one\n\ndata: two\n\ndata: cut off"[..];
+/// let file = &b"data: one\n\ndata: two\n\n"[..];
 /// let mut seen = Vec::new();
 /// for item in DecodeRead::new(file, Decoder::new()) {
 ///     if let OwnedItem::Event(event) = item? {
@@ -41,7 +45,7 @@ const READ: usize = 16 << 10;
 /// # Ok::<(), sse_proto::decode::ReceiveError<std::io::Error>>(())
 /// ```
 pub struct DecodeRead<R> {
-    /// `None` once it has ended.
+    /// `None` once the reader has ended or failed.
     reader: Option<R>,
     buffer: Box<[u8]>,
     start: usize,
@@ -50,8 +54,8 @@ pub struct DecodeRead<R> {
 }
 
 impl<R: Read> DecodeRead<R> {
-    /// Decodes the bytes of `reader` with `decoder`. Reads 16 KiB at a time, so the reader needs no
-    /// buffer.
+    /// Decodes the bytes of `reader` with `decoder`. Reads up to 16 KiB at a time, so the reader
+    /// needs no buffer of its own.
     pub fn new(reader: R, decoder: Decoder) -> Self {
         Self {
             reader: Some(reader),
@@ -62,7 +66,7 @@ impl<R: Read> DecodeRead<R> {
         }
     }
 
-    /// Returns the decoder, for the next connection: [`Decoder::reconnect`] it.
+    /// Returns the decoder. To use it for the next connection, call [`Decoder::reconnect`].
     pub fn into_decoder(self) -> Decoder {
         self.decoder
     }
@@ -85,7 +89,11 @@ impl<R: Read> Iterator for DecodeRead<R> {
                 self.reader = None;
             }
             match self.reader.as_mut()?.read(&mut self.buffer) {
-                Ok(0) => self.reader = None,
+                Ok(0) => {
+                    self.reader = None;
+                    let unfinished = self.decoder.finish()?;
+                    return Some(Err(ReceiveError::Unfinished(unfinished)));
+                }
                 // Does not panic if a reader returns a length beyond the buffer.
                 Ok(read) => (self.start, self.end) = (0, read.min(READ)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

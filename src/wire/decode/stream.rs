@@ -8,20 +8,25 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::decoder::Decoder;
-use super::item::OwnedItem;
+use super::item::{OwnedItem, OwnedMessageEvent};
 use super::limits::DecodeError;
 
-/// The maximum number of chunks without an item that one poll decodes. Without it, a body that is
-/// always ready with comments or empty chunks would block its thread.
+/// The maximum number of chunks without an item that one poll decodes. Without this bound, a body
+/// that is always ready with comments or empty chunks would block its thread.
 const MAX_CHUNKS: u32 = 32;
 
 pin_project! {
     /// Decodes a stream of chunks, such as an HTTP body: `Stream<Item = Result<OwnedItem,
     /// ReceiveError<E>>>` over any `Stream<Item = Result<B, E>>` whose chunks are bytes.
     ///
-    /// An event that was complete before the transport failed comes before that error. The stream
-    /// ends at the first transport error, and stays ended. After a [`DecodeError`] it
-    /// continues, unless the limits end the stream. It holds one chunk at a time.
+    /// Events that were complete before the transport failed are returned before the error. The
+    /// stream ends after the first transport error, and stays ended. After a [`DecodeError`] it
+    /// continues, unless the limits end the stream. It holds at most one chunk at a time.
+    ///
+    /// If the body ends within a block, the last item is [`ReceiveError::Unfinished`] with that
+    /// block: the answer was cut off. The standard discards it, so a caller who wants just that
+    /// treats this error as the end. After a transport error, [`Decoder::finish`] of
+    /// [`into_decoder`](Self::into_decoder) returns the block.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that
     /// other tasks can run.
@@ -60,8 +65,7 @@ pin_project! {
 }
 
 impl<S, B> DecodeStream<S, B> {
-    /// Decodes `chunks` with `decoder`, its settings, and its last event ID of an earlier
-    /// connection.
+    /// Decodes `chunks` with `decoder`, which may have the last event ID of an earlier connection.
     pub fn new<E>(chunks: S, decoder: Decoder) -> Self
     where
         S: Stream<Item = Result<B, E>>,
@@ -75,7 +79,7 @@ impl<S, B> DecodeStream<S, B> {
         }
     }
 
-    /// Returns the decoder, for the next connection: [`Decoder::reconnect`] it.
+    /// Returns the decoder. To use it for the next connection, call [`Decoder::reconnect`].
     pub fn into_decoder(self) -> Decoder {
         self.decoder
     }
@@ -111,7 +115,8 @@ where
                     }
                     None => {
                         this.chunks.set(None);
-                        return Poll::Ready(None);
+                        let unfinished = this.decoder.finish().map(ReceiveError::Unfinished);
+                        return Poll::Ready(unfinished.map(Err));
                     }
                 }
             };
@@ -149,15 +154,18 @@ pub enum ReceiveError<E> {
     Transport(E),
     /// A line or an event exceeded a limit.
     Decode(DecodeError),
+    /// The transport ended without an error, but within this block; see [`Decoder::finish`].
+    #[doc(alias("truncated", "interrupted", "eof"))]
+    Unfinished(OwnedMessageEvent),
 }
 
 impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The transport error is the source. Error reporters print the source as well, so this
-            // text does not repeat it.
+            // Error reporters also print the source, so this text does not repeat it.
             Self::Transport(_) => f.write_str("the transport failed"),
             Self::Decode(error) => fmt::Display::fmt(error, f),
+            Self::Unfinished(_) => f.write_str("the event stream ended within a block"),
         }
     }
 }
@@ -167,6 +175,7 @@ impl<E: core::error::Error + 'static> core::error::Error for ReceiveError<E> {
         match self {
             Self::Transport(error) => Some(error),
             Self::Decode(error) => error.source(),
+            Self::Unfinished(_) => None,
         }
     }
 }

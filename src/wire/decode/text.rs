@@ -1,12 +1,12 @@
-//! Received text: the check of its UTF-8, the text that is lent, and the buffer that a text grows
-//! in.
+//! Received text: the check of its UTF-8, text that is borrowed, and the buffer of text that comes
+//! in pieces.
 
 use alloc::borrow::Cow;
 use alloc::string::{FromUtf8Error, String};
 use alloc::vec::Vec;
 use core::mem;
 
-/// Bytes that are read as UTF-8 text.
+/// Borrowed text: checked, or bytes that are checked when they are read.
 #[derive(Clone, Copy)]
 pub(super) enum Text<'a> {
     Checked(&'a str),
@@ -39,14 +39,16 @@ impl<'a> Text<'a> {
 
 #[cold]
 fn replace_malformed(bytes: &[u8]) -> Cow<'_, str> {
+    #[cfg(test)]
+    crate::wire::line::work::count(bytes.len());
     String::from_utf8_lossy(bytes)
 }
 
-/// Checks bytes, as [`core::str::from_utf8`] does.
+/// Does what [`core::str::from_utf8`] does.
 ///
-/// With AVX2 this takes a third of that time for Chinese text, and less for ASCII. Malformed bytes
-/// are checked twice, since the faster check does not tell where they are. Below 64 bytes
-/// `simdutf8` leaves the check to core.
+/// With AVX2 this takes a third of the time for Chinese text, and less for ASCII. Malformed bytes
+/// are checked twice, because the faster check does not return where they are. Below 64 bytes,
+/// `simdutf8` uses the check of `core`.
 #[inline]
 pub(super) fn check(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
     #[cfg(test)]
@@ -61,7 +63,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
 pub(super) fn valid_start(bytes: &[u8]) -> &str {
     match check(bytes) {
         Ok(text) => text,
-        // The bytes up to there are valid, so the second check cannot fail.
+        // The bytes up to that offset are valid, so the second check cannot fail.
         Err(error) => core::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
     }
 }
@@ -73,19 +75,20 @@ const LARGE: usize = 4 << 10;
 /// A piece below this length is not checked separately; it is cheap to check later.
 const SHORT: usize = 512;
 
-/// The number of bytes that a push may append beyond its piece: the held start of a character, and
-/// an LF.
+/// The number of bytes that a push may append in addition to its piece: the held start of a
+/// character, and an LF.
 const BEYOND: usize = 8;
 
 /// A text that comes in pieces. The caller makes room before each push.
 ///
-/// A long piece is checked while it is in the cache. A character that is split between two pieces
-/// is assembled first. After the first malformed byte, or if pieces are short, the buffer holds
-/// unchecked bytes, which are checked when they are read. Checking an event of 16 MiB at its end
-/// would read all of it from memory again.
+/// A long piece is checked at once, while it is in the cache: to check an event of 16 MiB at its
+/// end would read all of it from memory again. A character that is split between two pieces is
+/// assembled first. After the first malformed byte, or if pieces are short, the buffer holds
+/// unchecked bytes, which are checked when they are read.
 pub(super) struct TextBuffer {
     content: Content,
-    /// The bytes of an incomplete character. They follow the content, which is `Text` then.
+    /// The bytes of an incomplete character after the content. If there are any, the content is
+    /// `Text`.
     partial: [u8; 4],
     partial_len: usize,
 }
@@ -126,7 +129,7 @@ impl TextBuffer {
         self.capacity() - self.len() >= more + BEYOND
     }
 
-    /// Sets the capacity to `capacity`, plus the bytes that a push may append beyond its piece.
+    /// Grows the capacity to `capacity`, plus the bytes that a push may append to its piece.
     pub(super) fn reserve(&mut self, capacity: usize) {
         let more = capacity.saturating_add(BEYOND) - self.len();
         match &mut self.content {
@@ -162,14 +165,17 @@ impl TextBuffer {
         }
     }
 
-    /// Appends a piece; `checked` is the same as text if it is known to be UTF-8.
+    /// Appends a piece; `checked` returns the same as text if it is known to be UTF-8.
     #[inline]
-    pub(super) fn push(&mut self, piece: &[u8], checked: Option<&str>) {
-        match (&mut self.content, checked) {
-            (Content::Text(text), Some(piece)) if self.partial_len == 0 => text.push_str(piece),
-            (Content::Raw(bytes), _) if bytes.len() >= SHORT || piece.len() < SHORT => {
+    pub(super) fn push<'p>(&mut self, piece: &'p [u8], checked: impl FnOnce() -> Option<&'p str>) {
+        match &mut self.content {
+            Content::Raw(bytes) if bytes.len() >= SHORT || piece.len() < SHORT => {
                 bytes.extend_from_slice(piece);
             }
+            Content::Text(text) if self.partial_len == 0 => match checked() {
+                Some(piece) => text.push_str(piece),
+                None => self.push_unknown(piece),
+            },
             _ => self.push_unknown(piece),
         }
     }
@@ -180,7 +186,7 @@ impl TextBuffer {
     fn push_unknown(&mut self, mut piece: &[u8]) {
         let is_short = self.len() < SHORT && piece.len() < SHORT;
         match &mut self.content {
-            // A long piece follows a short one: both may be text.
+            // A long piece follows short ones, and all of them may be text.
             Content::Raw(bytes) => self.content = into_text(mem::take(bytes)),
             Content::Text(_) if is_short => self.give_up_on_text(),
             Content::Text(_) if self.partial_len > 0 => piece = self.push_partial(piece),
@@ -205,9 +211,9 @@ impl TextBuffer {
         }
     }
 
-    /// Completes the character that the last piece has cut. Returns the rest of this piece.
+    /// Completes the character that the end of the last piece cut. Returns the rest of this piece.
     fn push_partial<'p>(&mut self, piece: &'p [u8]) -> &'p [u8] {
-        // The first byte of a character has as many leading ones as the character has bytes.
+        // The number of leading ones in its first byte is the number of bytes of the character.
         let missing = self.partial[0].leading_ones() as usize - self.partial_len;
         let (more, rest) = piece.split_at(missing.min(piece.len()));
         self.partial[self.partial_len..][..more.len()].copy_from_slice(more);
@@ -240,17 +246,6 @@ impl TextBuffer {
         self.push_raw(&partial[..len]);
     }
 
-    /// Replaces the content by a short text.
-    #[inline]
-    pub(super) fn set(&mut self, bytes: &[u8], checked: Option<&str>) {
-        self.clear();
-        if !self.has_room(bytes.len()) {
-            self.reserve(bytes.len());
-        }
-        self.push(bytes, checked);
-        self.finish();
-    }
-
     /// Ends the text and checks it, because it may be read many times. An incomplete character at
     /// its end is malformed.
     #[inline]
@@ -263,8 +258,8 @@ impl TextBuffer {
         }
     }
 
-    /// Returns the content. Call [`finish`](Self::finish) or append an LF first, so that no
-    /// incomplete character is missing.
+    /// Returns the content. Call [`finish`](Self::finish) or append an LF first: otherwise the
+    /// bytes of an incomplete character are missing.
     #[inline]
     pub(super) fn text(&self) -> Text<'_> {
         match &self.content {
@@ -273,8 +268,8 @@ impl TextBuffer {
         }
     }
 
-    /// Takes large text out with its allocation, unless the allocation is much larger or the text
-    /// is malformed.
+    /// Takes a large text out together with its allocation. Returns `None` if the text is small or
+    /// malformed, or if the allocation is much larger than the text.
     pub(super) fn take_large(&mut self) -> Option<String> {
         let len = self.len();
         if len < LARGE || len < self.capacity() / 2 {

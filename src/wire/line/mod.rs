@@ -1,7 +1,7 @@
-//! Line ends: the search for them, and the splitting and counting of texts to send. The line reader
-//! of `wire::decode` applies the same rule to a received stream.
+//! Line ends: finds them, counts them, and splits text that is sent. The line reader of
+//! `wire::decode` applies the same rules to a received stream.
 //!
-//! The standard ends a line at LF, at CR, and at CRLF, which is one end-of-line and not two
+//! In the standard, a line ends at LF, at CR, and at CRLF, which is one end-of-line and not two
 //! (HTML, section 9.2.5: `end-of-line = ( cr lf / cr / lf )`). Nothing else ends a line: U+0085,
 //! U+2028 and U+2029 are text.
 
@@ -14,11 +14,11 @@ use scan::find_end;
 pub(crate) use scan::{CR, LF, LineEnds, has_end, has_end_or_nul, has_nul, is_short};
 pub(crate) use tail::Tail;
 
-/// Splits a text into its lines, as a receiver of the event will see them.
+/// Splits a text into lines by the rules of the standard.
 ///
 /// Lines end at CR, LF and CRLF (one end-of-line), and at nothing else. Empty lines are included,
 /// also the empty line after a trailing end-of-line. So a text has one more line than it has
-/// ends-of-line. Each line of an event's data travels in a `data` field of its own ([HTML, section
+/// ends-of-line. Each line of an event's data is sent in a `data` field of its own ([HTML, section
 /// 9.2.5](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream)).
 ///
 /// # Examples
@@ -41,30 +41,30 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {
     })
 }
 
-/// A part of a text that a [`Splitter`] passes on.
+/// A part of the text that a [`Splitter`] splits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
-    /// Bytes of a line, without its end: the first `len` of `from`. A caller may also copy the
-    /// bytes after them, if it writes over the copy afterwards.
+    /// Bytes of a line, without its end: the first `len` of `from`. A caller may copy more of
+    /// `from`, if it overwrites these bytes afterwards.
     Text { from: &'a [u8], len: usize },
     /// An end-of-line.
     End,
 }
 
-/// Splits a text that arrives in pieces. A CRLF is one end-of-line even if it is split between two
-/// pieces, and a CR ends its line at once.
+/// Splits a text that comes in pieces. A CRLF is one end-of-line even if it is split between two
+/// pieces. A CR ends its line at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Splitter {
     after_cr: bool,
 }
 
-/// The number of bytes that are searched before they are passed on, so that the copy finds them in
-/// the L1 cache.
+/// The number of bytes that are searched before they are passed on. They are still in the L1 cache
+/// when the caller copies them.
 const BLOCK: usize = 8 * 1024;
 
 impl Splitter {
-    /// Passes each span of `piece` to `each`, in order; stops at the first error. A line may come
-    /// in several spans.
+    /// Passes each span of `piece` to `each`, in order. Stops at the first error. A line may be
+    /// split into several spans.
     #[inline]
     pub(crate) fn split<'a, E>(
         &mut self,
@@ -88,8 +88,8 @@ impl Splitter {
         Ok(())
     }
 
-    /// Passes on the first `len` bytes of `rest`, for text with frequent line ends; returns the
-    /// remaining bytes.
+    /// Splits the first `len` bytes of `rest`, which contain line ends. Returns the remaining
+    /// bytes.
     #[inline]
     fn split_block<'a, E>(
         &mut self,

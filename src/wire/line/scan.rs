@@ -1,11 +1,11 @@
 //! The search for the bytes CR and LF.
 //!
-//! There are two searches, chosen by measurement. Most values are short; for them, calling memchr
-//! costs more than the search itself. Masks of 16 bytes (crate `wide`, safe and `no_std`) take 3.5
-//! ns for 120 bytes; a loop that the compiler vectorizes takes 5.4 ns. In long texts without line
-//! ends, memchr is twice as fast as the masks. With frequent line ends, memchr restarts at each
-//! one: masks of 64 bytes take two thirds of its time on lines of 80 bytes, and a third on lines of
-//! 16 bytes.
+//! There are two searches, chosen by measurement: masks (crate `wide`, safe and `no_std`) and
+//! memchr. Most values are short; for them, calling memchr costs more than the search itself. For
+//! 120 bytes, masks of 16 bytes take 3.5 ns, and a loop that the compiler vectorizes takes 5.4 ns.
+//! In long texts without line ends, memchr is twice as fast as the masks. With frequent line ends,
+//! memchr restarts at each one: masks of 64 bytes take two thirds of its time for lines of 80
+//! bytes, and a third for lines of 16 bytes.
 
 use wide::u8x16;
 
@@ -15,7 +15,7 @@ pub(crate) const CR: u8 = b'\r';
 /// The longest text that is searched by masks.
 const SHORT: usize = 256;
 
-/// Returns whether a search of `text` is cheap, compared to the rest of its processing.
+/// Returns whether a search of `text` is cheap compared to its other processing.
 #[inline]
 pub(crate) fn is_short(text: &[u8]) -> bool {
     text.len() <= SHORT
@@ -57,7 +57,7 @@ pub(crate) fn has_nul(text: &[u8]) -> bool {
 /// The number of bytes that one mask covers.
 const WINDOW: usize = 64;
 
-/// Returns which of the first 64 bytes are CR or LF: bit 0 for the first.
+/// Returns which of the first 64 bytes are CR or LF. Bit 0 stands for the first byte.
 #[inline]
 pub(crate) fn ends_of_front(text: &[u8]) -> u64 {
     match text.first_chunk() {
@@ -101,20 +101,20 @@ fn ends_of_16(bytes: &[u8; 16]) -> u64 {
 /// The line ends in one window of a slice. They are found in one search and returned one at a time.
 /// All calls must be for the same slice.
 ///
-/// Most lines are short: 64 bytes are searched as four vectors of 16, and the mask of the line ends
-/// among them serves all lines there. A line that is longer than three such windows is left to
-/// memchr, whose vectors are wider.
+/// Most lines are short, so 64 bytes are searched at once, as four vectors of 16. The resulting
+/// mask has the ends of all lines in this window. In a line that is longer than three windows,
+/// memchr continues the search, because its vectors are wider.
 #[derive(Clone, Copy)]
 pub(crate) struct LineEnds {
     start: usize,
     /// Bit `n` stands for byte `start + n`. No bit is set past the end of the slice.
     mask: u64,
-    /// From here on there are no line ends except those in the window.
+    /// From this offset on, there are no line ends except those in the window.
     none_from: usize,
 }
 
 impl LineEnds {
-    /// Searches a slice at once if it is shorter than a window, otherwise at the first `find`.
+    /// Searches the slice at once if it is shorter than a window. Otherwise the first `find` does.
     #[inline]
     pub(crate) fn new(bytes: &[u8]) -> Self {
         if bytes.len() < WINDOW {
@@ -127,7 +127,7 @@ impl LineEnds {
             };
         }
         Self {
-            // Far beyond the end of any slice, so that no position is within the window.
+            // Beyond the end of any slice, so that no position is within the window.
             start: usize::MAX - WINDOW,
             mask: 0,
             none_from: usize::MAX,
@@ -184,7 +184,7 @@ impl LineEnds {
     fn search_last_window(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         let rest = bytes.get(at..)?;
         let mask = match bytes.last_chunk() {
-            // The rest is the end of the last 64 bytes.
+            // The rest is a part of the last 64 bytes.
             Some(last) if !rest.is_empty() => ends_of_window(last) >> (WINDOW - rest.len()),
             _ => ends_of_front(rest),
         };
@@ -195,7 +195,7 @@ impl LineEnds {
         Some(at + mask.trailing_zeros() as usize)
     }
 
-    /// Does what [`find`](Self::find) does, for a line that is known to be long.
+    /// Does what [`find`](Self::find) does, for a line that is probably long.
     #[inline(never)]
     pub(crate) fn find_in_long_line(bytes: &[u8], from: usize) -> Option<usize> {
         let rest = bytes.get(from..)?;
@@ -206,11 +206,11 @@ impl LineEnds {
     }
 }
 
-/// A lane of 8 bits counts up to 255 rows.
+/// A lane of 8 bits can count up to 255 rows of 16 bytes.
 const ROWS: usize = 16 * 255;
 
-/// Counts the bytes CR and LF, and those of them that begin an end-of-line: all but an LF after a
-/// CR.
+/// Counts the bytes CR and LF, and those of them that begin an end-of-line, which are all except an
+/// LF after a CR.
 pub(crate) fn count(text: &[u8]) -> (usize, usize) {
     let [first, after @ ..] = text else {
         return (0, 0);
@@ -227,7 +227,7 @@ pub(crate) fn count(text: &[u8]) -> (usize, usize) {
             let (before, here) = (load(before), load(here));
             let cr = here.cmp_eq(u8x16::splat(CR));
             let lf = here.cmp_eq(u8x16::splat(LF));
-            // A hit is 255, which is -1.
+            // A lane that matches is 255, so subtracting it adds 1.
             byte_lanes -= cr | lf;
             beginning_lanes -= cr | (lf & !before.cmp_eq(u8x16::splat(CR)));
         }
@@ -245,7 +245,7 @@ fn sum(lanes: u8x16) -> usize {
     lanes.to_array().iter().map(|&lane| usize::from(lane)).sum()
 }
 
-/// Returns whether a short text has one of `bytes`.
+/// Returns whether a short text has any of `bytes`.
 #[inline]
 fn has_any<const N: usize>(text: &[u8], bytes: [u8; N]) -> bool {
     // The last 16 bytes are a block of their own that may overlap the one before it.
@@ -263,7 +263,7 @@ fn has_any<const N: usize>(text: &[u8], bytes: [u8; N]) -> bool {
     hits.move_mask() != 0
 }
 
-/// Does the same for less than 16 bytes, without a loop: two words that may overlap.
+/// Does the same for fewer than 16 bytes without a loop, with two words that may overlap.
 ///
 /// Padding the text to 16 bytes in memory is slower, because the load waits for the stores.
 #[inline]
@@ -282,7 +282,7 @@ fn has_any_in_words<const N: usize>(text: &[u8], bytes: [u8; N]) -> bool {
         .any(|byte| word_has(head, byte) || word_has(tail, byte))
 }
 
-/// Returns the bytes of a text of 4 to 15 bytes in two words, which may overlap or be the same.
+/// Returns a text of 4 to 15 bytes as two words, which may overlap or be equal.
 #[inline]
 fn ends_as_words(text: &[u8]) -> (u64, u64) {
     if let (Some(head), Some(tail)) = (text.first_chunk(), text.last_chunk()) {
@@ -294,8 +294,8 @@ fn ends_as_words(text: &[u8]) -> (u64, u64) {
     (both, both)
 }
 
-/// Returns whether `word` has the byte `byte`. A zero byte of the difference borrows in the
-/// subtraction, so its top bit changes from 0 to 1.
+/// Returns whether `word` has the byte `byte`. Where it has, the difference has a zero byte. The
+/// subtraction makes it borrow, so its top bit changes from 0 to 1.
 #[inline]
 fn word_has(word: u64, byte: u8) -> bool {
     const LOW: u64 = u64::from_ne_bytes([0x01; 8]);

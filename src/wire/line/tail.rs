@@ -77,7 +77,7 @@ impl Tail {
         };
 
         match (self, byte) {
-            (StartAfterCr, LF) | (Within | R | Re | Ret | Retr, LF) => Start,
+            (StartAfterCr | Within | R | Re | Ret | Retr, LF) => Start,
             (Within | R | Re | Ret | Retr, CR) => StartAfterCr,
             (Between | BetweenAfterCr | Start | Apart | Retry, LF) => Between,
             (Between | BetweenAfterCr | Start | StartAfterCr | Apart | Retry, CR) => BetweenAfterCr,

@@ -1,4 +1,4 @@
-//! Counts the bytes that the tests of `wire::decode` see searched or checked.
+//! Counts the bytes that are searched or checked, for the tests of `wire::decode`.
 
 extern crate std;
 
@@ -13,7 +13,7 @@ pub(crate) fn count(bytes: usize) {
     WORK.set(WORK.get() + bytes);
 }
 
-/// Returns the count, and starts again at zero.
+/// Returns the count and resets it to zero.
 pub(crate) fn take() -> usize {
     WORK.take()
 }

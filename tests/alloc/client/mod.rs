@@ -104,7 +104,7 @@ fn client(doing: Doing, seed: u64) -> EventSource {
         feed(&mut source, now, piece);
     }
     if doing == Doing::Waiting {
-        source.handle_error(now);
+        source.handle_error(now, "reset");
     } else {
         source.close();
     }
@@ -158,7 +158,7 @@ impl Year {
                     self.now,
                     Response::from_headers(503, [("retry-after", b"60")]),
                 ),
-                1 => self.source.handle_error(self.now),
+                1 => self.source.handle_error(self.now, "reset"),
                 // Silence, until the idle timeout.
                 2 => open(&mut self.source, self.now),
                 rest => {

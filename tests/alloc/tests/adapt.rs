@@ -84,6 +84,27 @@ fn a_comment_allocates_nothing() {
 }
 
 #[test]
+fn a_keep_alive_takes_56_bytes_more_than_its_timer_and_its_comment() {
+    let waker = waker();
+    let alone = measure(|| {
+        let (_target, stream) = channel();
+        assert!(poll(&mut Box::pin(stream), &waker).is_pending());
+    });
+    let kept_alive = measure(|| {
+        let (_target, stream) = channel();
+        let mut stream = Box::pin(stream.keep_alive(KEEP_ALIVE_INTERVAL, never));
+        assert!(poll(&mut stream, &waker).is_pending());
+    });
+    // The waker of the sleep.
+    assert_eq!(kept_alive.count_total, alone.count_total + 1);
+    assert_eq!(kept_alive.count_current, 0);
+    // The interval, the comment, and whether there is a sleep.
+    let timer = size_of::<Duration>() + size_of::<Bytes>() + size_of::<usize>();
+    let more = kept_alive.bytes_total - alone.bytes_total;
+    assert!(more <= timer as u64 + 56, "{more} bytes");
+}
+
+#[test]
 fn small_batches_are_joined_in_the_same_buffer_once_the_consumer_dropped_the_last() {
     let blocks = futures::stream::iter((0..2 * EVENTS).map(|_| Bytes::from_static(b"data: 1\n\n")));
     let mut stream = Box::pin(from_stream(blocks).coalesce(20));

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::Path;
 
-use crate::support::{Browser, Proxy, Row, Scheme, Seen, Server};
+use crate::support::{Browser, Proxy, Row, Scheme, Seen, Server, Tail};
 
 /// Names a folder; the page is saved there as it looks in light and in dark.
 const SCREENSHOTS: &str = "SSE_PROTO_SCREENSHOTS";
@@ -75,6 +75,37 @@ async fn a_line_of_standard_input_is_one_event_and_stays_text() {
     let later = page.until("more events", |later| later.events > seen.events);
     assert!(!later.await.title.contains("injected"));
     assert_eq!(page.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_page_that_is_opened_late_shows_what_the_server_has_kept() {
+    let mut server = Server::start();
+    server.write("one\ntwo\n");
+    let mut tail = Tail::start(&server.address);
+    tail.until(|events| {
+        let readings = events.iter().filter(|event| event.event_type == "load");
+        readings.count() >= 4
+    });
+
+    let page = Browser::open(&server).await;
+    let seen = page.until("both lines", |seen| seen.rows_of("line").len() == 2);
+    let seen = seen.await;
+    let lines = seen.rows_of("line");
+    assert_eq!([&lines[0].data, &lines[1].data], ["one", "two"]);
+    // The first events that there were.
+    assert_eq!([number(lines[0]), number(lines[1])], [1, 2]);
+    let kept = |line: &String| line.ends_with("events from before this page was opened");
+    assert!(seen.connection[0].iter().any(kept), "{seen:#?}");
+    // There is a reading each second. All of them came at once, and each is where it belongs.
+    let (first, last) = (seen.plotted[0], seen.plotted[seen.plotted.len() - 1]);
+    assert!(seen.plotted.len() >= 4, "{seen:#?}");
+    let seconds = f64::from(u32::try_from(seen.plotted.len() - 1).expect("a few"));
+    assert!(last - first > seconds * 500.0, "{seen:#?}");
+    assert_eq!(page.complaints().await, [""; 0]);
+
+    server.write("three\n");
+    let seen = page.until("the next line", |seen| seen.rows_of("line").len() == 3);
+    assert_eq!(seen.await.rows_of("line")[2].data, "three");
 }
 
 #[tokio::test]

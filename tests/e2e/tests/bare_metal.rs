@@ -9,7 +9,11 @@ const RESET: &str = ": hello\nevent: reset\nid: ";
 fn the_firmware_serves_resumes_and_ends() {
     let mut server = Server::start_bare_metal();
     let mut stream = EventStream::open(server.address, None);
-    assert!(stream.greeting().starts_with(": hello\nevent: stream-start\nid: "));
+    assert!(
+        stream
+            .greeting()
+            .starts_with(": hello\nevent: stream-start\nid: ")
+    );
     let start: u64 = stream.last_event_id().parse().expect("a number");
     stream.until("readings", |stream| stream.events.len() == 3);
     let number = |stream: &EventStream, index: usize| -> u64 {

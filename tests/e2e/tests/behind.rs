@@ -19,6 +19,39 @@ fn a_layer_that_compresses_lets_streams_be() {
 }
 
 #[test]
+fn a_layer_lets_pages_of_one_other_origin_read_streams_and_send_the_last_event_id() {
+    const PAGE: &str = "http://localhost:3000";
+    let server = Server::start(TOWER_HTTP, 0, 600);
+    let asks = |method: &str, origin: &str| {
+        let request = Request::new(method, "/events").with_header("origin", origin.as_bytes());
+        let request = request.with_header("access-control-request-method", b"GET");
+        let names = b"last-event-id";
+        let request = request.with_header("access-control-request-headers", names);
+        request.open(server.address).expect("a response")
+    };
+    let preflight = asks("OPTIONS", PAGE);
+    assert_eq!(preflight.status, 200);
+    let lists = |name, wanted: &str| {
+        let list = preflight.header(name).unwrap_or_default();
+        list.split(',').any(|one| one.eq_ignore_ascii_case(wanted))
+    };
+    assert!(lists("access-control-allow-methods", "GET"));
+    assert!(lists("access-control-allow-headers", "last-event-id"));
+
+    let origin = "access-control-allow-origin";
+    assert_eq!(preflight.header(origin), Some(PAGE));
+    let events = asks("GET", PAGE);
+    assert_eq!(events.header(origin), Some(PAGE));
+    comes_at_once(&server, EventStream::new(events));
+    for method in ["OPTIONS", "GET"] {
+        let others = asks(method, "http://evil.example");
+        // A browser gives a page the answer only if this is the page's own origin.
+        assert_ne!(others.header(origin), Some("http://evil.example"));
+        assert_ne!(others.header(origin), Some("*"));
+    }
+}
+
+#[test]
 fn nginx_with_its_default_buffering_passes_each_event_on_at_once() {
     for version in [
         "",

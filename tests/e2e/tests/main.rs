@@ -9,6 +9,7 @@ mod gone;
 mod grpc;
 mod laggard;
 mod many;
+mod methods;
 mod no_delay;
 mod prompt;
 mod refused;

@@ -37,7 +37,10 @@ async fn so_it_is_over_http_2() {
         let server = Server::start(example, 0, 600);
         let mut stream = EventStream2::open(server.address, None).await;
         let greeting = stream.greeting().await;
-        assert!(greeting.starts_with(": hello\nevent: stream-start\nid: "), "{greeting}");
+        assert!(
+            greeting.starts_with(": hello\nevent: stream-start\nid: "),
+            "{greeting}"
+        );
         server.echo("here");
         let came = stream.until_bytes(greeting.len() + 40).await;
         assert!(came.ends_with("-1\ndata: here\n\n"), "{came}");

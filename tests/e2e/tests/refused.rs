@@ -19,7 +19,7 @@ fn each_runtime_says_what_is_wrong_with_a_request() {
     });
 }
 
-/// The SDKs of OpenAI and Anthropic ask for JSON. A client that is refused because of its id never
+/// The SDKs of `OpenAI` and Anthropic ask for JSON. A client that is refused because of its id never
 /// comes back.
 #[test]
 fn each_runtime_gives_a_stream_whatever_is_accepted_and_whatever_the_id() {
@@ -27,8 +27,7 @@ fn each_runtime_gives_a_stream_whatever_is_accepted_and_whatever_the_id() {
         let server = Server::start(example, 0, 600);
         let events = || Request::get("/events");
         let open = |request: Request| {
-            let mut stream =
-                EventStream::new(request.open(server.address).expect("a response"));
+            let mut stream = EventStream::new(request.open(server.address).expect("a response"));
             stream.greeting();
             stream
         };

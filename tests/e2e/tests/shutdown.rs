@@ -1,26 +1,33 @@
 //! A server shuts down while streams are open.
 
-use crate::support::{EXAMPLES, EventStream, EventStream2, Server, each};
+use crate::support::{EXAMPLES, EventStream, EventStream2, Example, Server, each};
 
 /// What all get at the end.
 const FAREWELL: &str = "retry: 1000\n";
 
 #[test]
-fn all_streams_end_with_a_farewell_and_so_does_the_server() {
-    each(|example| {
-        let mut server = Server::start(example, 10, 600);
-        let open = |_| EventStream::open(server.address, None);
-        let mut streams: Vec<EventStream> = (0..3).map(open).collect();
-        for stream in &mut streams {
-            stream.until("a tick", |stream| !stream.events.is_empty());
-        }
-        server.shut_down();
-        for stream in &mut streams {
-            assert!(stream.finish(), "it was cut");
-            assert!(stream.text().ends_with(FAREWELL), "{}", stream.text());
-        }
-        assert!(server.exit_status().success());
-    });
+fn after_sigterm_all_streams_end_with_a_farewell_and_so_does_the_server() {
+    each(|example| ends(example, Server::shut_down));
+}
+
+#[test]
+fn so_they_do_after_ctrl_c() {
+    each(|example| ends(example, |server| server.interrupt()));
+}
+
+fn ends(example: Example, end: fn(&mut Server)) {
+    let mut server = Server::start(example, 10, 600);
+    let open = |_| EventStream::open(server.address, None);
+    let mut streams: Vec<EventStream> = (0..3).map(open).collect();
+    for stream in &mut streams {
+        stream.until("a tick", |stream| !stream.events.is_empty());
+    }
+    end(&mut server);
+    for stream in &mut streams {
+        assert!(stream.finish(), "it was cut");
+        assert!(stream.text().ends_with(FAREWELL), "{}", stream.text());
+    }
+    assert!(server.exit_status().success());
 }
 
 #[test]

@@ -9,8 +9,8 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use sse_proto::client::{Options, Output, Response};
-use sse_proto::event::lines;
 use sse_proto::event::LastEventId;
+use sse_proto::event::lines;
 use sse_proto::http::last_event_id;
 use sse_proto::target::{
     CloseReason, DispatchError, Dispatched, Limits, LocalEventStream, On, Overflow,

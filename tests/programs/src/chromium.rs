@@ -10,7 +10,7 @@ use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
 use crate::{PATIENCE, Process};
 
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -19,6 +19,8 @@ const FLAGS: [&str; 10] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    // Nothing listens there, and what is on this machine needs no proxy.
+    "--proxy-server=127.0.0.1:9",
     "--lang=en",
     "--window-size=1280,960",
 ];

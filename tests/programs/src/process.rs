@@ -8,7 +8,9 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd, pidfd_open,
+};
 
 use crate::PATIENCE;
 
@@ -42,6 +44,20 @@ impl Process {
                 return line;
             }
         }
+    }
+
+    /// Sends what Ctrl-C sends.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Sends SIGTERM, with which a service manager ends a process.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the process is a child");
     }
 
     /// Returns the program's end of its connection with a client, as another handle of the same socket: so its options are

@@ -178,7 +178,7 @@ impl Play {
             .handle
             .topics()
             .iter()
-            .map(|one| one.to_string())
+            .map(ToString::to_string)
             .collect();
         names.sort();
         let own: Vec<_> = reader.topics.keys().filter(|_| is_there).cloned().collect();
@@ -190,14 +190,14 @@ impl Play {
         match &reader.body {
             Body::Held(held) => {
                 let takes_all = takes(reader.kind, None);
-                let head = self.model.id_before(self.model.head());
+                let last = self.model.id_before(self.model.head());
                 for topic in ["ann", "bob", "carl", "dora"] {
                     let has = reader.topics.get(topic).filter(|_| is_there && takes_all);
                     let added = reader.added.get(topic);
-                    let Some(key) = head.as_deref().map(number_in) else {
+                    let Some(key) = last.as_deref().map(number_in) else {
                         continue;
                     };
-                    let id = sse_proto::EventId::new(head.clone().unwrap()).unwrap();
+                    let id = sse_proto::EventId::new(last.clone().unwrap()).unwrap();
                     let is_taken = held.takes(Some(topic), None, &id);
                     match (has, added) {
                         (Some(since), None) if *since > 0 => {}

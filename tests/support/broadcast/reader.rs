@@ -15,6 +15,7 @@ pub(super) enum Body {
     Held(Held),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is seen by itself")]
 pub(super) struct Reader {
     pub(super) kind: u8,
     pub(super) body: Body,

@@ -11,7 +11,13 @@ impl Model {
     }
 
     pub(super) fn may_repeat(&self) -> bool {
-        !self.plain.needs_id || (!self.id.is_empty() && can_be_header(&self.id))
+        let repeats = self.plain.repeats.unwrap_or(self.plain.method == "GET");
+        !self.was_sent || repeats || self.can_resume()
+    }
+
+    /// Whether what follows is a GET that resumes.
+    pub(super) fn can_resume(&self) -> bool {
+        self.plain.resumes_with_get && !self.id.is_empty() && can_be_header(&self.id)
     }
 
     pub(super) fn lose(
@@ -29,8 +35,9 @@ impl Model {
             let why = if is_whole { why } else { Why::NotRepeatable };
             return self.close(why, interrupted, abort);
         }
-        self.begin_loss(now);
+        self.begin_loss(now, why);
         self.failures += 1;
+        self.steps += 1;
         if self.plain.retries.is_some_and(|most| self.failures > most) {
             return self.close(Why::Attempts, interrupted, abort);
         }
@@ -57,9 +64,13 @@ impl Model {
             .collect()
     }
 
-    pub(super) fn begin_loss(&mut self, now: u128) {
-        if self.phase == Phase::Open && now - self.opened_at >= self.plain.stable {
-            self.forgive();
+    pub(super) fn begin_loss(&mut self, now: u128, why: Why) {
+        if self.phase == Phase::Open {
+            let is_new = !self.id.is_empty() && self.id != self.known_id;
+            let is_polled = why == Why::Ended && self.had_event && is_new;
+            if is_polled || now - self.opened_at >= self.plain.stable {
+                self.forgive();
+            }
         }
         self.since.get_or_insert(now);
     }
@@ -77,31 +88,25 @@ impl Model {
     /// The shortest and the longest that the next delay may be.
     pub(super) fn delay(&self, retry_after: Option<u128>) -> (u128, u128) {
         let plain = &self.plain;
-        let clamp = |delay: u128| {
-            if delay < plain.shortest || plain.longest < plain.shortest {
-                plain.shortest
-            } else {
-                delay.min(plain.longest)
-            }
-        };
-        let base = clamp(self.retry.unwrap_or(plain.base));
+        let longest = plain.longest.max(plain.shortest);
+        let base = self.retry.unwrap_or(plain.base).max(plain.shortest);
         let mut grown = base;
         if let Some(most) = plain.most_backoff {
-            for _ in 1..self.failures.min(80) {
+            for _ in 1..self.steps.min(80) {
                 grown = grown.saturating_mul(2);
             }
             grown = grown.min(most).max(base);
         }
-        let nominal = clamp(grown);
-        let spread = nominal * plain.jitter / 100 + 1;
-        let spread = if plain.jitter == 0 { 0 } else { spread };
-        // As wide as the jitter, from the least that may be, and moved where it would not fit.
-        let mut least = clamp(nominal.saturating_sub(spread).max(retry_after.unwrap_or(0)));
-        let most = clamp(least + spread);
-        if least == most {
-            least = clamp(most.saturating_sub(spread));
+        // The jitter is on top of what was asked for, but for what the caller does not wait for.
+        let asked = grown.max(retry_after.unwrap_or(0));
+        let spread = asked.min(longest) * plain.jitter / 100;
+        // Rounding costs a nanosecond.
+        if asked > longest {
+            let least = longest.saturating_sub(spread + 1).max(plain.shortest);
+            (if spread == 0 { longest } else { least }, longest)
+        } else {
+            (asked, (asked + spread).min(longest))
         }
-        (least, most)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A script, and what has to come of it.
+//! A script of servers, and its expected results.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use sse_proto::client::Options;
 use super::driver::Driver;
 use super::server::{Answer, Listener};
 
-/// Of any delay.
+/// The shortest delay before a reconnection.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(2);
-/// Of any delay.
+/// The longest delay before a reconnection.
 pub(crate) const LONGEST: Duration = Duration::from_millis(50);
 
-/// Those of a client that nobody watches, with delays that can be told beforehand, and that a test can wait for.
+/// The options of the clients: those of a resilient client, with delays that are short and not
+/// random.
 pub(crate) const OPTIONS: Options = Options::resilient()
     .with_jitter(0)
     .with_reconnection_time(Duration::from_millis(3))
@@ -20,21 +21,21 @@ pub(crate) const OPTIONS: Options = Options::resilient()
     .with_delay_bounds(SHORTEST, LONGEST)
     .with_max_retries(Some(4));
 
-/// A script, and what every driver has to make of it.
+/// A script, and the results that every driver must produce.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) options: Options,
     pub(crate) idle_timeout: Duration,
-    /// What the server of the first URL does, connection by connection.
+    /// The answers of the first server, one for each connection.
     pub(crate) script: Vec<Answer>,
-    /// What the other server does.
+    /// The answers of the other server.
     pub(crate) elsewhere: Vec<Answer>,
-    /// What the driver hands over.
+    /// The expected updates.
     pub(crate) updates: Vec<String>,
-    /// What the first server is asked.
+    /// The expected requests to the first server.
     pub(crate) requests: Vec<String>,
-    /// What the other server is asked.
+    /// The expected requests to the other server.
     pub(crate) requests_elsewhere: Vec<String>,
 }
 
@@ -72,7 +73,7 @@ impl Case {
         }
     }
 
-    /// Sets what is handed over.
+    /// Sets the expected updates.
     pub(crate) fn gives(self, updates: &[&str]) -> Self {
         Self {
             updates: owned(updates),
@@ -80,13 +81,13 @@ impl Case {
         }
     }
 
-    /// Sets what the server is asked.
+    /// Sets the expected requests to the first server.
     pub(crate) fn asks(self, requests: &[&str]) -> Self {
         let requests = owned(requests);
         Self { requests, ..self }
     }
 
-    /// Plays the script to a driver.
+    /// Runs the script against a driver, and compares the results.
     pub(crate) fn check(&self, (driver, follow): (&str, Driver)) {
         let name = format!("{} through {driver}", self.name);
         let (server, elsewhere) = (Listener::bind(), Listener::bind());
@@ -94,7 +95,7 @@ impl Case {
         let addresses = (server.address.clone(), elsewhere.address.clone());
         let server = server.play(self.script.clone(), addresses.1);
         let elsewhere = elsewhere.play(self.elsewhere.clone(), addresses.0);
-        let updates = follow(&url, self.options, self.idle_timeout);
+        let updates = follow(&url, self.options.clone(), self.idle_timeout);
         assert_eq!(updates, self.updates, "{name}");
         assert_eq!(server.requests(), self.requests, "{name}");
         assert_eq!(

@@ -1,5 +1,6 @@
-//! The drivers as functions, and what they hand over as text.
+//! The drivers as functions that return their updates as text.
 
+use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,14 +13,14 @@ use tokio::time::timeout;
 
 use super::PATIENCE;
 
-/// Follows a URL to the end, and tells what came.
+/// Follows a URL until the client closes, and returns its updates as text.
 pub(crate) type Driver = fn(&str, Options, Duration) -> Vec<String>;
 
 /// All drivers by name.
 pub(crate) const DRIVERS: [(&str, Driver); 3] =
     [("hyper", hyper), ("reqwest", reqwest), ("ureq", ureq)];
 
-/// Goes to the first origin, and nowhere else.
+/// Must be sent only to the first origin.
 const CREDENTIALS: &str = "secret";
 
 fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
@@ -29,7 +30,7 @@ fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
     let loss = run(client_hyper::follow(source, Some(credentials), |update| {
         told.push(tell(&update));
     }));
-    told.push(tell(&Update::<String>::Closed(loss)));
+    told.push(tell(&Update::Closed(loss)));
     told
 }
 
@@ -64,7 +65,7 @@ fn run<F: Future>(future: F) -> F::Output {
     output.expect("the client closes in time")
 }
 
-fn tell<E>(update: &Update<E>) -> String {
+fn tell(update: &Update) -> String {
     match update {
         Update::Opened => "open".into(),
         Update::Item(OwnedItem::Event(event)) => {
@@ -75,19 +76,19 @@ fn tell<E>(update: &Update<E>) -> String {
         Update::Item(OwnedItem::Comment(text)) => format!("comment {text}"),
         Update::Item(OwnedItem::LastEventId(id)) => format!("id {id}"),
         Update::Item(OwnedItem::ReconnectionTime(time)) => format!("retry {time:?}"),
-        // Its text is the HTTP client's.
-        Update::Error(_) => "error".into(),
         Update::Lost(loss) => {
             let cut = if loss.is_interrupted { ", cut" } else { "" };
             let wait = loss.retry_in.expect("there is a network");
-            format!("lost {}{cut}, {wait:?}: {loss}", loss.attempt)
+            // Its text is the HTTP client's.
+            let error = loss.source().map_or("", |_| ", for a cause");
+            format!("lost {}{cut}, {wait:?}: {loss}{error}", loss.attempt)
         }
         Update::Closed(loss) => format!("closed: {loss}"),
         _ => panic!("nothing else is expected"),
     }
 }
 
-/// Data, escaped; what is long and one letter is told by its length.
+/// Returns data as escaped text. Long data of one repeated character is shown by its length.
 fn short(data: &str) -> String {
     let first = data.chars().next().unwrap_or_default();
     if data.len() > 64 && data.chars().all(|one| one == first) {

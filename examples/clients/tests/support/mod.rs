@@ -1,4 +1,4 @@
-//! A scripted server, the drivers, and cases that hold the two together.
+//! A scripted server, the drivers, and the cases that run a driver against the server.
 
 mod case;
 mod driver;
@@ -10,5 +10,5 @@ pub(crate) use case::{Case, LONGEST, OPTIONS, SHORTEST};
 pub(crate) use driver::{DRIVERS, Driver};
 pub(crate) use server::{Answer, Step, event_stream, in_chunks, redirect, status};
 
-/// Nothing is expected to take this long: a test that waits for it has failed.
+/// The longest that a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! A server that does what its script says, one connection after the other.
+//! A server that follows a script, one connection after another.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,18 +9,19 @@ use socket2::SockRef;
 
 use super::PATIENCE;
 
-/// What ends a server, in place of a request.
+/// The line that a test sends in place of a request to end the server.
 const END: &str = "end";
 
-/// What a server does on one connection, once it has read the request. Then it closes it.
+/// The steps of a server on one connection, after it has read the request. Then the server closes
+/// the connection.
 pub(crate) type Answer = Vec<Step>;
 
-/// One thing that a server does.
+/// One step of a server.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Sends bytes. `{elsewhere}` in them is the address of the other server.
     Send(Vec<u8>),
-    /// Sends these bytes again and again, with a pause before each time.
+    /// Sends these bytes this many times, with a pause before each.
     Drip(&'static [u8], Duration, u32),
     /// Sends nothing, and waits until the client closes the connection.
     Silence,
@@ -65,7 +66,7 @@ pub(crate) fn in_chunks(body: impl AsRef<[u8]>, size: usize, is_whole: bool) -> 
     vec![Step::Send(bytes)]
 }
 
-/// A server whose address is known, and that does not run yet.
+/// A server that has an address but does not run yet.
 #[derive(Debug)]
 pub(crate) struct Listener {
     /// Host and port.
@@ -80,7 +81,7 @@ impl Listener {
         Self { address, listener }
     }
 
-    /// Runs an answer for each connection; those that come afterwards are closed at once.
+    /// Runs one answer for each connection. Later connections are closed at once.
     pub(crate) fn play(self, script: Vec<Answer>, elsewhere: String) -> Server {
         let Self { address, listener } = self;
         let thread = thread::spawn(move || {
@@ -93,7 +94,7 @@ impl Listener {
                 };
                 requests.push(request);
                 if let Some(answer) = answers.next() {
-                    // What the client has had enough of, it does not read to the end.
+                    // Fails if the client closes the connection early.
                     let _ = play(&mut socket, answer, &elsewhere);
                 }
             }
@@ -102,7 +103,8 @@ impl Listener {
     }
 }
 
-/// A server on a thread of its own. It listens until the end: a port that is free is soon another server's.
+/// A server on a thread of its own. It listens until the end of the test, because another server
+/// could take a port that is free.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: String,
@@ -110,7 +112,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Ends the server, and returns what it was asked: `/path`, ` secret` with credentials, ` #7` with a last event ID.
+    /// Ends the server, and returns its requests as text: `/path`, then ` secret` if there were
+    /// credentials, then ` #7` if there was a last event ID.
     pub(crate) fn requests(self) -> Vec<String> {
         let mut socket = TcpStream::connect(&self.address).expect("it listens");
         writeln!(socket, "{END}").expect("it reads");
@@ -118,7 +121,7 @@ impl Server {
     }
 }
 
-/// Reads a request and tells it; `None` if it is no client's, but the end.
+/// Reads a request and returns it as text. Returns `None` for the line that ends the server.
 fn request(socket: &TcpStream) -> io::Result<Option<String>> {
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_nodelay(true)?;
@@ -128,6 +131,7 @@ fn request(socket: &TcpStream) -> io::Result<Option<String>> {
         return Ok(None);
     }
     let (mut accept, mut cache_control) = <(String, String)>::default();
+    let mut accept_encoding = String::new();
     let (mut authorization, mut id) = <(String, String)>::default();
     for line in lines {
         let line = line?;
@@ -137,6 +141,7 @@ fn request(socket: &TcpStream) -> io::Result<Option<String>> {
         match name.to_ascii_lowercase().as_str() {
             "accept" => value.clone_into(&mut accept),
             "cache-control" => value.clone_into(&mut cache_control),
+            "accept-encoding" => value.clone_into(&mut accept_encoding),
             "authorization" => authorization = format!(" {value}"),
             "last-event-id" => id = format!(" #{value}"),
             _ => {}
@@ -145,8 +150,8 @@ fn request(socket: &TcpStream) -> io::Result<Option<String>> {
     let mut first = first.split(' ');
     assert_eq!(first.next(), Some("GET"));
     assert_eq!(
-        (&*accept, &*cache_control),
-        ("text/event-stream", "no-cache")
+        (&*accept, &*cache_control, &*accept_encoding),
+        ("text/event-stream", "no-cache", "identity")
     );
     let path = first.next().unwrap_or_default();
     Ok(Some(format!("{path}{authorization}{id}")))
@@ -166,13 +171,14 @@ fn play(socket: &mut TcpStream, answer: &Answer, elsewhere: &str) -> io::Result<
                 }
             }
             Step::Silence => {
-                // No bytes, whether by an end or by a reset: a client that stays is found by the time limit.
+                // The client ends or resets the connection. If it stays, the read runs into its
+                // time limit.
                 let read = socket.read(&mut [0]);
                 let stays = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
                 assert!(!read.as_ref().is_err_and(stays), "the client stays");
             }
             Step::Reset => {
-                // What was sent and is not read yet, a reset may take away.
+                // Without a pause, the reset could discard bytes that the client has not read yet.
                 thread::sleep(Duration::from_millis(200));
                 SockRef::from(&*socket).set_linger(Some(Duration::ZERO))?;
             }

@@ -67,9 +67,21 @@ impl App {
             }
             ("/echo", &Method::POST) => text(self.echo(request.body()), ""),
             ("/stats", &Method::GET) => text(StatusCode::OK, self.stats()),
+            ("/events" | "/stats", _) => not_allowed("GET"),
+            ("/echo", _) => not_allowed("POST"),
+            // Not every server removes a body from the answer to HEAD.
+            (_, &Method::HEAD) => text(StatusCode::NOT_FOUND, ""),
             _ => text(StatusCode::NOT_FOUND, "there is /events, /echo and /stats"),
         }
     }
+}
+
+/// Refuses a method. `allowed` lists the methods that the path has.
+fn not_allowed<S>(allowed: &'static str) -> Response<Body<S>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "");
+    let allowed = HeaderValue::from_static(allowed);
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
 }
 
 /// Makes a response of text.

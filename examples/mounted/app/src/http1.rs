@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::io;
 
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::deps::http::{HeaderName, HeaderValue, Request, Response, Version, header};
+use sse_proto::deps::http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use sse_proto::deps::http_body::Frame;
 
 use crate::answer::ECHO_LIMIT;
@@ -17,9 +17,18 @@ const HEAD_LIMIT: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub struct Connection {
     input: Vec<u8>,
-    /// True if the answer is sent in chunks. A client before HTTP/1.1 can't read chunks: it gets the
-    /// plain bytes until the connection ends.
-    is_chunked: bool,
+    framing: Framing,
+}
+
+/// How the body of an answer is sent.
+#[derive(Clone, Copy, Debug, Default)]
+enum Framing {
+    #[default]
+    Chunked,
+    /// As plain bytes until the connection ends: a client before HTTP/1.1 can't read chunks.
+    ToTheEnd,
+    /// Not at all: the answer to HEAD is a head.
+    Nothing,
 }
 
 impl Connection {
@@ -35,7 +44,11 @@ impl Connection {
         }
         self.input.extend_from_slice(bytes);
         let request = read(&self.input).map_err(io::Error::other)?;
-        self.is_chunked = (request.as_ref()).is_some_and(|it| it.version() != Version::HTTP_10);
+        self.framing = match &request {
+            Some(request) if request.method() == Method::HEAD => Framing::Nothing,
+            Some(request) if request.version() == Version::HTTP_10 => Framing::ToTheEnd,
+            _ => Framing::Chunked,
+        };
         Ok(request)
     }
 
@@ -50,7 +63,7 @@ impl Connection {
                 let _ = write!(head, "{name}: {value}\r\n");
             }
         }
-        if self.is_chunked {
+        if let Framing::Chunked = self.framing {
             head.push_str("transfer-encoding: chunked\r\n");
         }
         head.push_str("connection: close\r\n\r\n");
@@ -60,8 +73,10 @@ impl Connection {
     /// Writes a frame into one buffer, so that an event costs one write.
     pub fn chunk(&self, frame: Frame<Bytes>) -> Vec<u8> {
         let data = frame.into_data().unwrap_or_default();
-        if !self.is_chunked {
-            return data.into();
+        match self.framing {
+            Framing::Nothing => return Vec::new(),
+            Framing::ToTheEnd => return data.into(),
+            Framing::Chunked => {}
         }
         let mut chunk = format!("{:x}\r\n", data.len()).into_bytes();
         chunk.extend_from_slice(&data);
@@ -71,7 +86,10 @@ impl Connection {
 
     /// Returns the bytes that follow the last frame.
     pub fn end(&self) -> &'static [u8] {
-        if self.is_chunked { b"0\r\n\r\n" } else { b"" }
+        match self.framing {
+            Framing::Chunked => b"0\r\n\r\n",
+            Framing::ToTheEnd | Framing::Nothing => b"",
+        }
     }
 }
 
@@ -193,23 +211,32 @@ mod tests {
     }
 
     #[test]
-    fn only_who_speaks_http_1_1_gets_chunks() {
-        for (version, head_end, chunk, end) in [
+    fn only_who_speaks_http_1_1_gets_chunks_and_who_asks_for_the_head_gets_no_body() {
+        for (method, version, head_end, chunk, end) in [
             (
+                "GET",
                 "1.1",
                 "transfer-encoding: chunked\r\nconnection: close\r\n\r\n",
                 "4\r\ndata\r\n",
                 "0\r\n\r\n",
             ),
             (
+                "GET",
                 "1.0",
                 "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
                 "data",
                 "",
             ),
+            (
+                "HEAD",
+                "1.1",
+                "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+                "",
+                "",
+            ),
         ] {
             let mut connection = Connection::default();
-            let request = format!("GET /events HTTP/{version}\r\n\r\n");
+            let request = format!("{method} /events HTTP/{version}\r\n\r\n");
             assert!(connection.feed(request.as_bytes()).unwrap().is_some());
             let head = connection.head(&Response::new(()));
             assert!(head.ends_with(head_end.as_bytes()), "{version}");

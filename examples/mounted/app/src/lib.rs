@@ -1,5 +1,5 @@
 //! The service of the examples. Each example mounts it on another kind of server, and contains only
-//! what that server needs. `../README.md` says what your own service has in its place.
+//! what that server needs. `../README.md` says what to put in its place in your own service.
 //!
 //! | request | answer |
 //! |---|---|
@@ -9,7 +9,8 @@
 //!
 //! A server takes three optional arguments: the address (`127.0.0.1:8000`; port 0 is any free port),
 //! the milliseconds between two ticks (1000; 0 turns them off) and the seconds between two
-//! keep-alive comments (15). It prints its address, and ends when its standard input ends.
+//! keep-alive comments (15). It prints its address, and ends at Ctrl-C and at SIGTERM: all streams
+//! get a farewell first.
 
 mod answer;
 mod ends;

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fmt;
-use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::process;
 use std::sync::Arc;
@@ -28,8 +27,12 @@ pub struct App {
 }
 
 impl App {
-    /// Starts the service: a thread that publishes the ticks, and a thread that waits for the end of
-    /// the standard input. Neither needs a runtime.
+    /// Starts the service: a thread that publishes the ticks, and a thread that waits for Ctrl-C or
+    /// SIGTERM. Neither needs a runtime.
+    ///
+    /// # Panics
+    ///
+    /// If the process handles these signals already.
     pub fn start() -> Self {
         let (stop, shutdown) = oneshot::channel();
         let app = Self {
@@ -45,13 +48,14 @@ impl App {
             thread::spawn(move || tick(&broadcast, interval));
         }
         let broadcast = app.broadcast.clone();
-        thread::spawn(move || {
-            wait_for_the_end_of_stdin();
+        let mut stop = Some(stop);
+        let told_to_end = move || {
             // All streams end after the published events, with a reconnection time.
             let later = Event::block().with_reconnection_time(Duration::from_secs(1));
             broadcast.close(Some(Frame::new(&later)));
-            let _ = stop.send(());
-        });
+            let _ = stop.take().map(|stop| stop.send(()));
+        };
+        ctrlc::set_handler(told_to_end).expect("the first handler of these signals");
         app
     }
 
@@ -70,7 +74,8 @@ impl App {
         self.keep_alive
     }
 
-    /// Returns a future that resolves when the server must stop. All streams end by themselves then.
+    /// Returns a future that resolves when the server must stop. The broadcast is closed just
+    /// before, so all streams end by themselves.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
         self.shutdown.clone().map(drop)
     }
@@ -87,17 +92,11 @@ impl fmt::Debug for App {
 fn tick(broadcast: &Broadcast, interval: Duration) {
     for number in 1.. {
         thread::sleep(interval);
-        // It is closed: the server shuts down.
+        // An error means that the broadcast is closed: the server shuts down.
         if broadcast.publish(&Event::new(TICK, data(number))).is_err() {
             return;
         }
     }
-}
-
-fn wait_for_the_end_of_stdin() {
-    let mut buffer = [0; 64];
-    let mut stdin = io::stdin().lock();
-    while matches!(stdin.read(&mut buffer), Ok(1..)) {}
 }
 
 fn argument<T: std::str::FromStr>(index: usize, default: T) -> T {

@@ -1,4 +1,4 @@
-//! The data of the ticks: every kind of data that ever went wrong on the wire.
+//! The data of the ticks: kinds of data that are easy to get wrong on the wire.
 
 use sse_proto::EventType;
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Lets this thread sleep until a future resolves; `None` is the timeout.
+/// Lets this thread sleep until a future resolves. Returns `None` after the timeout.
 pub fn wait<F: Future>(future: F, timeout: Duration) -> Option<F::Output> {
     struct Unpark(Thread);
     impl Wake for Unpark {

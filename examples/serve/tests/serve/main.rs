@@ -1,8 +1,10 @@
-//! What the example promises, against the built example as a process of its own.
+//! Tests the built example, as a separate process.
 
 mod resume;
 mod support;
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::process::Stdio;
 
 use support::{Server, command};
@@ -30,12 +32,36 @@ fn the_page_is_one_file_without_outside_resources() {
 fn other_paths_and_methods_are_refused() {
     let server = Server::start();
     assert_eq!(server.get("/page.html").status(), "404");
-    for (path, allowed) in [("/", "allow: GET, HEAD"), ("/events", "allow: GET")] {
-        let response = server.request(format!("POST {path} HTTP/1.0\r\n\r\n").as_bytes());
+    let is_refused = |method: &str, path: &str, allowed: &str| {
+        let request = format!("{method} {path} HTTP/1.0\r\n\r\n");
+        let mut response = server.request(request.as_bytes());
         assert_eq!(response.status(), "405");
         assert!(response.has_header(allowed), "{}", response.head);
+        response.rest()
+    };
+    for method in ["OPTIONS", "POST"] {
+        is_refused(method, "/", "allow: GET, HEAD");
+        is_refused(method, "/events", "allow: GET");
     }
-    assert_eq!(server.request(b"HEAD / HTTP/1.0\r\n\r\n").status(), "200");
+    assert_eq!(is_refused("HEAD", "/events", "allow: GET"), "");
+    let mut head = server.request(b"HEAD / HTTP/1.0\r\n\r\n");
+    assert_eq!(head.status(), "200");
+    assert_eq!(head.rest(), "");
+}
+
+#[test]
+fn only_requests_for_this_machine_are_answered() {
+    let server = Server::start();
+    let status = |path: &str, host: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        server.request(request.as_bytes()).status().to_owned()
+    };
+    for path in ["/", "/events"] {
+        assert_eq!(status(path, &server.address), "200");
+        assert_eq!(status(path, "localhost:8000"), "200");
+        // Its name was made to resolve to this machine.
+        assert_eq!(status(path, "evil.example:8000"), "421");
+    }
 }
 
 #[test]
@@ -83,7 +109,7 @@ fn an_invalid_last_event_id_is_an_unknown_one() {
     );
 }
 
-/// The SDKs of OpenAI and Anthropic ask for streams like this.
+/// The SDKs of `OpenAI` and Anthropic ask for streams like this.
 #[test]
 fn a_client_that_accepts_only_json_gets_the_stream() {
     let server = Server::start();
@@ -154,7 +180,7 @@ fn a_line_that_is_too_long_is_cut_before_its_end_is_seen() {
     );
     server.write(b"its end\nafter\n");
     assert_eq!(stream.data_of("line"), "after");
-    // 16 MiB of CRs would be seven times as much on the wire.
+    // Each CR takes seven bytes on the wire.
     let mut breaks = vec![b'\r'; 15 * MEGABYTE];
     breaks.push(b'\n');
     server.write(&breaks);
@@ -200,12 +226,56 @@ fn a_client_that_comes_back_gets_what_it_missed_and_nothing_twice() {
     server.write(b"five\n");
     assert_eq!(stream.data_of("line"), "five");
 
-    // An id of another run is not taken for one of this.
+    // An id of another run is unknown.
     let request = "GET /events HTTP/1.0\r\nLast-Event-ID: 1-1\r\n\r\n";
     let mut stream = server.request(request.as_bytes());
     let hello = stream.data_of("hello");
     assert!(hello.contains(r#""begins":"unknown""#), "{hello}");
     assert_eq!(stream.data_of("line"), "one");
+}
+
+#[test]
+fn a_client_that_asks_for_the_oldest_gets_all_that_is_kept_and_then_what_comes() {
+    let mut server = Server::start();
+    let mut early = server.events();
+    server.write(b"one\ntwo\n");
+    early.data_of("line");
+    early.data_of("line");
+    early.block_of("load");
+
+    let mut late = server.get("/events?from=oldest");
+    let hello = late.block_of("hello");
+    assert!(hello.contains(r#""begins":"oldest""#), "{hello}");
+    // A client that is cut here asks again for all.
+    assert!(!hello.contains("id: "), "{hello}");
+    let number = |name: &str, json: &str| -> u64 {
+        let (_, rest) = json.split_once(&format!(r#""{name}":"#)).expect("a number");
+        let end = rest.find([',', '}']).expect("an end");
+        rest[..end].parse().expect("a number")
+    };
+    let replayed = number("replayed", &hello);
+    assert!(replayed >= 5, "two lines and three readings: {hello}");
+    let blocks: Vec<String> = (0..replayed).map(|_| late.block()).collect();
+    let lines = blocks
+        .iter()
+        .filter(|block| block.starts_with("event: line\n"));
+    let lines = lines.map(|block| block.rsplit_once("data: ").expect("data").1);
+    assert_eq!(lines.collect::<Vec<_>>(), ["one\n", "two\n"]);
+    let readings = blocks.iter().filter(|block| block.contains(r#""at":"#));
+    let times: Vec<u64> = readings.map(|block| number("at", block)).collect();
+    assert!(times.is_sorted() && times.last() <= Some(&number("at", &hello)));
+    server.write(b"three\n");
+    assert_eq!(late.data_of("line"), "three");
+
+    // One that comes back with an id gets only what it missed.
+    let id = blocks.last().and_then(|block| block.lines().nth(1));
+    let id = id
+        .and_then(|line| line.strip_prefix("id: "))
+        .expect("an id");
+    let request = format!("GET /events?from=oldest HTTP/1.0\r\nLast-Event-ID: {id}\r\n\r\n");
+    let mut again = server.request(request.as_bytes());
+    assert!(again.data_of("hello").contains(r#""begins":"resumed""#));
+    assert_eq!(again.data_of("line"), "three");
 }
 
 #[test]
@@ -244,7 +314,7 @@ fn a_client_that_does_not_read_is_cut_off_and_the_others_go_on() {
     let mut stream = server.events();
     let mut line = vec![b'x'; 10 * MEGABYTE];
     line.push(b'\n');
-    // More than what the system holds for a socket, and more than is kept.
+    // More than the system buffers for a socket, and more than the log keeps.
     for _ in 0..10 {
         server.write(&line);
         assert_eq!(stream.data_of("line").len(), 10 * MEGABYTE);
@@ -256,25 +326,37 @@ fn a_client_that_does_not_read_is_cut_off_and_the_others_go_on() {
     assert_eq!(stream.data_of("line"), "after");
 }
 
+#[test]
+fn a_client_that_reads_nothing_of_other_answers_is_cut_off() {
+    let server = Server::start();
+    let mut socket = TcpStream::connect(&server.address).expect("the server accepts");
+    // More answers than the system buffers for a socket.
+    let requests = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000);
+    let writes = std::thread::spawn(move || {
+        // Fails once the server has cut the connection.
+        while socket.write_all(requests.as_bytes()).is_ok() {}
+    });
+    server.logged("was cut: it reads nothing");
+    writes.join().expect("the connection has ended");
+}
+
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_the_streams_and_then_the_process() {
-    let mut server = Server::start();
-    let mut streams = [server.events(), server.events()];
-    let id = server.child.id().to_string();
-    let sent = std::process::Command::new("kill")
-        .args(["-INT", &id])
-        .status();
-    assert!(sent.expect("kill runs").success());
-    for stream in &mut streams {
-        assert!(
-            stream
-                .rest()
-                .ends_with("event: bye\ndata: the server ends\n\n")
-        );
+fn an_interrupt_or_sigterm_ends_the_streams_and_then_the_process() {
+    for signal in ["INT", "TERM"] {
+        let mut server = Server::start();
+        let mut streams = [server.events(), server.events()];
+        server.signal(signal);
+        server.logged("disconnected: the server shuts down");
+        for stream in &mut streams {
+            assert!(
+                stream
+                    .rest()
+                    .ends_with("event: bye\ndata: the server ends\n\n")
+            );
+        }
+        assert!(server.child.wait().unwrap().success());
     }
-    server.logged("disconnected: the server shuts down");
-    assert!(server.child.wait().unwrap().success());
 }
 
 #[cfg(unix)]
@@ -282,18 +364,14 @@ fn an_interrupt_ends_the_streams_and_then_the_process() {
 fn an_interrupt_waits_for_a_client_that_does_not_read_only_so_long() {
     let mut server = Server::start();
     let _idle = server.get("/events");
-    // More than the system holds for a socket, less than the queue.
+    // More than the system buffers for a socket, and less than the log keeps.
     for _ in 0..3 {
         server.write(&vec![b'x'; 10 * MEGABYTE]);
         server.write(b"\n");
     }
     server.input = None;
     server.logged("standard input has ended");
-    let id = server.child.id().to_string();
-    let sent = std::process::Command::new("kill")
-        .args(["-INT", &id])
-        .status();
-    assert!(sent.expect("kill runs").success());
+    server.signal("INT");
     server.logged("did not end in time");
     assert!(server.child.wait().unwrap().success());
 }

@@ -1,4 +1,5 @@
-//! A hundred clients whose connections are cut at random, by `EventSource` over plain sockets.
+//! A hundred clients, each an `EventSource` over plain sockets, whose connections are cut at
+//! random.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -17,11 +18,12 @@ use crate::support::{PATIENCE, Server};
 
 const CLIENTS: usize = 100;
 const EVENTS: u64 = 10_000;
-/// Events are published in so many goes, and after each some connections are cut.
+/// The number of rounds. Each publishes some events and cuts some connections.
 const GOES: u64 = 100;
 const CUT_EACH: usize = 10;
 
-/// Where a client gives up, so that what is missing is a failure and not a hang.
+/// The time after which a client gives up, so that a missing line fails the test instead of
+/// blocking it.
 const LIMIT: Duration = Duration::from_secs(100);
 
 const LINE: EventType<'static> = EventType::from_static("line");
@@ -38,7 +40,8 @@ fn each_of_a_hundred_clients_that_are_cut_off_gets_each_of_10_000_events_once_an
                 scope.spawn(move || Client::new(address, seed as u64, shared).run())
             })
             .collect();
-        // Who comes back without an id begins with what comes next, so each has one first.
+        // A client that reconnects without an id misses events, so wait until each client has an
+        // id.
         shared.wait_until(|shared| shared.ready.load(Ordering::Relaxed) == CLIENTS as u64);
         let mut random = 4;
         for go in 0..GOES {
@@ -48,7 +51,7 @@ fn each_of_a_hundred_clients_that_are_cut_off_gets_each_of_10_000_events_once_an
             for _ in 0..CUT_EACH {
                 shared.cut_one(&mut random);
             }
-            // Somebody has them all: so what is cut is in the middle of it.
+            // Waits until one client has all lines of this round.
             shared.wait_until(|shared| shared.most.load(Ordering::Relaxed) >= (go + 1) * each);
         }
         for client in clients {
@@ -63,27 +66,27 @@ fn each_of_a_hundred_clients_that_are_cut_off_gets_each_of_10_000_events_once_an
     assert!(losses >= GOES, "only {losses} connections were lost");
 }
 
-/// What the clients and who cuts them off have in common.
+/// The state that the clients share with the test that cuts their connections.
 #[derive(Default)]
 struct Shared {
     sockets: Mutex<HashMap<u64, TcpStream>>,
-    /// How many have seen an id.
+    /// The number of clients that have seen an id.
     ready: AtomicU64,
-    /// How many lines the fastest has.
+    /// The number of lines that the fastest client has.
     most: AtomicU64,
     losses: AtomicU64,
 }
 
 impl Shared {
     fn cut_one(&self, random: &mut u64) {
-        // Numbers that look random, the same in each run.
+        // Pseudorandom numbers, the same in each run.
         *random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
         let which = (*random >> 33) % CLIENTS as u64;
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(socket) = sockets.get(&which) {
-            // It may have ended by itself.
+            // Fails if the connection has already ended.
             let _ = socket.shutdown(Shutdown::Both);
         }
     }
@@ -114,7 +117,7 @@ struct Client<'a> {
 
 impl<'a> Client<'a> {
     fn new(address: &'a str, number: u64, shared: &'a Shared) -> Self {
-        // No delay to speak of, however long the server wants it to be.
+        // At most 5 ms of delay, whatever reconnection time the server sends.
         let options = Options::resilient()
             .with_delay_bounds(Duration::ZERO, Duration::from_millis(5))
             .with_max_retries(None)
@@ -131,7 +134,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Returns the numbers of the lines that came, and how often the connection was lost.
+    /// Returns the numbers of the received lines, and how often the connection was lost.
     fn run(mut self) -> (Vec<u64>, u64) {
         let mut body: Option<BufReader<TcpStream>> = None;
         let mut bytes = [0; 16 * 1024];
@@ -144,7 +147,7 @@ impl<'a> Client<'a> {
                             body = Some(opened);
                             self.source.handle_response(self.now(), response);
                         }
-                        Err(_) => self.source.handle_error(self.now()),
+                        Err(error) => self.source.handle_error(self.now(), error),
                     },
                     Output::Abort => body = None,
                     Output::Lost(_) => (body, self.losses) = (None, self.losses + 1),
@@ -155,7 +158,7 @@ impl<'a> Client<'a> {
                 match open.read(&mut bytes) {
                     Ok(0) => self.source.handle_end(self.now()),
                     Ok(len) => self.take(&bytes[..len]),
-                    Err(_) => self.source.handle_error(self.now()),
+                    Err(error) => self.source.handle_error(self.now(), error),
                 }
             } else if let Some(deadline) = self.source.next_deadline() {
                 thread::sleep(deadline.saturating_sub(self.now()));

@@ -1,10 +1,10 @@
-//! The examples as programs.
+//! The built examples as programs.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A built example of the workspace: it lies beside the folder of this test.
+/// Returns the command of a built example, which is next to the folder of this test.
 pub(crate) fn example(name: &str) -> Command {
     let mut path: PathBuf = env::current_exe().expect("a test has a path");
     path.pop();

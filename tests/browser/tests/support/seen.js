@@ -9,6 +9,7 @@ return {
   reconnections: text("reconnections"),
   last: text("last"),
   readings: [text("cpu-now"), text("memory-now"), text("load-now")],
+  plotted: samples.load.map(({ time }) => time),
   plots: document.querySelectorAll("canvas").length,
   rows: [...$("list").children].map(row => {
     const [, type, id, data] = row.children;

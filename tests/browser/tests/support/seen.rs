@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     pub(crate) last: String,
     /// Of CPU, memory and load.
     pub(crate) readings: [String; 3],
+    /// The times of the plotted readings of the load, in milliseconds.
+    pub(crate) plotted: Vec<f64>,
     pub(crate) plots: usize,
     /// The list of events, the oldest first.
     pub(crate) rows: Vec<Row>,

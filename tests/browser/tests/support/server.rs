@@ -34,9 +34,7 @@ impl Server {
 
     /// Sends what Ctrl-C sends.
     pub(crate) fn interrupt(&self) {
-        let id = self.process.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status();
-        assert!(sent.expect("kill runs").success());
+        self.process.interrupt();
     }
 
     /// Waits for the end of the process.

@@ -135,6 +135,6 @@ impl EventStream {
 
     /// Returns the id that the client would come back with.
     pub(crate) fn last_event_id(&self) -> String {
-        self.decoder.last_event_id().into_owned()
+        self.decoder.last_event_id().to_owned()
     }
 }

@@ -3,9 +3,7 @@
 /// What the stream of a new client begins with, after the event of this number: a client that is cut here comes back
 /// with the id.
 pub(crate) fn hello(epoch: &str, number: u64) -> String {
-    format!(
-        ": hello\nevent: stream-start\nid: {epoch}-{number}~\nretry: 200\ndata: {{}}\n\n"
-    )
+    format!(": hello\nevent: stream-start\nid: {epoch}-{number}~\nretry: 200\ndata: {{}}\n\n")
 }
 
 /// What it begins with for a client that is resumed.

@@ -81,7 +81,7 @@ impl Follower {
                     self.response = Some(response);
                     self.source.handle_response(self.started.elapsed(), head);
                 }
-                Err(_) => self.source.handle_error(self.started.elapsed()),
+                Err(error) => self.source.handle_error(self.started.elapsed(), error),
             },
             Output::Abort => self.response = None,
             Output::Lost(_) => self.downs += 1,
@@ -116,7 +116,7 @@ impl Follower {
                 if is_whole {
                     self.source.handle_end(now);
                 } else {
-                    self.source.handle_error(now);
+                    self.source.handle_error(now, "reset");
                 }
             }
             Ok(bytes) => {
@@ -136,7 +136,7 @@ impl Follower {
             }
             Err(_) => {
                 self.response = None;
-                self.source.handle_error(now);
+                self.source.handle_error(now, "reset");
             }
         }
     }

@@ -21,7 +21,12 @@ pub(crate) struct Answer {
 
 impl Request {
     pub(crate) fn get(path: &str) -> Self {
-        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n");
+        Self::new("GET", path)
+    }
+
+    /// Makes a request without a body.
+    pub(crate) fn new(method: &str, path: &str) -> Self {
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
         Self {
             head: head.into(),
             body: Vec::new(),
@@ -127,6 +132,11 @@ impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|header| header.0 == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the bytes that came with the head.
+    pub(crate) fn received(&self) -> &[u8] {
+        &self.body.pending
     }
 
     /// Whether all of the body has come, as the framing tells.

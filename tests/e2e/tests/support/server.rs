@@ -23,6 +23,7 @@ pub(crate) struct Server {
     arguments: [String; 2],
     program: &'static Path,
     limit: &'static str,
+    /// The end of the firmware's standard input ends the firmware.
     stdin: Option<ChildStdin>,
     process: Process,
 }
@@ -56,7 +57,14 @@ impl Server {
 
     /// Has it shut down, which is not awaited.
     pub(crate) fn shut_down(&mut self) {
-        self.stdin = None;
+        if self.stdin.take().is_none() {
+            self.process.terminate();
+        }
+    }
+
+    /// Sends what Ctrl-C sends.
+    pub(crate) fn interrupt(&self) {
+        self.process.interrupt();
     }
 
     /// Waits for its end.
@@ -134,10 +142,15 @@ impl Server {
             command.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]);
             command.arg(program);
         }
+        let stdin = if program == *BARE_METAL {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        };
         let mut child = command
             .arg(address.to_string())
             .args(&arguments)
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the example runs");

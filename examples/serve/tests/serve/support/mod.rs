@@ -1,4 +1,4 @@
-//! The built example as a process, and a client of it over a plain socket.
+//! The built example as a process, and a client over a plain socket.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,10 +9,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-/// Nothing is expected to take this long: a test that waits for it has failed.
+/// The longest that a test waits before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running example. Dropped, it is killed.
+/// A running example. The drop kills it.
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) input: Option<ChildStdin>,
@@ -66,6 +66,14 @@ impl Server {
         }
     }
 
+    /// Sends a signal to the process.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// Writes to standard input.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let input = self.input.as_mut().expect("standard input is open");
@@ -90,9 +98,9 @@ impl Server {
         Response { head, reader }
     }
 
-    /// Requests a path, in HTTP/1.0: without chunks, the body is what follows the head.
+    /// Requests a path with HTTP/1.0, so that the body is not in chunks.
     pub(crate) fn get(&self, path: &str) -> Response {
-        self.request(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes())
+        self.request(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes())
     }
 
     /// Opens the event stream, and reads up to its greeting.
@@ -110,7 +118,7 @@ impl Drop for Server {
     }
 }
 
-/// The example that `cargo test` has built beside this test.
+/// Returns the command of the example that `cargo test` built next to this test.
 pub(crate) fn command() -> Command {
     let test = env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
@@ -125,7 +133,7 @@ pub(crate) fn command() -> Command {
     Command::new(example)
 }
 
-/// A response whose head was read.
+/// A response whose head has been read.
 pub(crate) struct Response {
     pub(crate) head: String,
     reader: BufReader<TcpStream>,
@@ -140,7 +148,7 @@ impl Response {
         self.head.lines().any(|one| one == line)
     }
 
-    /// The rest of the body, as text.
+    /// Reads the rest of the body as text.
     pub(crate) fn rest(&mut self) -> String {
         let mut rest = String::new();
         self.reader
@@ -149,7 +157,7 @@ impl Response {
         rest
     }
 
-    /// The next block of the event stream, without its blank line.
+    /// Reads the next block of the event stream, without its blank line.
     pub(crate) fn block(&mut self) -> String {
         let mut block = String::new();
         loop {
@@ -166,7 +174,7 @@ impl Response {
         }
     }
 
-    /// The next block of an event type.
+    /// Reads up to the next block of an event type.
     pub(crate) fn block_of(&mut self, event_type: &str) -> String {
         let line = format!("event: {event_type}");
         loop {
@@ -178,7 +186,7 @@ impl Response {
         }
     }
 
-    /// The data of the next event of a type.
+    /// Reads up to the next event of a type, and returns its data.
     pub(crate) fn data_of(&mut self, event_type: &str) -> String {
         let block = self.block_of(event_type);
         let data: Vec<&str> = block
@@ -188,7 +196,7 @@ impl Response {
         data.join("\n")
     }
 
-    /// The number in the id of the next event of a type, behind that of the server's run.
+    /// Reads up to the next event of a type, and returns the number in its id, without the epoch.
     pub(crate) fn id_of(&mut self, event_type: &str) -> u64 {
         let block = self.block_of(event_type);
         let id = block.lines().find_map(|line| line.strip_prefix("id: "));

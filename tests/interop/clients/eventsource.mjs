@@ -1,0 +1,4 @@
+import { EventSource } from "eventsource";
+import { follow } from "./report.mjs";
+
+follow(EventSource);

@@ -1,0 +1,4 @@
+import { EventSource } from "undici";
+import { follow } from "./report.mjs";
+
+follow(EventSource);
