@@ -146,7 +146,7 @@ fn a_subscriber_of_many_topics_gets_all_in_the_order_of_the_log() {
     let mut expected = String::new();
     for number in 0..900 {
         publish_to(&broadcast, &names[number * 7 % 300], &number.to_string());
-        expected += &format!("data: {number}\n\n");
+        expected.extend(["data: ", &number.to_string(), "\n\n"]);
     }
     assert_eq!(reader.chunk(), expected);
     assert!(reader.is_pending());
@@ -304,8 +304,16 @@ fn a_handle_learns_the_reason_of_each_end() {
         .iter()
         .map(|handle| closed(handle).unwrap())
         .collect();
-    use CloseReason::{ClientGone, Overflow, SentAway};
-    assert_eq!(reasons, [SentAway, Overflow, ClientGone, Overflow]);
+    let lagged = CloseReason::Overflow;
+    assert_eq!(
+        reasons,
+        [
+            CloseReason::SentAway,
+            lagged,
+            CloseReason::ClientGone,
+            lagged
+        ]
+    );
     assert_eq!(
         handles[2].add_topic("bob").unwrap().unwrap(),
         "7-2",
@@ -334,7 +342,7 @@ fn client(bytes: &[u8], id: &str) -> (String, bool) {
     while let Some(item) = items.next().expect("it is well-formed") {
         if let Item::Event(event) = item {
             told |= event.event_type() == "reset";
-            id = event.last_event_id().into_owned();
+            event.last_event_id().clone_into(&mut id);
         }
     }
     (id, told)
@@ -345,9 +353,10 @@ fn a_restart_that_is_cut_at_any_byte_is_told_at_last() {
     let reset = Event::new(EventType::from_static("reset"), "");
     for assigned in [true, false] {
         let retention = Retention::new(3, 1 << 20);
-        let broadcast = match assigned {
-            true => Broadcast::with_epoch(retention, 7),
-            false => Broadcast::with_key(retention, Key::ms_seq()),
+        let broadcast = if assigned {
+            Broadcast::with_epoch(retention, 7)
+        } else {
+            Broadcast::with_key(retention, Key::ms_seq())
         };
         for number in 1..=9 {
             let mut event = Event::message("x");
@@ -361,9 +370,10 @@ fn a_restart_that_is_cut_at_any_byte_is_told_at_last() {
                 let ask = |id: &str| {
                     let subscribed = broadcast.subscribe(EventId::new(id.to_owned()).unwrap());
                     let resumes = matches!(subscribed, Subscribed::Resumed { .. });
-                    let mut subscription = match from_oldest {
-                        true => subscribed.or_oldest(&reset),
-                        false => subscribed.or_live(&reset),
+                    let mut subscription = if from_oldest {
+                        subscribed.or_oldest(&reset)
+                    } else {
+                        subscribed.or_live(&reset)
                     };
                     let mut wire = Vec::new();
                     while let Some(Some(chunk)) = subscription.next().now_or_never() {
@@ -375,9 +385,9 @@ fn a_restart_that_is_cut_at_any_byte_is_told_at_last() {
                 assert!(!resumes && client(&wire, old).1);
                 for cut in 0..=wire.len() {
                     let (id, told) = client(&wire[..cut], old);
-                    let (resumes, rest) = ask(&id);
+                    let (resumes, second) = ask(&id);
                     // Told before it got an id, or told the next time.
-                    assert!(told || client(&rest, &id).1, "cut at {cut} of {wire:?}");
+                    assert!(told || client(&second, &id).1, "cut at {cut} of {wire:?}");
                     assert_eq!(told, resumes, "cut at {cut}: {id}");
                 }
             }

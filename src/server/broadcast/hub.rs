@@ -48,7 +48,7 @@ pub(super) struct Hub {
     picked: Vec<u64>,
     pub(super) awaited: Awaited,
     /// A list for the next line.
-    pub(super) spare: Vec<(u32, Option<Waker>)>,
+    pub(super) spare: Vec<Option<Waker>>,
     /// The topics that got their first subscriber or lost their last, in order.
     pub(super) presence: VecDeque<(Arc<str>, bool)>,
     /// Whether somebody is told of `presence`.

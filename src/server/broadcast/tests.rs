@@ -67,23 +67,19 @@ fn an_event_of_one_wakes_one_and_looks_at_one_frame_however_many_there_are() {
         poll_all(&mut all, &waker);
         take();
         publish(&broadcast, Some("user-5"));
-        let (wakes, frames) = (1, 0);
-        assert_eq!(
-            take(),
-            Work {
-                wakes,
-                frames,
-                bytes: 0
-            },
-            "{others} others"
-        );
+        let counted = Work {
+            wakes: 1,
+            frames: 0,
+            bytes: 0,
+        };
+        assert_eq!(take(), counted, "{others} others");
         assert!(poll(&mut all[5], &waker).is_ready());
-        let work = Work {
+        let counted = Work {
             wakes: 0,
             frames: 1,
             bytes: LEN,
         };
-        assert_eq!(take(), work, "{others} others");
+        assert_eq!(take(), counted, "{others} others");
         poll_all(&mut all, &waker);
         assert_eq!(take().frames, 0, "nobody else looks at it");
     }

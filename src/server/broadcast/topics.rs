@@ -186,14 +186,16 @@ impl Waiters {
 ///
 /// A publication takes the whole line without a look at the subscribers, and a new generation begins.
 pub(super) struct Line {
-    waiters: Vec<(u32, Option<Waker>)>,
+    slots: Vec<u32>,
+    wakers: Vec<Option<Waker>>,
     pub(super) generation: u64,
 }
 
 impl Default for Line {
     fn default() -> Self {
         Self {
-            waiters: Vec::new(),
+            slots: Vec::new(),
+            wakers: Vec::new(),
             // A subscriber is in no generation at first.
             generation: 1,
         }
@@ -201,49 +203,55 @@ impl Default for Line {
 }
 
 impl Line {
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.waiters.len()
+        self.slots.len()
     }
 
     /// Adds a subscriber. Returns its position.
     #[inline]
     pub(super) fn add(&mut self, slot: u32, waker: Option<Waker>) -> u32 {
-        if self.waiters.len() == self.waiters.capacity() {
-            // Grows by an eighth: this is a part of the memory of idle subscribers.
-            self.waiters.reserve_exact((self.waiters.len() / 8).max(4));
+        // Both grow by an eighth: they are a part of the memory of idle subscribers.
+        let more = (self.slots.len() / 8).max(4);
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact(more);
         }
-        self.waiters.push((slot, waker));
-        u32::try_from(self.waiters.len() - 1).unwrap_or(NONE)
+        if self.wakers.len() == self.wakers.capacity() {
+            self.wakers.reserve_exact(more);
+        }
+        self.slots.push(slot);
+        self.wakers.push(waker);
+        u32::try_from(self.slots.len() - 1).unwrap_or(NONE)
     }
 
     #[inline]
     pub(super) fn waker(&mut self, position: u32) -> &mut Option<Waker> {
-        &mut self.waiters[position as usize].1
+        &mut self.wakers[position as usize]
     }
 
     /// Removes a subscriber. Returns its waker, and the subscriber that gets its position.
     pub(super) fn remove(&mut self, position: u32) -> (Option<Waker>, Option<u32>) {
-        let (_, waker) = self.waiters.swap_remove(position as usize);
-        let moved = self.waiters.get(position as usize);
-        (waker, moved.map(|(slot, _)| *slot))
+        let waker = self.wakers.swap_remove(position as usize);
+        self.slots.swap_remove(position as usize);
+        (waker, self.slots.get(position as usize).copied())
     }
 
-    /// Takes all, and leaves an empty list in their place.
+    /// Takes all wakers, and leaves an empty list in their place.
     #[inline]
-    pub(super) fn take(
-        &mut self,
-        mut empty: Vec<(u32, Option<Waker>)>,
-    ) -> Vec<(u32, Option<Waker>)> {
+    pub(super) fn take(&mut self, mut empty: Vec<Option<Waker>>) -> Vec<Option<Waker>> {
         self.generation += 1;
+        self.slots.clear();
         // Those who are woken will wait again.
-        empty.reserve_exact(self.waiters.len());
-        mem::replace(&mut self.waiters, empty)
+        empty.reserve_exact(self.wakers.len());
+        mem::replace(&mut self.wakers, empty)
     }
 
     /// Gives memory back that `members` subscribers do not need.
     fn shrink(&mut self, members: usize) {
-        if self.waiters.capacity() / 4 > members {
-            self.waiters.shrink_to(2 * members);
+        let capacity = self.slots.capacity().max(self.wakers.capacity());
+        if capacity > 64 && capacity / 4 > members {
+            self.slots.shrink_to(2 * members);
+            self.wakers.shrink_to(2 * members);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::server::state::CloseReason;
 #[derive(Default)]
 pub(super) struct Wakes {
     /// The line of a publication for all.
-    line: Vec<(u32, Option<Waker>)>,
+    line: Vec<Option<Waker>>,
     /// Most publications to a topic wake one, for which no list is needed.
     first: Option<Waker>,
     rest: Vec<Waker>,
@@ -27,13 +27,13 @@ const MOST_KEPT: usize = 1024;
 impl Wakes {
     /// Takes a line, and leaves an empty list in its place.
     #[inline]
-    pub(super) fn take_line(&mut self, line: &mut Line, spare: &mut Vec<(u32, Option<Waker>)>) {
+    pub(super) fn take_line(&mut self, line: &mut Line, spare: &mut Vec<Option<Waker>>) {
         let taken = line.take(mem::take(spare));
-        work::wake(|| taken.iter().filter(|(_, waker)| waker.is_some()).count());
+        work::wake(|| taken.iter().flatten().count());
         if self.line.is_empty() {
             self.line = taken;
         } else {
-            self.extend(taken.into_iter().filter_map(|(_, waker)| waker));
+            self.extend(taken.into_iter().flatten());
         }
     }
 
@@ -60,17 +60,15 @@ impl Wakes {
 
     /// Wakes all. Returns the list of the line, if it is worth keeping.
     #[inline]
-    pub(super) fn run(mut self) -> Option<Vec<(u32, Option<Waker>)>> {
+    pub(super) fn run(mut self) -> Option<Vec<Option<Waker>>> {
         if let Some(waker) = self.first.take() {
             waker.wake();
         }
         for waker in mem::take(&mut self.rest) {
             waker.wake();
         }
-        for (_, waker) in self.line.drain(..) {
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+        for waker in self.line.drain(..).flatten() {
+            waker.wake();
         }
         let capacity = self.line.capacity();
         (1..=MOST_KEPT).contains(&capacity).then_some(self.line)
