@@ -311,20 +311,18 @@ impl Hub {
             }
             return;
         }
-        let generation = topics.line.generation;
-        let mut waiters = mem::take(&mut topics.get_mut(at).waiters);
-        for waiter in waiters.drain() {
+        let (waiters, line) = topics.waiters_and_line(at);
+        waiters.take_each(|waiter| {
             let member = &mut members[waiter];
             member.position = NONE;
             let slot = &slots[member.slot];
-            if slot.generation == generation {
-                if let Some(waker) = topics.line.waker(slot.position).take() {
+            if slot.generation == line.generation {
+                if let Some(waker) = line.waker(slot.position).take() {
                     work::wake(|| 1);
                     wakes.add(waker);
                 }
             }
-        }
-        topics.get_mut(at).waiters = waiters;
+        });
     }
 
     /// Closes the broadcast, unless it is closed. Returns whether it was open.
@@ -344,7 +342,7 @@ impl Hub {
             if let Some(topic) = self.log.pop_newest() {
                 self.order.pop_newest();
                 if topic != NOBODY {
-                    self.topics.pop_newest(topic);
+                    self.topics.pop_newest(topic, self.log.oldest());
                 }
             }
         }

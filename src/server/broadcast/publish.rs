@@ -237,10 +237,11 @@ fn with_assigned_id(
     topic: Option<&str>,
 ) -> Result<u64, PublishError> {
     let number = shared.head();
-    let mut text = prefix.with(number);
-    let guessed = fields.with_id(text.as_str());
-    let mut measured = guessed.measure();
-    let mut ranges = FieldRanges::of(&guessed);
+    let text = prefix.with(number);
+    let later;
+    let mut fields_with_id = fields.with_id(text.as_str());
+    let mut measured = fields_with_id.measure();
+    let mut ranges = FieldRanges::of(&fields_with_id);
 
     let mut hub = lock_open(shared)?;
     if hub.log.is_large(measured.len) {
@@ -249,16 +250,16 @@ fn with_assigned_id(
     }
     let head = hub.log.head();
     if head != number {
-        let before = text.len();
-        text = prefix.with(head);
-        let len = text.len();
-        measured.len = measured.len - before + len;
-        ranges.id = ranges.id.map(|range| range.start..range.start + len);
+        later = prefix.with(head);
+        measured.len = measured.len - text.len() + later.len();
+        ranges.id = ranges
+            .id
+            .map(|range| range.start..range.start + later.len());
+        fields_with_id = fields.with_id(later.as_str());
     }
     check_len(shared, measured.len)?;
     let at = hub.make_room(measured.len, topic);
-    let fields = fields.with_id(text.as_str());
-    let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
+    let write = |out: &mut Vec<u8>| fields_with_id.write(measured.shape, out);
     hub.log.append(measured.len, write, &ranges, at);
     let mut wakes = Wakes::default();
     let number = hub.enter(at, 0, &mut wakes);

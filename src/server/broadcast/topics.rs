@@ -36,6 +36,8 @@ pub(super) struct Topic {
     pub(super) members: u32,
     /// The number of the last frame that was dropped; 0 if there is none.
     pub(super) lost: u64,
+    /// The number of the newest frame, which may be dropped; 0 if there is none.
+    newest: u64,
 }
 
 impl Topic {
@@ -49,14 +51,12 @@ impl Topic {
         if self.lost >= from {
             return Err(Lost);
         }
-        let Some(last) = self.links.last(oldest).filter(|last| *last >= from) else {
-            return Ok(None);
-        };
-        if last == from {
-            return Ok(Some((last, self.links.len() - 1)));
+        if self.newest <= from {
+            let last = self.links.len().checked_sub(1);
+            return Ok(last.filter(|_| self.newest == from).map(|at| (from, at)));
         }
         let at = self.links.first_from(from, oldest);
-        Ok(Some((self.links.get(at, oldest).unwrap_or(last), at)))
+        Ok(self.links.get(at, oldest).map(|number| (number, at)))
     }
 
     /// Returns whether only retained frames keep it.
@@ -169,8 +169,13 @@ impl Waiters {
         self.0.get(position as usize).copied()
     }
 
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = u32> {
-        self.0.drain(..)
+    /// Takes all, in order.
+    #[inline]
+    pub(super) fn take_each(&mut self, mut take: impl FnMut(u32)) {
+        for member in &self.0 {
+            take(*member);
+        }
+        self.0.clear();
     }
 
     /// Gives memory back that `members` members do not need.
@@ -314,6 +319,12 @@ impl Topics {
         }
     }
 
+    /// Returns the waiters of a topic with a name, and the line.
+    #[inline]
+    pub(super) fn waiters_and_line(&mut self, at: u32) -> (&mut Waiters, &mut Line) {
+        (&mut self.all[at].waiters, &mut self.line)
+    }
+
     /// Returns how many members of a topic have not read everything.
     #[inline]
     pub(super) fn behind(&self, at: u32) -> usize {
@@ -365,6 +376,7 @@ impl Topics {
     pub(super) fn push(&mut self, at: u32, number: u64) {
         let topic = self.get_mut(at);
         topic.links.push(number);
+        topic.newest = number;
         if topic.is_orphan() && topic.links.len() == 1 {
             let cost = topic.cost();
             self.orphaned += cost;
@@ -381,8 +393,10 @@ impl Topics {
     }
 
     /// Drops the newest frame of a topic, as if it had not been published.
-    pub(super) fn pop_newest(&mut self, at: u32) {
-        self.get_mut(at).links.pop_newest();
+    pub(super) fn pop_newest(&mut self, at: u32, oldest: u64) {
+        let topic = self.get_mut(at);
+        topic.links.pop_newest();
+        topic.newest = topic.links.last(oldest).unwrap_or(0);
         self.end_link(at);
     }
 

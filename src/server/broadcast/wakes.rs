@@ -64,6 +64,9 @@ impl Wakes {
         if let Some(waker) = self.first.take() {
             waker.wake();
         }
+        if self.rest.is_empty() && self.line.capacity() == 0 {
+            return None;
+        }
         for waker in mem::take(&mut self.rest) {
             waker.wake();
         }
