@@ -188,10 +188,11 @@ pub use crate::server::broadcast::{Broadcast, Subscription};
 #[cfg(feature = "std")]
 pub mod broadcast {
     //! Types used with [`Broadcast`](crate::Broadcast) and [`Subscription`](crate::Subscription):
-    //! retention, scopes, options, errors.
+    //! retention, the order of ids, options, handles, errors.
 
     pub use crate::server::broadcast::{
-        Merged, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions, Subscribed,
+        Arrival, Handle, Held, Key, Merged, Publication, PublishError, Restart, Retention,
+        Statistics, SubscribeOptions, Subscribed, TopicTooLong,
     };
 }
 
@@ -218,9 +219,14 @@ pub mod decode {
 pub mod http {
     //! Event streams over HTTP: headers and the last event ID, as plain data. The feature `http`
     //! adds whole requests and responses.
+    //!
+    //! # Sending a client away
+    //!
+    //! A client reconnects after each end of its stream. To keep it away, answer its next request
+    //! with a status of 204 (No Content). With the feature `http`, `sent_away` makes that response.
 
     #[cfg(feature = "http")]
-    pub use crate::server::http::body::{Body, response};
+    pub use crate::server::http::body::{Body, response, sent_away};
     #[cfg(feature = "http")]
     pub use crate::server::http::headers::insert_headers;
     pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};

@@ -533,7 +533,7 @@ mod of_a_subscription {
     use futures::StreamExt;
     use futures::executor::block_on;
     use sse_proto::Broadcast;
-    use sse_proto::broadcast::{Retention, SubscribeOptions};
+    use sse_proto::broadcast::{Key, Retention, SubscribeOptions};
 
     use super::*;
 
@@ -544,9 +544,9 @@ mod of_a_subscription {
 
     #[test]
     fn all_that_was_published_is_delivered_and_nothing_is_waited_for() {
-        let broadcast = Broadcast::new(Retention::new());
+        let broadcast = Broadcast::with_key(Retention::default(), Key::number());
         let signal = Signal::new();
-        let stream = broadcast.subscribe(None).or_live().coalesce(10);
+        let stream = broadcast.subscribe(None).or_live_untold().coalesce(10);
         let mut reader = Reader::new(stream.until(signal.given()).with_farewell(bye()));
         assert!(reader.is_pending());
         publish(&broadcast, "1");
@@ -561,9 +561,9 @@ mod of_a_subscription {
 
     #[test]
     fn one_that_has_read_all_ends_at_once() {
-        let broadcast = Broadcast::new(Retention::new());
+        let broadcast = Broadcast::with_key(Retention::default(), Key::number());
         let signal = Signal::new();
-        let stream = broadcast.subscribe(None).or_live();
+        let stream = broadcast.subscribe(None).or_live_untold();
         let mut reader = Reader::new(stream.until(signal.given()).with_farewell(bye()));
         assert!(reader.is_pending());
         signal.give();
@@ -577,13 +577,11 @@ mod of_a_subscription {
 
     #[test]
     fn what_comes_after_many_frames_for_others_is_delivered() {
-        let retention = Retention::new()
-            .with_max_frames(100_000)
-            .with_max_bytes(64 << 20);
-        let broadcast = Broadcast::new(retention);
+        let retention = Retention::new(100_000, 64 << 20);
+        let broadcast = Broadcast::with_key(retention, Key::number());
         let rare = sse_proto::EventType::from_static("rare");
         let options = SubscribeOptions::new().with_event_types([rare.clone()]);
-        let stream = broadcast.subscribe_with(None, &options).or_live();
+        let stream = broadcast.subscribe_with(None, &options).or_live_untold();
         (0..3_000).for_each(|_| publish(&broadcast, &"x".repeat(992)));
         let last = broadcast.publish(&Event::new(rare, "last"));
         last.expect("it is open");
@@ -594,10 +592,10 @@ mod of_a_subscription {
 
     #[test]
     fn one_that_all_frames_pass_by_ends_after_them() {
-        let broadcast = Broadcast::new(Retention::new());
+        let broadcast = Broadcast::with_key(Retention::default(), Key::number());
         let rare = sse_proto::EventType::from_static("rare");
         let options = SubscribeOptions::new().with_event_types([rare]);
-        let stream = broadcast.subscribe_with(None, &options).or_live();
+        let stream = broadcast.subscribe_with(None, &options).or_live_untold();
         publish(&broadcast, "1");
         let mut reader = Reader::new(stream.until(ready(())).with_farewell(bye()));
         assert_eq!(reader.chunk(), BYE);
@@ -606,8 +604,8 @@ mod of_a_subscription {
 
     #[test]
     fn a_broadcast_that_was_closed_before_has_the_last_word() {
-        let broadcast = Broadcast::new(Retention::new());
-        let stream = broadcast.subscribe(None).or_live();
+        let broadcast = Broadcast::with_key(Retention::default(), Key::number());
+        let stream = broadcast.subscribe(None).or_live_untold();
         publish(&broadcast, "1");
         broadcast.close(Some(Frame::new(&Event::message("closed"))));
         let stream = stream.until(ready(())).with_farewell(bye());

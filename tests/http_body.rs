@@ -290,3 +290,11 @@ fn headers_replace_their_own_names_and_nothing_else() {
     assert_eq!(headers["x-mine"], "1");
     assert_eq!(headers.len(), 5);
 }
+
+#[test]
+fn a_client_that_was_sent_away_gets_204_and_no_bytes() {
+    use sse_proto::deps::http_body::Body as _;
+    let answer = sse_proto::http::sent_away::<sse_proto::EventStream>();
+    assert_eq!(answer.status(), 204);
+    assert!(answer.headers().is_empty() && answer.body().is_end_stream());
+}

@@ -7,7 +7,7 @@ mod support;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sse_proto::broadcast::{Retention, Subscribed};
+use sse_proto::broadcast::{Key, Retention, Subscribed};
 use sse_proto::event::LastEventId;
 use sse_proto::http::last_event_id;
 use sse_proto::{Broadcast, Event, EventId};
@@ -82,7 +82,7 @@ fn several_lines_are_one_value() {
 
 #[test]
 fn a_client_that_sends_two_ids_is_not_resumed_after_either() {
-    let broadcast = Broadcast::new(Retention::new());
+    let broadcast = Broadcast::with_key(Retention::default(), Key::number());
     for number in [41_u32, 42] {
         let event = Event::message("x").with_id(number);
         broadcast.publish(&event).expect("it is open");
@@ -193,8 +193,8 @@ fn a_request_of_the_crate_http_is_read_as_it_is() {
 #[test]
 fn an_invalid_id_is_an_unknown_one() {
     for broadcast in [
-        Broadcast::new(Retention::new()),
-        Broadcast::assigning_ids(Retention::new(), 1),
+        Broadcast::with_key(Retention::default(), Key::number()),
+        Broadcast::new(Retention::default()),
     ] {
         let event = Event::message("x");
         broadcast.publish(&event).expect("it is open");
@@ -207,7 +207,8 @@ fn an_invalid_id_is_an_unknown_one() {
 
 #[test]
 fn a_subscription_takes_an_id_however_it_is_given() {
-    let broadcast = Broadcast::new(Retention::new());
+    let key = Key::from_fn(|id| u128::try_from(id.parse::<i64>().ok()? + 100).ok());
+    let broadcast = Broadcast::with_key(Retention::default(), key);
     let number = EventId::from(-7_i64);
     let event = Event::message("x").with_id(number.clone());
     broadcast.publish(&event).expect("it is open");

@@ -1,5 +1,6 @@
 //! What a delivered event costs, from `publish` through `poll_next` of each subscriber, each with a waker of its own that is
-//! registered again each time. And publishing to nobody, catching up, and a publisher on a thread of its own.
+//! registered again each time. Events of one of many, beside a map of channels. And publishing to nobody, subscribing, catching
+//! up, and a publisher on a thread of its own.
 //!
 //! `cargo bench --bench broadcast`; an argument picks the comparisons whose title contains it. Others do the same work in
 //! `benches/peers`.
@@ -9,15 +10,17 @@ mod deliver;
 pub mod harness;
 mod resume;
 mod task;
+mod topics;
 mod two_threads;
 
 use bytes::BytesMut;
 use harness::{Candidate, Role, Work, compare};
-use sse_proto::broadcast::Retention;
+use sse_proto::broadcast::{Key, Publication, Retention};
 use sse_proto::{Broadcast, Event, EventType, Frame};
 
-use crate::deliver::{deliver, private_events};
+use crate::deliver::deliver;
 use crate::resume::{catch_up, find_ids};
+use crate::topics::{mixed_events, private_events, subscribing};
 use crate::two_threads::two_threads;
 
 const DATA: &str = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" the quick brown fox jumps over a dog!!"}}"#;
@@ -28,7 +31,11 @@ fn main() {
             deliver(subscribers, burst);
         }
     }
-    private_events();
+    for subscribers in [1_000, 10_000, 100_000] {
+        private_events(subscribers);
+    }
+    mixed_events();
+    subscribing();
     publish_to_nobody();
     catch_up();
     find_ids();
@@ -42,13 +49,12 @@ fn delta() -> Event<'static> {
 fn publish_to_nobody() {
     let event = delta();
     let (assigned, own, without) = (
-        Broadcast::assigning_ids(Retention::new(), 1),
-        Broadcast::new(Retention::new()),
-        Broadcast::new(Retention::new()),
+        Broadcast::with_epoch(Retention::default(), 1),
+        Broadcast::with_key(Retention::default(), Key::number()),
+        Broadcast::with_key(Retention::default(), Key::number()),
     );
-    let forgetful = Broadcast::new(Retention::new().with_remembered_ids(0));
     let mut buffer = BytesMut::with_capacity(64 * 1024);
-    let (mut first, mut number) = (0_u64, 0_u64);
+    let mut first = 0_u64;
     let wire = Frame::new(&event);
     compare(
         "publish, nobody subscribed",
@@ -72,15 +78,14 @@ fn publish_to_nobody() {
                 first += 1;
                 own.publish(&delta().with_id(first))
             }),
-            Candidate::new(Role::Ours, "the same, none remembered", || {
-                number += 1;
-                forgetful.publish(&delta().with_id(number))
-            }),
             Candidate::new(Role::Ours, "Frame::new with id", || {
                 Frame::new(&delta().with_id(1_000_000_u64))
             }),
-            Candidate::new(Role::Ours, "publish_frame", || {
-                without.publish_frame(&wire, None)
+            Candidate::new(Role::Ours, "publish_all of one frame", || {
+                without.publish_all([Publication::new(wire.clone())])
+            }),
+            Candidate::new(Role::Ours, "publish_to, ids assigned", || {
+                assigned.publish_to("user-7", &event)
             }),
         ],
     );

@@ -1,6 +1,6 @@
 //! What it costs to come back: to read a log from its start, and to find the id.
 
-use sse_proto::broadcast::{Retention, SubscribeOptions};
+use sse_proto::broadcast::{Key, Retention, SubscribeOptions};
 use sse_proto::{Broadcast, EventId, EventType, Frame};
 
 use crate::delta;
@@ -10,20 +10,18 @@ use crate::task::Task;
 /// A log of 100 000 events, read from its start.
 pub(crate) fn catch_up() {
     const EVENTS: u32 = 100_000;
-    let retention = Retention::new()
-        .with_max_frames(EVENTS as usize)
-        .with_max_bytes(64 * 1024 * 1024);
-    let broadcast = Broadcast::assigning_ids(retention, 1);
+    let retention = Retention::new(EVENTS as usize, 64 * 1024 * 1024);
+    let broadcast = Broadcast::with_epoch(retention, 1);
     for _ in 0..EVENTS {
         broadcast.publish(&delta()).expect("it is open");
     }
     let bytes = usize::try_from(broadcast.statistics().retained_bytes).expect("it is in memory");
-    let start = EventId::from_static("1-0~");
+    let start = EventId::from_static("1-0");
     let types =
         SubscribeOptions::new().with_event_types([EventType::from_static("content_block_delta")]);
     let read = |options: &SubscribeOptions| {
         let subscribed = broadcast.subscribe_with(Some(&start), options);
-        let read = Task::new(subscribed.or_live()).run();
+        let read = Task::new(subscribed.or_live_untold()).run();
         assert_eq!(read, bytes, "all of it");
     };
     let one = Frame::new(&delta()).into_bytes();
@@ -48,12 +46,10 @@ pub(crate) fn catch_up() {
 /// Coming back with an id, assigned or the user's, in logs of different lengths: it should not matter.
 pub(crate) fn find_ids() {
     let logs = [1_000_u32, 10_000, 100_000].map(|frames| {
-        let retention = Retention::new()
-            .with_max_frames(frames as usize)
-            .with_max_bytes(64 * 1024 * 1024);
+        let retention = Retention::new(frames as usize, 64 * 1024 * 1024);
         let (assigning, own) = (
-            Broadcast::assigning_ids(retention.clone(), 1),
-            Broadcast::new(retention),
+            Broadcast::with_epoch(retention.clone(), 1),
+            Broadcast::with_key(retention, Key::number()),
         );
         for number in 1..=frames {
             assigning.publish(&delta()).expect("it is open");

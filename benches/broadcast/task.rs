@@ -56,7 +56,7 @@ pub(crate) fn tasks(
     options: &SubscribeOptions,
 ) -> Vec<Task> {
     let mut tasks: Vec<_> = (0..subscribers)
-        .map(|_| Task::new(broadcast.subscribe_with(None, options).or_live()))
+        .map(|_| Task::new(broadcast.subscribe_with(None, options).or_live_untold()))
         .collect();
     for task in &mut tasks {
         task.run();

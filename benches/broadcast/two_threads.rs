@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sse_proto::broadcast::{Retention, SubscribeOptions};
+use sse_proto::broadcast::{Key, Retention, SubscribeOptions};
 use sse_proto::{Broadcast, Event, Frame};
 
 use crate::delta;
@@ -34,11 +34,9 @@ pub(crate) fn two_threads() {
 
 /// The publisher waits while the slowest is more than `window` frames behind, if that is not 0.
 fn run_two_threads(subscribers: usize, window: u64) {
-    let retention = Retention::new()
-        .with_max_frames(100_000)
-        .with_max_bytes(64 * 1024 * 1024);
-    let broadcast = Broadcast::new(retention);
-    let skip = SubscribeOptions::new().with_skip_ahead(|_| Event::message("skipped"));
+    let retention = Retention::new(100_000, 64 * 1024 * 1024);
+    let broadcast = Broadcast::with_key(retention, Key::number());
+    let skip = SubscribeOptions::new().with_skip_ahead(Frame::new(&Event::message("skipped")));
     let mut tasks = tasks(&broadcast, subscribers, &skip);
     let len = Frame::new(&delta()).as_bytes().len();
     let second = Duration::from_secs(1);

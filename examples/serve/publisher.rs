@@ -4,17 +4,15 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, stream};
 use hyper::body::Bytes;
 use serde::Serialize;
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble, from_stream};
-use sse_proto::broadcast::{Retention, Subscribed};
+use sse_proto::broadcast::{Restart, Retention, Subscribed};
 use sse_proto::event::LastEventId;
-use sse_proto::{
-    Broadcast, Event, EventId, EventStreamExt, EventType, Frame, Subscription, channel,
-};
+use sse_proto::{Broadcast, Event, EventStreamExt, EventType, Frame, Subscription, channel};
 use sysinfo::System;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -26,9 +24,7 @@ use crate::watch::Stuck;
 pub(crate) const EVENT_LIMIT: usize = 32 << 20;
 /// The history for clients that reconnect and for pages that are opened late: one event of the largest size and some small ones, or
 /// some hours of small ones.
-const RETENTION: Retention = Retention::new()
-    .with_max_bytes(EVENT_LIMIT + (1 << 20))
-    .with_max_frames(1 << 16);
+const RETENTION: Retention = Retention::new(1 << 16, EVENT_LIMIT + (1 << 20));
 
 const RECONNECTION_TIME: Duration = Duration::from_secs(1);
 
@@ -39,7 +35,7 @@ pub(crate) type Events = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 pub(crate) struct Publisher {
     /// Identifies this run of the server. The page compares it to see whether the server was
     /// restarted. It is also the epoch of the ids, so an id from an earlier run is unknown.
-    run: u64,
+    run: String,
     since: Instant,
     broadcast: Broadcast,
     next_client: AtomicU64,
@@ -51,7 +47,7 @@ pub(crate) struct Publisher {
 /// nothing.
 #[derive(Serialize)]
 struct Hello<'a> {
-    run: String,
+    run: &'a str,
     /// The time, in milliseconds since the server started. The events that are replayed were
     /// published before.
     at: u64,
@@ -82,13 +78,13 @@ enum Begins {
 
 impl Publisher {
     pub(crate) fn new() -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let millis = since_1970.unwrap_or_default().as_millis();
-        let run = u64::try_from(millis).unwrap_or(0);
+        let broadcast = Broadcast::new(RETENTION);
+        let start = broadcast.last_event_id().map(|id| id.to_string());
+        let epoch = start.as_deref().and_then(|id| id.split('-').next());
         Self {
-            run,
+            run: epoch.unwrap_or_default().to_owned(),
             since: Instant::now(),
-            broadcast: Broadcast::assigning_ids(RETENTION, run),
+            broadcast,
             next_client: AtomicU64::new(1),
             ended: watch::Sender::new(false),
         }
@@ -123,13 +119,7 @@ impl Publisher {
             LastEventId::Id(id) => log(format_args!("{name} connected, Last-Event-ID {id:?}")),
             LastEventId::Invalid => log(format_args!("{name} connected, Last-Event-ID invalid")),
         }
-        let (subscription, begins, replayed) = self.begin(last_event_id, from_oldest);
-        let start = match begins {
-            Begins::Live => subscription.last_event_id(),
-            // The client keeps its id, or has none, until an event brings a new one.
-            Begins::Oldest | Begins::Resumed | Begins::Gap | Begins::Unknown => None,
-        };
-        let hello = self.hello(last_event_id, begins, replayed, start);
+        let (subscription, hello) = self.begin(last_event_id, from_oldest);
 
         // The client's own target sends no events here. It shows when and why the stream ends.
         let (target, own) = channel();
@@ -169,15 +159,12 @@ impl Publisher {
         self.ended.send_replace(true);
     }
 
+    /// Subscribes. Returns the greeting, unless the subscription itself begins with it.
     fn begin(
         &self,
         last_event_id: &LastEventId<'_>,
         from_oldest: bool,
-    ) -> (Subscription, Begins, u64) {
-        let oldest = |begins, subscription: Subscription| {
-            let replayed = subscription.lag();
-            (subscription, begins, replayed)
-        };
+    ) -> (Subscription, Option<Frame>) {
         let asked = from_oldest && matches!(last_event_id, LastEventId::None);
         // An invalid id is unknown, and a client with an unknown id can be given all that is kept.
         let given = if asked {
@@ -185,17 +172,34 @@ impl Publisher {
         } else {
             last_event_id.clone()
         };
+        // The greeting tells a client that it is not resumed, in one block with a new id.
+        let from_oldest = |restart: Restart, begins| {
+            let kept = self.broadcast.statistics().retained_frames;
+            let hello = self.hello(last_event_id, begins, kept as u64);
+            (restart.oldest(&hello), None)
+        };
         match self.broadcast.subscribe(given) {
-            Subscribed::Gap(restart) | Subscribed::Unknown(restart) if asked => {
-                oldest(Begins::Oldest, restart.oldest())
+            Subscribed::Live(subscription) => {
+                let hello = self.hello(last_event_id, Begins::Live, 0);
+                let hello = match subscription.last_event_id() {
+                    Some(start) => hello.with_id(start),
+                    None => hello,
+                };
+                (subscription, Some(Frame::new(&hello)))
             }
-            Subscribed::Live(subscription) => (subscription, Begins::Live, 0),
+            // The client keeps its id until an event brings a new one.
             Subscribed::Resumed {
                 subscription,
                 missed,
-            } => (subscription, Begins::Resumed, missed),
-            Subscribed::Gap(restart) => oldest(Begins::Gap, restart.oldest()),
-            Subscribed::Unknown(restart) => oldest(Begins::Unknown, restart.oldest()),
+            } => {
+                let hello = self.hello(last_event_id, Begins::Resumed, missed);
+                (subscription, Some(Frame::new(&hello)))
+            }
+            Subscribed::Unknown(restart) if asked => from_oldest(restart, Begins::Oldest),
+            Subscribed::Gap(restart) => from_oldest(restart, Begins::Gap),
+            Subscribed::Unknown(restart) | Subscribed::Ahead(restart) => {
+                from_oldest(restart, Begins::Unknown)
+            }
         }
     }
 
@@ -205,10 +209,9 @@ impl Publisher {
         last_event_id: &LastEventId<'_>,
         begins: Begins,
         replayed: u64,
-        start: Option<EventId<'_>>,
-    ) -> Option<Frame> {
+    ) -> Event<'static> {
         let hello = Event::json(&Hello {
-            run: self.run.to_string(),
+            run: &self.run,
             at: self.millis(),
             last_event_id: match last_event_id {
                 LastEventId::Id(id) => Some(id.to_str()),
@@ -219,19 +222,11 @@ impl Publisher {
             host: System::host_name(),
             system: System::long_os_version(),
         });
-        match hello {
-            Ok(hello) => {
-                let hello = hello.with_event_type(EventType::from_static("hello"));
-                Some(Frame::new(&match start {
-                    Some(start) => hello.with_id(start),
-                    None => hello,
-                }))
-            }
-            Err(error) => {
-                log(format_args!("a client is not greeted: {error}"));
-                None
-            }
-        }
+        let hello = hello.unwrap_or_else(|error| {
+            log(format_args!("a client is not greeted: {error}"));
+            Event::message("{}")
+        });
+        hello.with_event_type(EventType::from_static("hello"))
     }
 }
 

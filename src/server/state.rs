@@ -25,6 +25,11 @@ pub enum CloseReason {
     HandlesDropped,
     /// The server shuts down. Queued frames are still delivered.
     Shutdown,
+    /// The server sent this client away, with the handle of its subscription. Frames that waited are
+    /// dropped.
+    SentAway,
+    /// The log was rewound behind frames that this subscription got. Frames that waited are dropped.
+    Rewound,
 }
 
 impl CloseReason {
@@ -32,7 +37,9 @@ impl CloseReason {
     pub(crate) const fn delivers_queue(self) -> bool {
         match self {
             Self::Closed | Self::Failed | Self::HandlesDropped | Self::Shutdown => true,
-            Self::Aborted | Self::ClientGone | Self::Overflow => false,
+            Self::Aborted | Self::ClientGone | Self::Overflow | Self::SentAway | Self::Rewound => {
+                false
+            }
         }
     }
 }
@@ -47,6 +54,8 @@ impl fmt::Display for CloseReason {
             Self::Failed => "failed",
             Self::HandlesDropped => "every handle was dropped",
             Self::Shutdown => "the server shuts down",
+            Self::SentAway => "the client was sent away",
+            Self::Rewound => "the log was rewound",
         })
     }
 }

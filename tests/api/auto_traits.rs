@@ -2,7 +2,8 @@
 
 #[cfg(feature = "std")]
 use sse_proto::broadcast::{
-    Merged, PublishError, Restart, Retention, Scope, Statistics, SubscribeOptions, Subscribed,
+    Arrival, Handle, Held, Key, Merged, Publication, PublishError, Restart, Retention, Statistics,
+    SubscribeOptions, Subscribed, TopicTooLong,
 };
 #[cfg(feature = "std")]
 use sse_proto::decode::DecodeRead;
@@ -130,13 +131,16 @@ fn has_all<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwi
 #[cfg(feature = "std")]
 #[test]
 fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
-    assert_eq!(auto_traits!(Broadcast), ALL);
-    assert!(has!(Broadcast: Clone));
-    // With predicates of the user's, which may hold anything that is `Send + Sync`.
+    // With keys, clocks and callbacks of the user's, which may hold anything that is `Send + Sync`.
+    assert_eq!(auto_traits!(Broadcast), NO_UNWIND);
+    assert!(has!(Broadcast: Clone) && has!(Handle: Clone));
+    assert_eq!(auto_traits!(Handle), NO_UNWIND);
+    assert_eq!(auto_traits!(Held), NO_UNWIND);
+    assert_eq!(auto_traits!(Key), NO_UNWIND);
     assert_eq!(auto_traits!(Subscription), NO_UNWIND);
     assert_eq!(auto_traits!(Subscribed), NO_UNWIND);
     assert_eq!(auto_traits!(Restart), NO_UNWIND);
-    assert_eq!(auto_traits!(SubscribeOptions), NO_UNWIND);
+    assert_eq!(auto_traits!(SubscribeOptions), ALL);
     assert_eq!(auto_traits!(Merged), NO_UNWIND);
     assert!(!has!(Subscription: Clone) && has!(SubscribeOptions: Clone));
     assert!(has!(Subscription: futures::stream::FusedStream));
@@ -145,8 +149,10 @@ fn a_broadcast_and_its_subscribers_move_between_threads_and_outlive_a_panic() {
             && !has!(Merged<sse_proto::target::Local>: Send)
     );
 
-    assert_eq!(auto_traits!(Retention), ALL);
-    assert_eq!(auto_traits!(Scope), ALL);
+    assert_eq!(auto_traits!(Retention), NO_UNWIND);
+    assert_eq!(auto_traits!(Publication<'static>), ALL);
+    assert_eq!(auto_traits!(Arrival), ALL);
+    assert_eq!(auto_traits!(TopicTooLong), ALL);
     assert_eq!(auto_traits!(Statistics), ALL);
     assert_eq!(auto_traits!(PublishError), ALL);
     assert!(has!(PublishError: std::error::Error));

@@ -19,9 +19,14 @@ fn an_event_that_is_not_published_says_why() {
             "the event takes 20 bytes and the log retains 10",
         ),
         (
-            PublishError::ScopeTooLong,
-            "the scope takes more than 256 bytes",
+            PublishError::TopicTooLong,
+            "the name of the topic takes more than 256 bytes",
         ),
+        (
+            PublishError::NoKey,
+            "the id has no key, so it has no place in the order",
+        ),
+        (PublishError::OutOfOrder, "the id is not after the last id"),
         (
             PublishError::AssignsIds,
             "the broadcast assigns ids, so it takes only events without an id",
@@ -32,7 +37,10 @@ fn an_event_that_is_not_published_says_why() {
     }
     let id = |id: &str| {
         let event = Event::message("x").with_id(EventId::new(id).expect("an event may have it"));
-        let broadcast = sse_proto::Broadcast::new(sse_proto::broadcast::Retention::new());
+        let broadcast = sse_proto::Broadcast::with_key(
+            sse_proto::broadcast::Retention::default(),
+            sse_proto::broadcast::Key::number(),
+        );
         broadcast
             .publish(&event)
             .expect_err("it is refused")

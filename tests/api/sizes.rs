@@ -72,7 +72,7 @@ fn no_type_grows_unnoticed() {
         #[cfg(feature = "std")]
         ("Broadcast", size_of::<Broadcast>(), 8),
         #[cfg(feature = "std")]
-        ("Subscription", size_of::<Subscription>(), 48),
+        ("Subscription", size_of::<Subscription>(), 40),
         #[cfg(feature = "std")]
         ("PublishError", size_of::<PublishError>(), 24),
         #[cfg(feature = "std")]

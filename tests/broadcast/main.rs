@@ -6,26 +6,29 @@
 mod merge;
 mod merge_ends;
 mod others;
-mod scopes;
+mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod topics;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
-use sse_proto::broadcast::{PublishError, Retention, Scope};
+use sse_proto::broadcast::{Key, Publication, PublishError, Retention, Subscribed};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::target::CloseReason;
 use sse_proto::{Broadcast, Event, EventId, Frame, Subscription};
 use support::fakes::Reader;
 
 fn broadcast() -> Broadcast {
-    Broadcast::new(Retention::new())
+    Broadcast::with_key(Retention::default(), Key::number())
 }
 
 fn live(broadcast: &Broadcast) -> Reader<Subscription> {
-    Reader::new(broadcast.subscribe(None).or_live())
+    Reader::new(broadcast.subscribe(None).or_live_untold())
 }
 
 fn publish(broadcast: &Broadcast, data: &str) {
@@ -44,7 +47,7 @@ fn now(stream: &mut (impl Stream<Item = Bytes> + Unpin)) -> Bytes {
 fn what_waits_is_joined_once_for_all_at_the_same_place() {
     let broadcast = broadcast();
     let mut readers: Vec<_> = (0..100)
-        .map(|_| broadcast.subscribe(None).or_live())
+        .map(|_| broadcast.subscribe(None).or_live_untold())
         .collect();
     for data in ["1", "2", "3"] {
         publish(&broadcast, data);
@@ -58,11 +61,9 @@ fn what_waits_is_joined_once_for_all_at_the_same_place() {
 
 #[test]
 fn a_chunk_has_64_kib_at_most_and_whole_frames() {
-    let retention = Retention::new()
-        .with_max_frames(10_000)
-        .with_max_bytes(4 << 20);
-    let broadcast = Broadcast::new(retention);
-    let mut reader = broadcast.subscribe(None).or_live();
+    let retention = Retention::new(10_000, 4 << 20);
+    let broadcast = Broadcast::with_key(retention, Key::number());
+    let mut reader = broadcast.subscribe(None).or_live_untold();
     let data = "x".repeat(999);
     for _ in 0..3_000 {
         publish(&broadcast, &data);
@@ -85,7 +86,8 @@ fn a_frame_above_64_kib_is_a_chunk_of_its_own_and_is_not_copied() {
     let mut reader = live(&broadcast);
     let large = Frame::new(&Event::message("x".repeat(100_000)));
     publish(&broadcast, "before");
-    broadcast.publish_frame(&large, None).expect("it is open");
+    let answers = broadcast.publish_all([Publication::new(large.clone())]);
+    assert_eq!(answers, [Ok(2)]);
     publish(&broadcast, "behind");
     assert_eq!(reader.chunk(), "data: before\n\n");
     let Poll::Ready(Some(chunk)) = reader.poll() else {
@@ -98,16 +100,14 @@ fn a_frame_above_64_kib_is_a_chunk_of_its_own_and_is_not_copied() {
 
 #[test]
 fn whole_segments_are_handed_out_without_a_copy() {
-    let retention = Retention::new()
-        .with_max_frames(10_000)
-        .with_max_bytes(4 << 20);
-    let broadcast = Broadcast::assigning_ids(retention, 1);
+    let retention = Retention::new(10_000, 4 << 20);
+    let broadcast = Broadcast::with_epoch(retention, 1);
     for _ in 0..3_000 {
         publish(&broadcast, &"x".repeat(1_000));
     }
-    let start = EventId::from_static("1-0~");
+    let start = EventId::from_static("1-0");
     let read = || {
-        let mut reader = broadcast.subscribe(Some(&start)).or_live();
+        let mut reader = broadcast.subscribe(Some(&start)).or_live_untold();
         let mut places = Vec::new();
         while let Some(Some(chunk)) = reader.next().now_or_never() {
             // Kept, so that no other chunk gets the same address.
@@ -127,14 +127,14 @@ fn whole_segments_are_handed_out_without_a_copy() {
 
 #[test]
 fn an_event_that_can_not_be_published_changes_nothing() {
-    let assigning = Broadcast::assigning_ids(Retention::new().with_max_bytes(40), 1);
+    let assigning = Broadcast::with_epoch(Retention::new(1024, 40), 1);
     let mut reader = live(&assigning);
     let with_id = Event::message("x").with_id(1_u32);
     assert_eq!(assigning.publish(&with_id), Err(PublishError::AssignsIds));
     let frame = Frame::new(&Event::message("x"));
     assert_eq!(
-        assigning.publish_frame(&frame, None),
-        Err(PublishError::AssignsIds)
+        assigning.publish_all([Publication::new(frame)]),
+        [Err(PublishError::AssignsIds)]
     );
     let large = Event::message("x".repeat(40));
     let error = PublishError::TooLarge { len: 56, limit: 40 };
@@ -159,12 +159,10 @@ fn an_id_that_can_not_come_back_changes_nothing() {
         ("a b\u{1}", Some('\u{1}'), 3),
     ] {
         let event = Event::message("x").with_id(EventId::new(id).expect("an event may have it"));
-        let scope = Scope::new("room");
-        let results = [
-            broadcast.publish(&event),
-            broadcast.publish_for(&scope, &event),
-            broadcast.publish_frame(&Frame::new(&event), None),
-        ];
+        let all = [Publication::new(Frame::new(&event))];
+        let mut results = broadcast.publish_all(all);
+        results.push(broadcast.publish(&event));
+        results.push(broadcast.publish_to("room", &event));
         for result in results {
             let Err(PublishError::InvalidId(error)) = result else {
                 panic!("{id:?}: {result:?}");
@@ -176,12 +174,21 @@ fn an_id_that_can_not_come_back_changes_nothing() {
     assert_eq!(broadcast.statistics().published, 0);
 
     let longest = "x".repeat(1024);
-    for id in [&*longest, "", "a b\tc", "é\u{20AC}\u{1F600}\u{85}", "a, b"] {
+    let ids = [
+        "",
+        "-1",
+        "a b\tc",
+        "é\u{20AC}\u{1F600}\u{85}",
+        "a, b",
+        &longest,
+    ];
+    let all = ids.map(String::from);
+    let key = move |id: &str| all.iter().position(|one| one == id).map(|at| at as u128);
+    let broadcast = Broadcast::with_key(Retention::default(), Key::from_fn(key));
+    for id in ids {
         let event = Event::message("x").with_id(EventId::new(id).expect("an event may have it"));
         assert!(broadcast.publish(&event).is_ok(), "{id:?}");
     }
-    let negative = Event::message("x").with_id(-1_i64);
-    assert!(broadcast.publish(&negative).is_ok());
 }
 
 // Its end.
@@ -213,30 +220,26 @@ fn a_subscriber_that_waits_is_woken_by_the_end() {
 // Time.
 
 #[test]
-fn a_time_before_the_last_one_changes_nothing() {
-    let second = Duration::from_secs(1);
-    let broadcast = Broadcast::new(Retention::new().with_max_age(second));
-    broadcast.advance(5 * second);
-    publish(&broadcast, "1");
-    broadcast.advance(2 * second);
-    publish(&broadcast, "2");
-    broadcast.advance(6 * second);
-    assert_eq!(broadcast.statistics().retained_frames, 2);
-    broadcast.advance(7 * second);
-    assert_eq!(broadcast.statistics().retained_frames, 0);
-}
-
-#[test]
-fn what_was_published_before_the_first_time_is_of_that_time() {
+fn frames_that_are_too_old_are_dropped_by_whatever_comes_next() {
+    let seconds = Arc::new(AtomicU64::new(1_700_000_000));
+    let clock = Arc::clone(&seconds);
     let minute = Duration::from_secs(60);
-    let broadcast = Broadcast::new(Retention::new().with_max_age(minute));
+    let now = move || Duration::from_secs(clock.load(Ordering::Relaxed));
+    let retention = Retention::new(100, 1 << 20).with_max_age(minute, now);
+    let broadcast = Broadcast::with_epoch(retention, 7);
     publish(&broadcast, "1");
-    // Since 1970, say.
-    let now = Duration::from_secs(1_700_000_000);
-    broadcast.advance(now);
+    let pass = |time| seconds.fetch_add(time, Ordering::Relaxed);
+    pass(60);
+    let ask = || broadcast.subscribe(EventId::from_static("7-0"));
+    assert!(matches!(ask(), Subscribed::Resumed { missed: 1, .. }));
+    publish(&broadcast, "2");
+    pass(1);
+    assert!(matches!(ask(), Subscribed::Gap(_)));
     assert_eq!(broadcast.statistics().retained_frames, 1);
-    broadcast.advance(now + minute);
+    // A time before the last one changes nothing.
+    seconds.fetch_sub(30, Ordering::Relaxed);
+    publish(&broadcast, "3");
+    assert_eq!(broadcast.statistics().retained_frames, 2);
+    pass(30 + 60);
     assert_eq!(broadcast.statistics().retained_frames, 1);
-    broadcast.advance(now + minute + Duration::from_nanos(1));
-    assert_eq!(broadcast.statistics().retained_frames, 0);
 }

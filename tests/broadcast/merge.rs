@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
-use sse_proto::broadcast::Retention;
+use sse_proto::broadcast::{Key, Retention};
 use sse_proto::target::{CloseReason, DispatchError, Limits, Overflow, channel_with};
 use sse_proto::{Broadcast, Event, Frame, channel, local_channel};
 
@@ -15,7 +15,7 @@ use crate::{broadcast, publish};
 fn a_personal_event_stands_behind_what_was_published_before_it() {
     let broadcast = broadcast();
     let (target, stream) = channel();
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     assert!(merged.is_pending());
     publish(&broadcast, "1");
     target.dispatch_message("own").expect("it is open");
@@ -32,12 +32,10 @@ fn a_personal_event_stands_behind_what_was_published_before_it() {
 
 #[test]
 fn a_personal_event_waits_for_all_chunks_in_front_of_it_and_for_no_more() {
-    let retention = Retention::new()
-        .with_max_frames(10_000)
-        .with_max_bytes(4 << 20);
-    let broadcast = Broadcast::new(retention);
+    let retention = Retention::new(10_000, 4 << 20);
+    let broadcast = Broadcast::with_key(retention, Key::number());
     let (target, stream) = local_channel();
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     for _ in 0..2_000 {
         publish(&broadcast, &"x".repeat(92));
     }
@@ -69,7 +67,7 @@ fn what_is_personal_has_no_id() {
     target.listen(sse_proto::target::On::every_event(), move |_| {
         count.fetch_add(1, Ordering::Relaxed);
     });
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     let event = Event::message("x").with_id(1_u32);
     let frame = Frame::new(&event);
     let refused = Err(DispatchError::HasId);
@@ -112,7 +110,7 @@ fn a_gap_marker_with_an_id_is_refused_once_merged() {
     let marker = |event| Some(Frame::new(&event));
     let with_id = || marker(Event::message("lost").with_id(9_u32));
     assert_eq!(target.set_gap_marker(with_id()), Ok(()));
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     let without = marker(Event::message("lost"));
     assert_eq!(target.set_gap_marker(without), Ok(()));
     assert_eq!(target.set_gap_marker(with_id()), Err(DispatchError::HasId));
@@ -129,6 +127,6 @@ fn what_was_queued_before_the_merge_goes_out_as_it_is() {
     let (target, stream) = channel();
     let before = Event::message("x").with_id(9_u32);
     target.dispatch(&before).expect("it is open");
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     assert_eq!(merged.chunk(), "id: 9\ndata: x\n\n");
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::executor::block_on;
-use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+use sse_proto::broadcast::{Key, Retention, SubscribeOptions};
 use sse_proto::target::CloseReason;
 use sse_proto::{Broadcast, Event, EventStreamExt, EventType, Frame, channel, local_channel};
 
@@ -16,11 +16,7 @@ use crate::{broadcast, publish};
 
 /// Retains all that a test publishes.
 fn roomy() -> Broadcast {
-    Broadcast::new(
-        Retention::new()
-            .with_max_frames(100_000)
-            .with_max_bytes(64 << 20),
-    )
+    Broadcast::with_key(Retention::new(100_000, 64 << 20), Key::number())
 }
 
 /// A thousand bytes each.
@@ -38,7 +34,7 @@ fn only(event_type: &'static str) -> SubscribeOptions {
 fn closing_the_target_ends_the_merged_stream_and_the_subscription() {
     let broadcast = broadcast();
     let (target, stream) = channel();
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     assert!(merged.is_pending());
     target.dispatch_message("bye").expect("it is open");
     target.close();
@@ -52,7 +48,7 @@ fn closing_the_target_ends_the_merged_stream_and_the_subscription() {
 fn closing_the_broadcast_closes_the_target_and_the_farewell_is_last() {
     let broadcast = broadcast();
     let (target, stream) = channel();
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     let seen = Arc::new(Mutex::new(None));
     let reason = Arc::clone(&seen);
     target.on_close(move |why| *reason.lock().unwrap() = Some(why));
@@ -67,9 +63,9 @@ fn closing_the_broadcast_closes_the_target_and_the_farewell_is_last() {
 
 #[test]
 fn a_merged_subscriber_that_lags_ends_its_target() {
-    let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
+    let broadcast = Broadcast::with_key(Retention::new(1, 64 << 20), Key::number());
     let (target, stream) = channel();
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     publish(&broadcast, "1");
     publish(&broadcast, "2");
     assert!(merged.has_ended());
@@ -80,7 +76,7 @@ fn a_merged_subscriber_that_lags_ends_its_target() {
 fn dropping_a_merged_stream_is_a_client_that_is_gone() {
     let broadcast = broadcast();
     let (target, stream) = channel();
-    let merged = broadcast.subscribe(None).or_live().merge(stream);
+    let merged = broadcast.subscribe(None).or_live_untold().merge(stream);
     drop(merged);
     assert_eq!(target.close_reason(), Some(CloseReason::ClientGone));
     assert_eq!(broadcast.statistics().subscribers, 0);
@@ -96,10 +92,10 @@ fn a_closed_target_ends_the_stream_behind_frames_of_others() {
         } else {
             SubscribeOptions::new()
         };
-        let subscription = broadcast.subscribe_with(None, &options).or_live();
+        let subscription = broadcast.subscribe_with(None, &options).or_live_untold();
         let mut merged = Reader::new(subscription.merge(stream));
         broadcast
-            .publish_for(&Scope::new("bob"), &Event::message("secret"))
+            .publish_to("bob", &Event::message("secret"))
             .expect("it is open");
         target.close();
         assert!(merged.has_ended());
@@ -111,7 +107,7 @@ fn nothing_follows_an_abort_while_a_personal_event_waits_for_its_turn() {
     for close_before in [false, true] {
         let broadcast = roomy();
         let (target, stream) = channel();
-        let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+        let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
         publish_many(&broadcast, 300);
         target.dispatch_message("own").expect("it is open");
         // So large that it is no part of the chunk before.
@@ -129,13 +125,9 @@ fn nothing_follows_an_abort_while_a_personal_event_waits_for_its_turn() {
 
 #[test]
 fn nothing_follows_a_lag_while_a_personal_event_waits_for_its_turn() {
-    let broadcast = Broadcast::new(
-        Retention::new()
-            .with_max_frames(200)
-            .with_max_bytes(64 << 20),
-    );
+    let broadcast = Broadcast::with_key(Retention::new(200, 64 << 20), Key::number());
     let (target, stream) = channel();
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     publish_many(&broadcast, 200);
     target.dispatch_message("own").expect("it is open");
     merged.chunk();
@@ -148,7 +140,7 @@ fn nothing_follows_a_lag_while_a_personal_event_waits_for_its_turn() {
 fn a_shutdown_delivers_what_stands_behind_many_frames_of_others() {
     let broadcast = roomy();
     let (_target, stream) = channel();
-    let subscription = broadcast.subscribe_with(None, &only("a")).or_live();
+    let subscription = broadcast.subscribe_with(None, &only("a")).or_live_untold();
     let bye = Frame::new(&Event::message("bye"));
     let merged = subscription.merge(stream).until(ready(()));
     let merged = merged.with_farewell(bye);
@@ -163,7 +155,7 @@ fn a_shutdown_delivers_what_stands_behind_many_frames_of_others() {
 fn the_farewell_of_a_broadcast_that_was_closed_comes_though_the_target_is_closed_too() {
     let broadcast = broadcast();
     let (target, stream) = channel();
-    let mut merged = Reader::new(broadcast.subscribe(None).or_live().merge(stream));
+    let mut merged = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
     publish(&broadcast, "1");
     broadcast.close(Some(Frame::new(&Event::message("bye"))));
     target.close();
@@ -182,7 +174,7 @@ fn there_is_one_farewell_in_whatever_order_all_ends() {
         let (shut_down, ended) = oneshot::channel::<()>();
         let merged = broadcast
             .subscribe(None)
-            .or_live()
+            .or_live_untold()
             .merge(stream)
             .until(ended);
         let merged = merged.with_farewell(Frame::new(&Event::message("bye: until")));
@@ -225,4 +217,19 @@ fn there_is_one_farewell_in_whatever_order_all_ends() {
         );
         assert_eq!(wire.matches("bye").count(), 1, "{order}: {wire}");
     }
+}
+
+#[test]
+fn a_client_that_is_sent_away_gets_only_the_farewell() {
+    let broadcast = broadcast();
+    let (target, stream) = channel();
+    let subscription = broadcast.subscribe(None).or_live_untold();
+    let handle = subscription.handle();
+    let mut merged = Reader::new(subscription.merge(stream));
+    publish(&broadcast, "1");
+    target.dispatch_message("own").expect("it is open");
+    assert!(handle.close(Some(Frame::new(&Event::message("bye")))));
+    assert_eq!(merged.chunk(), "data: bye\n\n");
+    assert!(merged.has_ended());
+    assert_eq!(target.close_reason(), Some(CloseReason::SentAway));
 }

@@ -1,16 +1,17 @@
 //! The code of users and executors beside a broadcast: wakers, predicates, and what they may do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use futures::StreamExt;
-use sse_proto::broadcast::{Retention, SubscribeOptions};
-use sse_proto::{Broadcast, Event, EventStreamExt, EventType};
+use sse_proto::broadcast::{Key, Retention, SubscribeOptions};
+use sse_proto::{Broadcast, Event, EventId, EventStreamExt};
 
 use crate::support::fakes::{Reader, Wakes};
-use crate::{broadcast, now, publish};
+use crate::{broadcast, publish};
 
 /// Uses its broadcast when it is woken, cloned away and dropped: a deadlock if the lock is held.
 struct Meddler {
@@ -32,7 +33,7 @@ impl Drop for Meddler {
 #[test]
 fn wakers_run_and_are_dropped_without_the_lock() {
     let broadcast = broadcast();
-    let mut subscription = broadcast.subscribe(None).or_live();
+    let mut subscription = broadcast.subscribe(None).or_live_untold();
     for last in 0..4 {
         let waker = Waker::from(Arc::new(Meddler {
             broadcast: broadcast.clone(),
@@ -47,55 +48,56 @@ fn wakers_run_and_are_dropped_without_the_lock() {
                 let mut cx = Context::from_waker(Waker::noop());
                 assert!(subscription.poll_next_unpin(&mut cx).is_pending());
             }
-            2 => subscription = broadcast.subscribe(None).or_live(),
+            2 => subscription = broadcast.subscribe(None).or_live_untold(),
             _ => broadcast.close(None),
         }
     }
 }
 
 #[test]
-fn a_predicate_may_use_the_broadcast_and_may_panic_and_nothing_is_lost() {
-    let broadcast = broadcast();
-    let (panics, used) = (Arc::new(AtomicBool::new(true)), broadcast.clone());
-    let asked = Arc::clone(&panics);
-    let options = SubscribeOptions::new().with_filter(move |event_type, _| {
-        used.statistics();
-        assert!(!asked.load(Ordering::Relaxed), "a predicate's panic");
-        event_type == "a"
+fn keys_clocks_and_callbacks_run_without_the_lock_and_may_panic() {
+    let inner = Arc::new(OnceLock::<Broadcast>::new());
+    let panics = Arc::new(AtomicBool::new(false));
+    let (uses, asked) = (Arc::clone(&inner), Arc::clone(&panics));
+    let meddle = Arc::new(move || {
+        if let Some(broadcast) = uses.get() {
+            broadcast.last_event_id();
+        }
+        assert!(!asked.load(Ordering::Relaxed), "the caller's panic");
     });
-    let mut subscription = broadcast.subscribe_with(None, &options).or_live();
-    drop(options);
-    let a = |data| Event::new(EventType::from_static("a"), data);
-    broadcast.publish(&a("1")).expect("it is open");
-    publish(&broadcast, "2");
-    broadcast.publish(&a("3")).expect("it is open");
-    for _ in 0..2 {
-        assert!(catch_unwind(AssertUnwindSafe(|| now(&mut subscription))).is_err());
-    }
-    panics.store(false, Ordering::Relaxed);
-    assert_eq!(
-        now(&mut subscription),
-        "event: a\ndata: 1\n\nevent: a\ndata: 3\n\n"
-    );
-    assert_eq!(broadcast.statistics().most_behind, 0);
-}
+    let (in_key, in_clock, in_tell) = (Arc::clone(&meddle), Arc::clone(&meddle), meddle);
+    let retention = Retention::default().with_max_age(Duration::MAX, move || {
+        in_clock();
+        Duration::ZERO
+    });
+    let key = Key::from_fn(move |id| {
+        in_key();
+        id.parse().ok()
+    });
+    let broadcast = Broadcast::with_key(retention, key);
+    broadcast.on_presence(move |_, _| in_tell());
+    assert!(inner.set(broadcast.clone()).is_ok());
 
-#[test]
-fn a_panic_about_what_was_skipped_leaves_the_subscriber_at_the_oldest() {
-    let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
-    let options = SubscribeOptions::new().with_skip_ahead(|_| panic!("the caller's"));
-    let mut subscription = broadcast.subscribe_with(None, &options).or_live();
-    publish(&broadcast, "1");
-    publish(&broadcast, "2");
-    assert!(catch_unwind(AssertUnwindSafe(|| now(&mut subscription))).is_err());
-    assert_eq!(now(&mut subscription), "data: 2\n\n");
+    let ann = SubscribeOptions::new().with_topics(["ann"]);
+    let id = |id: u32| Event::message("x").with_id(id);
+    broadcast.publish(&id(1)).expect("it is open");
+    for _ in 0..2 {
+        panics.store(true, Ordering::Relaxed);
+        assert!(catch_unwind(AssertUnwindSafe(|| broadcast.publish(&id(2)))).is_err());
+        let subscribe = || broadcast.subscribe_with(None, &ann);
+        assert!(catch_unwind(AssertUnwindSafe(subscribe)).is_err());
+        panics.store(false, Ordering::Relaxed);
+        drop(broadcast.subscribe_with(EventId::from(1_u32), &ann));
+    }
+    assert_eq!(broadcast.publish(&id(2)), Ok(2));
+    assert_eq!(broadcast.statistics().subscribers, 0);
 }
 
 #[test]
 fn who_asks_only_for_what_is_there_takes_no_wake_from_the_task_that_waits() {
     let broadcast = broadcast();
     // After each chunk, the adapter asks for more that is ready.
-    let mut reader = Reader::new(broadcast.subscribe(None).or_live().coalesce(100));
+    let mut reader = Reader::new(broadcast.subscribe(None).or_live_untold().coalesce(100));
     publish(&broadcast, "1");
     assert_eq!(reader.chunk(), "data: 1\n\n");
     assert!(reader.is_pending());
@@ -107,7 +109,7 @@ fn who_asks_only_for_what_is_there_takes_no_wake_from_the_task_that_waits() {
 #[test]
 fn each_poll_of_another_task_is_the_one_that_is_woken() {
     let broadcast = broadcast();
-    let mut subscription = broadcast.subscribe(None).or_live();
+    let mut subscription = broadcast.subscribe(None).or_live_untold();
     let tasks: Vec<_> = (0..3).map(|_| Wakes::new()).collect();
     for task in &tasks {
         let waker = task.waker();

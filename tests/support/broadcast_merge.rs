@@ -4,13 +4,14 @@
 
 use std::task::Poll;
 
-use sse_proto::broadcast::{Merged, Retention, Scope};
+use sse_proto::broadcast::{Handle, Key, Merged, Retention};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::target::{CloseReason, Limits, channel_with};
 use sse_proto::{Broadcast, Event, EventType, Frame, Target};
 
+use super::broadcast::now;
 use super::broadcast_model::EPOCH;
-use super::broadcast_ops::{SCOPES, TYPES, len, number, options, sees, takes};
+use super::broadcast_ops::{TYPES, len, number, options, takes, topic, topics};
 use super::fakes::Reader;
 use super::input::Input;
 use super::law::law;
@@ -31,7 +32,7 @@ const KINDS: [u8; 6] = [0, 1, 2, 3, 4, 7];
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    Publish { event_type: u8, scope: u8, len: u16 },
+    Publish { event_type: u8, topic: u8, len: u16 },
     Dispatch { len: u16 },
     Poll,
     Close,
@@ -39,7 +40,7 @@ pub enum Step {
     CloseBroadcast { farewell: bool },
 }
 
-/// Letters: `a` (ids are assigned) or another, frames in steps of 16, kind; then `p` type scope length,
+/// Letters: `a` (ids are assigned) or another, frames in steps of 16, kind; then `p` type topic length,
 /// `o` length for a personal event, `c` and `x` to close and abort the target, `b` and `f` to close the
 /// broadcast without and with a farewell; another polls.
 pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
@@ -54,7 +55,7 @@ pub fn read(data: &[u8]) -> (Setup, Vec<Step>) {
         steps.push(match input.byte() {
             b'p' => Step::Publish {
                 event_type: number(&mut input),
-                scope: number(&mut input),
+                topic: number(&mut input),
                 len: len(&mut input),
             },
             b'o' => Step::Dispatch {
@@ -93,6 +94,13 @@ struct Play {
     kind: u8,
     assigned: bool,
     broadcast: Broadcast,
+    handle: Handle,
+    frames: usize,
+    /// How many frames were published, the numbers of those that the subscriber sees, and how many of
+    /// these it has read.
+    count: usize,
+    visible: Vec<usize>,
+    read: usize,
     target: Target,
     merged: Reader<Merged>,
     wire: Vec<u8>,
@@ -118,21 +126,25 @@ struct Seen {
 impl Play {
     fn new(setup: Setup) -> Self {
         let kind = KINDS[usize::from(setup.kind) % KINDS.len()];
-        let retention = Retention::new()
-            .with_max_frames(setup.frames)
-            .with_max_bytes(64 << 20);
+        let retention = Retention::new(setup.frames, 64 << 20);
         let broadcast = if setup.assigned {
-            Broadcast::assigning_ids(retention, EPOCH)
+            Broadcast::with_epoch(retention, EPOCH)
         } else {
-            Broadcast::new(retention)
+            Broadcast::with_key(retention, Key::number())
         };
         let limits = Limits::new().with_max_bytes(64 << 20);
         let (target, stream) = channel_with(limits);
-        let subscription = broadcast.subscribe_with(None, &options(kind)).or_live();
+        let subscription = broadcast.subscribe_with(None, &options(kind));
+        let subscription = subscription.or_live_untold();
         Self {
             kind,
             assigned: setup.assigned,
             target,
+            handle: subscription.handle(),
+            frames: setup.frames,
+            count: 0,
+            visible: Vec::new(),
+            read: 0,
             merged: Reader::new(subscription.merge(stream)),
             broadcast,
             wire: Vec::new(),
@@ -151,12 +163,11 @@ impl Play {
             Step::Poll => return self.poll(),
             Step::Publish {
                 event_type,
-                scope,
+                topic,
                 len,
             } => {
-                let is_closed = self.broadcast.is_closed();
-                self.publish(event_type, scope, len);
-                if is_closed {
+                // A publication wakes those who get it, and nobody else.
+                if !self.publish(event_type, topic, len) {
                     return;
                 }
             }
@@ -196,29 +207,50 @@ impl Play {
         }
     }
 
-    fn publish(&mut self, event_type: u8, scope: u8, len: u16) {
-        let number = self.published + 1;
-        let mut event = Event::message(format!("all {number} {}", "x".repeat(len.into())));
+    /// Returns whether the subscriber sees the frame.
+    fn publish(&mut self, event_type: u8, number: u8, len: u16) -> bool {
+        let count = self.published + 1;
+        let mut event = Event::message(format!("all {count} {}", "x".repeat(len.into())));
         let event_type = TYPES[usize::from(event_type) % 3];
         if let Some(event_type) = event_type {
             event = event.with_event_type(EventType::from_static(event_type));
         }
-        let scope = SCOPES[usize::from(scope) % 3];
-        let published = match scope.map(Scope::new) {
+        let topic = topic(number, 0);
+        let published = match &topic {
             None => self.broadcast.publish(&event),
-            Some(scope) => self.broadcast.publish_for(&scope, &event),
+            Some(topic) => self.broadcast.publish_to(topic, &event),
         };
-        if published.is_err() {
-            return;
+        let has = topic.is_none_or(|topic| topics(self.kind).contains(&&*topic));
+        let Ok(number) = published else {
+            return false;
+        };
+        self.count = usize::try_from(number).unwrap();
+        if !has {
+            return false;
         }
-        let is_theirs =
-            scope.is_none_or(|scope| sees(self.kind, scope)) && takes(self.kind, event_type);
-        self.published += usize::from(is_theirs);
+        self.visible.push(self.count);
+        self.published += usize::from(takes(self.kind, event_type));
+        true
+    }
+
+    /// Returns whether a frame that the subscriber has not read was dropped.
+    fn lags(&self) -> bool {
+        let oldest = (self.count + 1).saturating_sub(self.frames);
+        let is_open = now(self.handle.closed()).is_none();
+        is_open
+            && self
+                .visible
+                .get(self.read)
+                .is_some_and(|next| *next < oldest)
     }
 
     fn poll(&mut self) {
-        let lags = self.broadcast.statistics().lagging > 0;
+        let lags = self.lags();
         let polled = self.merged.poll();
+        if !lags {
+            let waiting = usize::try_from(self.handle.lag()).unwrap();
+            self.read = self.visible.len() - waiting;
+        }
         // What was due before it lagged is taken first.
         let is_due = |chunk: &Option<Bytes>| {
             let chunk = chunk.as_deref().unwrap_or_default();
@@ -261,11 +293,7 @@ impl Play {
         for block in wire.split_terminator("\n\n") {
             assert!(!ended, "something follows the farewell");
             let data = block.lines().find_map(|line| line.strip_prefix("data: "));
-            let Some(data) = data else {
-                // The place after a frame that was not for the subscriber.
-                assert!(block.starts_with("id: "), "{block}");
-                continue;
-            };
+            let data = data.expect("each has data");
             let mut words = data.split(' ');
             let (what, number) = (words.next(), words.next());
             let number = number.and_then(|number| number.parse::<usize>().ok());

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use sse_proto::broadcast::{PublishError, Retention, Subscribed};
+use sse_proto::broadcast::{Key, Publication, PublishError, Retention, Subscribed};
 use sse_proto::event::LastEventId;
 use sse_proto::http::last_event_id;
 use sse_proto::{Broadcast, Event, EventId, Frame};
@@ -15,10 +15,12 @@ pub const PARAMETER: &str = "lastEventId";
 pub fn what_is_published_comes_back(text: &str) {
     let Ok(id) = EventId::new(text) else { return };
     let event = Event::message("x").with_id(id.clone());
-    let broadcast = Broadcast::new(Retention::new());
+    // Each text has a key.
+    let broadcast = || Broadcast::with_key(Retention::default(), Key::from_fn(|_| Some(0)));
+    let mut as_frame = broadcast().publish_all([Publication::new(Frame::new(&event))]);
+    let broadcast = broadcast();
     let published = broadcast.publish(&event);
-    let as_frame = Broadcast::new(Retention::new()).publish_frame(&Frame::new(&event), None);
-    assert_eq!(published, as_frame);
+    assert_eq!(Some(&published), as_frame.pop().as_ref());
 
     let in_header = last_event_id([text], None, PARAMETER);
     let queries = [percent_encoded(text), form_encoded(text)];
@@ -61,7 +63,7 @@ pub fn a_request_is_read_like_a_naive_reader_does(lines: &[&[u8]], query: Option
     let read = last_event_id(lines.iter().copied(), query, PARAMETER);
     assert_eq!(read, expected);
     let is_invalid = matches!(read, LastEventId::Invalid);
-    match Broadcast::new(Retention::new()).subscribe(read) {
+    match Broadcast::new(Retention::default()).subscribe(read) {
         Subscribed::Live(_) => assert_eq!(expected, LastEventId::None),
         Subscribed::Unknown(_) => assert!(is_invalid || matches!(expected, LastEventId::Id(_))),
         other => panic!("{other:?}"),

@@ -13,7 +13,7 @@ use axum::response::sse::{Event as AxumEvent, KeepAlive, Sse};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
-use sse_proto::broadcast::Retention;
+use sse_proto::broadcast::{Key, Retention};
 use sse_proto::deps::http::Version;
 use sse_proto::http::response;
 use sse_proto::{Broadcast, Event, EventStreamExt};
@@ -104,13 +104,13 @@ fn axum_router() -> Router {
 }
 
 fn our_router() -> Router {
-    let log = Broadcast::new(Retention::new());
+    let log = Broadcast::with_key(Retention::default(), Key::number());
     let publish = log.clone();
     Router::new()
         .route(
             "/events",
             get(async move || {
-                let stream = log.subscribe(None).or_live();
+                let stream = log.subscribe(None).or_live_untold();
                 let stream = stream.keep_alive(KEEP_ALIVE_INTERVAL, tokio::time::sleep);
                 response(Version::HTTP_11, stream)
             }),

@@ -12,7 +12,7 @@ use ::axum::response::sse::{Event as AxumEvent, Sse};
 use bytes::Bytes;
 use futures_channel::mpsc;
 use futures_util::{Stream, StreamExt};
-use sse_proto::broadcast::Retention;
+use sse_proto::broadcast::{Key, Retention};
 use sse_proto::{Broadcast, Event, EventType};
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -93,8 +93,8 @@ pub fn broadcasts(work: &'static Work, clients: usize, burst: usize) -> Vec<Cand
     let ready_made = Bytes::from(work.wire.clone());
     let mut candidates = Vec::new();
 
-    let ours = Broadcast::new(Retention::new());
-    let subscriptions = (0..clients).map(|_| ours.subscribe(None).or_live());
+    let ours = Broadcast::with_key(Retention::default(), Key::number());
+    let subscriptions = (0..clients).map(|_| ours.subscribe(None).or_live_untold());
     let subscriptions: Vec<_> = subscriptions.collect();
     let event_type = EventType::from_static(work.event_type.unwrap_or("message"));
     let publish = move || {

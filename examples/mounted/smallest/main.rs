@@ -8,8 +8,10 @@ use axum::{Router, response::IntoResponse, routing::get, serve::ListenerExt};
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
 use sse_proto::broadcast::{Retention, Subscribed};
 use sse_proto::http::{last_event_id, response};
-use sse_proto::{Broadcast, Event, EventStreamExt};
+use sse_proto::{Broadcast, Event, EventStreamExt, EventType};
 use tokio::{net::TcpListener, time::sleep};
+
+const RESET: EventType = EventType::from_static("reset");
 
 async fn events(
     State(all): State<Broadcast>,
@@ -21,8 +23,9 @@ async fn events(
     let last = last_event_id(headers.get_all("last-event-id"), uri.query(), "lastEventId");
     let subscribed = all.subscribe(last);
     // A new client that loses its connection before its first event resumes from this id.
-    let is_new = !matches!(subscribed, Subscribed::Resumed { .. });
-    let stream = subscribed.or_oldest();
+    let is_new = matches!(subscribed, Subscribed::Live(_));
+    // Tells a client that cannot be resumed that it may have missed events.
+    let stream = subscribed.or_oldest(&Event::new(RESET, "{}"));
     let start = Preamble::new().with_id(stream.last_event_id().filter(|_| is_new));
     let stream = stream
         .preamble(&start)
@@ -32,7 +35,7 @@ async fn events(
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let broadcast = Broadcast::assigning_ids(Retention::new(), 1); // Use a new epoch at each start.
+    let broadcast = Broadcast::new(Retention::default());
     let router = Router::new()
         .route("/events", get(events))
         .with_state(broadcast.clone());

@@ -26,7 +26,7 @@ pin_project! {
         // Holds chunks between two polls only while the alarm is set.
         batch: Batch<S::Item>,
         #[pin]
-        alarm: Alarm<T>,
+        pub(super) alarm: Alarm<T>,
     }
 }
 

@@ -45,6 +45,12 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     #[doc(hidden)]
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
 
+    /// Returns the event that tells the client its place, if it is to be told and has moved.
+    #[doc(hidden)]
+    fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
+        None
+    }
+
     /// Sends a comment when no byte has been sent for `interval`, or for up to half as long again.
     ///
     /// The comment keeps proxies from closing the connection, and shows the server that a client is
@@ -201,6 +207,10 @@ impl EventStreamExt for Subscription {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         Subscription::shut_down(self.get_mut())
     }
+
+    fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
+        Subscription::place(self.get_mut())
+    }
 }
 
 #[doc(hidden)]
@@ -208,6 +218,10 @@ impl EventStreamExt for Subscription {
 impl<S: Sharing> EventStreamExt for Merged<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         Merged::shut_down(&self)
+    }
+
+    fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
+        Merged::place(self.get_mut())
     }
 }
 
@@ -223,12 +237,20 @@ impl<S: EventStreamExt + ?Sized> EventStreamExt for Pin<Box<S>> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.get_mut().as_mut().shut_down(sealed)
     }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        self.get_mut().as_mut().place(sealed)
+    }
 }
 
 #[doc(hidden)]
 impl<S: EventStreamExt, T: Timer> EventStreamExt for KeepAlive<S, T> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
+    }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        self.project().inner.place(sealed)
     }
 }
 
@@ -237,6 +259,10 @@ impl<S: EventStreamExt> EventStreamExt for WithPreamble<S> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        self.project().inner.place(sealed)
+    }
 }
 
 #[doc(hidden)]
@@ -244,12 +270,22 @@ impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        // What is held back would come after a place behind it.
+        let this = self.project();
+        (!this.alarm.is_set()).then(|| this.inner.place(sealed))?
+    }
 }
 
 #[doc(hidden)]
 impl<S: EventStreamExt, F: Future> EventStreamExt for Until<S, F> {
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
+    }
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        self.project().inner.place(sealed)
     }
 }
 

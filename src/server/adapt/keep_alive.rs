@@ -11,6 +11,7 @@ use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
 use super::alarm::Alarm;
+use super::ext::EventStreamExt;
 use super::inner::{Sealed, StreamItem, is_empty, pass};
 use crate::timer::Timer;
 use crate::wire::event::Event;
@@ -132,7 +133,9 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
         self.is_frame = true;
         self
     }
+}
 
+impl<S: EventStreamExt, T: Timer> KeepAlive<S, T> {
     #[inline]
     fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
@@ -146,6 +149,9 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
         while this.alarm.as_mut().poll(cx).is_ready() {
             *this.rings -= 1;
             if *this.rings == 0 {
+                if let Some(place) = this.inner.place(Sealed) {
+                    return Poll::Ready(Some(S::Item::from_result(Ok(place), Sealed)));
+                }
                 let is_whole = *this.is_frame || *this.blank_line;
                 let comment = this.comment.as_deref().unwrap_or(&COMMENT);
                 let comment = comment.slice(..comment.len() - usize::from(!is_whole));
@@ -156,7 +162,7 @@ impl<S: Stream<Item: StreamItem>, T: Timer> KeepAlive<S, T> {
     }
 }
 
-impl<S: Stream<Item: StreamItem>, T: Timer> Stream for KeepAlive<S, T> {
+impl<S: EventStreamExt, T: Timer> Stream for KeepAlive<S, T> {
     type Item = S::Item;
 
     #[inline]

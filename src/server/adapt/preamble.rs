@@ -64,8 +64,8 @@ impl<'a> Preamble<'a> {
     /// id it would reconnect as a new client and silently miss the events published in between. For
     /// a subscription, use `Subscription::last_event_id`.
     ///
-    /// Set it for a new client, and for one whose id is not known. A client that was resumed has an
-    /// id, and a stream without ids needs none.
+    /// Set it for a new client. A client that was resumed has an id, one that was restarted gets an
+    /// id with the event that tells it, and a stream without ids needs none.
     ///
     /// It is an event because browsers and several libraries take an id only from one. Its type is
     /// [`START`](crate::event::START) and its data is `{}`, unless [`with_start`](Self::with_start)
@@ -76,18 +76,18 @@ impl<'a> Preamble<'a> {
     /// ```
     /// use sse_proto::adapt::Preamble;
     /// use sse_proto::broadcast::{Retention, Subscribed};
-    /// use sse_proto::{Broadcast, Event, EventId};
+    /// use sse_proto::event::LastEventId;
+    /// use sse_proto::{Broadcast, EventId};
     ///
-    /// let broadcast = Broadcast::assigning_ids(Retention::new(), 7);
-    /// let start = |last_event_id: Option<&EventId<'_>>| match broadcast.subscribe(last_event_id) {
-    ///     Subscribed::Resumed { .. } => None,
-    ///     other => other.or_live().last_event_id(),
+    /// let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+    /// let start = |last: LastEventId<'_>| match broadcast.subscribe(last) {
+    ///     Subscribed::Live(subscription) => subscription.last_event_id(),
+    ///     _ => None,
     /// };
-    /// let first = Preamble::new().with_id(start(None));
-    /// assert_eq!(first.to_bytes(), "event: stream-start\nid: 7-0~\ndata: {}\n\n");
+    /// let first = Preamble::new().with_id(start(LastEventId::None));
+    /// assert_eq!(first.to_bytes(), "event: stream-start\nid: 7-0\ndata: {}\n\n");
     ///
-    /// let id = EventId::from_static("7-0~");
-    /// let resumed = Preamble::new().with_id(start(Some(&id)));
+    /// let resumed = Preamble::new().with_id(start(EventId::from_static("7-0").into()));
     /// assert_eq!(resumed.to_bytes(), "");
     /// ```
     pub fn with_id(mut self, id: impl Into<Option<EventId<'a>>>) -> Self {

@@ -1,91 +1,168 @@
-//! Assigned ids, and the remembered ids and scopes of dropped frames.
+//! Ids and their order: assigned by the broadcast, or the user's with a key.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
-use core::hash::BuildHasher;
-use std::hash::RandomState;
+use alloc::sync::Arc;
+use core::fmt;
 
-use super::options::Scope;
+use super::log::Log;
 use crate::wire::decimal::Decimal;
 use crate::wire::field::EventId;
 
-/// An assigned id: the epoch, `-`, and the number of the frame.
-#[derive(Clone, Copy)]
-pub(super) struct AssignedId {
-    pub(super) epoch: u64,
-    pub(super) number: u64,
-    /// True for an id of the place after the frame, written with a final `~`. The client may not be
-    /// allowed to see the frame itself.
-    pub(super) is_place: bool,
-}
+/// The order of a user's ids: a function from the text of an id to a number that grows with each
+/// published id.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::broadcast::{Key, PublishError, Retention};
+/// use sse_proto::{Broadcast, Event, EventId};
+///
+/// let broadcast = Broadcast::with_key(Retention::default(), Key::ms_seq());
+/// let publish = |id| broadcast.publish(&Event::message("x").with_id(EventId::from_static(id)));
+/// publish("1526919030474-55")?;
+/// publish("1526919030474-56")?;
+/// assert_eq!(publish("1526919030474-9"), Err(PublishError::OutOfOrder));
+/// assert_eq!(publish("nine"), Err(PublishError::NoKey));
+/// # Ok::<(), PublishError>(())
+/// ```
+#[derive(Clone)]
+pub struct Key(Arc<KeyFn>);
 
-impl AssignedId {
-    pub(super) const fn frame(epoch: u64, number: u64) -> Self {
-        Self {
-            epoch,
-            number,
-            is_place: false,
-        }
+type KeyFn = dyn Fn(&str) -> Option<u128> + Send + Sync;
+
+impl Key {
+    /// Ids that are decimal digits, below 2^128 - 1: the sequence of a database.
+    pub fn number() -> Self {
+        Self::from_fn(digits::<u128>)
     }
 
-    pub(super) const fn place(epoch: u64, number: u64) -> Self {
-        Self {
-            is_place: true,
-            ..Self::frame(epoch, number)
-        }
-    }
-
-    pub(super) fn to_event_id(self) -> Option<EventId<'static>> {
-        EventId::new(String::from(self.text().as_str())).ok()
-    }
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (epoch, number) = text.split_once('-')?;
-        let (number, is_place) = match number.strip_suffix('~') {
-            Some(number) => (number, true),
-            None => (number, false),
-        };
-        Some(Self {
-            epoch: digits(epoch)?,
-            number: digits(number)?,
-            is_place,
+    /// Ids of two numbers of 64 bits with a `-` between them: the ids of a Redis stream.
+    pub fn ms_seq() -> Self {
+        Self::from_fn(|text| {
+            let (ms, seq) = text.split_once('-')?;
+            Some(u128::from(digits::<u64>(ms)?) << 64 | u128::from(digits::<u64>(seq)?))
         })
     }
 
-    /// Writes the id as text. Avoids `core::fmt`, which would take as long as the rest of a
-    /// publication.
-    #[inline]
-    pub(super) fn text(self) -> AssignedIdText {
-        let mut text = AssignedIdText {
-            bytes: [0; MOST_LEN],
-            len: 0,
-        };
-        text.put(Decimal::of(self.epoch).as_bytes());
-        text.put(b"-");
-        text.put(Decimal::of(self.number).as_bytes());
-        if self.is_place {
-            text.put(b"~");
-        }
-        text
+    /// Ids that are [ULIDs](https://github.com/ulid/spec): 26 digits and letters of Crockford's
+    /// base 32, in either case.
+    pub fn ulid() -> Self {
+        Self::from_fn(|text| {
+            if text.len() != 26 || text.as_bytes()[0] > b'7' {
+                return None;
+            }
+            text.bytes().try_fold(0, |key: u128, byte| {
+                let digit = ULID
+                    .iter()
+                    .position(|one| *one == byte.to_ascii_uppercase())?;
+                Some(key << 5 | digit as u128)
+            })
+        })
+    }
+
+    /// Any ids. The function returns a number that grows with each id, below 2^128 - 1, or `None` for
+    /// a text that is no id. It runs without a lock and must always return the same number for the
+    /// same text. A panic reaches the caller that publishes or subscribes.
+    pub fn from_fn(key: impl Fn(&str) -> Option<u128> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(key))
+    }
+
+    /// Returns the key of an id, which is not 0: that is the key of no id.
+    fn of(&self, id: &str) -> Option<u128> {
+        (self.0)(id)?.checked_add(1)
     }
 }
 
-/// Parses digits in canonical form only: no sign, no leading zero.
-fn digits(text: &str) -> Option<u64> {
-    let canonical = text == "0" || text.starts_with(|c: char| matches!(c, '1'..='9'));
-    canonical.then(|| text.parse().ok())?
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").finish_non_exhaustive()
+    }
 }
 
-/// The text of an assigned id.
-pub(super) struct AssignedIdText {
-    bytes: [u8; MOST_LEN],
+/// The digits of Crockford's base 32.
+const ULID: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Parses digits: no sign.
+fn digits<N: core::str::FromStr>(text: &str) -> Option<N> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits.then(|| text.parse().ok())?
+}
+
+/// Parses the digits of an assigned id, which has no zeros in front.
+fn canonical(text: &str) -> Option<u64> {
+    let is_canonical = text == "0" || !text.starts_with('0');
+    is_canonical.then(|| digits(text))?
+}
+
+/// Who chooses the ids. It is not changed, so it is read without the lock.
+pub(super) enum Ids {
+    /// The broadcast, in an epoch. The second is the text of its ids up to the number.
+    Assigned(u64, AssignedId),
+    Users(Key),
+}
+
+impl Ids {
+    pub(super) fn assigned(epoch: u64) -> Self {
+        Self::Assigned(epoch, AssignedId::prefix(epoch))
+    }
+
+    /// Returns the epoch, if ids are assigned.
+    #[inline]
+    pub(super) fn epoch(&self) -> Option<u64> {
+        match self {
+            Self::Assigned(epoch, _) => Some(*epoch),
+            Self::Users(_) => None,
+        }
+    }
+
+    /// Returns the key of an id, if it can be one of this broadcast: for an assigned id, the number
+    /// of its frame.
+    pub(super) fn key(&self, id: &str) -> Option<u128> {
+        match self {
+            Self::Users(key) => key.of(id),
+            Self::Assigned(epoch, _) => {
+                let (own, number) = id.split_once('-')?;
+                let number = canonical(number)?;
+                (canonical(own)? == *epoch).then_some(number.into())
+            }
+        }
+    }
+}
+
+/// The text of an assigned id: the epoch, `-`, and the number of the frame.
+pub(super) struct AssignedId {
+    bytes: [u8; MAX_LEN],
     len: usize,
 }
 
-/// Two numbers of 20 digits, `-` and `~`.
-const MOST_LEN: usize = 42;
+/// Two numbers of 20 digits and `-`.
+const MAX_LEN: usize = 41;
 
-impl AssignedIdText {
+impl AssignedId {
+    /// Makes the text up to the number.
+    pub(super) fn prefix(epoch: u64) -> Self {
+        let mut text = Self {
+            bytes: [0; MAX_LEN],
+            len: 0,
+        };
+        text.put(Decimal::of(epoch).as_bytes());
+        text.put(b"-");
+        text
+    }
+
+    /// Adds the number. Avoids `core::fmt`, which would take as long as the rest of a publication.
+    #[inline]
+    pub(super) fn with(&self, number: u64) -> Self {
+        let mut text = Self { ..*self };
+        text.put(Decimal::of(number).as_bytes());
+        text
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     #[inline]
     pub(super) fn as_str(&self) -> &str {
         core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
@@ -101,116 +178,164 @@ impl AssignedIdText {
     }
 }
 
-/// The hashes and scopes of frames that were dropped, and the key of the hashes.
-///
-/// Clients do not know the key of the hash. A kept id is also compared by its text, so an invented
-/// id can match only a dropped one, and only by chance.
-pub(super) struct RememberedIds {
-    key: u64,
-    dropped: VecDeque<DroppedFrame>,
-    most: usize,
-    /// The number of the last frame with a scope that was forgotten; 0 if there is none.
-    forgotten_scope: u64,
+/// Where an id lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Found {
+    /// It is that of the frame with this number, or its place.
+    At(u64),
+    /// It is before everything that is there, and was there.
+    Gone,
+    /// It is not there, though ids before and after it are or were.
+    Unknown,
+    /// It is after everything that is there.
+    Ahead,
 }
 
-struct DroppedFrame {
-    hash: u64,
+/// The ids of the frames in the log.
+pub(super) struct Order {
+    epoch: Option<u64>,
+    /// For a user's ids, the key of each frame: that of the frame before if it has no id, 0 if
+    /// there is none before.
+    keys: VecDeque<u128>,
+    /// The last id before the log: that of a dropped frame, or where the log begins.
+    floor: Floor,
+}
+
+#[derive(Default)]
+struct Floor {
+    /// 0 if there is no id.
+    key: u128,
+    id: String,
+    /// The number of its frame.
     number: u64,
-    scope: Option<Scope>,
 }
 
-/// The hash of a frame without an id.
-pub(super) const NO_ID: u64 = 0;
-
-impl RememberedIds {
-    pub(super) fn new(most: usize) -> Self {
+impl Order {
+    pub(super) fn new(ids: &Ids) -> Self {
         Self {
-            key: RandomState::new().hash_one(0),
-            dropped: VecDeque::new(),
-            most,
-            forgotten_scope: 0,
+            epoch: ids.epoch(),
+            keys: VecDeque::new(),
+            floor: Floor::default(),
         }
     }
 
+    /// Begins an empty log after an id, or anew.
+    pub(super) fn begin(&mut self, origin: Option<(&str, u128)>, head: u64) {
+        let (id, key) = origin.unwrap_or_default();
+        self.keys = VecDeque::new();
+        self.floor = Floor {
+            key,
+            id: id.into(),
+            number: head - 1,
+        };
+    }
+
+    /// Returns the key of the last id; 0 if there is none.
+    pub(super) fn last_key(&self) -> u128 {
+        self.keys.back().copied().unwrap_or(self.floor.key)
+    }
+
+    /// Enters the key of a new frame, or 0 if it has no id.
     #[inline]
-    pub(super) fn hash(&self, id: &[u8]) -> u64 {
-        hash(self.key, id).max(NO_ID + 1)
+    pub(super) fn push(&mut self, key: u128) {
+        if self.epoch.is_none() {
+            let key = if key == 0 { self.last_key() } else { key };
+            self.keys.push_back(key);
+        }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.dropped.len()
-    }
-
-    /// Returns the number of the first frame that is remembered.
-    pub(super) fn first(&self) -> Option<u64> {
-        self.dropped.front().map(|frame| frame.number)
-    }
-
-    /// Returns the numbers and hashes of the remembered frames, starting at a number.
-    pub(super) fn starting_at(&self, number: u64) -> impl Iterator<Item = (u64, u64)> {
-        let first = self.dropped.partition_point(|frame| frame.number < number);
-        let rest = self.dropped.range(first..);
-        rest.map(|frame| (frame.number, frame.hash))
-    }
-
-    pub(super) fn remember(&mut self, hash: u64, number: u64, scope: Option<Scope>) {
-        if hash == NO_ID && scope.is_none() {
+    /// Enters that the oldest frame is about to be dropped.
+    #[inline]
+    pub(super) fn pop_oldest(&mut self, log: &Log) {
+        let number = log.oldest();
+        let Some(key) = self.keys.pop_front() else {
             return;
+        };
+        if let Some(id) = log.id(number) {
+            self.floor.key = key;
+            self.floor.number = number;
+            self.floor.id.clear();
+            self.floor.id.push_str(id);
         }
-        self.dropped.push_back(DroppedFrame {
-            hash,
-            number,
-            scope,
-        });
-        while self.dropped.len() > self.most {
-            if let Some(first) = self.dropped.pop_front() {
-                if first.scope.is_some() {
-                    self.forgotten_scope = first.number;
-                }
+        let (len, capacity) = (self.keys.len(), self.keys.capacity());
+        if capacity > 64 && len < capacity / 4 {
+            self.keys.shrink_to(2 * len);
+        }
+    }
+
+    pub(super) fn pop_newest(&mut self) {
+        self.keys.pop_back();
+    }
+
+    /// Finds an id, given its key.
+    pub(super) fn find(&self, log: &Log, id: &str, key: u128) -> Found {
+        if self.epoch.is_some() {
+            let number = u64::try_from(key)
+                .ok()
+                .filter(|number| *number < log.head());
+            return number.map_or(Found::Unknown, Found::At);
+        }
+        let floor = &self.floor;
+        if floor.key > 0 && key <= floor.key {
+            return match key < floor.key {
+                true => Found::Gone,
+                false if floor.id != id => Found::Unknown,
+                // Frames without an id may be lost after it.
+                false if floor.number + 1 < log.oldest() => Found::Gone,
+                false => Found::At(floor.number),
+            };
+        }
+        if self.last_key() == 0 {
+            return Found::Unknown;
+        }
+        let at = self.keys.partition_point(|one| *one < key);
+        match self.keys.get(at) {
+            None => Found::Ahead,
+            Some(_) if log.id(log.oldest() + at as u64) == Some(id) => {
+                Found::At(log.oldest() + at as u64)
             }
+            Some(_) => Found::Unknown,
         }
     }
 
-    /// Returns the scope of a dropped frame, or `Err` if it is forgotten.
-    pub(super) fn scope(&self, number: u64) -> Result<Option<&Scope>, ()> {
-        let at = self.dropped.partition_point(|one| one.number < number);
-        match self.dropped.get(at).filter(|one| one.number == number) {
-            Some(frame) => Ok(frame.scope.as_ref()),
-            None if number <= self.forgotten_scope => Err(()),
-            // Every later frame with a scope is remembered, so this one had none.
-            None => Ok(None),
+    /// Returns the newest id of the frames before a number, which is in the log or its head.
+    pub(super) fn last_id_before(&self, log: &Log, number: u64) -> Option<EventId<'static>> {
+        if let Some(epoch) = self.epoch {
+            let id = AssignedId::prefix(epoch).with(number - 1);
+            return EventId::new(String::from(id.as_str())).ok();
         }
+        let key = self.key_before(log, number);
+        // The first frame with the key is the one with the id.
+        let at = self.keys.partition_point(|one| *one < key) as u64;
+        let id = match key {
+            0 => return None,
+            _ if key == self.floor.key => &*self.floor.id,
+            _ => log.id(log.oldest() + at)?,
+        };
+        EventId::new(String::from(id)).ok()
+    }
+
+    /// Returns the key of the newest id of the frames before a number; 0 if there is none.
+    pub(super) fn key_before(&self, log: &Log, number: u64) -> u128 {
+        if self.epoch.is_some() {
+            return u128::from(number - 1);
+        }
+        let before = number.checked_sub(log.oldest() + 1);
+        let before = before.and_then(|before| usize::try_from(before).ok());
+        let key = before.and_then(|before| self.keys.get(before));
+        key.copied().unwrap_or(self.floor.key)
     }
 }
 
-/// Hashes a short text, eight bytes at a time: multiplies, then combines the two halves of the
-/// product.
-///
-/// An id is hashed with each publication, under the lock. This takes 4 ns for ids of 7 to 32 bytes,
-/// where the keyed hash of `std` takes 13 to 16.
-#[inline]
-fn hash(key: u64, text: &[u8]) -> u64 {
-    let fold = |a: u64, b: u64| {
-        let product = u128::from(a) * u128::from(b);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "splits the product into its halves"
-        )]
-        let halves = (product as u64, (product >> 64) as u64);
-        halves.0 ^ halves.1
-    };
-    let mut hash = key ^ text.len() as u64;
-    let mut rest = text;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        hash = fold(hash ^ u64::from_le_bytes(*word), GOLDEN_RATIO);
-        rest = after;
-    }
-    let last = rest
-        .iter()
-        .fold(0, |last, &byte| last << 8 | u64::from(byte));
-    hash = fold(hash ^ last, GOLDEN_RATIO);
-    fold(hash, key | 1)
-}
+/// Draws an epoch: the seconds since 1970 and 22 random bits. It has 53 bits until the year 2038, so
+/// it is exact in JavaScript.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(super) fn draw_epoch() -> u64 {
+    use core::hash::BuildHasher;
+    use std::time::SystemTime;
 
-/// 2^64 divided by the golden ratio.
-const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since_1970.unwrap_or_default().as_secs();
+    let random = std::hash::RandomState::new().hash_one(seconds);
+    seconds << 22 | random >> 42
+}

@@ -1,12 +1,17 @@
 //! The options of a broadcast and of its subscribers.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 
+use bytes::Bytes;
+
+use super::topics::MAX_NAME;
 use crate::wire::event::Event;
-use crate::wire::field::{EventType, MESSAGE};
+use crate::wire::field::EventType;
+use crate::wire::frame::Frame;
 
 /// Sets how much history the log of a [`Broadcast`](crate::Broadcast) keeps, for clients that
 /// reconnect or lag.
@@ -16,161 +21,149 @@ use crate::wire::field::{EventType, MESSAGE};
 ///
 /// # Memory
 ///
-/// A broadcast holds less than 9/8 of `max_bytes`, plus 256 KiB, plus 192 bytes for each frame kept
-/// and 128 bytes for each id remembered. A frame or id whose [`Scope`] is not a clone of another
-/// frame's also holds the name and 24 bytes: at most 280 bytes. See
-/// [`Subscription`](crate::Subscription) for the memory of a subscriber.
+/// A broadcast holds less than 9/8 of the bytes, plus 1 MiB, plus 64 bytes for each frame, plus 56
+/// bytes for each [remembered topic](Self::with_remembered_topics). A topic that nobody subscribes
+/// to, and that only retained frames keep, counts 200 bytes and its name against the limit of
+/// bytes. See [`Subscription`](crate::Subscription) for the memory of subscribers and their topics.
 ///
 /// # Examples
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::time::Instant;
+/// use core::time::Duration;
 /// use sse_proto::broadcast::Retention;
 /// use sse_proto::{Broadcast, Event};
 ///
-/// let minute = Duration::from_secs(60);
-/// let broadcast = Broadcast::new(Retention::new().with_max_frames(2).with_max_age(minute));
-/// broadcast.advance(Duration::ZERO);
+/// let start = Instant::now();
+/// let hour = Duration::from_secs(3600);
+/// let retention = Retention::new(2, 1 << 20).with_max_age(hour, move || start.elapsed());
+/// let broadcast = Broadcast::new(retention);
 /// for data in ["1", "2", "3"] {
 ///     broadcast.publish(&Event::message(data))?;
 /// }
 /// assert_eq!(broadcast.statistics().retained_frames, 2);
-/// broadcast.advance(Duration::from_secs(61));
-/// assert_eq!(broadcast.statistics().retained_frames, 0);
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Retention {
-    pub(super) max_frames: usize,
-    pub(super) max_bytes: usize,
-    pub(super) max_age: Option<Duration>,
-    pub(super) remembered_ids: usize,
+    max_frames: usize,
+    max_bytes: usize,
+    remembered_topics: usize,
+    age: Option<(Duration, Arc<Clock>)>,
 }
 
-/// Ranges within a frame are held in 32 bits.
+type Clock = dyn Fn() -> Duration + Send + Sync;
+
+/// Ranges within a frame, and the numbers of the frames of a topic, are held in 32 bits.
 const MOST: usize = u32::MAX as usize;
 
 impl Retention {
-    /// Keeps 1024 frames and 1 MiB of any age, and remembers 4096 ids.
-    pub const fn new() -> Self {
+    /// Keeps at most `max_frames` frames (0 counts as 1) that take at most `max_bytes` bytes on the
+    /// wire, and each at most 4 GiB less one. There is no other limit.
+    ///
+    /// A larger event is refused as [too large](crate::broadcast::PublishError::TooLarge).
+    pub const fn new(max_frames: usize, max_bytes: usize) -> Self {
         Self {
-            max_frames: 1024,
-            max_bytes: 1024 * 1024,
-            max_age: None,
-            remembered_ids: 4096,
+            max_frames: match max_frames {
+                0 => 1,
+                MOST.. => MOST,
+                frames => frames,
+            },
+            max_bytes: if max_bytes > MOST { MOST } else { max_bytes },
+            remembered_topics: 16_384,
+            age: None,
         }
     }
 
-    /// Sets the largest number of frames kept; 0 counts as 1.
-    pub const fn with_max_frames(mut self, frames: usize) -> Self {
-        self.max_frames = if frames == 0 { 1 } else { frames };
-        self
-    }
-
-    /// Sets the largest number of bytes kept, counted as on the wire. More than 4 GiB minus one
-    /// byte counts as that. A larger event is refused as [too
-    /// large](crate::broadcast::PublishError::TooLarge).
-    pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = if bytes > MOST { MOST } else { bytes };
-        self
-    }
-
-    /// Sets the age above which frames are dropped. Only calls of
-    /// [`Broadcast::advance`](crate::Broadcast::advance) drop them, because a broadcast has no
-    /// other clock.
-    pub const fn with_max_age(mut self, age: Duration) -> Self {
-        self.max_age = Some(age);
-        self
-    }
-
-    /// Sets how many ids are remembered after their frames are dropped. If a client reconnects with
-    /// a remembered id, `subscribe` reports a gap, or resumes the client if no later frame was
-    /// dropped. A forgotten id is unknown.
+    /// Sets the age above which frames are dropped, and the clock that it is measured by.
     ///
-    /// If ids are assigned, only the ids of dropped frames with a scope are remembered. The other
-    /// ids are recognized by their number. When the id of a frame with a scope is forgotten, all ids
-    /// of earlier frames become unknown. Without scopes, no id becomes unknown.
-    pub const fn with_remembered_ids(mut self, ids: usize) -> Self {
-        self.remembered_ids = ids;
+    /// The clock returns the time since any fixed moment. It is read, without a lock, by each
+    /// publication, subscription and call of [`statistics`](crate::Broadcast::statistics), which
+    /// then drop what is too old. A time before that of the last call has no effect.
+    pub fn with_max_age(
+        mut self,
+        age: Duration,
+        clock: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        self.age = Some((age, Arc::new(clock)));
         self
+    }
+
+    /// Sets for how many topics without subscribers and frames the broadcast remembers the last
+    /// frame that was dropped: 16 384 by default.
+    ///
+    /// While a topic is remembered, its clients are told of a gap only if they have missed a frame
+    /// of it. Of more topics, the longest unused are merged: their clients may be told of a gap that
+    /// is none. No gap is ever hidden. Ids of the user need no such memory.
+    pub const fn with_remembered_topics(mut self, topics: usize) -> Self {
+        self.remembered_topics = topics;
+        self
+    }
+
+    pub(super) fn max_frames(&self) -> usize {
+        self.max_frames
+    }
+
+    pub(super) fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    pub(super) fn max_age(&self) -> Option<Duration> {
+        self.age.as_ref().map(|(age, _)| *age)
+    }
+
+    pub(super) fn remembered_topics(&self) -> usize {
+        self.remembered_topics
+    }
+
+    /// Reads the clock, if there is one.
+    #[inline]
+    pub(super) fn now(&self) -> Option<Duration> {
+        self.age.as_ref().map(|(_, clock)| clock())
     }
 }
 
+/// Keeps 1024 frames and 1 MiB of any age.
 impl Default for Retention {
     fn default() -> Self {
-        Self::new()
+        Self::new(1024, 1024 * 1024)
     }
 }
 
-/// The owner of a frame: a user, a tenant, a session. A clone shares the name.
-///
-/// # Examples
-///
-/// ```
-/// let scope = sse_proto::broadcast::Scope::new("tenant-7");
-/// assert_eq!(scope.as_str(), "tenant-7");
-/// ```
-#[doc(alias = "topic")]
-#[doc(alias = "room")]
-#[derive(Clone, Debug)]
-pub struct Scope(Arc<str>);
-
-impl Scope {
-    /// The log keeps the name with each frame, so it has a bound.
-    pub(super) const MAX_BYTES: usize = 256;
-
-    /// Makes a scope with any name. The name is never sent to a client. Publishing for a name above
-    /// 256 bytes is [refused](crate::broadcast::PublishError::ScopeTooLong).
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self(name.into())
-    }
-
-    /// Returns the name.
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl fmt::Debug for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retention")
+            .field("max_frames", &self.max_frames)
+            .field("max_bytes", &self.max_bytes)
+            .field("max_age", &self.max_age())
+            .field("remembered_topics", &self.remembered_topics)
+            .finish_non_exhaustive()
     }
 }
 
-/// The default number of skipped frames after which a subscriber gets an id.
-pub(super) const ID_AFTER: u32 = 64;
-
-/// Sets which frames a subscriber receives, and what happens when it lags. A clone shares the
-/// predicates and names.
+/// Sets which frames a subscriber receives, and what happens when it lags.
 ///
-/// # Scopes
-///
-/// A frame may have a [`Scope`]. A subscriber sees the frames without a scope and the frames of the
-/// scopes that it was [given](Self::with_scope), live and in a replay. The id of any other frame is
-/// unknown to it.
-///
-/// # Selection and ids
-///
-/// A subscriber takes all frames that it may see, or only some [event
-/// types](Self::with_event_types), or only the frames that a [predicate](Self::with_filter)
-/// selects.
-///
-/// A client resumes after the last id that it received. To keep this id recent, a subscriber [also
-/// receives](Self::with_id_after) ids of skipped frames, each in a block with only an id. It never
-/// receives the id of a frame that it may not see. If ids are assigned, it receives the id of the
-/// place after that frame instead, which ends in `~`.
+/// A subscriber receives the frames for all and those of its topics. [Event
+/// types](Self::with_event_types) are a filter of these: a right to see a frame is a topic, never an
+/// event type.
 ///
 /// # Examples
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt};
-/// use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
+/// use sse_proto::broadcast::{Key, Retention, SubscribeOptions};
 /// use sse_proto::{Broadcast, Event, EventType};
 ///
-/// let broadcast = Broadcast::new(Retention::new());
+/// let broadcast = Broadcast::with_key(Retention::default(), Key::number());
 /// let ticks = SubscribeOptions::new()
 ///     .with_event_types([EventType::from_static("tick")])
-///     .with_scope(Scope::new("ann"));
-/// let mut subscription = broadcast.subscribe_with(None, &ticks).or_live();
+///     .with_topics(["ann", "tenant-7"]);
+/// let mut subscription = broadcast.subscribe_with(None, &ticks).or_live_untold();
 ///
 /// let tick = |data| Event::new(EventType::from_static("tick"), data);
 /// broadcast.publish(&Event::message("not a tick"))?;
-/// broadcast.publish_for(&Scope::new("ann"), &tick("for Ann"))?;
-/// broadcast.publish_for(&Scope::new("bob"), &tick("for Bob"))?;
+/// broadcast.publish_to("ann", &tick("for Ann"))?;
+/// broadcast.publish_to("bob", &tick("for Bob"))?;
 /// broadcast.publish(&tick("for all"))?;
 /// assert_eq!(
 ///     subscription.next().now_or_never().flatten().unwrap(),
@@ -178,67 +171,40 @@ pub(super) const ID_AFTER: u32 = 64;
 /// );
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug, Default)]
 pub struct SubscribeOptions {
-    scopes: Scopes,
-    wanted: Wanted,
-    /// Makes the event after a skip; `None` if a subscriber that lags is disconnected.
-    pub(super) skipped: Option<Arc<SkippedFn>>,
-    pub(super) id_after: u32,
+    topics: BTreeSet<Box<str>>,
+    pub(super) types: Option<EventTypes>,
+    pub(super) skipped: Option<Bytes>,
+    pub(super) place: Option<PlaceEvent>,
 }
 
-pub(super) type SkippedFn = dyn Fn(u64) -> Event<'static> + Send + Sync;
-type WantedFn = dyn Fn(&str, Option<&str>) -> bool + Send + Sync;
+/// The event that carries the id of a place: its type and its data.
+pub(super) type PlaceEvent = Arc<(EventType<'static>, Box<str>)>;
 
-#[derive(Clone)]
-enum Scopes {
-    None,
-    One(Scope),
-    If(Arc<dyn Fn(&Scope) -> bool + Send + Sync>),
-}
-
-#[derive(Clone)]
-enum Wanted {
-    All,
-    Types(Arc<[Box<str>]>),
-    If(Arc<WantedFn>),
-}
-
-/// The chunks that a subscriber takes without inspecting each frame.
-pub(super) enum Unfiltered<'a> {
-    /// None.
-    Nothing,
-    /// Chunks without scoped frames.
-    Unscoped,
-    /// Also the unscoped part of other chunks, unless one of their frames has this scope.
-    Public(Option<&'a Scope>),
-}
+/// The event types that a subscriber takes.
+pub(super) type EventTypes = Arc<[Box<str>]>;
 
 impl SubscribeOptions {
-    /// Takes all frames without a scope. A subscriber that lags is disconnected.
+    /// Takes all frames without a topic. A subscriber that lags is disconnected.
     pub const fn new() -> Self {
         Self {
-            scopes: Scopes::None,
-            wanted: Wanted::All,
+            topics: BTreeSet::new(),
+            types: None,
             skipped: None,
-            id_after: ID_AFTER,
+            place: None,
         }
     }
 
-    /// Lets the subscriber also see the frames of one scope.
-    pub fn with_scope(mut self, scope: Scope) -> Self {
-        self.scopes = Scopes::One(scope);
-        self
-    }
-
-    /// Lets the subscriber also see the frames of the scopes for which a predicate returns true.
+    /// Adds topics whose frames the subscriber receives, too.
     ///
-    /// The predicate runs without a lock: for each frame with a scope, and for the frame of the
-    /// client's last event ID. It must always return the same result for the same scope. A panic
-    /// reaches the caller that polls or subscribes; no frame is lost, and the next poll calls the
-    /// predicate again.
-    pub fn with_scopes(mut self, sees: impl Fn(&Scope) -> bool + Send + Sync + 'static) -> Self {
-        self.scopes = Scopes::If(Arc::new(sees));
+    /// No frame has a topic with a name above 256 bytes, so such a name is left out. See
+    /// [`Handle::add_topic`](crate::broadcast::Handle::add_topic) for topics that come later.
+    #[doc(alias("room", "channel"))]
+    pub fn with_topics<T: Into<Box<str>>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
+        let topics = topics.into_iter().map(Into::into);
+        self.topics
+            .extend(topics.filter(|name| name.len() <= MAX_NAME));
         self
     }
 
@@ -248,129 +214,77 @@ impl SubscribeOptions {
         event_types: impl IntoIterator<Item = EventType<'a>>,
     ) -> Self {
         let types = event_types.into_iter().map(|one| one.as_str().into());
-        self.wanted = Wanted::Types(types.collect());
-        self
-    }
-
-    /// Takes only events for which a predicate returns true, given the event type and the id. The
-    /// type of an event without one is `message`.
-    ///
-    /// The predicate is called like that of [`with_scopes`](Self::with_scopes), and only for frames
-    /// that the subscriber may see.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use sse_proto::broadcast::SubscribeOptions;
-    ///
-    /// let prices = SubscribeOptions::new()
-    ///     .with_filter(|event_type, _id| event_type.starts_with("price-"));
-    /// # drop(prices);
-    /// ```
-    pub fn with_filter(
-        mut self,
-        takes: impl Fn(&str, Option<&str>) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.wanted = Wanted::If(Arc::new(takes));
-        self
-    }
-
-    /// Sets the number of skipped frames after which the subscriber gets an id: 64 by default; 0
-    /// counts as 1. Choose less than the number of frames kept. Otherwise the frame of the client's
-    /// id may be dropped before the client reconnects.
-    ///
-    /// If ids are assigned, an id is sent at each frame number that is a multiple of `frames`.
-    pub const fn with_id_after(mut self, frames: u32) -> Self {
-        self.id_after = if frames == 0 { 1 } else { frames };
+        self.types = Some(types.collect());
         self
     }
 
     /// Lets a subscriber that lags skip ahead to the oldest frame kept, instead of ending.
     ///
-    /// The subscriber then gets the event that `skipped` makes of the number of lost frames. That
-    /// number counts all frames, including those that were not for the subscriber. Give the event
-    /// no id, because the client would reconnect with it.
+    /// A subscriber lags if a frame that it has not read was dropped. It then gets the frame that
+    /// tells its client. Give that frame no id: the client would resume after it.
     ///
     /// # Examples
     ///
     /// ```
     /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::broadcast::{Retention, SubscribeOptions};
-    /// use sse_proto::{Broadcast, Event, EventType};
+    /// use sse_proto::broadcast::{Key, Retention, SubscribeOptions};
+    /// use sse_proto::{Broadcast, Event, EventType, Frame};
     ///
-    /// let options = SubscribeOptions::new().with_skip_ahead(|frames| {
-    ///     Event::new(EventType::from_static("lost"), frames.to_string())
-    /// });
-    /// let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
-    /// let mut slow = broadcast.subscribe_with(None, &options).or_live();
+    /// let lost = Frame::new(&Event::new(EventType::from_static("lost"), ""));
+    /// let options = SubscribeOptions::new().with_skip_ahead(lost);
+    /// let broadcast = Broadcast::with_key(Retention::new(1, 1 << 20), Key::number());
+    /// let mut slow = broadcast.subscribe_with(None, &options).or_live_untold();
     /// for data in ["1", "2", "3"] {
     ///     broadcast.publish(&Event::message(data))?;
     /// }
     /// let mut next = || slow.next().now_or_never().flatten().unwrap();
-    /// assert_eq!(next(), "event: lost\ndata: 2\n\n");
+    /// assert_eq!(next(), "event: lost\ndata: \n\n");
     /// assert_eq!(next(), "data: 3\n\n");
     /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
-    pub fn with_skip_ahead(
-        mut self,
-        skipped: impl Fn(u64) -> Event<'static> + Send + Sync + 'static,
-    ) -> Self {
-        self.skipped = Some(Arc::new(skipped));
+    pub fn with_skip_ahead(mut self, tells: Frame) -> Self {
+        self.skipped = Some(tells.into_bytes());
         self
     }
 
-    /// Returns whether these are the default options, which need no memory.
-    pub(super) fn is_default(&self) -> bool {
-        matches!(self.unfiltered(), Unfiltered::Public(None)) && self.skipped.is_none()
+    /// Lets a quiet subscription tell its client its [place](crate::Subscription::last_event_id),
+    /// when [`keep_alive`](crate::EventStreamExt::keep_alive) would send a comment and the place has
+    /// moved since the client got an id.
+    ///
+    /// The place is the id of an event with this type and this data. Without such events, the id of
+    /// a client that gets little grows old: once its frame is dropped, the client may be told of a
+    /// gap. No publication wakes the subscription for this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::ready;
+    /// use std::time::Duration;
+    /// use futures::{FutureExt, StreamExt};
+    /// use sse_proto::broadcast::{Retention, SubscribeOptions};
+    /// use sse_proto::{Broadcast, Event, EventStreamExt, EventType};
+    ///
+    /// let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+    /// let options = SubscribeOptions::new().with_place(EventType::from_static("place"), "");
+    /// let quiet = broadcast.subscribe_with(None, &options).or_live_untold();
+    /// broadcast.publish_to("bob", &Event::message("for Bob"))?;
+    /// // A timer that fires at once.
+    /// let mut body = quiet.keep_alive(Duration::from_secs(15), |_: Duration| ready(()));
+    /// let told = body.next().now_or_never().flatten().unwrap();
+    /// assert_eq!(told, "event: place\nid: 7-1\ndata: \n\n");
+    /// # Ok::<(), sse_proto::broadcast::PublishError>(())
+    /// ```
+    pub fn with_place(mut self, event_type: EventType<'_>, data: impl Into<Box<str>>) -> Self {
+        self.place = Some(Arc::new((event_type.into_owned(), data.into())));
+        self
     }
 
-    pub(super) fn unfiltered(&self) -> Unfiltered<'_> {
-        match (&self.scopes, &self.wanted) {
-            (_, Wanted::Types(_) | Wanted::If(_)) => Unfiltered::Nothing,
-            // Shared chunks contain ids at the default distance only.
-            (Scopes::None, Wanted::All) if self.id_after == ID_AFTER => Unfiltered::Public(None),
-            (Scopes::One(scope), Wanted::All) if self.id_after == ID_AFTER => {
-                Unfiltered::Public(Some(scope))
-            }
-            (_, Wanted::All) => Unfiltered::Unscoped,
-        }
-    }
-
-    /// Returns whether the subscriber may see a frame.
-    pub(super) fn sees(&self, scope: Option<&Scope>) -> bool {
-        let Some(scope) = scope else {
-            return true;
-        };
-        match &self.scopes {
-            Scopes::None => false,
-            Scopes::One(one) => one.as_str() == scope.as_str(),
-            Scopes::If(sees) => sees(scope),
-        }
-    }
-
-    /// Returns whether the subscriber wants a frame that it may see.
-    pub(super) fn takes(&self, event_type: Option<&str>, id: Option<&str>) -> bool {
-        let event_type = event_type.unwrap_or(MESSAGE);
-        match &self.wanted {
-            Wanted::All => true,
-            Wanted::Types(types) => types.iter().any(|one| **one == *event_type),
-            Wanted::If(takes) => takes(event_type, id),
-        }
+    pub(super) fn topics(&self) -> impl Iterator<Item = &str> {
+        self.topics.iter().map(|name| &**name)
     }
 }
 
-impl Default for SubscribeOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Leaves out the predicates and the names.
-impl fmt::Debug for SubscribeOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubscribeOptions")
-            .field("skips_ahead", &self.skipped.is_some())
-            .field("id_after", &self.id_after)
-            .finish_non_exhaustive()
-    }
+/// Makes the event that carries the id of a place.
+pub(super) fn place_event(place: &PlaceEvent) -> Event<'_> {
+    Event::message(&*place.1).with_event_type(place.0.clone())
 }

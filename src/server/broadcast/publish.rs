@@ -3,13 +3,16 @@
 use ::core::error::Error;
 use ::core::fmt;
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::ids::AssignedId;
-use super::options::Scope;
-use super::shared::{BroadcastShared, BroadcastState};
+use super::handle::TopicTooLong;
+use super::hub::Hub;
+use super::ids::{AssignedId, Ids};
+use super::shared::BroadcastShared;
+use super::wakes::Wakes;
 use crate::sync::MutexGuard;
 use crate::wire::encode::{FieldRanges, Fields};
 use crate::wire::event::Event;
@@ -22,22 +25,25 @@ use crate::wire::frame::Frame;
 pub enum PublishError {
     /// The broadcast is closed.
     Closed,
-    /// The event takes more bytes than the log
-    /// [keeps](crate::broadcast::Retention::with_max_bytes).
+    /// The event takes more bytes than the log [keeps](crate::broadcast::Retention::new).
     TooLarge {
         /// The number of bytes that the event takes on the wire.
         len: usize,
         /// The largest number of bytes kept.
         limit: usize,
     },
-    /// The name of the scope takes more than 256 bytes.
-    ScopeTooLong,
-    /// The broadcast assigns ids, so it refuses an event that has an id. It also refuses every
-    /// frame, because no id can be added to an encoded event.
+    /// The name of the topic takes more than 256 bytes.
+    TopicTooLong,
+    /// The broadcast assigns ids. It takes no event that has an id, and no frame, which cannot be
+    /// given one.
     AssignsIds,
     /// No client could [come back](crate::Broadcast#ids) with the id: it has more than 1024 bytes, a
     /// space or a tab at an end, or a control character.
     InvalidId(InvalidField),
+    /// The id has no [key](crate::broadcast::Key).
+    NoKey,
+    /// The key of the id is not larger than that of the last id.
+    OutOfOrder,
 }
 
 impl fmt::Display for PublishError {
@@ -47,92 +53,178 @@ impl fmt::Display for PublishError {
             Self::TooLarge { len, limit } => {
                 write!(f, "the event takes {len} bytes and the log retains {limit}")
             }
-            Self::ScopeTooLong => f.write_str("the scope takes more than 256 bytes"),
+            Self::TopicTooLong => f.write_str("the name of the topic takes more than 256 bytes"),
             Self::AssignsIds => {
                 f.write_str("the broadcast assigns ids, so it takes only events without an id")
             }
             Self::InvalidId(error) => error.fmt(f),
+            Self::NoKey => f.write_str("the id has no key, so it has no place in the order"),
+            Self::OutOfOrder => f.write_str("the id is not after the last id"),
         }
     }
 }
 
 impl Error for PublishError {}
 
+impl From<TopicTooLong> for PublishError {
+    fn from(_: TopicTooLong) -> Self {
+        Self::TopicTooLong
+    }
+}
+
+/// A frame to publish with [`Broadcast::publish_all`](crate::Broadcast::publish_all), or a place in
+/// its stead.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::broadcast::Publication;
+/// use sse_proto::{Event, EventId, Frame};
+///
+/// let frame = Frame::new(&Event::message("hi").with_id(7_u32));
+/// let all = [
+///     Publication::new(frame).with_topic("ann"),
+///     Publication::place(EventId::from(8_u32)),
+/// ];
+/// # drop(all);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Publication<'a> {
+    frame: Frame,
+    topic: Option<Cow<'a, str>>,
+    is_place: bool,
+}
+
+impl<'a> Publication<'a> {
+    /// Takes a frame for all.
+    pub fn new(frame: Frame) -> Self {
+        Self {
+            frame,
+            topic: None,
+            is_place: false,
+        }
+    }
+
+    /// Gives the frame a topic.
+    pub fn with_topic(mut self, topic: impl Into<Cow<'a, str>>) -> Self {
+        self.topic = Some(topic.into());
+        self
+    }
+
+    /// Takes an id without a frame: it moves the head of the log, and nobody receives it. A client
+    /// that comes back with it is resumed.
+    pub fn place(id: EventId<'_>) -> Self {
+        Self {
+            frame: Frame::new(&Event::block().with_id(id)),
+            topic: None,
+            is_place: true,
+        }
+    }
+}
+
 /// Publishes an event. Returns the number of its frame.
 #[inline]
 pub(super) fn event(
     shared: &BroadcastShared,
     event: &Event<'_>,
-    scope: Option<&Scope>,
+    topic: Option<&str>,
 ) -> Result<u64, PublishError> {
+    if let Some(name) = topic {
+        TopicTooLong::check(name)?;
+    }
     let fields = event.fields();
-    match shared.epoch {
-        None => with_own_id(shared, &fields, scope),
-        Some(_) if event.id().is_some() => Err(PublishError::AssignsIds),
-        Some(epoch) => with_assigned_id(shared, epoch, &fields, scope),
+    match &shared.ids {
+        Ids::Users(_) => with_own_id(shared, &fields, topic),
+        Ids::Assigned(..) if event.id().is_some() => Err(PublishError::AssignsIds),
+        Ids::Assigned(_, prefix) => with_assigned_id(shared, prefix, &fields, topic),
     }
-}
-
-/// Publishes a frame. Returns its number.
-pub(super) fn frame(
-    shared: &BroadcastShared,
-    frame: &Frame,
-    scope: Option<&Scope>,
-) -> Result<u64, PublishError> {
-    if shared.epoch.is_some() {
-        return Err(PublishError::AssignsIds);
-    }
-    check_id(frame.id())?;
-    let write = |out: &mut Vec<u8>| out.extend_from_slice(frame.as_bytes());
-    let to_bytes = || frame.bytes().clone();
-    append(
-        shared,
-        frame.bytes().len(),
-        frame.ranges(),
-        scope,
-        write,
-        to_bytes,
-    )
 }
 
 #[inline(never)]
 fn with_own_id(
     shared: &BroadcastShared,
     fields: &Fields<'_>,
-    scope: Option<&Scope>,
+    topic: Option<&str>,
 ) -> Result<u64, PublishError> {
-    // The digits of a number can always come back.
-    if let Some(TextOrNumber::Text(id)) = fields.id {
-        check_id(Some(id))?;
-    }
+    let key = match fields.id {
+        Some(id) => key_of(shared, id)?,
+        None => 0,
+    };
     let measured = fields.measure();
+    check_len(shared, measured.len)?;
     let ranges = FieldRanges::of(fields);
-    let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
-    let to_bytes = || fields.write_to_bytes(measured);
-    append(shared, measured.len, &ranges, scope, write, to_bytes)
+    let mut wakes = Wakes::default();
+    let mut hub = lock_open(shared)?;
+    let mut large = None;
+    if hub.log.is_large(measured.len) {
+        drop(hub);
+        large = Some(fields.write_to_bytes(measured));
+        hub = lock_open(shared)?;
+    }
+    check_order(&hub, key)?;
+    let at = hub.make_room(measured.len, topic);
+    if let Some(bytes) = large {
+        hub.log.append_large(bytes, &ranges, at);
+    } else {
+        let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
+        hub.log.append(measured.len, write, &ranges, at);
+    }
+    let number = hub.enter(at, key, &mut wakes);
+    shared.release(hub, wakes);
+    Ok(number)
 }
 
-/// Appends a frame of `len` bytes. A large one is encoded without the lock, by `to_bytes`.
-#[inline]
-fn append(
+/// Publishes frames under one lock, with one wake for each subscriber.
+pub(super) fn all(
     shared: &BroadcastShared,
-    len: usize,
-    ranges: &FieldRanges,
-    scope: Option<&Scope>,
-    write: impl FnOnce(&mut Vec<u8>),
-    to_bytes: impl FnOnce() -> Bytes,
-) -> Result<u64, PublishError> {
-    check(shared, len, scope)?;
-    let mut state = lock_open(shared)?;
-    if state.log.is_large(len) {
-        drop(state);
-        let bytes = to_bytes();
-        state = lock_open(shared)?;
-        state.log.append_large(bytes, ranges, scope);
+    publications: &[Publication<'_>],
+) -> Vec<Result<u64, PublishError>> {
+    // Keys are the user's code, which runs without the lock.
+    let check = |one: &Publication<'_>| {
+        if shared.ids.epoch().is_some() {
+            return Err(PublishError::AssignsIds);
+        }
+        one.topic.as_deref().map_or(Ok(()), TopicTooLong::check)?;
+        let id = one.frame.id().map(TextOrNumber::Text);
+        let key = id.map_or(Ok(0), |id| key_of(shared, id))?;
+        check_len(shared, one.frame.as_bytes().len())?;
+        Ok(key)
+    };
+    let keys: Vec<_> = publications.iter().map(check).collect();
+    let now = shared.retention.now();
+    let mut wakes = Wakes::default();
+    let mut hub = shared.lock();
+    hub.advance(now);
+    let mut publish = |one: &Publication<'_>, key: Result<u128, PublishError>| {
+        let key = key?;
+        if hub.is_closed {
+            return Err(PublishError::Closed);
+        }
+        check_order(&hub, key)?;
+        let (frame, topic) = (&one.frame, one.topic.as_deref());
+        let len = frame.as_bytes().len();
+        let at = if one.is_place {
+            hub.make_room_for_place(len)
+        } else {
+            hub.make_room(len, topic)
+        };
+        append_frame(&mut hub, frame, at);
+        Ok(hub.enter(at, key, &mut wakes))
+    };
+    let answers = publications.iter().zip(keys);
+    let answers = answers.map(|(one, key)| publish(one, key)).collect();
+    shared.release(hub, wakes);
+    answers
+}
+
+fn append_frame(hub: &mut Hub, frame: &Frame, at: u32) {
+    let bytes: &Bytes = frame.bytes();
+    if hub.log.is_large(bytes.len()) {
+        hub.log.append_large(bytes.clone(), frame.ranges(), at);
     } else {
-        state.log.append(len, write, ranges, scope);
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(bytes);
+        hub.log.append(bytes.len(), write, frame.ranges(), at);
     }
-    Ok(shared.wake_all(state))
 }
 
 /// Measures the event with the next id, before locking. If another thread publishes meanwhile, the
@@ -140,89 +232,111 @@ fn append(
 #[inline(never)]
 fn with_assigned_id(
     shared: &BroadcastShared,
-    epoch: u64,
+    prefix: &AssignedId,
     fields: &Fields<'_>,
-    scope: Option<&Scope>,
+    topic: Option<&str>,
 ) -> Result<u64, PublishError> {
-    let number = shared.next_number();
-    let mut text = AssignedId::frame(epoch, number).text();
-    let guessed = fields.with_id(text.as_str());
-    let mut measured = guessed.measure();
-    let mut ranges = FieldRanges::of(&guessed);
+    let number = shared.head();
+    let text = prefix.with(number);
+    let later;
+    let mut fields_with_id = fields.with_id(text.as_str());
+    let mut measured = fields_with_id.measure();
+    let mut ranges = FieldRanges::of(&fields_with_id);
 
-    let mut state = lock_open(shared)?;
-    if state.log.is_large(measured.len) {
-        drop(state);
-        return large_with_assigned_id(shared, epoch, fields, scope);
+    let mut hub = lock_open(shared)?;
+    if hub.log.is_large(measured.len) {
+        drop(hub);
+        return large_with_assigned_id(shared, prefix, fields, topic);
     }
-    let head = state.log.head();
+    let head = hub.log.head();
     if head != number {
-        let before = text.as_str().len();
-        text = AssignedId::frame(epoch, head).text();
-        let len = text.as_str().len();
-        measured.len = measured.len - before + len;
-        ranges.id = ranges.id.map(|range| range.start..range.start + len);
+        later = prefix.with(head);
+        measured.len = measured.len - text.len() + later.len();
+        ranges.id = ranges
+            .id
+            .map(|range| range.start..range.start + later.len());
+        fields_with_id = fields.with_id(later.as_str());
     }
-    check(shared, measured.len, scope)?;
-    let fields = fields.with_id(text.as_str());
-    let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
-    state.log.append(measured.len, write, &ranges, scope);
-    Ok(shared.wake_all(state))
+    check_len(shared, measured.len)?;
+    let at = hub.make_room(measured.len, topic);
+    let write = |out: &mut Vec<u8>| fields_with_id.write(measured.shape, out);
+    hub.log.append(measured.len, write, &ranges, at);
+    let mut wakes = Wakes::default();
+    let number = hub.enter(at, 0, &mut wakes);
+    shared.release(hub, wakes);
+    Ok(number)
 }
 
 /// Encodes the event without the lock, then writes the digits of its id under the lock.
 #[cold]
 fn large_with_assigned_id(
     shared: &BroadcastShared,
-    epoch: u64,
+    prefix: &AssignedId,
     fields: &Fields<'_>,
-    scope: Option<&Scope>,
+    topic: Option<&str>,
 ) -> Result<u64, PublishError> {
     loop {
-        let guess = AssignedId::frame(epoch, shared.next_number()).text();
+        let guess = prefix.with(shared.head());
         let guessed = fields.with_id(guess.as_str());
         let measured = guessed.measure();
-        check(shared, measured.len, scope)?;
+        check_len(shared, measured.len)?;
         let ranges = FieldRanges::of(&guessed);
         let mut bytes = Vec::with_capacity(measured.len);
         guessed.write(measured.shape, &mut bytes);
 
-        let mut state = lock_open(shared)?;
-        let id = AssignedId::frame(epoch, state.log.head()).text();
+        let mut hub = lock_open(shared)?;
+        let id = prefix.with(hub.log.head());
         let id = id.as_str().as_bytes();
         let digits = ranges.id.clone().and_then(|range| bytes.get_mut(range));
         // Tries again if the number has gained a digit, at most 19 times per broadcast.
         if let Some(digits) = digits.filter(|digits| digits.len() == id.len()) {
             digits.copy_from_slice(id);
-            state.log.append_large(Bytes::from(bytes), &ranges, scope);
-            return Ok(shared.wake_all(state));
+            let at = hub.make_room(bytes.len(), topic);
+            hub.log.append_large(Bytes::from(bytes), &ranges, at);
+            let mut wakes = Wakes::default();
+            let number = hub.enter(at, 0, &mut wakes);
+            shared.release(hub, wakes);
+            return Ok(number);
         }
     }
 }
 
-/// Checks the limits. Scope names are kept with the frames and count toward the memory bound of
-/// `Retention`.
-fn check(shared: &BroadcastShared, len: usize, scope: Option<&Scope>) -> Result<(), PublishError> {
-    let limit = shared.max_frame_bytes;
+fn check_len(shared: &BroadcastShared, len: usize) -> Result<(), PublishError> {
+    let limit = shared.retention.max_bytes();
     if len > limit {
         return Err(PublishError::TooLarge { len, limit });
-    }
-    if scope.is_some_and(|scope| scope.as_str().len() > Scope::MAX_BYTES) {
-        return Err(PublishError::ScopeTooLong);
     }
     Ok(())
 }
 
+/// Returns the key of an id that can come back.
 #[inline]
-fn check_id(id: Option<&str>) -> Result<(), PublishError> {
-    EventId::check_sent_back(id.unwrap_or_default()).map_err(PublishError::InvalidId)
+pub(super) fn key_of(
+    shared: &BroadcastShared,
+    id: TextOrNumber<&str>,
+) -> Result<u128, PublishError> {
+    if let TextOrNumber::Text(text) = id {
+        EventId::check_sent_back(text).map_err(PublishError::InvalidId)?;
+    }
+    let key = id.with_bytes(|id| shared.ids.key(core::str::from_utf8(id).ok()?));
+    key.ok_or(PublishError::NoKey)
+}
+
+/// Checks that a key, if it is not 0, is after the last.
+#[inline]
+fn check_order(hub: &Hub, key: u128) -> Result<(), PublishError> {
+    match key {
+        0 => Ok(()),
+        _ if key > hub.order.last_key() => Ok(()),
+        _ => Err(PublishError::OutOfOrder),
+    }
 }
 
 #[inline]
-fn lock_open(shared: &BroadcastShared) -> Result<MutexGuard<'_, BroadcastState>, PublishError> {
-    let state = shared.lock();
-    if state.is_closed {
+fn lock_open(shared: &BroadcastShared) -> Result<MutexGuard<'_, Hub>, PublishError> {
+    let hub = shared.lock_now();
+    if hub.is_closed {
         return Err(PublishError::Closed);
     }
-    Ok(state)
+    Ok(hub)
 }

@@ -130,10 +130,27 @@ impl Segments {
         }
     }
 
-    /// Returns the end of a chunk that begins at `from`: the end of the log if that is within
-    /// `budget`, otherwise the end of a segment, so that the next chunks are whole segments.
-    pub(super) fn chunk_end(&self, from: u64, budget: u64) -> u64 {
-        let end = self.end();
+    /// Drops the bytes after `offset`.
+    pub(super) fn truncate(&mut self, offset: u64) {
+        if offset >= self.open_start {
+            self.open
+                .truncate(span(self.open_start, offset, self.open_start).end);
+            return;
+        }
+        self.open.clear();
+        while self.sealed.back().is_some_and(|last| last.start >= offset) {
+            self.sealed.pop_back();
+        }
+        if let Some(last) = self.sealed.back_mut() {
+            last.bytes
+                .truncate(span(last.start, offset, last.start).end);
+        }
+        self.open_start = offset;
+    }
+
+    /// Returns the end of a chunk that begins at `from`: `end` if that is within `budget`, otherwise
+    /// the end of a segment, so that the next chunks are whole segments.
+    pub(super) fn chunk_end(&self, from: u64, end: u64, budget: u64) -> u64 {
         if end - from <= budget {
             return end;
         }
@@ -141,14 +158,16 @@ impl Segments {
         let mut ends = self.sealed.range(first..).map(Segment::end);
         // The open segment alone is within any budget, so there is a full one.
         let first = ends.next().unwrap_or(end);
-        ends.take_while(|end| end - from <= budget)
-            .last()
-            .unwrap_or(first)
+        let ends = ends.take_while(|end| end - from <= budget);
+        ends.last().unwrap_or(first).min(end)
     }
 
     /// Returns the bytes in a range: a slice if they are one large piece of a full segment,
     /// otherwise a copy. A slice of a small piece would keep the whole segment in memory.
     pub(super) fn bytes(&self, from: u64, to: u64) -> Bytes {
+        if from >= self.open_start {
+            return Bytes::copy_from_slice(self.in_open(from, to));
+        }
         let first = self.segment_of(from);
         if let Some(segment) = self.sealed.get(first).filter(|one| to <= one.end()) {
             let piece = span(from, to, segment.start);

@@ -1,69 +1,42 @@
 //! Where a subscriber begins, given the client's last event ID.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use super::filter::Filter;
-use super::ids::AssignedId;
-use super::log::Log;
-use super::options::{Scope, SubscribeOptions};
+use super::hub::Hub;
+use super::ids::Found;
+use super::options::SubscribeOptions;
 use super::shared::BroadcastShared;
-use super::subscriber::Subscriber;
 use super::subscription::Subscription;
+use super::wakes::Wakes;
+use crate::wire::event::Event;
+use crate::wire::field::EventId;
 use crate::wire::last_event_id::LastEventId;
 
 /// Where a subscriber begins. Returned by [`Broadcast::subscribe`](crate::Broadcast::subscribe).
 ///
-/// `match` it to tell a client that it may have missed events; [`or_live`](Self::or_live) and
-/// [`or_oldest`](Self::or_oldest) are for clients that need not be told.
+/// `match` it to decide what becomes of a client that cannot be resumed, or choose with
+/// [`or_live`](Self::or_live) and [`or_oldest`](Self::or_oldest), which tell it.
 ///
 /// # Examples
 ///
-/// This handler starts a client that cannot be resumed at the next event, and tells it. The
-/// adapters are inside and `chain` is outermost, because its result is not a stream of this crate.
-/// To put adapters around it, wrap it in [`from_stream`](crate::adapt::from_stream).
-///
-/// ```
-/// use futures::{FutureExt, StreamExt, stream};
-/// use sse_proto::EventStreamExt;
-/// use sse_proto::broadcast::{Retention, Subscribed};
-/// use sse_proto::{Broadcast, Event, EventId, EventType, Frame};
-///
-/// let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
-/// for id in 1_u32..=3 {
-///     broadcast.publish(&Event::message("x").with_id(id))?;
-/// }
-/// let reset = Frame::new(&Event::new(EventType::from_static("reset"), ""));
-/// let (notice, subscription) = match broadcast.subscribe(Some(&EventId::from(1_u32))) {
-///     Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
-///         (None, subscription)
-///     }
-///     Subscribed::Gap(restart) | Subscribed::Unknown(restart) => {
-///         (Some(reset.into_bytes()), restart.live())
-///     }
-/// };
-/// let events = subscription.coalesce(16 * 1024);
-/// let mut body = stream::iter(notice).chain(events);
-/// broadcast.publish(&Event::message("live").with_id(4_u32))?;
-/// let mut next = || body.next().now_or_never().flatten().unwrap();
-/// assert_eq!(next(), "event: reset\ndata: \n\n");
-/// assert_eq!(next(), "id: 4\ndata: live\n\n");
-/// # Ok::<(), sse_proto::broadcast::PublishError>(())
-/// ```
-///
-/// This handler starts such a client at the oldest event kept, and does not tell it:
+/// This handler starts such a client at the next event, and tells it. The event that tells has the
+/// id of the place where the client goes on.
 ///
 /// ```
 /// use futures::{FutureExt, StreamExt};
-/// use sse_proto::broadcast::Retention;
-/// use sse_proto::{Broadcast, Event, EventId};
+/// use sse_proto::broadcast::{Key, Retention};
+/// use sse_proto::{Broadcast, Event, EventId, EventType};
 ///
-/// let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
+/// let broadcast = Broadcast::with_key(Retention::new(1, 1 << 20), Key::number());
 /// for id in 1_u32..=3 {
 ///     broadcast.publish(&Event::message("x").with_id(id))?;
 /// }
-/// let mut body = broadcast.subscribe(Some(&EventId::from(1_u32))).or_oldest();
-/// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 3\ndata: x\n\n");
+/// let reset = Event::new(EventType::from_static("reset"), "");
+/// let mut body = broadcast.subscribe(EventId::from(1_u32)).or_live(&reset);
+/// broadcast.publish(&Event::message("live").with_id(4_u32))?;
+/// let mut next = || body.next().now_or_never().flatten().unwrap();
+/// assert_eq!(next(), "event: reset\nid: 3\ndata: \n\n");
+/// assert_eq!(next(), "id: 4\ndata: live\n\n");
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 ///
@@ -71,66 +44,75 @@ use crate::wire::last_event_id::LastEventId;
 /// tells your own client to reload its state; an `EventSource` treats it as a permanent failure.
 ///
 /// ```
-/// use sse_proto::broadcast::{Retention, Subscribed};
+/// use sse_proto::broadcast::{Key, Retention, Subscribed};
 /// use sse_proto::{Broadcast, Event, EventId};
 ///
-/// let broadcast = Broadcast::new(Retention::new().with_max_frames(1));
+/// let broadcast = Broadcast::with_key(Retention::new(1, 1 << 20), Key::number());
 /// for id in 1_u32..=3 {
 ///     broadcast.publish(&Event::message("x").with_id(id))?;
 /// }
-/// let status = |id: &str| match broadcast.subscribe(EventId::new(id).ok().as_ref()) {
+/// let status = match broadcast.subscribe(EventId::from(1_u32)) {
 ///     Subscribed::Live(_) | Subscribed::Resumed { .. } => 200,
-///     Subscribed::Gap(_) => 409,
-///     Subscribed::Unknown(_) => 204,
+///     Subscribed::Gap(_) | Subscribed::Unknown(_) | Subscribed::Ahead(_) => 409,
 /// };
-/// assert_eq!(["1", "2", "3", "made up"].map(status), [409, 200, 200, 204]);
+/// assert_eq!(status, 409);
 /// # Ok::<(), sse_proto::broadcast::PublishError>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "a subscription that is dropped ends"]
 pub enum Subscribed {
-    /// There was no id, or an empty one: the subscriber begins with the next frame.
+    /// The client has no last event ID. It begins with the first frame that is published from now
+    /// on.
     Live(Subscription),
-    /// The subscriber begins with the first frame after the id.
+    /// The client receives all frames after its id.
     Resumed {
-        /// The stream.
+        /// The stream, which begins with the first frame that the client lacks.
         subscription: Subscription,
-        /// The number of frames published after the id. It also counts frames that the subscriber
-        /// does not take or may not see, so do not show it to a client if there are scopes.
+        /// The number of those frames.
         missed: u64,
     },
-    /// The id was published here, and frames after it were dropped.
+    /// A frame for the client was lost after its id. With the user's ids: the id itself is gone from
+    /// the log, so that this cannot be known.
     Gap(Restart),
-    /// The id was never published here, or is forgotten, or is one that the client may not see, or is
-    /// [invalid](LastEventId::Invalid).
+    /// The id is none that this broadcast knows, or is [invalid](LastEventId::Invalid).
     Unknown(Restart),
+    /// The log has not reached the id: another machine may have published it. Wait until it
+    /// [is there](crate::Broadcast::reached) and subscribe again, restart, or refuse.
+    Ahead(Restart),
 }
 
 impl Subscribed {
-    /// Begins with the next frame if the client cannot be resumed. Such a client misses events.
-    pub fn or_live(self) -> Subscription {
-        self.or(Restart::live)
+    /// Starts a client that cannot be resumed with the next frame, and tells it: see
+    /// [`Restart::live`].
+    pub fn or_live(self, tells: &Event<'_>) -> Subscription {
+        self.or(|restart| restart.live(tells))
     }
 
-    /// Begins with the oldest frame kept if the client cannot be resumed. A client without an id
-    /// still begins with the next frame.
-    ///
-    /// After a gap, the client misses the events that were dropped. With an unknown id, it may also
-    /// miss events. It receives some twice only if the id is that of a kept frame that it may no
-    /// longer see.
-    pub fn or_oldest(self) -> Subscription {
-        self.or(Restart::oldest)
+    /// Starts a client that cannot be resumed with the oldest frame kept, and tells it: see
+    /// [`Restart::oldest`].
+    pub fn or_oldest(self, tells: &Event<'_>) -> Subscription {
+        self.or(|restart| restart.oldest(tells))
     }
 
-    fn or(self, begin: fn(Restart) -> Subscription) -> Subscription {
+    /// Starts a client that cannot be resumed with the next frame, and does not tell it: for events
+    /// that replace each other, such as a current price.
+    pub fn or_live_untold(self) -> Subscription {
+        self.or(|restart| restart.subscription)
+    }
+
+    fn or(self, begin: impl FnOnce(Restart) -> Subscription) -> Subscription {
         match self {
             Self::Live(subscription) | Self::Resumed { subscription, .. } => subscription,
-            Self::Gap(restart) | Self::Unknown(restart) => begin(restart),
+            Self::Gap(restart) | Self::Unknown(restart) | Self::Ahead(restart) => begin(restart),
         }
     }
 }
 
-/// A subscriber whose client cannot be resumed.
+/// A subscriber whose client cannot be resumed, and what tells the client.
+///
+/// The event that tells is sent before all frames, in one block with the id of the place where the
+/// client goes on. So a client whose connection is cut before the end of that block comes back with
+/// its old id and is told again. An event that has an id keeps it.
 #[derive(Debug)]
 #[must_use = "a subscription that is dropped ends"]
 pub struct Restart {
@@ -139,14 +121,34 @@ pub struct Restart {
 
 impl Restart {
     /// Begins with the first frame that was published after the call of `subscribe`.
-    pub fn live(self) -> Subscription {
+    pub fn live(self, tells: &Event<'_>) -> Subscription {
+        self.tell(tells);
         self.subscription
     }
 
     /// Begins with the oldest frame kept.
-    pub fn oldest(mut self) -> Subscription {
-        self.subscription.subscriber.rewind();
+    ///
+    /// With an [unknown](Subscribed::Unknown) id, the client may receive frames a second time.
+    pub fn oldest(self, tells: &Event<'_>) -> Subscription {
+        let mut hub = self.subscription.shared().lock();
+        let oldest = hub.log.oldest();
+        hub.move_to(self.subscription.slot(), oldest);
+        drop(hub);
+        self.tell(tells);
         self.subscription
+    }
+
+    fn tell(&self, tells: &Event<'_>) {
+        let place = self.subscription.last_event_id();
+        let text = place.as_ref().map(EventId::to_str);
+        let fields = tells.fields();
+        let fields = match (fields.id, &text) {
+            (None, Some(id)) => fields.with_id(id),
+            _ => fields,
+        };
+        let bytes = fields.write_to_bytes(fields.measure());
+        let mut hub = self.subscription.shared().lock();
+        hub.send_first(self.subscription.slot(), bytes);
     }
 }
 
@@ -155,35 +157,36 @@ pub(super) fn subscribe(
     last_event_id: &LastEventId<'_>,
     options: &SubscribeOptions,
 ) -> Subscribed {
-    // Made before locking, because it clones user values.
-    let filter = (!options.is_default()).then(|| Box::new(Filter::new(options.clone())));
-    let found = match last_event_id {
-        LastEventId::Id(id) if *id != "" => match shared.epoch {
-            None => find(shared, &id.to_str()),
-            Some(epoch) => find_assigned(&shared.lock().log, epoch, &id.to_str()),
-        },
-        LastEventId::Id(_) | LastEventId::None => {
-            let mut state = shared.lock();
-            let head = state.log.head();
-            let subscriber = Subscriber::new(shared, &mut state, head, filter);
-            return Subscribed::Live(Subscription { subscriber });
-        }
-        LastEventId::Invalid => None,
+    let text = match last_event_id {
+        LastEventId::Id(id) => Some(id.to_str()).filter(|id| !id.is_empty()),
+        LastEventId::None | LastEventId::Invalid => None,
     };
-    // The predicate runs without the lock. Its result stays valid if the frame is dropped
-    // meanwhile.
-    let found = found.filter(|(_, scope)| options.sees(scope.as_ref()));
+    let is_new = text.is_none() && *last_event_id != LastEventId::Invalid;
+    // A key is the user's code, which runs without the lock.
+    let key = text.as_deref().and_then(|id| shared.ids.key(id));
 
-    let mut state = shared.lock();
-    let (head, oldest) = (state.log.head(), state.log.oldest());
-    // Nothing is lost if only frames up to that of the id were dropped.
-    let resumed = found.as_ref().map(|(number, _)| number + 1);
-    let resumed = resumed.filter(|cursor| *cursor >= oldest);
-    let cursor = resumed.unwrap_or(head);
-    let subscriber = Subscriber::new(shared, &mut state, cursor, filter);
-    let subscription = Subscription { subscriber };
-    if resumed.is_some() {
-        let missed = head - cursor;
+    let mut hub = shared.lock_now();
+    let found = match (&text, key) {
+        (Some(id), Some(key)) => hub.order.find(&hub.log, id, key),
+        _ => Found::Unknown,
+    };
+    let found = match found {
+        Found::At(number) if has_gap(&hub, options, number + 1) => Found::Gone,
+        found => found,
+    };
+    let cursor = match found {
+        Found::At(number) => number + 1,
+        _ => hub.log.head(),
+    };
+    let slot = hub.subscribe(options, cursor);
+    let missed = hub.waiting(slot);
+    shared.release(hub, Wakes::default());
+
+    let subscription = Subscription::new(shared, slot);
+    if is_new {
+        return Subscribed::Live(subscription);
+    }
+    if let Found::At(_) = found {
         return Subscribed::Resumed {
             subscription,
             missed,
@@ -191,50 +194,18 @@ pub(super) fn subscribe(
     }
     let restart = Restart { subscription };
     match found {
-        Some(_) => Subscribed::Gap(restart),
-        None => Subscribed::Unknown(restart),
+        Found::Gone => Subscribed::Gap(restart),
+        Found::Ahead => Subscribed::Ahead(restart),
+        Found::At(_) | Found::Unknown => Subscribed::Unknown(restart),
     }
 }
 
-/// Finds the number and the scope of the frame with an id. The frame may be dropped.
-fn find(shared: &BroadcastShared, text: &str) -> Option<(u64, Option<Scope>)> {
-    let index = shared.index();
-    let state = shared.lock();
-    let log = &state.log;
-    let number = index.find(log.remembered().hash(text.as_bytes()))?;
-    let scope = log.scope(number).ok()?.cloned();
-    log.has_id(number, text).then_some((number, scope))
-}
-
-/// Finds the number and the scope of the frame with an assigned id. The frame may be dropped.
-fn find_assigned(log: &Log, epoch: u64, text: &str) -> Option<(u64, Option<Scope>)> {
-    let id = AssignedId::parse(text).filter(|id| id.epoch == epoch && id.number < log.head())?;
-    // A place has no scope. Number 0 is only a place: the one before the first frame.
-    let scope = match id.number {
-        0 if !id.is_place => return None,
-        _ if id.is_place => None,
-        number => log.scope(number).ok()?.cloned(),
-    };
-    Some((id.number, scope))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::server::broadcast::{Broadcast, Retention};
-    use crate::wire::event::Event;
-    use crate::wire::field::EventId;
-
-    /// No colliding ids are known, so the test enters the hash by hand.
-    #[test]
-    fn an_id_whose_hash_is_that_of_another_is_unknown() {
-        let broadcast = Broadcast::new(Retention::new());
-        let published = broadcast.publish(&Event::message("x").with_id(1_u32));
-        assert_eq!(published, Ok(1));
-        let hash = broadcast.shared().lock().log.remembered().hash(b"other");
-        broadcast.shared().index().insert(hash, 1);
-        let ask = |id| broadcast.subscribe(Some(&EventId::from_static(id)));
-        assert!(matches!(ask("other"), Subscribed::Unknown(_)));
-        assert!(matches!(ask("1"), Subscribed::Resumed { .. }));
+/// Returns whether a frame for a subscriber was lost, from a number on.
+fn has_gap(hub: &Hub, options: &SubscribeOptions, from: u64) -> bool {
+    if from >= hub.log.oldest() {
+        return false;
     }
+    let lost = options.topics().map(|name| hub.topics.lost(name));
+    lost.chain([hub.topics.everybody().lost])
+        .any(|lost| lost >= from)
 }

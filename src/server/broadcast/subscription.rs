@@ -1,96 +1,152 @@
-//! The streams: `Subscription`, and `Merged`, which adds a connection's own events.
+//! `Subscription`, the stream of one subscriber, and `Held`, which gets older frames from elsewhere.
 
+use alloc::sync::Arc;
 use core::fmt;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
-use super::ids::AssignedId;
-use super::subscriber::Subscriber;
-use crate::server::sharing::{Shared, Sharing};
+use super::handle::{Handle, HandleState};
+use super::hub::{Hub, Next};
+use super::ids::Found;
+use super::merged::Merged;
+use super::options::place_event;
+use super::shared::BroadcastShared;
+use super::slab::NONE;
+use super::wakes::Wakes;
+use crate::server::foreign::NO_WAKE;
+use crate::server::sharing::Sharing;
 use crate::server::state::CloseReason;
 use crate::server::stream::EventStream;
+use crate::sync::MutexGuard;
 use crate::wire::field::EventId;
 
-/// The frames of a [`Broadcast`](crate::Broadcast), as the body of one response.
+/// The frames of a [`Broadcast`](crate::Broadcast) for one client, as the body of one response. Its
+/// adapters are the methods of [`EventStreamExt`](crate::EventStreamExt).
 ///
-/// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`] that other subscribers at
-/// the same place share. A larger frame is a chunk of its own. A chunk may be shorter than 64 KiB
-/// if that saves a copy. It may also be a chunk that another subscriber just got, if that chunk has
-/// at least half of the bytes that wait.
-///
-/// Its adapters (keep-alive comments, first bytes, an end at shutdown) are the methods of
-/// [`EventStreamExt`](crate::EventStreamExt).
+/// One poll takes all frames that wait, up to 64 KiB, as one [`Bytes`]. Subscribers at the same
+/// place share it, if all frames that wait for them are for all, or all of one topic. A larger frame
+/// is a chunk of its own. A chunk may be shorter than 64 KiB if that saves a copy.
 ///
 /// # Memory
 ///
-/// A subscriber is a place in the log and a waker. It costs at most 96 bytes while it is idle, this
-/// type included, and no more while it lags; options other than the default cost one allocation.
-/// A chunk keeps up to 64 KiB of the log in memory, or one larger frame, until it is dropped.
+/// A subscriber costs at most 96 bytes while it is idle, this type included, and no more while it
+/// lags. Each topic that it has takes 48 more, and each topic that anybody has 200 and its name.
+/// Options other than topics, and a [handle](Self::handle), cost an allocation each. A chunk takes
+/// up to 64 KiB, or one larger frame, until it is dropped.
 ///
 /// # End
 ///
 /// The stream ends after all frames when the broadcast is closed. It also ends when the subscriber
-/// lags, which means that its next frame is no longer kept, unless it [skips
+/// lags, which means that a frame for it was dropped before it was read, unless it [skips
 /// ahead](crate::broadcast::SubscribeOptions::with_skip_ahead). An `EventSource` reconnects, and is
 /// resumed or told of the gap.
 #[doc(alias = "subscriber")]
 #[must_use = "a subscription that is dropped ends"]
 pub struct Subscription {
-    pub(super) subscriber: Subscriber,
+    shared: Arc<BroadcastShared>,
+    reader: Reader,
 }
 
+/// The part of a subscription that only its stream reaches.
+struct Reader {
+    slot: u32,
+    /// Once this is set the slot is another's, unless the subscription can go on with pages.
+    end: Option<CloseReason>,
+    /// The version of the hub when nothing was left to read.
+    seen: u64,
+    waker: WakerIdentity,
+}
+
+/// No version.
+const NEVER: u64 = u64::MAX;
+
+/// The largest number of turns without a frame for the subscriber that one poll takes.
+const MOST_TURNS: usize = 16;
+
 impl Subscription {
-    /// Returns why the stream has ended: [`Closed`](CloseReason::Closed) with the broadcast,
-    /// [`Overflow`](CloseReason::Overflow) because the subscriber lagged,
-    /// [`Shutdown`](CloseReason::Shutdown) by [`until`](crate::EventStreamExt::until).
-    pub fn close_reason(&self) -> Option<CloseReason> {
-        self.subscriber.close_reason()
+    pub(super) fn new(shared: &Arc<BroadcastShared>, slot: u32) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            reader: Reader {
+                slot,
+                end: None,
+                seen: NEVER,
+                waker: WakerIdentity::NONE,
+            },
+        }
     }
 
-    /// Returns an id for the current position of the subscriber. A client that resumes from it
-    /// receives all events published after this position. `None` unless the broadcast assigns ids.
+    pub(super) fn shared(&self) -> &BroadcastShared {
+        &self.shared
+    }
+
+    pub(super) fn slot(&self) -> u32 {
+        self.reader.slot
+    }
+
+    /// Returns a handle, which adds and removes topics and ends the stream from elsewhere.
+    pub fn handle(&self) -> Handle {
+        let state = match self.reader.end {
+            None => self.shared.lock().handle(self.reader.slot),
+            Some(reason) => Arc::new(HandleState::of_ended(reason)),
+        };
+        Handle {
+            shared: Arc::clone(&self.shared),
+            state,
+        }
+    }
+
+    /// Returns why the stream has ended: [`Closed`](CloseReason::Closed) with the broadcast,
+    /// [`Overflow`](CloseReason::Overflow) because the subscriber lagged,
+    /// [`SentAway`](CloseReason::SentAway) by a handle, [`Rewound`](CloseReason::Rewound) with the
+    /// log, [`Shutdown`](CloseReason::Shutdown) by [`until`](crate::EventStreamExt::until).
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.reader.end
+    }
+
+    /// Returns the id at which the subscription stands: the newest id before which no frame waits
+    /// for it. A client that comes back with it misses nothing.
+    ///
+    /// `None` if the subscriber lags or has ended. If the ids are the user's, also if the log has no
+    /// id yet and does not [begin](crate::Broadcast::reset) after one.
     ///
     /// A client has no id before its first event. If its connection is cut before that, it misses
-    /// events without notice. So take this id before the stream is polled, and send it first, with
+    /// events without notice. So send a new client this id first, with
     /// [`Preamble::with_id`](crate::adapt::Preamble::with_id).
-    ///
-    /// If you set the ids, send the id of the last event that the page's state includes.
     ///
     /// # Examples
     ///
     /// ```
-    /// use futures::{FutureExt, StreamExt};
-    /// use sse_proto::adapt::Preamble;
     /// use sse_proto::broadcast::{Retention, Subscribed};
-    /// use sse_proto::{Broadcast, Event, EventId, EventStreamExt};
+    /// use sse_proto::{Broadcast, Event, EventId};
     ///
-    /// let broadcast = Broadcast::assigning_ids(Retention::new(), 7);
-    /// let subscription = broadcast.subscribe(None).or_live();
-    /// let start = Preamble::new().with_id(subscription.last_event_id());
-    /// let mut body = subscription.preamble(&start);
-    /// assert_eq!(body.next().now_or_never().flatten().unwrap(), "event: stream-start\nid: 7-0~\ndata: {}\n\n");
+    /// let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+    /// let subscription = broadcast.subscribe(None).or_live_untold();
+    /// assert_eq!(subscription.last_event_id().unwrap(), "7-0");
     ///
     /// // The connection is lost. The client reconnects and has missed nothing.
-    /// drop(body);
+    /// drop(subscription);
     /// broadcast.publish(&Event::message("meanwhile"))?;
-    /// let subscribed = broadcast.subscribe(Some(&EventId::from_static("7-0~")));
+    /// let subscribed = broadcast.subscribe(EventId::from_static("7-0"));
     /// assert!(matches!(subscribed, Subscribed::Resumed { missed: 1, .. }));
     /// # Ok::<(), sse_proto::broadcast::PublishError>(())
     /// ```
     #[doc(alias = "cursor")]
     #[doc(alias = "offset")]
     pub fn last_event_id(&self) -> Option<EventId<'static>> {
-        let epoch = self.subscriber.shared().epoch?;
-        AssignedId::place(epoch, self.subscriber.cursor() - 1).to_event_id()
+        match self.reader.end {
+            None => self.shared.lock().last_event_id(self.reader.slot),
+            Some(_) => None,
+        }
     }
 
-    /// Returns the number of frames that wait. Some of them may not be for this subscriber.
+    /// Returns how many frames wait. Event types are not looked at.
     pub fn lag(&self) -> u64 {
-        match self.close_reason() {
-            None => self.subscriber.shared().lock().log.head() - self.subscriber.cursor(),
+        match self.reader.end {
+            None => self.shared.lock().waiting(self.reader.slot),
             Some(_) => 0,
         }
     }
@@ -102,8 +158,7 @@ impl Subscription {
     /// must have no id, because the broadcast could not resume a client from it. After this call
     /// the target refuses events and gap markers with an id:
     /// [`DispatchError::HasId`](crate::target::DispatchError::HasId). Merge before the first
-    /// dispatch: events that are already queued, and a gap marker that is already set, are sent
-    /// even if they have an id.
+    /// dispatch, because events and a gap marker of before go out as they are.
     ///
     /// If one of them ends, both end:
     ///
@@ -111,8 +166,9 @@ impl Subscription {
     /// - The target is aborted: the stream ends at once.
     /// - The broadcast is closed: the target is closed, its queue is delivered, then the farewell
     ///   of the broadcast. The same applies if both are closed before the stream is polled.
-    /// - The subscriber lags: the target ends with the reason [`CloseReason::Overflow`], and
-    ///   nothing more is delivered.
+    /// - The client is sent away: the target ends with that reason, and only the farewell follows.
+    /// - The subscriber lags, or the log is rewound: the target ends with that reason, and nothing
+    ///   more is delivered.
     ///
     /// # Examples
     ///
@@ -122,14 +178,14 @@ impl Subscription {
     /// use sse_proto::target::DispatchError;
     /// use sse_proto::{Broadcast, Event, channel};
     ///
-    /// let broadcast = Broadcast::assigning_ids(Retention::new(), 1);
+    /// let broadcast = Broadcast::with_epoch(Retention::default(), 7);
     /// let (target, stream) = channel();
-    /// let mut body = broadcast.subscribe(None).or_live().merge(stream);
+    /// let mut body = broadcast.subscribe(None).or_live_untold().merge(stream);
     ///
     /// broadcast.publish(&Event::message("to all"))?;
     /// target.dispatch_message("to you")?;
     /// let mut next = || body.next().now_or_never().flatten().unwrap();
-    /// assert_eq!(next(), "id: 1-1\ndata: to all\n\n");
+    /// assert_eq!(next(), "id: 7-1\ndata: to all\n\n");
     /// assert_eq!(next(), "data: to you\n\n");
     ///
     /// let with_id = Event::message("to you").with_id(7_u32);
@@ -137,20 +193,132 @@ impl Subscription {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn merge<S: Sharing>(self, own: EventStream<S>) -> Merged<S> {
-        own.refuse_ids();
-        Merged {
-            subscription: Some(self),
-            own: Some(own),
-            held: None,
-            rest: Rest::All,
-            farewell: None,
+        Merged::new(self, own)
+    }
+
+    /// Holds the subscription: it gets no frames from the log until it [joins](Held::join) again.
+    /// For a laggard whose frames a store behind the log still has.
+    ///
+    /// Returns `None` if the subscription has ended. One that joined from a [`Held`] before, and
+    /// ended because it lagged, can be held again.
+    pub fn hold(mut self) -> Option<Held> {
+        match self.reader.end {
+            None => {
+                let waker = self.shared.lock().hold(self.reader.slot);
+                drop(waker);
+            }
+            Some(CloseReason::Overflow) if self.reader.is_there() => self.reader.end = None,
+            Some(_) => return None,
         }
+        self.reader.seen = NEVER;
+        Some(Held { subscription: self })
     }
 
     /// Ends the stream after all frames that were published so far, without the farewell of the
     /// broadcast. Returns whether this call ends it.
     pub(crate) fn shut_down(&mut self) -> bool {
-        self.subscriber.shut_down()
+        self.reader.seen = NEVER;
+        self.reader.end.is_none() && self.shared.lock().shut_down(self.reader.slot)
+    }
+
+    /// Returns the event that tells a quiet client its place, if it has moved.
+    pub(crate) fn place(&mut self) -> Option<Bytes> {
+        if self.reader.end.is_some() {
+            return None;
+        }
+        let told = self.shared.lock().tell_place(self.reader.slot);
+        told.map(|(place, id)| place_event(&place).with_id(id).to_bytes())
+    }
+
+    /// Returns whether no frame with a number below this one is to come.
+    pub(super) fn has_passed(&self, number: u64) -> bool {
+        let hub = self.shared.lock();
+        hub.first_waiting(self.reader.slot)
+            .is_some_and(|first| first >= number)
+    }
+}
+
+impl Reader {
+    /// Returns whether the slot is this subscription's.
+    fn is_there(&self) -> bool {
+        self.slot != NONE
+    }
+
+    #[inline]
+    fn poll(&mut self, shared: &BroadcastShared, cx: &Context<'_>) -> Poll<Option<Bytes>> {
+        if self.end.is_some() {
+            return Poll::Ready(None);
+        }
+        if self.still_waits(shared, cx.waker()) {
+            return Poll::Pending;
+        }
+        // A clone of a waker runs code of the executor, so it is made before the lock. A subscriber
+        // that has read everything registers it at once, so that the next poll need not lock.
+        let mut waker = (!cx.waker().will_wake(NO_WAKE)).then(|| cx.waker().clone());
+        let identity = waker.as_ref().map(WakerIdentity::of);
+        for _ in 0..MOST_TURNS {
+            // Locks once per turn, because others wait for the lock.
+            let mut hub = shared.lock();
+            match hub.next(self.slot, &mut waker) {
+                Next::Chunk { bytes, is_last } => {
+                    self.seen = NEVER;
+                    if is_last {
+                        self.wait(shared, &mut hub, identity);
+                    }
+                    return Poll::Ready(Some(bytes));
+                }
+                Next::Again => {}
+                Next::Nothing => {
+                    self.wait(shared, &mut hub, identity);
+                    return Poll::Pending;
+                }
+                Next::End(reason, farewell) => {
+                    self.end = Some(reason);
+                    if reason == CloseReason::Overflow && hub.has_pages(self.slot) {
+                        let waker = hub.hold(self.slot);
+                        drop(hub);
+                        drop(waker);
+                    } else {
+                        self.leave(shared, hub, reason);
+                    }
+                    return Poll::Ready(farewell);
+                }
+            }
+        }
+        // Yields, so that other tasks can run.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Returns whether this waker is registered and nothing has changed since.
+    #[inline]
+    fn still_waits(&self, shared: &BroadcastShared, waker: &Waker) -> bool {
+        self.seen == shared.version()
+            && (self.waker == WakerIdentity::of(waker) || waker.will_wake(NO_WAKE))
+    }
+
+    /// Notes the waker that the hub keeps, after everything was read.
+    #[inline]
+    fn wait(&mut self, shared: &BroadcastShared, hub: &mut Hub, kept: Option<WakerIdentity>) {
+        self.seen = shared.version();
+        match kept {
+            Some(identity) => self.waker = identity,
+            None if hub.has_waker(self.slot) => {}
+            None => self.waker = WakerIdentity::NONE,
+        }
+    }
+
+    /// Gives the slot back.
+    fn leave(
+        &mut self,
+        shared: &BroadcastShared,
+        mut hub: MutexGuard<'_, Hub>,
+        reason: CloseReason,
+    ) {
+        let mut wakes = Wakes::default();
+        hub.remove(self.slot, reason, &mut wakes);
+        self.slot = NONE;
+        shared.release(hub, wakes);
     }
 }
 
@@ -159,13 +327,24 @@ impl Stream for Subscription {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.get_mut().subscriber.poll(cx)
+        let Self { shared, reader } = self.get_mut();
+        reader.poll(shared, cx)
     }
 }
 
 impl FusedStream for Subscription {
     fn is_terminated(&self) -> bool {
-        self.close_reason().is_some()
+        self.reader.end.is_some()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let Self { shared, reader } = self;
+        if reader.is_there() {
+            let reason = reader.end.unwrap_or(CloseReason::ClientGone);
+            reader.leave(shared, shared.lock(), reason);
+        }
     }
 }
 
@@ -178,262 +357,121 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// A subscription and a connection's own events in one stream. Made by [`Subscription::merge`].
-// A chunk of the target is held until all frames published before it was taken have been delivered.
-// So each of its events comes after the frames published before its dispatch. Later frames do not
-// delay the chunk, however fast they are published.
-pub struct Merged<S: Sharing = Shared> {
-    /// `None` once the stream has ended.
-    subscription: Option<Subscription>,
-    /// `None` once the target has ended.
-    own: Option<EventStream<S>>,
-    /// A chunk of the target, and the number of the first frame that may come after it.
-    held: Option<(Bytes, u64)>,
-    /// The frames that are delivered after the end of the target; all until it ends.
-    rest: Rest,
-    farewell: Option<Bytes>,
+/// A subscription that gets its older frames from a store behind the log. Made by
+/// [`Broadcast::hold`](crate::Broadcast::hold) and [`Subscription::hold`].
+///
+/// It is counted, has its [handle](Self::handle) and its topics from the first page on, and gets no
+/// frames from the log until it [joins](Self::join) the log.
+///
+/// # Examples
+///
+/// The store is a `Vec`, of which the log has only the end:
+///
+/// ```
+/// use futures::{FutureExt, StreamExt};
+/// use sse_proto::broadcast::{Key, Retention, SubscribeOptions};
+/// use sse_proto::{Broadcast, Event, EventId};
+///
+/// let store: Vec<(u32, Option<&str>)> = vec![(1, None), (2, Some("ann")), (3, Some("bob")), (4, None)];
+/// let broadcast = Broadcast::with_key(Retention::new(1, 1 << 20), Key::number());
+/// for (id, _) in &store {
+///     broadcast.publish(&Event::message("x").with_id(*id))?;
+/// }
+///
+/// let ann = SubscribeOptions::new().with_topics(["ann"]);
+/// let mut held = broadcast.hold(&ann);
+/// let (mut last, mut sent) = (0, Vec::new());
+/// let mut body = loop {
+///     for (id, topic) in store.iter().filter(|(id, _)| *id > last) {
+///         if held.takes(*topic, None, &EventId::from(*id)) {
+///             sent.push(*id);
+///         }
+///     }
+///     last = store.last().unwrap().0;
+///     // If the log has moved on meanwhile, the next page begins after the last one.
+///     held = match held.join(&EventId::from(last)) {
+///         Ok(subscription) => break subscription,
+///         Err(held) => held,
+///     };
+/// };
+/// assert_eq!(sent, [1, 2, 4]);
+/// broadcast.publish(&Event::message("live").with_id(5_u32))?;
+/// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 5\ndata: live\n\n");
+/// # Ok::<(), sse_proto::broadcast::PublishError>(())
+/// ```
+#[must_use = "a subscription that is dropped ends"]
+pub struct Held {
+    subscription: Subscription,
 }
 
-/// The frames that a merged stream still delivers.
-enum Rest {
-    None,
-    /// Those before this number.
-    Before(u64),
-    All,
-}
-
-impl<S: Sharing> Merged<S> {
-    /// Closes the target for the reason [`CloseReason::Shutdown`]. The stream ends after everything
-    /// published and dispatched so far. Returns whether this call closed it.
-    pub(crate) fn shut_down(&self) -> bool {
-        let own = self.own.as_ref();
-        own.is_some_and(|own| own.close(CloseReason::Shutdown))
+impl Held {
+    pub(super) fn new(subscription: Subscription) -> Self {
+        let waker = subscription.shared.lock().hold(subscription.slot());
+        drop(waker);
+        Self { subscription }
     }
 
-    /// Takes a chunk of the target. Returns whether the target has ended.
-    fn poll_own(&mut self, cx: &mut Context<'_>) -> bool {
-        let (Some(own), None) = (&mut self.own, &self.held) else {
-            return false;
-        };
-        match Pin::new(own).poll_next(cx) {
-            Poll::Ready(Some(chunk)) => {
-                // Read after the chunk was taken, so it counts all frames published before the
-                // chunk's dispatches.
-                let subscription = self.subscription.as_ref();
-                let head = subscription.map_or(0, |one| one.subscriber.shared().next_number());
-                self.held = Some((chunk, head));
-                false
-            }
-            Poll::Ready(None) => true,
-            Poll::Pending => false,
-        }
+    /// Returns a handle. Removing a topic and closing act between two frames of a page, since
+    /// [`takes`](Self::takes) looks at both.
+    pub fn handle(&self) -> Handle {
+        self.subscription.handle()
     }
 
-    /// Drops the held chunk if the target's queue was dropped, because the chunk belongs to it.
-    fn drop_held_if_cut(&mut self) {
-        if self.held.is_some() && self.own.as_ref().is_some_and(EventStream::is_cut) {
-            self.held = None;
-        }
+    /// Returns the id at which the subscription stood when it was held. `None` for a new one.
+    pub fn last_event_id(&self) -> Option<EventId<'static>> {
+        self.subscription.last_event_id()
     }
 
-    /// Notes which frames of the broadcast are still delivered after the end of the target.
-    fn own_ended(&mut self) {
-        let own = self.own.take();
-        self.rest = match (&self.subscription, &own) {
-            (Some(subscription), Some(own)) if !own.is_cut() => {
-                let shared = subscription.subscriber.shared();
-                // A shutdown has its own farewell, so the broadcast's is not sent.
-                let is_shutdown = own.close_reason() == Some(CloseReason::Shutdown);
-                if shared.is_closed() && !is_shutdown {
-                    Rest::All
-                } else {
-                    Rest::Before(shared.next_number())
-                }
-            }
-            _ => {
-                self.farewell = None;
-                Rest::None
-            }
-        };
-        // Its drop may run user code, so it comes last.
-        drop(own);
+    /// Returns whether a frame from elsewhere is for this subscriber: it has the topic, the id is
+    /// after the head at which the topic was added, and the event type (`None` is `message`) is one
+    /// that it takes.
+    ///
+    /// False for every frame once the client was sent away. Then [`join`](Self::join), for the end.
+    pub fn takes(&self, topic: Option<&str>, event_type: Option<&str>, id: &EventId<'_>) -> bool {
+        let Subscription { shared, reader } = &self.subscription;
+        let key = shared.ids.key(&id.to_str());
+        shared.lock().takes(reader.slot, topic, event_type, key)
     }
 
-    /// Returns whether no frame before this number is still to come.
-    fn has_passed(&self, number: u64) -> bool {
-        let subscription = self.subscription.as_ref();
-        let open = subscription.filter(|one| one.close_reason().is_none());
-        open.is_none_or(|one| one.subscriber.cursor() >= number)
-    }
-
-    /// Returns whether the target has ended and no frame is still to come.
-    fn has_ended(&self) -> bool {
-        self.own.is_none()
-            && match self.rest {
-                Rest::None => true,
-                Rest::Before(number) => self.has_passed(number),
-                Rest::All => self.has_passed(u64::MAX),
-            }
-    }
-
-    /// Returns the held chunk, if no frame is still to come before it.
-    fn release(&mut self) -> Option<Bytes> {
-        let (_, first) = self.held.as_ref()?;
-        if !self.has_passed(*first) {
-            return None;
-        }
-        self.held.take().map(|(chunk, _)| chunk)
-    }
-
-    /// Ends the target along with the subscription.
-    fn end_own(&mut self, reason: CloseReason) {
-        if reason == CloseReason::Overflow {
-            // Even if the target was already closed, because frames that belong before this chunk
-            // are lost.
-            self.held = None;
-        }
-        if let Some(own) = &self.own {
-            own.close(reason);
+    /// Goes on right after a frame of the log, whoever may see that frame.
+    ///
+    /// # Errors
+    ///
+    /// Returns the held subscription if the id is not in the log: dropped meanwhile, or not
+    /// [there yet](crate::Broadcast::reached). Go on with pages.
+    pub fn join(self, id: &EventId<'_>) -> Result<Subscription, Self> {
+        let Subscription { shared, reader } = &self.subscription;
+        let id = id.to_str();
+        let key = shared.ids.key(&id);
+        let mut hub = shared.lock_now();
+        let found = key.map_or(Found::Unknown, |key| hub.order.find(&hub.log, &id, key));
+        let is_there = hub.join(reader.slot, found);
+        drop(hub);
+        if is_there {
+            Ok(self.subscription)
+        } else {
+            Err(self)
         }
     }
 }
 
-impl<S: Sharing> Stream for Merged<S> {
-    type Item = Bytes;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let this = self.get_mut();
-        loop {
-            this.drop_held_if_cut();
-            if this.poll_own(cx) {
-                this.own_ended();
-            }
-            if let Some(chunk) = this.release() {
-                return Poll::Ready(Some(chunk));
-            }
-            if this.has_ended() {
-                this.subscription = None;
-                return Poll::Ready(this.farewell.take());
-            }
-            let Some(subscription) = &mut this.subscription else {
-                return Poll::Pending;
-            };
-            if subscription.is_terminated() {
-                // Only the rest of the target's events is to come.
-                return Poll::Pending;
-            }
-            match Pin::new(&mut *subscription).poll_next(cx) {
-                Poll::Ready(chunk) => match subscription.close_reason() {
-                    None => return Poll::Ready(chunk),
-                    Some(reason) => {
-                        this.farewell = chunk;
-                        this.end_own(reason);
-                    }
-                },
-                Poll::Pending => {
-                    if let Some(chunk) = this.release() {
-                        return Poll::Ready(Some(chunk));
-                    }
-                    if !this.has_ended() {
-                        return Poll::Pending;
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl<S: Sharing> fmt::Debug for Merged<S> {
+impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Merged")
-            .field("subscription", &self.subscription)
-            .field("own", &self.own)
-            .finish_non_exhaustive()
+        f.debug_struct("Held").finish_non_exhaustive()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use core::task::Waker;
+/// Identifies a registered waker, as `Waker::will_wake` does, without a clone of the waker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct WakerIdentity(usize, usize);
 
-    use futures::StreamExt;
+impl WakerIdentity {
+    /// No waker has a table of functions at address 0.
+    const NONE: Self = Self(0, 0);
 
-    use super::*;
-    use crate::server::broadcast::{Broadcast, Retention, Scope, SubscribeOptions};
-    use crate::wire::event::Event;
-    use crate::wire::frame::Frame;
-
-    fn publish(broadcast: &Broadcast, data: &str) {
-        assert!(broadcast.publish(&Event::message(data)).is_ok());
-    }
-
-    fn poll(subscription: &mut Subscription) -> Poll<Option<Bytes>> {
-        subscription.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
-    }
-
-    fn chunk(text: &'static str) -> Poll<Option<Bytes>> {
-        Poll::Ready(Some(Bytes::from(text)))
-    }
-
-    #[test]
-    fn a_shutdown_delivers_what_was_published_by_then() {
-        let broadcast = Broadcast::new(Retention::new());
-        let mut reads = broadcast.subscribe(None).or_live();
-        let mut waits = broadcast.subscribe(None).or_live();
-        publish(&broadcast, "1");
-        assert_eq!(poll(&mut waits), chunk("data: 1\n\n"));
-        assert!(poll(&mut waits).is_pending());
-        assert!(reads.shut_down() && waits.shut_down());
-        assert!(!reads.shut_down(), "it ends already");
-        // The farewell of the broadcast is not for them.
-        broadcast.close(Some(Frame::new(&Event::message("bye"))));
-        assert_eq!(poll(&mut reads), chunk("data: 1\n\n"));
-        for mut ended in [reads, waits] {
-            assert_eq!(poll(&mut ended), Poll::Ready(None));
-            assert_eq!(ended.close_reason(), Some(CloseReason::Shutdown));
-            assert!(!ended.shut_down());
-        }
-        assert_eq!(broadcast.statistics().subscribers, 0);
-    }
-
-    #[test]
-    fn a_shutdown_ends_a_subscription_after_frames_of_others_and_more_that_come() {
-        let broadcast = Broadcast::new(
-            Retention::new()
-                .with_max_frames(10_000)
-                .with_max_bytes(64 << 20),
-        );
-        let types = [crate::EventType::from_static("a")];
-        let options = SubscribeOptions::new().with_event_types(types);
-        for options in [SubscribeOptions::new(), options] {
-            let mut subscription = broadcast.subscribe_with(None, &options).or_live();
-            let data = Event::message("x".repeat(992));
-            for _ in 0..2_000 {
-                assert!(broadcast.publish_for(&Scope::new("bob"), &data).is_ok());
-            }
-            let last = Event::new(crate::EventType::from_static("a"), "last");
-            assert!(broadcast.publish(&last).is_ok());
-            assert!(subscription.shut_down());
-            for _ in 0..100 {
-                publish(&broadcast, &"y".repeat(1_000));
-            }
-            let wire = loop {
-                if let Poll::Ready(chunk) = poll(&mut subscription) {
-                    break chunk.unwrap_or_default();
-                }
-            };
-            assert!(wire.starts_with(b"event: a\ndata: last\n\n"));
-            assert_eq!(poll(&mut subscription), Poll::Ready(None));
-        }
-    }
-
-    #[test]
-    fn a_broadcast_that_is_closed_ends_its_subscriptions_itself() {
-        let broadcast = Broadcast::new(Retention::new());
-        let mut subscription = broadcast.subscribe(None).or_live();
-        broadcast.close(Some(Frame::new(&Event::message("bye"))));
-        assert!(!subscription.shut_down());
-        assert_eq!(poll(&mut subscription), chunk("data: bye\n\n"));
-        assert_eq!(subscription.close_reason(), Some(CloseReason::Closed));
+    #[inline]
+    fn of(waker: &Waker) -> Self {
+        let vtable = core::ptr::from_ref(waker.vtable());
+        Self(waker.data().addr(), vtable.addr())
     }
 }

@@ -5,7 +5,7 @@ use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use ::http::{Response, Version};
+use ::http::{Response, StatusCode, Version};
 use bytes::Bytes;
 use futures_core::stream::Stream;
 use http_body::{Frame, SizeHint};
@@ -46,6 +46,34 @@ use crate::server::adapt::inner::{Sealed, poll_filled};
 pub fn response<S: Stream<Item: StreamItem>>(version: Version, stream: S) -> Response<Body<S>> {
     let mut response = Response::new(Body::new(stream));
     insert_headers(version, response.headers_mut());
+    response
+}
+
+/// Makes the response for a client that was sent away: status 204, after which an `EventSource` does
+/// not reconnect ([HTML, section
+/// 9.2.3](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model)).
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::deps::http::{Response, Version};
+/// use sse_proto::http::{Body, response, sent_away};
+/// use sse_proto::{EventStream, channel};
+///
+/// // A client whose stream is closed reconnects within seconds, so the server must know who was
+/// // sent away.
+/// fn events(is_banned: bool) -> Response<Body<EventStream>> {
+///     if is_banned {
+///         return sent_away();
+///     }
+///     let (_target, stream) = channel();
+///     response(Version::HTTP_11, stream)
+/// }
+/// assert_eq!(events(true).status(), 204);
+/// ```
+pub fn sent_away<S>() -> Response<Body<S>> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::Stream;
 use http_body::Body as _;
 use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
-use sse_proto::broadcast::Retention;
+use sse_proto::broadcast::{Key, Retention};
 use sse_proto::http::Body;
 use sse_proto::{Broadcast, Event, EventStreamExt, Subscription};
 
@@ -38,12 +38,12 @@ fn keeping_an_open_connection_alive_takes_at_most_96_bytes_and_the_timer() {
 
 /// All that is allocated for many, and themselves, by their number.
 fn held_by_one<S: Stream<Item = Bytes> + Unpin>(stack: impl Fn(Subscription) -> S) -> usize {
-    let broadcast = Broadcast::new(Retention::new());
+    let broadcast = Broadcast::with_key(Retention::default(), Key::number());
     let mut bodies = Vec::with_capacity(CONNECTIONS);
     let mut each = 0;
     let left = measure(|| {
         for _ in 0..CONNECTIONS {
-            let mut body = Body::new(stack(broadcast.subscribe(None).or_live()));
+            let mut body = Body::new(stack(broadcast.subscribe(None).or_live_untold()));
             let mut cx = Context::from_waker(Waker::noop());
             assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending());
             each = size_of_val(&body);

@@ -17,3 +17,4 @@ mod resume;
 mod same;
 mod shutdown;
 mod support;
+mod topics;

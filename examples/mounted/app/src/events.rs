@@ -10,7 +10,7 @@ use sse_proto::adapt::{FromStream, Preamble, from_stream};
 use sse_proto::broadcast::Subscribed;
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::event::LastEventId;
-use sse_proto::{Broadcast, EventType, Subscription};
+use sse_proto::{Broadcast, Event, EventType, Subscription};
 
 use crate::ends::{End, Ends};
 
@@ -48,11 +48,10 @@ impl Watched {
                 (subscription, hello.with_id(start))
             }
             Subscribed::Resumed { subscription, .. } => (subscription, hello),
-            // The id is in the reset: a client that loses its connection before the reset gets it the next time.
-            Subscribed::Gap(restart) | Subscribed::Unknown(restart) => {
-                let subscription = restart.oldest();
-                let start = subscription.last_event_id();
-                (subscription, hello.with_id(start).with_start(RESET, ""))
+            // The broadcast puts the id into the reset: a client that loses its connection before the
+            // reset gets it the next time.
+            Subscribed::Gap(restart) | Subscribed::Unknown(restart) | Subscribed::Ahead(restart) => {
+                (restart.oldest(&Event::new(RESET, "")), hello)
             }
         };
         let first = hello.to_bytes();

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_util::FutureExt;
@@ -34,13 +34,9 @@ impl App {
     ///
     /// If the process handles these signals already.
     pub fn start() -> Self {
-        // A new epoch at each start: the old log is gone, so an id from before must be unknown.
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-        let epoch = epoch.unwrap_or_default().as_millis();
-        let epoch = u64::try_from(epoch).unwrap_or_default();
         let (stop, shutdown) = oneshot::channel();
         let app = Self {
-            broadcast: Broadcast::assigning_ids(Retention::new(), epoch),
+            broadcast: Broadcast::new(Retention::default()),
             ends: Arc::default(),
             keep_alive: Duration::from_secs(argument(3, 15)),
             shutdown: shutdown.shared(),

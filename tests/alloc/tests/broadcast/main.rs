@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use allocation_counter::AllocationInfo;
 use futures::Stream;
-use sse_proto::broadcast::Scope;
 use sse_proto::{Broadcast, Event, Subscription};
 
 const KIB: usize = 1024;
@@ -31,15 +30,15 @@ fn held(made: AllocationInfo) -> usize {
 
 fn subscribe(broadcast: &Broadcast, many: usize) -> Vec<Subscription> {
     let mut subscriptions = Vec::with_capacity(many);
-    subscriptions.extend((0..many).map(|_| broadcast.subscribe(None).or_live()));
+    subscriptions.extend((0..many).map(|_| broadcast.subscribe(None).or_live_untold()));
     subscriptions
 }
 
-/// Publishes an event to all, or to a scope that no subscriber sees.
+/// Publishes an event to all, or to a topic that no subscriber has.
 fn publish(broadcast: &Broadcast, is_private: bool) {
     let event = Event::message("x");
     let published = if is_private {
-        broadcast.publish_for(&Scope::new("somebody"), &event)
+        broadcast.publish_to("somebody", &event)
     } else {
         broadcast.publish(&event)
     };

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use allocation_counter::measure;
-use sse_proto::broadcast::{Retention, Scope, SubscribeOptions};
-use sse_proto::{Broadcast, Event, EventId, Subscription};
+use sse_proto::broadcast::{Key, Retention, SubscribeOptions};
+use sse_proto::{Broadcast, Event, Subscription};
 
 use crate::{KIB, Task, held, poll, publish, subscribe};
 
@@ -17,26 +16,23 @@ const MIB: usize = 1024 * KIB;
 struct Kept {
     frames: usize,
     bytes: usize,
-    ids: usize,
+    topics: usize,
 }
 
 impl Kept {
     const DEFAULT: Self = Self {
         frames: 1024,
         bytes: MIB,
-        ids: 4096,
+        topics: 16_384,
     };
 
     fn retention(self) -> Retention {
-        Retention::new()
-            .with_max_frames(self.frames)
-            .with_max_bytes(self.bytes)
-            .with_remembered_ids(self.ids)
+        Retention::new(self.frames, self.bytes).with_remembered_topics(self.topics)
     }
 
     /// The memory that the documentation of `Retention` promises not to pass.
     fn most(self) -> usize {
-        self.bytes / 8 * 9 + 256 * KIB + 192 * self.frames + 128 * self.ids
+        self.bytes / 8 * 9 + MIB + 64 * self.frames + 56 * self.topics
     }
 }
 
@@ -52,8 +48,8 @@ fn an_idle_subscriber_costs_96_bytes_at_most() {
 fn idle_subscribers(is_private: bool, epoch: Option<u64>) {
     const MANY: usize = 10_000;
     let broadcast = match epoch {
-        None => Broadcast::new(Retention::new()),
-        Some(epoch) => Broadcast::assigning_ids(Retention::new(), epoch),
+        None => Broadcast::with_key(Retention::default(), Key::number()),
+        Some(epoch) => Broadcast::with_epoch(Retention::default(), epoch),
     };
     let waker = Waker::from(Arc::new(Task));
     let mut subscriptions = Vec::new();
@@ -87,7 +83,7 @@ fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_pr
     let waker = Waker::from(Arc::new(Task));
     let mut held_by = None;
     let made = measure(|| {
-        let broadcast = Broadcast::new(Retention::new());
+        let broadcast = Broadcast::with_key(Retention::default(), Key::number());
         let mut subscriptions = subscribe(&broadcast, MANY);
         for subscription in &mut subscriptions {
             assert!(poll(subscription, &waker).is_pending());
@@ -96,7 +92,6 @@ fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_pr
             let event = Event::message("x".repeat(300)).with_id(number);
             broadcast.publish(&event).expect("it is open");
         }
-        assert_eq!(broadcast.statistics().lagging, MANY);
         held_by = Some((broadcast, subscriptions));
     });
     assert!(held(made) <= kept.most() + 96 * MANY, "{}", held(made));
@@ -108,7 +103,67 @@ fn ten_thousand_that_lag_cost_no_more_than_idle_ones_and_the_log_no_more_than_pr
 }
 
 #[test]
-fn one_that_never_reads_keeps_no_more_than_is_retained() {
+fn each_topic_of_a_subscriber_costs_48_bytes_at_most_and_a_topic_200_and_its_name() {
+    const MANY: usize = 10_000;
+    let waker = Waker::from(Arc::new(Task));
+    let names: Vec<_> = (0..MANY).map(|number| format!("{number:0>40}")).collect();
+    let idle = |topics: &dyn Fn(usize) -> Vec<String>| {
+        let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+        let mut subscriptions = Vec::new();
+        let made = measure(|| {
+            subscriptions = Vec::with_capacity(MANY);
+            for number in 0..MANY {
+                let options = SubscribeOptions::new().with_topics(topics(number));
+                let subscribed = broadcast.subscribe_with(None, &options);
+                let mut subscription = subscribed.or_live_untold();
+                assert!(poll(&mut subscription, &waker).is_pending());
+                subscriptions.push(subscription);
+            }
+        });
+        (held(made) - 4 * KIB) / MANY
+    };
+    let plain = idle(&|_| Vec::new());
+    let shared = idle(&|_| vec!["a".into(), "b".into(), "c".into()]);
+    let own = idle(&|number| vec![names[number].clone()]);
+    println!("{plain} bytes, {shared} with three shared topics, {own} with one of its own");
+    assert!(plain <= 96);
+    assert!(shared - plain <= 3 * 48);
+    assert!(own - plain <= 48 + 200 + 40);
+}
+
+#[test]
+fn a_place_in_a_chain_costs_16_bytes_at_most_in_a_log_at_its_limit() {
+    const FRAMES: usize = 100_000;
+    let names: Vec<_> = (0..10_000).map(|number| format!("user-{number}")).collect();
+    let held_by = |topics: usize| {
+        let broadcast = Broadcast::with_epoch(Retention::new(FRAMES, 1 << 30), 7);
+        let options = SubscribeOptions::new().with_topics(names.iter().map(|name| &**name));
+        // So that the topics are no part of the log.
+        let subscription = broadcast.subscribe_with(None, &options).or_live_untold();
+        let made = measure(|| {
+            for number in 0..3 * FRAMES {
+                let event = Event::message("x");
+                let published = match topics {
+                    0 => broadcast.publish(&event),
+                    // Some have many frames, and most have few.
+                    _ => broadcast.publish_to(&names[number * number % topics], &event),
+                };
+                published.expect("it is open");
+            }
+        });
+        let bytes = broadcast.statistics().retained_bytes;
+        drop(subscription);
+        let bytes = usize::try_from(bytes).expect("a small number");
+        // An entry of the log takes 32 bytes, in a queue that doubles.
+        (held(made) - bytes / 8 * 9) / FRAMES
+    };
+    let all = [held_by(0), held_by(1), held_by(100), held_by(10_000)];
+    println!("{all:?} bytes a frame");
+    assert!(all.iter().all(|each| *each <= 16 + 48), "{all:?}");
+}
+
+#[test]
+fn the_log_takes_what_is_promised_whatever_is_published() {
     let default = Kept::DEFAULT;
     let all = [
         default,
@@ -124,12 +179,7 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
         },
         Kept {
             bytes: 40 * KIB,
-            ids: 0,
-            ..default
-        },
-        Kept {
-            frames: 5_000,
-            ids: 50_000,
+            topics: 0,
             ..default
         },
     ];
@@ -142,39 +192,41 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
     let text = "x".repeat(100_000);
     for kept in all {
         for lens in lens {
-            for scoped in [false, true] {
+            // For all; for one topic; for a fresh topic each.
+            for way in 0..3 {
+                let waker = Waker::from(Arc::new(Task));
                 let mut held_by = None;
                 let made = measure(|| {
-                    let broadcast = Broadcast::new(kept.retention());
-                    let subscription = broadcast.subscribe(None).or_live();
-                    let scope = Scope::new("somebody");
-                    let unknown = EventId::from_static("none");
-                    let (mut bytes, mut number) = (0, 0_u32);
+                    let broadcast = Broadcast::with_epoch(kept.retention(), 7);
+                    // One never reads, and two are behind, so that joined chunks are kept.
+                    let never = broadcast.subscribe(None).or_live_untold();
+                    let mut reads = subscribe(&broadcast, 3);
+                    let (mut bytes, mut number) = (0, 0_usize);
                     while bytes < 2 * kept.bytes && number < 60_000 {
-                        let len = lens[number as usize % lens.len()];
+                        let len = lens[number % lens.len()];
                         number += 1;
                         bytes += len;
                         if len > kept.bytes {
                             continue;
                         }
-                        let event = Event::message(&text[..len]).with_id(number);
-                        let published = if scoped {
-                            broadcast.publish_for(&scope, &event)
-                        } else {
-                            broadcast.publish(&event)
-                        };
+                        let event = Event::message(&text[..len]);
                         // One above the limit by its fields is refused.
-                        let _ = published;
-                        // An unknown id brings the index up to date.
-                        if number % 1_000 == 0 {
-                            drop(broadcast.subscribe(Some(&unknown)));
+                        let _ = match way {
+                            0 => broadcast.publish(&event),
+                            1 => broadcast.publish_to("somebody", &event),
+                            _ => broadcast.publish_to(&format!("{number:0>100}"), &event),
+                        };
+                        if number % 64 == 0 {
+                            let at = number / 64 % 3;
+                            if poll(&mut reads[at], &waker) == Poll::Ready(None) {
+                                reads[at] = broadcast.subscribe(None).or_live_untold();
+                            }
                         }
                     }
-                    drop(broadcast.subscribe(Some(&unknown)));
-                    held_by = Some((broadcast, subscription));
+                    held_by = Some((broadcast, never, reads));
                 });
                 let (held, most) = (held(made), kept.most());
-                assert!(held <= most, "{held} of {most}: {kept:?} {lens:?} {scoped}");
+                assert!(held <= most, "{held} of {most}: {kept:?} {lens:?} {way}");
                 drop(held_by);
             }
         }
@@ -182,44 +234,23 @@ fn one_that_never_reads_keeps_no_more_than_is_retained() {
 }
 
 #[test]
-fn a_log_of_scopes_takes_what_is_promised() {
-    for (frames, remembered) in [(1_025, 4_097), (8_193, 0), (10, 65_537)] {
-        for len in [8, 100, 256] {
-            let kept = Kept {
-                frames,
-                bytes: 4 * MIB,
-                ids: remembered,
-            };
-            let retention = kept.retention().with_max_age(Duration::from_secs(1 << 40));
-            let waker = Waker::from(Arc::new(Task));
-            let mut held_by = None;
-            let made = measure(|| {
-                let broadcast = Broadcast::new(retention);
-                let all = SubscribeOptions::new().with_scopes(|_| true);
-                let mut plain = broadcast.subscribe(None).or_live();
-                let mut sees_all = broadcast.subscribe_with(None, &all).or_live();
-                let many = frames + remembered + 10;
-                for number in 0..u32::try_from(many).expect("a small number") {
-                    broadcast.advance(Duration::from_secs(number.into()));
-                    // A text of its own each.
-                    let scope = Scope::new(format!("{number:0>len$}"));
-                    let event = Event::block().with_id(number);
-                    broadcast.publish_for(&scope, &event).expect("it is open");
-                }
-                // A joined chunk is kept for the other subscribers.
-                let unknown = EventId::from_static("none");
-                let subscribed = broadcast.subscribe_with(Some(&unknown), &all);
-                let mut first = subscribed.or_oldest();
-                let behind = broadcast.subscribe(Some(&unknown)).or_oldest();
-                let _ = poll(&mut first, &waker);
-                let _ = (poll(&mut plain, &waker), poll(&mut sees_all, &waker));
-                drop((first, plain, sees_all));
-                held_by = Some((broadcast, behind));
-            });
-            let most = kept.most() + (24 + len) * (frames + remembered);
-            let held = held(made);
-            assert!(held <= most, "{held} of {most}: {kept:?} {len}");
-            drop(held_by);
-        }
+fn two_groups_a_frame_apart_hold_two_chunks_and_not_one_each() {
+    const MANY: usize = 700;
+    let waker = Waker::from(Arc::new(Task));
+    let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+    let mut subscriptions = subscribe(&broadcast, MANY);
+    let event = Event::message("x".repeat(1_000));
+    broadcast.publish(&event).expect("it is open");
+    for subscription in subscriptions.iter_mut().step_by(2) {
+        assert!(poll(subscription, &waker).is_ready());
     }
+    for _ in 0..50 {
+        broadcast.publish(&event).expect("it is open");
+    }
+    let mut chunks = Vec::with_capacity(MANY);
+    let made = measure(|| {
+        chunks.extend(subscriptions.iter_mut().map(|one| poll(one, &waker)));
+    });
+    assert!(held(made) < 160 * KIB, "{made:?}");
+    drop(chunks);
 }

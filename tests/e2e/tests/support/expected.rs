@@ -3,7 +3,7 @@
 /// What the stream of a new client begins with, after the event of this number: a client that is cut here comes back
 /// with the id.
 pub(crate) fn hello(epoch: &str, number: u64) -> String {
-    format!(": hello\nevent: stream-start\nid: {epoch}-{number}~\nretry: 200\ndata: {{}}\n\n")
+    format!(": hello\nevent: stream-start\nid: {epoch}-{number}\nretry: 200\ndata: {{}}\n\n")
 }
 
 /// What it begins with for a client that is resumed.
@@ -11,7 +11,7 @@ pub(crate) const HELLO_AGAIN: &str = ": hello\nretry: 200\n";
 
 /// What it begins with for a client whose id is not in the log: the id comes with the reset, or it might get that alone.
 pub(crate) fn reset(epoch: &str, number: u64) -> String {
-    format!(": hello\nevent: reset\nid: {epoch}-{number}~\nretry: 200\ndata: \n\n")
+    format!(": hello\nretry: 200\nevent: reset\nid: {epoch}-{number}\ndata: \n\n")
 }
 
 /// The lines of the ticks' data behind the number, by number modulo 8.

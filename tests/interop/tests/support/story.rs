@@ -15,7 +15,7 @@ use hyper::{Response, StatusCode};
 use serde_json::Value;
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
 use sse_proto::broadcast::Retention;
-use sse_proto::event::LastEventId;
+use sse_proto::event::{LastEventId, START};
 use sse_proto::http::{last_event_id, response};
 use sse_proto::{Broadcast, Decoder, Event, EventId, EventStreamExt, Frame, Subscription, channel};
 use tokio::sync::Notify;
@@ -116,9 +116,9 @@ impl Story {
         };
         let number = self.count(asked);
         let [log, next_log] = &self.logs;
-        let resume = |log: &Broadcast| log.subscribe(id.clone()).or_oldest();
+        let resume = |log: &Broadcast| log.subscribe(id.clone()).or_oldest(&tells());
         let stream = match number {
-            0 => cut(ended(start(resume(log))), BEFORE_CUT),
+            0 => cut(ended(start(resume(log), true)), BEFORE_CUT),
             1 => {
                 let hard = cases::hard(start_id(log, None));
                 cut(
@@ -142,7 +142,8 @@ impl Story {
                 next_log
                     .publish(&cases::restarted().event)
                     .expect("it is open");
-                ended(start(resume(next_log)))
+                // The event that tells has the id.
+                ended(start(resume(next_log), false))
             }
             5 => return empty(StatusCode::SERVICE_UNAVAILABLE),
             6 => published(next_log, cases::last(), Form::Line, resume(next_log)),
@@ -164,7 +165,7 @@ pub(crate) struct Expectation {
 impl Expectation {
     pub(crate) fn new() -> Self {
         let [log, _] = logs();
-        let next_log = Broadcast::assigning_ids(Retention::new(), 8);
+        let next_log = Broadcast::with_epoch(Retention::default(), 8);
         let first = start_id(&log, None);
         let resumed = numbered(&log, cases::resumed());
         let unknown = start_id(&log, None);
@@ -200,7 +201,7 @@ impl Expectation {
 
 /// Makes the broadcasts before and after the restart. Both have an event from before the client.
 fn logs() -> [Broadcast; 2] {
-    let logs = [7, 8].map(|epoch| Broadcast::assigning_ids(Retention::new(), epoch));
+    let logs = [7, 8].map(|epoch| Broadcast::with_epoch(Retention::default(), epoch));
     for log in &logs {
         log.publish(&before().event).expect("it is open");
     }
@@ -213,7 +214,7 @@ fn before() -> Case {
 
 /// Returns the id at which a client starts that brings this one.
 fn start_id(log: &Broadcast, id: Option<&EventId<'_>>) -> EventId<'static> {
-    let subscription = log.subscribe(id).or_oldest();
+    let subscription = log.subscribe(id).or_oldest(&tells());
     subscription.last_event_id().expect("ids are assigned")
 }
 
@@ -221,7 +222,7 @@ fn start_id(log: &Broadcast, id: Option<&EventId<'_>>) -> EventId<'static> {
 fn numbered(log: &Broadcast, cases: Vec<Case>) -> Vec<Case> {
     let mut decoder = Decoder::new();
     let numbered = cases.into_iter().map(|mut case| {
-        let mut subscription = log.subscribe(None).or_live();
+        let mut subscription = log.subscribe(None).or_live_untold();
         log.publish(&case.event).expect("it is open");
         let bytes = subscription
             .next()
@@ -307,9 +308,14 @@ fn published(log: &Broadcast, cases: Vec<Case>, form: Form, subscription: Subscr
     kept_alive(subscription, form, &silence)
 }
 
-/// Adds the start of a new client's stream.
-fn start(subscription: Subscription) -> Stream {
-    let id = subscription.last_event_id();
+/// Returns the event that tells a client that it is not resumed.
+fn tells() -> Event<'static> {
+    Event::new(START, "{}")
+}
+
+/// Adds the start of a stream: with an id for a new client.
+fn start(subscription: Subscription, is_new: bool) -> Stream {
+    let id = subscription.last_event_id().filter(|_| is_new);
     let start = Preamble::new().with_id(id).with_reconnection_time(RETRY);
     subscription.preamble(&start).map(Ok).boxed()
 }

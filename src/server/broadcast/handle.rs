@@ -1,0 +1,188 @@
+//! The handle of a subscription.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::error::Error;
+use core::fmt;
+use core::future::{self, Future};
+
+use super::shared::BroadcastShared;
+use super::signal::Signal;
+use super::slab::NONE;
+use super::topics::MAX_NAME;
+use super::wakes::Wakes;
+use crate::server::state::CloseReason;
+use crate::wire::field::EventId;
+use crate::wire::frame::Frame;
+
+/// Controls one [`Subscription`](crate::Subscription) from anywhere. Made by
+/// [`Subscription::handle`](crate::Subscription::handle).
+///
+/// Clones are handles of the same subscription. A handle keeps neither the subscription nor the
+/// broadcast open; once the subscription has ended, it has no effect.
+///
+/// # Examples
+///
+/// ```
+/// use futures::{FutureExt, StreamExt};
+/// use sse_proto::broadcast::Retention;
+/// use sse_proto::target::CloseReason;
+/// use sse_proto::{Broadcast, Event, Frame};
+///
+/// let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+/// let mut body = broadcast.subscribe(None).or_live_untold();
+/// let handle = body.handle();
+///
+/// broadcast.publish_to("room-1", &Event::message("before"))?;
+/// assert_eq!(handle.add_topic("room-1")?.unwrap(), "7-1");
+/// broadcast.publish_to("room-1", &Event::message("in the room"))?;
+/// assert_eq!(handle.lag(), 1);
+/// assert_eq!(body.next().now_or_never().flatten().unwrap(), "id: 7-2\ndata: in the room\n\n");
+///
+/// handle.close(Some(Frame::new(&Event::message("bye"))));
+/// assert_eq!(handle.closed().now_or_never(), Some(CloseReason::SentAway));
+/// assert_eq!(body.next().now_or_never().flatten().unwrap(), "data: bye\n\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) shared: Arc<BroadcastShared>,
+    pub(super) state: Arc<HandleState>,
+}
+
+/// What the handles of a subscription share with it.
+pub(super) struct HandleState {
+    slot: u32,
+    /// Set, under the lock of the broadcast, before the slot gets another subscriber.
+    pub(super) ended: Signal<CloseReason>,
+}
+
+impl HandleState {
+    pub(super) fn new(slot: u32) -> Self {
+        Self {
+            slot,
+            ended: Signal::new(),
+        }
+    }
+
+    /// Makes the state of a subscription that has ended.
+    pub(super) fn of_ended(reason: CloseReason) -> Self {
+        let state = Self::new(NONE);
+        // Nobody waits yet.
+        let _ = state.ended.set(reason);
+        state
+    }
+}
+
+/// The error of a topic whose name takes more than 256 bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TopicTooLong(pub(super) usize);
+
+impl TopicTooLong {
+    pub(super) fn check(name: &str) -> Result<(), Self> {
+        match name.len() {
+            ..=MAX_NAME => Ok(()),
+            len => Err(Self(len)),
+        }
+    }
+}
+
+impl fmt::Display for TopicTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(len) = self;
+        write!(
+            f,
+            "the name of the topic takes {len} bytes, more than {MAX_NAME}"
+        )
+    }
+}
+
+impl Error for TopicTooLong {}
+
+impl Handle {
+    /// Adds a topic: the subscription receives its frames from now on, and none from before.
+    ///
+    /// Returns the id at the head of the log, as
+    /// [`Broadcast::last_event_id`](crate::Broadcast::last_event_id) does. Load the state of the
+    /// topic up to that id.
+    ///
+    /// # Errors
+    ///
+    /// If the name takes more than 256 bytes.
+    pub fn add_topic(&self, name: &str) -> Result<Option<EventId<'static>>, TopicTooLong> {
+        TopicTooLong::check(name)?;
+        let mut hub = self.shared.lock();
+        let head = hub.log.head();
+        let id = hub.order.last_id_before(&hub.log, head);
+        if self.state.ended.get().is_none() {
+            hub.add_topic(self.state.slot, name);
+        }
+        self.shared.release(hub, Wakes::default());
+        Ok(id)
+    }
+
+    /// Removes a topic, and takes back its frames that wait. What a poll gave is gone. Returns
+    /// whether the subscription had the topic.
+    pub fn remove_topic(&self, name: &str) -> bool {
+        let mut hub = self.shared.lock();
+        let had = self.state.ended.get().is_none() && hub.remove_topic(self.state.slot, name);
+        self.shared.release(hub, Wakes::default());
+        had
+    }
+
+    /// Returns the topics, in no order.
+    pub fn topics(&self) -> Vec<Arc<str>> {
+        let hub = self.shared.lock();
+        match self.state.ended.get() {
+            None => hub.topics_of(self.state.slot),
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// Returns how many frames wait for the subscription. Event types are not looked at.
+    ///
+    /// # Complexity
+    ///
+    /// Logarithmic in the retained frames, for each topic.
+    pub fn lag(&self) -> u64 {
+        let hub = self.shared.lock();
+        match self.state.ended.get() {
+            None => hub.waiting(self.state.slot),
+            Some(_) => 0,
+        }
+    }
+
+    /// Sends the client away: takes back the frames that wait, and ends the stream after the
+    /// farewell, if there is one. Returns whether the subscription was open.
+    ///
+    /// The client reconnects, usually within three seconds. Answer it with
+    /// [204](crate::http#sending-a-client-away), after which an `EventSource` stays away.
+    pub fn close(&self, farewell: Option<Frame>) -> bool {
+        let farewell = farewell.map(Frame::into_bytes);
+        let mut wakes = Wakes::default();
+        let mut hub = self.shared.lock();
+        let was_open = self.state.ended.get().is_none()
+            && hub.detach(self.state.slot, CloseReason::SentAway, farewell, &mut wakes);
+        self.shared.release(hub, wakes);
+        was_open
+    }
+
+    /// Waits for the end of the subscription, and returns the reason.
+    ///
+    /// [`ClientGone`](CloseReason::ClientGone) if the stream was dropped before its end,
+    /// [`Overflow`](CloseReason::Overflow) if it lagged, [`SentAway`](CloseReason::SentAway) by
+    /// [`close`](Self::close), [`Rewound`](CloseReason::Rewound) with the log, and
+    /// [`Closed`](CloseReason::Closed) with the broadcast.
+    pub fn closed(&self) -> impl Future<Output = CloseReason> + Send + Sync + Unpin + use<> {
+        let state = Arc::clone(&self.state);
+        future::poll_fn(move |cx| state.ended.poll(cx))
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("close_reason", &self.state.ended.get())
+            .finish_non_exhaustive()
+    }
+}
