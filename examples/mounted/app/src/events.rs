@@ -50,9 +50,9 @@ impl Watched {
             Subscribed::Resumed { subscription, .. } => (subscription, hello),
             // The broadcast puts the id into the reset: a client that loses its connection before the
             // reset gets it the next time.
-            Subscribed::Gap(restart) | Subscribed::Unknown(restart) | Subscribed::Ahead(restart) => {
-                (restart.oldest(&Event::new(RESET, "")), hello)
-            }
+            Subscribed::Gap(restart)
+            | Subscribed::Unknown(restart)
+            | Subscribed::Ahead(restart) => (restart.oldest(&Event::new(RESET, "")), hello),
         };
         let first = hello.to_bytes();
         from_stream(Self {
