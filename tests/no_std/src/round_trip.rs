@@ -108,7 +108,7 @@ fn refuses_what_has_no_room() -> bool {
     target.dispatch_message("one") == Ok(Dispatched::Sent)
         && target.dispatch_comment("two") == Ok(())
         && target.dispatch_message("three") == Err(DispatchError::Full)
-        && next(&mut stream).is_some_and(|chunk| chunk == "data: one\n\n: two\n\n")
+        && next(&mut stream).is_some_and(|chunk| chunk == "data: one\n\n: two\n")
 }
 
 fn drops_the_oldest() -> bool {
