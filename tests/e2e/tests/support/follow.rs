@@ -43,9 +43,11 @@ impl Follower {
     /// Follows the event stream at an address.
     pub(crate) fn new(address: SocketAddr) -> Self {
         let url = format!("http://{address}/events");
+        // Each cut is a failure. The delays must not grow with the number of cuts.
+        let options = Options::resilient().with_max_backoff(None);
         Self {
             address,
-            source: EventSource::new(&url, Options::resilient(), 1),
+            source: EventSource::new(&url, options, 1),
             started: Instant::now(),
             response: None,
             seen: Vec::new(),
