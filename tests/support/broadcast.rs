@@ -499,7 +499,7 @@ impl Play {
     fn add_topic(&mut self, at: u8, name: &'static str) {
         let head = self.model.head();
         let id = self.model.id_before(head);
-        let key = id.as_deref().map_or(0, number_in);
+        let key = id.as_deref().map(number_in);
         let Some(reader) = self.reader(at) else {
             return;
         };

@@ -203,7 +203,7 @@ impl Play {
                         (Some(since), None) if *since > 0 => {}
                         _ => assert_eq!(
                             is_taken,
-                            has.is_some() && added.is_none_or(|added| key > *added)
+                            has.is_some() && added.is_none_or(|added| Some(key) > *added)
                         ),
                     }
                 }

@@ -21,8 +21,8 @@ pub(super) struct Reader {
     pub(super) body: Body,
     pub(super) handle: Handle,
     pub(super) topics: Topics,
-    /// The keys of the heads at which topics were added, once it was held.
-    pub(super) added: BTreeMap<String, u128>,
+    /// The keys of the heads at which topics were added, once it was held; `None` before the first id.
+    pub(super) added: BTreeMap<String, Option<u128>>,
     /// The numbers of the frames of its topics that it has not read, also those that it does not take.
     pub(super) owed: VecDeque<u64>,
     /// What comes first.
