@@ -438,7 +438,8 @@ impl Held {
     /// # Errors
     ///
     /// Returns the held subscription if the id is not in the log: dropped meanwhile, or not
-    /// [there yet](crate::Broadcast::reached). Go on with pages.
+    /// [there yet](crate::Broadcast::reached). The same if a frame of its topics after that id was
+    /// dropped, or may have been. Go on with pages.
     pub fn join(self, id: &EventId<'_>) -> Result<Subscription, Self> {
         let Subscription { shared, reader } = &self.subscription;
         let id = id.to_str();
