@@ -6,12 +6,14 @@ use core::error::Error;
 use core::fmt;
 use core::future::{self, Future};
 
+use super::hub::Hub;
 use super::shared::BroadcastShared;
 use super::signal::Signal;
 use super::slab::NONE;
 use super::topics::MAX_NAME;
 use super::wakes::Wakes;
 use crate::server::state::CloseReason;
+use crate::sync::MutexGuard;
 use crate::wire::field::EventId;
 use crate::wire::frame::Frame;
 
@@ -111,11 +113,10 @@ impl Handle {
     /// If the name takes more than 256 bytes.
     pub fn add_topic(&self, name: &str) -> Result<Option<EventId<'static>>, TopicTooLong> {
         TopicTooLong::check(name)?;
-        let mut hub = self.shared.lock();
-        let head = hub.log.head();
-        let id = hub.order.last_id_before(&hub.log, head);
-        if self.state.ended.get().is_none() {
-            hub.add_topic(self.state.slot, name);
+        let (mut hub, slot) = self.lock();
+        let id = hub.order.last_id_before(&hub.log, hub.log.head());
+        if let Some(slot) = slot {
+            hub.add_topic(slot, name);
         }
         self.shared.release(hub, Wakes::default());
         Ok(id)
@@ -124,19 +125,16 @@ impl Handle {
     /// Removes a topic, and takes back its frames that wait. What a poll gave is gone. Returns
     /// whether the subscription had the topic.
     pub fn remove_topic(&self, name: &str) -> bool {
-        let mut hub = self.shared.lock();
-        let had = self.state.ended.get().is_none() && hub.remove_topic(self.state.slot, name);
+        let (mut hub, slot) = self.lock();
+        let had = slot.is_some_and(|slot| hub.remove_topic(slot, name));
         self.shared.release(hub, Wakes::default());
         had
     }
 
     /// Returns the topics, in no order.
     pub fn topics(&self) -> Vec<Arc<str>> {
-        let hub = self.shared.lock();
-        match self.state.ended.get() {
-            None => hub.topics_of(self.state.slot),
-            Some(_) => Vec::new(),
-        }
+        let (hub, slot) = self.lock();
+        slot.map_or_else(Vec::new, |slot| hub.topics_of(slot))
     }
 
     /// Returns how many frames wait for the subscription. Event types are not looked at.
@@ -145,11 +143,8 @@ impl Handle {
     ///
     /// Logarithmic in the retained frames, for each topic.
     pub fn lag(&self) -> u64 {
-        let hub = self.shared.lock();
-        match self.state.ended.get() {
-            None => hub.waiting(self.state.slot),
-            Some(_) => 0,
-        }
+        let (hub, slot) = self.lock();
+        slot.map_or(0, |slot| hub.waiting(slot))
     }
 
     /// Sends the client away: takes back the frames that wait, and ends the stream after the
@@ -160,9 +155,9 @@ impl Handle {
     pub fn close(&self, farewell: Option<Frame>) -> bool {
         let farewell = farewell.map(Frame::into_bytes);
         let mut wakes = Wakes::default();
-        let mut hub = self.shared.lock();
-        let was_open = self.state.ended.get().is_none()
-            && hub.detach(self.state.slot, CloseReason::SentAway, farewell, &mut wakes);
+        let (mut hub, slot) = self.lock();
+        let reason = CloseReason::SentAway;
+        let was_open = slot.is_some_and(|slot| hub.detach(slot, reason, farewell, &mut wakes));
         self.shared.release(hub, wakes);
         was_open
     }
@@ -176,6 +171,13 @@ impl Handle {
     pub fn closed(&self) -> impl Future<Output = CloseReason> + Send + Sync + Unpin + use<> {
         let state = Arc::clone(&self.state);
         future::poll_fn(move |cx| state.ended.poll(cx))
+    }
+
+    /// Locks the hub. Returns the slot, too, unless the subscription has ended.
+    fn lock(&self) -> (MutexGuard<'_, Hub>, Option<u32>) {
+        let hub = self.shared.lock();
+        let is_open = self.state.ended.get().is_none();
+        (hub, is_open.then_some(self.state.slot))
     }
 }
 

@@ -201,6 +201,15 @@ impl Slot {
     }
 }
 
+/// Returns whether a subscriber takes an event type. One that asks for none takes all.
+#[inline]
+fn takes_type<'a>(types: Option<&[Box<str>]>, of_frame: impl FnOnce() -> Option<&'a str>) -> bool {
+    types.is_none_or(|types| {
+        let event_type = of_frame().unwrap_or(crate::wire::field::MESSAGE);
+        types.iter().any(|one| **one == *event_type)
+    })
+}
+
 /// Publishing.
 impl Hub {
     pub(super) fn new(retention: Retention, ids: &Ids) -> Self {
@@ -256,8 +265,9 @@ impl Hub {
         self.topics.open(name)
     }
 
+    /// Makes room for a place, or for a frame of a topic that is there.
     #[inline]
-    fn drop_for(&mut self, len: usize) {
+    pub(super) fn drop_for(&mut self, len: usize) {
         while self.log.is_full_for(len + self.topics.orphaned()) {
             self.drop_oldest();
         }
@@ -287,12 +297,6 @@ impl Hub {
             self.awaited.pass(key, self.log.id(number), wakes);
         }
         number
-    }
-
-    /// Makes room for a place without a frame. Returns its topic.
-    pub(super) fn make_room_for_place(&mut self, len: usize) -> u32 {
-        self.drop_for(len);
-        NOBODY
     }
 
     /// Takes the waiters of a topic, and the wakers of those that are not woken yet.
@@ -912,12 +916,7 @@ impl Hub {
         let (mut len, mut looks, mut next) = (0, 0, 0);
         while let Some(mut first) = heap.peek_mut() {
             let Reverse(chain) = *first;
-            let is_taken = types.is_none_or(|types| {
-                let event_type = self.log.event_type(chain.number);
-                let event_type = event_type.unwrap_or(crate::wire::field::MESSAGE);
-                types.iter().any(|one| **one == *event_type)
-            });
-            if is_taken {
+            if takes_type(types, || self.log.event_type(chain.number)) {
                 len += self.log.len(chain.number);
                 if len > BUDGET && !self.picked.is_empty() {
                     break;
@@ -955,10 +954,10 @@ impl Hub {
         let picked = mem::take(&mut self.picked);
         let bytes = match &picked[..] {
             [] => Bytes::new(),
-            &[first, .., last] if last - first == picked.len() as u64 - 1 => {
-                self.log.join(first, last + 1, usize::MAX).1
+            &[first, ..] if picked.last() == Some(&(first + picked.len() as u64 - 1)) => {
+                let end = first + picked.len() as u64;
+                self.log.join(first, end, usize::MAX).1
             }
-            &[one] => self.log.join_one(one),
             numbers => {
                 let len = numbers.iter().map(|number| self.log.len(*number)).sum();
                 let mut joined = Vec::with_capacity(len);
@@ -1038,6 +1037,11 @@ impl Hub {
 
 /// Places and pages.
 impl Hub {
+    /// Finds an id, given its key if it has one.
+    pub(super) fn find(&self, id: &str, key: Option<u128>) -> Found {
+        key.map_or(Found::Unknown, |key| self.order.find(&self.log, id, key))
+    }
+
     /// Returns how many subscribers lag, and how many frames wait for the slowest of the others.
     pub(super) fn lags(&self) -> (usize, u64) {
         let slots = self.slots.indexes();
@@ -1140,9 +1144,7 @@ impl Hub {
         let Some(extra) = slot.extra.as_ref().filter(|_| !slot.is_over()) else {
             return false;
         };
-        let event_type = event_type.unwrap_or(crate::wire::field::MESSAGE);
-        let types = extra.types.as_ref();
-        if types.is_some_and(|types| !types.iter().any(|one| **one == *event_type)) {
+        if !takes_type(extra.types.as_deref(), || event_type) {
             return false;
         }
         let Some(name) = topic else { return true };

@@ -465,7 +465,7 @@ impl Broadcast {
         let id = id.to_str();
         let key = self.shared().ids.key(&id);
         let mut hub = self.shared().lock();
-        let found = key.map_or(Found::Unknown, |key| hub.order.find(&hub.log, &id, key));
+        let found = hub.find(&id, key);
         let ahead = key.filter(|key| *key > hub.order.key_before(&hub.log, hub.log.head()));
         let now = match (found, ahead) {
             (Found::At(_), _) => Some(Arrival::In),
@@ -514,7 +514,7 @@ impl Broadcast {
         let key = shared.ids.key(&id).filter(|_| shared.ids.epoch().is_none());
         let mut wakes = Wakes::default();
         let mut hub = shared.lock();
-        let found = key.map_or(Found::Unknown, |key| hub.order.find(&hub.log, &id, key));
+        let found = hub.find(&id, key);
         let Found::At(number) = found else {
             return false;
         };

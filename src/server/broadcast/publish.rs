@@ -12,6 +12,7 @@ use super::handle::TopicTooLong;
 use super::hub::Hub;
 use super::ids::{AssignedId, Ids};
 use super::shared::BroadcastShared;
+use super::topics::NOBODY;
 use super::wakes::Wakes;
 use crate::sync::MutexGuard;
 use crate::wire::encode::{FieldRanges, Fields};
@@ -191,10 +192,8 @@ pub(super) fn all(
         Ok(key)
     };
     let keys: Vec<_> = publications.iter().map(check).collect();
-    let now = shared.retention.now();
     let mut wakes = Wakes::default();
-    let mut hub = shared.lock();
-    hub.advance(now);
+    let mut hub = shared.lock_now();
     let mut publish = |one: &Publication<'_>, key: Result<u128, PublishError>| {
         let key = key?;
         if hub.is_closed {
@@ -204,7 +203,8 @@ pub(super) fn all(
         let (frame, topic) = (&one.frame, one.topic.as_deref());
         let len = frame.as_bytes().len();
         let at = if one.is_place {
-            hub.make_room_for_place(len)
+            hub.drop_for(len);
+            NOBODY
         } else {
             hub.make_room(len, topic)
         };

@@ -166,11 +166,7 @@ pub(super) fn subscribe(
     let key = text.as_deref().and_then(|id| shared.ids.key(id));
 
     let mut hub = shared.lock_now();
-    let found = match (&text, key) {
-        (Some(id), Some(key)) => hub.order.find(&hub.log, id, key),
-        _ => Found::Unknown,
-    };
-    let found = match found {
+    let found = match hub.find(text.as_deref().unwrap_or_default(), key) {
         Found::At(number) if has_gap(&hub, options, number + 1) => Found::Gone,
         found => found,
     };

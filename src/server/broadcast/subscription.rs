@@ -10,7 +10,6 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::handle::{Handle, HandleState};
 use super::hub::{Hub, Next};
-use super::ids::Found;
 use super::merged::Merged;
 use super::options::place_event;
 use super::shared::BroadcastShared;
@@ -445,7 +444,7 @@ impl Held {
         let id = id.to_str();
         let key = shared.ids.key(&id);
         let mut hub = shared.lock_now();
-        let found = key.map_or(Found::Unknown, |key| hub.order.find(&hub.log, &id, key));
+        let found = hub.find(&id, key);
         let is_there = hub.join(reader.slot, found);
         drop(hub);
         if is_there {
