@@ -212,7 +212,7 @@ pub mod decode {
     pub use crate::wire::decode::DecodeRead;
     pub use crate::wire::decode::{
         DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem, OwnedMessageEvent,
-        ReceiveError,
+        ReceiveError, events,
     };
 }
 
@@ -223,13 +223,13 @@ pub mod http {
     //! # Sending a client away
     //!
     //! A client reconnects after each end of its stream. To keep it away, answer its next request
-    //! with a status of 204 (No Content). With the feature `http`, `sent_away` makes that response.
+    //! with a status of 204 (No Content). With the feature `http`, `stop` makes that response.
 
     #[cfg(feature = "http")]
-    pub use crate::server::http::body::{Body, response, sent_away};
+    pub use crate::server::http::body::{Body, events, response, stop};
+    pub use crate::server::http::headers::HEADERS;
     #[cfg(feature = "http")]
     pub use crate::server::http::headers::insert_headers;
-    pub use crate::server::http::headers::{HEADERS, HEADERS_HTTP1};
     pub use crate::server::http::request::{accepts_event_stream, last_event_id};
 }
 

@@ -79,6 +79,10 @@ impl<S: Sharing> EventStream<S> {
     pub(crate) fn close(&self, reason: CloseReason) -> bool {
         self.handle.channel.close(reason)
     }
+
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.handle.channel.with(|machine| machine.close_reason())
+    }
 }
 
 /// For merging with a broadcast.
@@ -87,10 +91,6 @@ impl<S: Sharing> EventStream<S> {
     /// Makes the target refuse everything with an id.
     pub(crate) fn refuse_ids(&self) {
         self.handle.channel.with(StreamMachine::refuse_ids);
-    }
-
-    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
-        self.handle.channel.with(|machine| machine.close_reason())
     }
 
     /// Returns whether the stream ended for a reason that drops the queue, or a later end dropped

@@ -89,6 +89,12 @@ impl<'a> EventType<'a> {
         EventType(Cow::Borrowed(text))
     }
 
+    /// Takes the type of a received event, in which no line break can be.
+    pub(crate) fn of_received(text: Cow<'a, str>) -> Self {
+        debug_assert!(check(Checked::EventType, &text).is_ok());
+        Self(text)
+    }
+
     /// Returns the text.
     #[inline]
     pub fn as_str(&self) -> &str {
@@ -124,6 +130,27 @@ impl fmt::Debug for EventType<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
+}
+
+/// Makes an [`EventType`] of a literal. An invalid literal does not compile.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::{Event, event_type};
+///
+/// let event = Event::new(event_type!("tick"), "12:00");
+/// assert_eq!(event.to_bytes(), "event: tick\ndata: 12:00\n\n");
+/// ```
+///
+/// ```compile_fail,E0080
+/// let bad = sse_proto::event_type!("tick\n");
+/// ```
+#[macro_export]
+macro_rules! event_type {
+    ($text:expr) => {
+        const { $crate::EventType::from_static($text) }
+    };
 }
 
 /// The last event ID that an event sets at the client: the value of its `id` field.
@@ -172,6 +199,12 @@ impl<'a> EventId<'a> {
     pub const fn from_static(text: &'static str) -> EventId<'static> {
         check_literal(Checked::Id, text);
         EventId(TextOrNumber::Text(Cow::Borrowed(text)))
+    }
+
+    /// Takes the id of a received event, in which no line break and no NUL can be.
+    pub(crate) fn of_received(text: Cow<'a, str>) -> Self {
+        debug_assert!(check(Checked::Id, &text).is_ok());
+        Self(TextOrNumber::Text(text))
     }
 
     /// Returns the text: owned if the id was made of a number, otherwise borrowed.

@@ -15,15 +15,17 @@ use pin_project_lite::pin_project;
 use super::coalesce::Coalesce;
 #[cfg(doc)]
 use super::inner::from_stream;
-use super::inner::{FromStream, Sealed, StreamItem, pass};
-use super::keep_alive::KeepAlive;
-use super::preamble::{Preamble, WithPreamble};
+use super::inner::{FromStream, IntoChunk, Sealed, StreamItem, pass};
+use super::keep_alive::{KEEP_ALIVE_INTERVAL, KeepAlive};
+use super::or_error::OrError;
+use super::preamble::{Preamble, RECONNECTION_TIME, WithPreamble};
 #[cfg(feature = "std")]
 use crate::server::broadcast::{Merged, Subscription};
 use crate::server::sharing::Sharing;
 use crate::server::state::CloseReason;
 use crate::server::stream::EventStream;
 use crate::timer::Timer;
+use crate::wire::field::EventId;
 use crate::wire::frame::Frame;
 use crate::wire::line::Tail;
 
@@ -49,6 +51,44 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     #[doc(hidden)]
     fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
         None
+    }
+
+    /// Returns the id that the stream starts with, if the client is to be told.
+    #[doc(hidden)]
+    fn start_id(&self, _: Sealed) -> Option<EventId<'static>> {
+        None
+    }
+
+    /// Adds what most streams need, with defaults: [`keep_alive`](Self::keep_alive) after
+    /// [`KEEP_ALIVE_INTERVAL`], and at once a [`Preamble`] with a
+    /// reconnection time of [`RECONNECTION_TIME`] and, for the subscription of a new client, with
+    /// [the id that it starts at](crate::Subscription::start_id).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{future::pending, time::Duration};
+    /// use futures::{FutureExt, StreamExt};
+    /// use sse_proto::broadcast::Retention;
+    /// use sse_proto::{Broadcast, EventStreamExt};
+    ///
+    /// // In a server, `tokio::time::sleep`, for example.
+    /// let timer = |_: Duration| pending::<()>();
+    ///
+    /// let all = Broadcast::with_epoch(Retention::default(), 7);
+    /// let mut new = all.subscribe(None).or_live_untold().with_defaults(timer);
+    /// let first = new.next().now_or_never().flatten();
+    /// assert_eq!(first.unwrap(), "event: stream-start\nid: 7-0\nretry: 3000\ndata: {}\n\n");
+    /// ```
+    fn with_defaults<T: Timer>(self, timer: T) -> KeepAlive<WithPreamble<Self>, T>
+    where
+        Self: Sized,
+    {
+        let preamble = Preamble::new()
+            .with_id(self.start_id(Sealed))
+            .with_reconnection_time(RECONNECTION_TIME);
+        self.preamble(&preamble)
+            .keep_alive(KEEP_ALIVE_INTERVAL, timer)
     }
 
     /// Sends a comment when no byte has been sent for `interval`, or for up to half as long again.
@@ -202,6 +242,13 @@ impl<S: Sharing> EventStreamExt for EventStream<S> {
 }
 
 #[doc(hidden)]
+impl<S: Sharing> EventStreamExt for OrError<S> {
+    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
+        OrError::shut_down(&self)
+    }
+}
+
+#[doc(hidden)]
 #[cfg(feature = "std")]
 impl EventStreamExt for Subscription {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
@@ -210,6 +257,10 @@ impl EventStreamExt for Subscription {
 
     fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
         Subscription::place(self.get_mut())
+    }
+
+    fn start_id(&self, _: Sealed) -> Option<EventId<'static>> {
+        Subscription::start_id(self)
     }
 }
 
@@ -223,10 +274,14 @@ impl<S: Sharing> EventStreamExt for Merged<S> {
     fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
         Merged::place(self.get_mut())
     }
+
+    fn start_id(&self, _: Sealed) -> Option<EventId<'static>> {
+        Merged::start_id(self)
+    }
 }
 
 #[doc(hidden)]
-impl<S: Stream<Item: StreamItem>> EventStreamExt for FromStream<S> {
+impl<S: Stream<Item: IntoChunk>> EventStreamExt for FromStream<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         self.end()
     }
@@ -241,10 +296,18 @@ impl<S: EventStreamExt + ?Sized> EventStreamExt for Pin<Box<S>> {
     fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
         self.get_mut().as_mut().place(sealed)
     }
+
+    fn start_id(&self, sealed: Sealed) -> Option<EventId<'static>> {
+        (**self).start_id(sealed)
+    }
 }
 
 #[doc(hidden)]
 impl<S: EventStreamExt, T: Timer> EventStreamExt for KeepAlive<S, T> {
+    fn start_id(&self, sealed: Sealed) -> Option<EventId<'static>> {
+        self.inner.start_id(sealed)
+    }
+
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
@@ -267,6 +330,10 @@ impl<S: EventStreamExt> EventStreamExt for WithPreamble<S> {
 
 #[doc(hidden)]
 impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
+    fn start_id(&self, sealed: Sealed) -> Option<EventId<'static>> {
+        self.inner.start_id(sealed)
+    }
+
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }
@@ -280,6 +347,10 @@ impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
 
 #[doc(hidden)]
 impl<S: EventStreamExt, F: Future> EventStreamExt for Until<S, F> {
+    fn start_id(&self, sealed: Sealed) -> Option<EventId<'static>> {
+        self.inner.start_id(sealed)
+    }
+
     fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
         self.project().inner.shut_down(sealed)
     }

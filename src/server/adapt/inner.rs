@@ -1,4 +1,4 @@
-//! Streams that are not from this crate, and the items of all streams.
+//! Streams that are not from this crate, of bytes or of events, and the items of all streams.
 
 use core::convert::Infallible;
 use core::fmt;
@@ -10,12 +10,65 @@ use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
 use crate::server::foreign::NO_WAKE;
+use crate::wire::frame::Frame;
 use crate::wire::line::Tail;
+
+/// An item that becomes a chunk of bytes: [`Bytes`], everything that converts into a [`Frame`] (an
+/// [`Event`](crate::Event), an `&Event`, a type of your own), and a `Result` of those.
+///
+/// No other type can implement this trait. For a type of your own, implement `From<T> for Frame`.
+pub trait IntoChunk {
+    /// [`Bytes`], or `Result<Bytes, E>`.
+    type Chunk: StreamItem;
+
+    #[doc(hidden)]
+    fn into_chunk(self, _: Sealed) -> Self::Chunk;
+}
+
+#[doc(hidden)]
+impl IntoChunk for Bytes {
+    type Chunk = Self;
+
+    #[inline]
+    fn into_chunk(self, _: Sealed) -> Self {
+        self
+    }
+}
+
+#[doc(hidden)]
+impl<T: Into<Frame>> IntoChunk for T {
+    type Chunk = Bytes;
+
+    #[inline]
+    fn into_chunk(self, _: Sealed) -> Bytes {
+        self.into().into_bytes()
+    }
+}
+
+#[doc(hidden)]
+impl<E> IntoChunk for Result<Bytes, E> {
+    type Chunk = Self;
+
+    #[inline]
+    fn into_chunk(self, _: Sealed) -> Self {
+        self
+    }
+}
+
+#[doc(hidden)]
+impl<T: Into<Frame>, E> IntoChunk for Result<T, E> {
+    type Chunk = Result<Bytes, E>;
+
+    #[inline]
+    fn into_chunk(self, _: Sealed) -> Result<Bytes, E> {
+        self.map(|item| item.into().into_bytes())
+    }
+}
 
 /// The item of a stream of bytes: [`Bytes`], or `Result<Bytes, E>` if the stream can fail.
 ///
 /// No other type can implement this trait.
-pub trait StreamItem: Sized {
+pub trait StreamItem: IntoChunk<Chunk = Self> + Sized {
     /// The error of the stream; [`Infallible`] for [`Bytes`].
     type Error;
 
@@ -80,13 +133,35 @@ impl<E> StreamItem for Result<Bytes, E> {
 const MAX_AFTER: usize = 1024 * 1024;
 
 /// Wraps a stream that is not from this crate, so that it has the
-/// [adapters](crate::EventStreamExt).
+/// [adapters](crate::EventStreamExt). The stream may have chunks of bytes, or events, which are
+/// encoded one by one.
+///
+/// An item is taken only when the server asks for bytes, and dropping the result drops the stream.
+/// So a source of events is never ahead of a slow client, and ends with it. An `Err` passes in its
+/// place and ends a [`Body`](crate::http) as a failure: the client sees a response that broke off.
 ///
 /// Such a stream has no target to close. So [`until`](crate::EventStreamExt::until) delivers the
 /// items that are ready, up to 1 MiB, and then drops the stream. The last chunk is not cut, so it
 /// may exceed that limit. An empty chunk counts as one byte.
 ///
 /// # Examples
+///
+/// Events, of a source that can fail:
+///
+/// ```
+/// use futures::{StreamExt, executor::block_on, stream};
+/// use sse_proto::Event;
+/// use sse_proto::adapt::from_stream;
+///
+/// let tokens = stream::iter([Ok("Hel"), Ok("lo"), Err("the model is gone")]);
+/// let body = from_stream(tokens.map(|token| token.map(Event::message)));
+/// assert_eq!(
+///     block_on(body.collect::<Vec<_>>()),
+///     [Ok("data: Hel\n\n".into()), Ok("data: lo\n\n".into()), Err("the model is gone")]
+/// );
+/// ```
+///
+/// Bytes, and an end from elsewhere:
 ///
 /// ```
 /// use std::future::ready;
@@ -100,7 +175,8 @@ const MAX_AFTER: usize = 1024 * 1024;
 /// let ended = from_stream(endless).until(ready("it is over"));
 /// assert_eq!(block_on(ended.collect::<Vec<_>>()), ["data: 1\n\n"]);
 /// ```
-pub fn from_stream<S: Stream<Item: StreamItem>>(stream: S) -> FromStream<S> {
+#[doc(alias = "encode")]
+pub fn from_stream<S: Stream<Item: IntoChunk>>(stream: S) -> FromStream<S> {
     FromStream {
         stream: Some(stream),
         left: None,
@@ -119,11 +195,11 @@ pin_project! {
     }
 }
 
-impl<S: Stream<Item: StreamItem>> Stream for FromStream<S> {
-    type Item = S::Item;
+impl<S: Stream<Item: IntoChunk>> Stream for FromStream<S> {
+    type Item = <S::Item as IntoChunk>::Chunk;
 
     #[inline]
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         if *this.left == Some(0) {
             this.stream.set(None);
@@ -133,6 +209,7 @@ impl<S: Stream<Item: StreamItem>> Stream for FromStream<S> {
         };
         match stream.poll_next(cx) {
             Poll::Ready(Some(item)) => {
+                let item = item.into_chunk(Sealed);
                 if let Some(left) = this.left {
                     let len = item.bytes(Sealed).map_or(0, Bytes::len);
                     *left = left.saturating_sub(len.max(1));

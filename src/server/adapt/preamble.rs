@@ -16,6 +16,9 @@ use super::inner::{Sealed, StreamItem};
 use crate::wire::event::Event;
 use crate::wire::field::{EventId, EventType, START};
 
+/// The reconnection time of [`with_defaults`](crate::EventStreamExt::with_defaults): 3 seconds.
+pub const RECONNECTION_TIME: Duration = Duration::from_secs(3);
+
 /// The first bytes of a stream: comments, a reconnection time, and the id that the stream starts at.
 ///
 /// They go out at once, so that the client and the proxies on the way see an open connection. Some

@@ -11,6 +11,7 @@ use super::subscription::Subscription;
 use crate::server::sharing::{Shared, Sharing};
 use crate::server::state::CloseReason;
 use crate::server::stream::EventStream;
+use crate::wire::field::EventId;
 
 /// A subscription and a connection's own events in one stream. Made by [`Subscription::merge`].
 // A chunk of the target is held until all frames are out that were published before it was taken.
@@ -56,6 +57,10 @@ impl<S: Sharing> Merged<S> {
     }
 
     /// Returns the event that tells a quiet client its place, if it has moved.
+    pub(crate) fn start_id(&self) -> Option<EventId<'static>> {
+        self.subscription.as_ref()?.start_id()
+    }
+
     pub(crate) fn place(&mut self) -> Option<Bytes> {
         self.subscription.as_mut()?.place()
     }

@@ -434,7 +434,7 @@ impl Broadcast {
         let head = hub.log.head();
         let slot = hub.subscribe(options, head);
         shared.release(hub, Wakes::default());
-        Held::new(Subscription::new(shared, slot))
+        Held::new(Subscription::new(shared, slot, false))
     }
 
     /// Waits for an id, and returns what became of it: it is in the log, it was passed without being

@@ -97,7 +97,7 @@ impl Subscribed {
     /// Starts a client that cannot be resumed with the next frame, and does not tell it: for events
     /// that replace each other, such as a current price.
     pub fn or_live_untold(self) -> Subscription {
-        self.or(|restart| restart.subscription)
+        self.or(|restart| restart.subscription.starts())
     }
 
     fn or(self, begin: impl FnOnce(Restart) -> Subscription) -> Subscription {
@@ -178,7 +178,7 @@ pub(super) fn subscribe(
     let missed = hub.waiting(slot);
     shared.release(hub, Wakes::default());
 
-    let subscription = Subscription::new(shared, slot);
+    let subscription = Subscription::new(shared, slot, is_new);
     if is_new {
         return Subscribed::Live(subscription);
     }

@@ -51,6 +51,8 @@ pub struct Subscription {
 
 /// The part of a subscription that only its stream reaches.
 struct Reader {
+    /// The client is to be told where its stream starts.
+    starts: bool,
     slot: u32,
     /// Once this is set the slot is another's, unless the subscription can go on with pages.
     end: Option<CloseReason>,
@@ -66,11 +68,12 @@ const NEVER: u64 = u64::MAX;
 const MOST_TURNS: usize = 16;
 
 impl Subscription {
-    pub(super) fn new(shared: &Arc<BroadcastShared>, slot: u32) -> Self {
+    pub(super) fn new(shared: &Arc<BroadcastShared>, slot: u32, starts: bool) -> Self {
         Self {
             shared: Arc::clone(shared),
             reader: Reader {
                 slot,
+                starts,
                 end: None,
                 seen: NEVER,
                 waker: WakerIdentity::NONE,
@@ -140,6 +143,21 @@ impl Subscription {
             None => self.shared.lock().last_event_id(self.reader.slot),
             Some(_) => None,
         }
+    }
+
+    /// Returns the id to [start](crate::adapt::Preamble::with_id) the stream with: the
+    /// [`last_event_id`](Self::last_event_id) of a client that is new, or that was moved without being
+    /// told; `None` for a client that has an id already. [`with_defaults`] sends it.
+    ///
+    /// [`with_defaults`]: crate::EventStreamExt::with_defaults
+    pub fn start_id(&self) -> Option<EventId<'static>> {
+        self.reader.starts.then(|| self.last_event_id())?
+    }
+
+    /// Lets a client that was moved know where its stream starts.
+    pub(super) fn starts(mut self) -> Self {
+        self.reader.starts = true;
+        self
     }
 
     /// Returns how many frames wait. Event types are not looked at.

@@ -1,7 +1,7 @@
 //! The headers of a response.
 
 #[cfg(feature = "http")]
-use ::http::{HeaderMap, HeaderValue, Version};
+use ::http::{HeaderMap, HeaderValue};
 
 /// The headers of a response that carries an event stream, for any version of HTTP.
 ///
@@ -9,6 +9,9 @@ use ::http::{HeaderMap, HeaderValue, Version};
 /// - `cache-control: no-cache, no-transform`: no cache answers for the server, and no proxy
 ///   compresses the stream, which would hold events back.
 /// - `x-accel-buffering: no`: nginx and the proxies that follow it pass each event on at once.
+///
+/// There is no `connection` header: HTTP/1.1 keeps a connection open without it, and HTTP/2 forbids
+/// it.
 ///
 /// # Examples
 ///
@@ -21,38 +24,21 @@ pub const HEADERS: [(&str, &str); 3] = [
     ("x-accel-buffering", "no"),
 ];
 
-/// [`HEADERS`] and `connection: keep-alive`, for HTTP/1.1 alone: HTTP/2 forbids that header.
-pub const HEADERS_HTTP1: [(&str, &str); 4] = [
-    HEADERS[0],
-    HEADERS[1],
-    HEADERS[2],
-    ("connection", "keep-alive"),
-];
-
-/// Inserts the headers of a response that carries an event stream: [`HEADERS_HTTP1`] for HTTP/1.1,
-/// [`HEADERS`] for other versions.
-///
-/// `version` is the version of the request. HTTP/2 and HTTP/3 forbid connection headers. An
-/// HTTP/1.0 response ends with its connection, so that connection is not kept alive. Existing
-/// values for these names are replaced. [`response`](crate::http::response) calls this function.
+/// Inserts [`HEADERS`], and replaces existing values for these names.
+/// [`response`](crate::http::response) calls this function.
 ///
 /// # Examples
 ///
 /// ```
-/// use sse_proto::deps::http::{HeaderMap, Version};
+/// use sse_proto::deps::http::HeaderMap;
 ///
 /// let mut headers = HeaderMap::new();
-/// sse_proto::http::insert_headers(Version::HTTP_2, &mut headers);
+/// sse_proto::http::insert_headers(&mut headers);
 /// assert_eq!(headers["content-type"], "text/event-stream");
-/// assert!(!headers.contains_key("connection"));
 /// ```
 #[cfg(feature = "http")]
-pub fn insert_headers(version: Version, headers: &mut HeaderMap) {
-    let policy = match version {
-        Version::HTTP_11 => HEADERS_HTTP1.as_slice(),
-        _ => HEADERS.as_slice(),
-    };
-    for &(name, value) in policy {
+pub fn insert_headers(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
 }

@@ -67,6 +67,7 @@ impl<'a> Item<'a> {
 /// assert!(event.has_own_id());
 /// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
+#[derive(Clone, Copy)]
 pub struct MessageEvent<'a> {
     /// Empty for `message`.
     pub(super) event_type: Text<'a>,
@@ -243,11 +244,14 @@ impl OwnedMessageEvent {
 
     /// Returns the event type: `message` if the block has no type or an empty one.
     pub fn event_type(&self) -> &str {
-        if self.event_type_len == 0 {
-            MESSAGE
-        } else {
-            &self.text[self.data_len..self.data_len + self.event_type_len]
+        match self.own_type() {
+            "" => MESSAGE,
+            event_type => event_type,
         }
+    }
+
+    pub(super) fn own_type(&self) -> &str {
+        &self.text[self.data_len..self.data_len + self.event_type_len]
     }
 
     /// Returns the data, with its lines joined by LF.

@@ -30,12 +30,13 @@ mod limits;
 mod line_reader;
 #[cfg(feature = "std")]
 mod read;
+mod relay;
 mod stream;
 mod text;
 #[cfg(test)]
 mod work;
 
-pub use decoder::{Decoder, Items};
+pub use decoder::{Decoder, Items, events};
 pub use item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
 pub use limits::{DecodeError, DecodeLimits};
 #[cfg(feature = "std")]
