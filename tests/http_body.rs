@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::pending;
 use std::pin::Pin;
@@ -11,9 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::stream::{self, Stream, StreamExt};
-use sse_proto::adapt::Preamble;
+use sse_proto::adapt::{IntoChunk, Preamble};
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::deps::http::{HeaderMap, HeaderValue, StatusCode, Version};
+use sse_proto::deps::http::{HeaderMap, HeaderValue, StatusCode};
 use sse_proto::deps::http_body::Body as _;
 use sse_proto::http::{Body, insert_headers, response};
 use sse_proto::target::CloseReason;
@@ -21,12 +22,12 @@ use sse_proto::{Event, EventStream, EventStreamExt, Frame, channel};
 use support::fakes::{Source, SourceStream, Wakes};
 
 /// Polls a body, and counts its wakes.
-struct Reader<S> {
+struct Reader<S: Stream<Item: IntoChunk>> {
     body: Pin<Box<Body<S>>>,
     wakes: Arc<Wakes>,
 }
 
-impl<S: Stream<Item = Bytes>> Reader<S> {
+impl<S: Stream<Item: IntoChunk>> Reader<S> {
     fn new(stream: S) -> Self {
         Self::of(Body::new(stream))
     }
@@ -43,7 +44,7 @@ impl<S: Stream<Item = Bytes>> Reader<S> {
         let waker = self.wakes.waker();
         let mut cx = Context::from_waker(&waker);
         self.body.as_mut().poll_frame(&mut cx).map(|frame| {
-            let frame = frame?.expect("it never fails");
+            let frame = frame?.ok().expect("it never fails");
             Some(frame.into_data().expect("there are no trailers"))
         })
     }
@@ -167,7 +168,7 @@ fn a_stream_that_is_over_already_is_an_empty_body() {
         stream
     };
     assert!(Reader::new(over()).says_it_has_ended());
-    assert!(Reader::new(stream::empty()).says_it_has_ended());
+    assert!(Reader::new(stream::empty::<Bytes>()).says_it_has_ended());
     assert!(Reader::new(over().coalesce(99)).says_it_has_ended());
     assert!(Reader::new(over().until(pending::<()>())).says_it_has_ended());
     let timer = |_| pending::<()>();
@@ -193,7 +194,7 @@ fn what_an_adapter_adds_comes_before_the_end() {
 #[test]
 fn a_body_that_is_dropped_is_a_client_that_is_gone() {
     let (target, stream) = channel();
-    drop(response(Version::HTTP_2, stream));
+    drop(response(stream));
     assert_eq!(target.close_reason(), Some(CloseReason::ClientGone));
 }
 
@@ -249,30 +250,14 @@ fn a_body_boxes_as_servers_do_it() {
 }
 
 #[test]
-fn the_response_has_the_headers_of_its_version() {
-    let names = |version| {
-        let response = response(version, stream::empty::<Bytes>());
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert_eq!(
-            response.headers()["cache-control"],
-            "no-cache, no-transform"
-        );
-        assert_eq!(response.headers()["x-accel-buffering"], "no");
-        let mut names: Vec<_> = response.headers().keys().map(ToString::to_string).collect();
-        names.sort();
-        names.join(" ")
-    };
-    let for_all = "cache-control content-type x-accel-buffering";
+fn the_response_has_the_headers_of_an_event_stream() {
+    let response = response(stream::empty::<Bytes>());
+    assert_eq!(response.status(), StatusCode::OK);
+    let mut headers = HeaderMap::new();
+    insert_headers(&mut headers);
+    assert_eq!(response.headers(), &headers);
     // Every header that RFC 9113 (section 8.2.2) forbids is absent, since nothing else is there.
-    assert_eq!(names(Version::HTTP_2), for_all);
-    assert_eq!(names(Version::HTTP_3), for_all);
-    // The stream ends with the connection: "keep-alive" would be wrong.
-    assert_eq!(names(Version::HTTP_10), for_all);
-    assert_eq!(
-        names(Version::HTTP_11),
-        "cache-control connection content-type x-accel-buffering"
-    );
+    assert_eq!(headers.len(), sse_proto::http::HEADERS.len());
 }
 
 #[test]
@@ -282,19 +267,60 @@ fn headers_replace_their_own_names_and_nothing_else() {
     headers.append("cache-control", HeaderValue::from_static("public"));
     headers.append("cache-control", HeaderValue::from_static("max-age=1"));
     headers.append("x-mine", HeaderValue::from_static("1"));
-    insert_headers(Version::HTTP_11, &mut headers);
-    assert_eq!(headers["connection"], "keep-alive");
+    insert_headers(&mut headers);
     assert_eq!(headers["content-type"], "text/event-stream");
     let caching: Vec<_> = headers.get_all("cache-control").iter().collect();
     assert_eq!(caching, ["no-cache, no-transform"]);
     assert_eq!(headers["x-mine"], "1");
-    assert_eq!(headers.len(), 5);
+    assert_eq!(headers.len(), 4);
 }
 
 #[test]
-fn a_client_that_was_sent_away_gets_204_and_no_bytes() {
+fn a_client_that_is_stopped_gets_204_and_no_bytes() {
     use sse_proto::deps::http_body::Body as _;
-    let answer = sse_proto::http::sent_away::<sse_proto::EventStream>();
+    let answer = sse_proto::http::stop::<Body<EventStream>>();
     assert_eq!(answer.status(), 204);
     assert!(answer.headers().is_empty() && answer.body().is_end_stream());
+}
+
+#[test]
+fn events_of_any_kind_are_a_response() {
+    fn bytes<S: Stream<Item: IntoChunk>>(stream: S) -> Bytes {
+        Reader::of(response(stream).into_body()).chunk()
+    }
+    struct Token(&'static str);
+    impl From<Token> for Frame {
+        fn from(token: Token) -> Self {
+            Self::new(&Event::message(token.0))
+        }
+    }
+    let event = Event::message("x");
+    assert_eq!(bytes(stream::iter([&event])), "data: x\n\n");
+    assert_eq!(bytes(stream::iter([Frame::new(&event)])), "data: x\n\n");
+    assert_eq!(bytes(stream::iter([Token("x")])), "data: x\n\n");
+    assert_eq!(
+        bytes(stream::iter([Ok::<_, ()>(Token("x"))])),
+        "data: x\n\n"
+    );
+    assert_eq!(bytes(stream::iter([event])), "data: x\n\n");
+}
+
+#[test]
+fn an_event_is_taken_when_bytes_are_asked_for_and_no_sooner() {
+    let taken = Rc::new(Cell::new(0));
+    let counts = Rc::clone(&taken);
+    let events = stream::repeat_with(move || {
+        counts.set(counts.get() + 1);
+        Event::message("x")
+    });
+    let mut reader = Reader::new(events);
+    assert_eq!(taken.get(), 0);
+    for asked in 1..=3 {
+        assert_eq!(reader.chunk(), "data: x\n\n");
+        assert_eq!(taken.get(), asked);
+    }
+    // Dropping the body drops the source.
+    assert_eq!(Rc::strong_count(&taken), 2);
+    drop(reader);
+    assert_eq!(Rc::strong_count(&taken), 1);
 }

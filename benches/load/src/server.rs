@@ -112,7 +112,7 @@ fn our_router() -> Router {
             get(async move || {
                 let stream = log.subscribe(None).or_live_untold();
                 let stream = stream.keep_alive(KEEP_ALIVE_INTERVAL, tokio::time::sleep);
-                response(Version::HTTP_11, stream)
+                response(stream)
             }),
         )
         .route(

@@ -240,7 +240,7 @@ fn numbered(log: &Broadcast, cases: Vec<Case>) -> Vec<Case> {
 
 /// Makes a response with a stream.
 pub(crate) fn event_stream(head: &Parts, stream: Stream) -> Response<Body> {
-    response(head.version, stream).map(|body| body.map_err(Into::into).boxed_unsync())
+    response(stream).map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
 /// Returns a stream of events with keep-alives between them.
