@@ -151,7 +151,8 @@ async fn whole(request: &Request) -> Response {
 
 fn prompt(request: &Request) -> String {
     let last = request.messages.last();
-    last.map(|message| message.content.clone()).unwrap_or_default()
+    last.map(|message| message.content.clone())
+        .unwrap_or_default()
 }
 
 fn usage(asked: usize, answered: usize) -> Value {
@@ -168,7 +169,9 @@ fn refusal(status: StatusCode, message: &str) -> Response {
 
 /// The longest silence: 15 seconds, or as many milliseconds as `KEEP_ALIVE_MS` says.
 fn keep_alive() -> Duration {
-    let millis = env::var("KEEP_ALIVE_MS").ok().and_then(|text| text.parse().ok());
+    let millis = env::var("KEEP_ALIVE_MS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     millis.map_or(sse_proto::adapt::KEEP_ALIVE_INTERVAL, Duration::from_millis)
 }
 

@@ -85,7 +85,10 @@ fn not_allowed<S: Stream<Item = Bytes>>(allowed: &'static str) -> Response<Body<
 }
 
 /// Makes a response of text.
-pub fn text<S: Stream<Item = Bytes>>(status: StatusCode, text: impl Into<Bytes>) -> Response<Body<S>> {
+pub fn text<S: Stream<Item = Bytes>>(
+    status: StatusCode,
+    text: impl Into<Bytes>,
+) -> Response<Body<S>> {
     let mut response = Response::new(Body::from(text.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(
