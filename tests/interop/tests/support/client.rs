@@ -212,7 +212,7 @@ impl Run {
 }
 
 /// Runs a program and returns its output. Kills it if it takes too long.
-async fn output(program: &Path, script: &Path, url: &str, forms: &[&str]) -> String {
+pub(crate) async fn output(program: &Path, script: &Path, url: &str, forms: &[&str]) -> String {
     let mut command = Command::new(program);
     quiet(command.as_std_mut());
     let child = command

@@ -17,7 +17,7 @@ use std::process::Command;
 use std::time::Duration;
 
 pub(crate) use browser::Engine;
-pub(crate) use client::{CLIENTS, Client, RunsOn};
+pub(crate) use client::{CLIENTS, Client, RunsOn, output};
 pub(crate) use folder::Folder;
 pub(crate) use ours::SERVERS;
 pub(crate) use table::{Row, Table};
