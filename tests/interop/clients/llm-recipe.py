@@ -19,7 +19,7 @@ def read(content):
             if choice.finish_reason:
                 received("finish", choice.finish_reason)
         if chunk.usage:
-            received("usage", chunk.usage.total_tokens)
+            received("usage", str(chunk.usage.total_tokens))
 
 
 read("think of one two")
