@@ -24,14 +24,21 @@ fn each_example_is_linked_in_the_readme_and_short_and_says_why_it_sets_tcp_nodel
 }
 
 #[test]
-fn the_server_in_the_readme_is_one_that_builds() {
+fn the_programs_in_the_readme_are_ones_that_build() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let text = |path| fs::read_to_string(root.join(path)).expect("a file");
-    let server = text("examples/mounted/smallest/main.rs");
-    let (_, code) = server.split_once("\n\n").expect("a line about it");
-    let shown = format!("```rust,ignore\n{code}```\n");
-    assert!(
-        text("README.md").contains(&shown),
-        "not in the README: {code}"
-    );
+    let text = |path: &str| fs::read_to_string(root.join(path)).expect("a file");
+    for path in ["main.rs", "tokens.rs"] {
+        let server = text(&format!("examples/mounted/smallest/{path}"));
+        let (_, code) = server.split_once("\n\n").expect("a line about it");
+        let shown = format!("```rust,ignore\n{code}```\n");
+        assert!(
+            text("README.md").contains(&shown),
+            "not in the README: {code}"
+        );
+    }
+    // It is a test of that crate.
+    let client = text("crates/reqwest/README.md");
+    let (_, code) = client.split_once("```rust,no_run\n").expect("a program");
+    let (code, _) = code.split_once("```").expect("its end");
+    assert!(text("README.md").contains(code), "not in the README: {code}");
 }
