@@ -1,6 +1,6 @@
 //! HTTP's side: the headers of a response, and `Accept` of a request.
 
-use sse_proto::http::{HEADERS, HEADERS_HTTP1, accepts_event_stream};
+use sse_proto::http::{HEADERS, accepts_event_stream};
 
 #[test]
 fn the_headers_hold_for_every_version_of_http() {
@@ -13,12 +13,6 @@ fn the_headers_hold_for_every_version_of_http() {
         ]
     );
     assert!(HEADERS.iter().all(|(name, _)| *name != "connection"));
-}
-
-#[test]
-fn only_the_profile_for_http1_has_connection() {
-    assert_eq!(HEADERS_HTTP1[..3], HEADERS);
-    assert_eq!(HEADERS_HTTP1[3], ("connection", "keep-alive"));
 }
 
 /// Whether one line of `Accept` takes an event stream.

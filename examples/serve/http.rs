@@ -98,7 +98,7 @@ impl Service {
         let from_oldest = query == Some("from=oldest");
         let (peer, stuck) = (client.peer, client.stuck.clone());
         let stream = (self.publisher).subscribe(peer, &last, from_oldest, stuck);
-        response(request.version(), stream)
+        response(stream)
     }
 }
 

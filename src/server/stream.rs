@@ -11,6 +11,7 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::channel::StreamHandle;
 use super::foreign::NO_WAKE;
+use super::machine::Failure;
 #[cfg(feature = "std")]
 use super::machine::StreamMachine;
 #[cfg(feature = "std")]
@@ -73,6 +74,11 @@ impl<S: Sharing> EventStream<S> {
     /// listeners. If the client goes away, drop the stream instead; that is not a failure.
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.handle.channel.fail(error.into());
+    }
+
+    /// Returns the error that the target failed with.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.handle.channel.with(|machine| machine.failure())
     }
 
     /// Closes the target. Returns whether it was open.

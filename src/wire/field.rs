@@ -44,10 +44,10 @@ pub const START: EventType<'static> = EventType::from_static("stream-start");
 /// # Examples
 ///
 /// ```
-/// use sse_proto::EventType;
+/// use sse_proto::{EventType, event_type};
 ///
-/// const TICK: EventType = EventType::from_static("tick");
-/// assert_eq!(TICK, "tick");
+/// let tick = event_type!("tick");
+/// assert_eq!(tick, "tick");
 ///
 /// let given = EventType::new("user-joined")?;
 /// assert_eq!(given.to_string(), "user-joined");
@@ -79,7 +79,14 @@ impl<'a> EventType<'a> {
         Ok(Self(text))
     }
 
-    /// Makes an event type of a literal.
+    /// Takes the type of an event that was received, in which no line ends. An empty one and
+    /// `message` are no type.
+    pub(crate) fn received(text: Cow<'a, str>) -> Option<Self> {
+        (!text.is_empty() && text != MESSAGE).then_some(Self(text))
+    }
+
+    /// Makes an event type of a literal. For a constant; elsewhere use
+    /// [`event_type!`](crate::event_type).
     ///
     /// # Panics
     ///
@@ -126,6 +133,30 @@ impl fmt::Debug for EventType<'_> {
     }
 }
 
+/// Makes an [`EventType`] of a literal, which is checked when the program is compiled.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::{Event, event_type};
+///
+/// let tick = Event::new(event_type!("tick"), "12:00");
+/// assert_eq!(tick.to_bytes(), "event: tick\ndata: 12:00\n\n");
+/// ```
+///
+/// An invalid literal does not compile:
+///
+/// ```compile_fail,E0080
+/// let bad = sse_proto::event_type!("tick\n");
+/// # assert_eq!(bad, "");
+/// ```
+#[macro_export]
+macro_rules! event_type {
+    ($text:expr) => {
+        const { $crate::EventType::from_static($text) }
+    };
+}
+
 /// The last event ID that an event sets at the client: the value of its `id` field.
 ///
 /// Holds any text without CR, LF and NUL: a client ignores an id with a NUL. The empty id is valid
@@ -140,8 +171,8 @@ impl fmt::Debug for EventType<'_> {
 /// ```
 /// use sse_proto::EventId;
 ///
-/// assert_eq!(EventId::from(0_u32), "0");
-/// assert_eq!(EventId::from(-1_i64), "-1");
+/// assert_eq!(EventId::from(0), "0");
+/// assert_eq!(EventId::from(-1), "-1");
 /// assert_eq!(EventId::new("1526919030474-55")?, "1526919030474-55");
 /// assert!(EventId::new("1\02").is_err());
 /// # Ok::<(), sse_proto::event::InvalidField>(())
@@ -210,13 +241,9 @@ impl<'a> EventId<'a> {
         Some(Self(TextOrNumber::Text(text)))
     }
 
-    /// Borrows the text.
-    pub(crate) fn borrowed(&self) -> EventId<'_> {
-        EventId(match self.text() {
-            TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Borrowed(text)),
-            TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
-            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
-        })
+    /// Takes the text of an id that was received: a client ignores what it does not accept.
+    pub(crate) const fn received(text: &'a str) -> Self {
+        Self(TextOrNumber::Text(Cow::Borrowed(text)))
     }
 
     #[inline]
@@ -226,6 +253,17 @@ impl<'a> EventId<'a> {
             TextOrNumber::Number(high, low) => TextOrNumber::Number(*high, *low),
             TextOrNumber::Negative(high, low) => TextOrNumber::Negative(*high, *low),
         }
+    }
+}
+
+/// Borrows the text.
+impl<'a> From<&'a EventId<'_>> for EventId<'a> {
+    fn from(id: &'a EventId<'_>) -> Self {
+        EventId(match id.text() {
+            TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Borrowed(text)),
+            TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
+            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
+        })
     }
 }
 

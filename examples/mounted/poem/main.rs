@@ -6,7 +6,7 @@ use std::{io, time::Duration};
 use app::{App, ECHO_LIMIT};
 use http_body_util::BodyExt;
 use poem::error::MethodNotAllowedError;
-use poem::http::{HeaderMap, StatusCode, Uri, Version};
+use poem::http::{HeaderMap, StatusCode, Uri};
 use poem::listener::TcpAcceptor;
 use poem::middleware::{AddData, SizeLimit};
 use poem::web::Data;
@@ -46,11 +46,11 @@ fn only(endpoint: impl Endpoint, allowed: &'static str) -> impl Endpoint {
 }
 
 #[handler]
-fn events(app: Data<&App>, version: Version, uri: &Uri, headers: &HeaderMap) -> Response {
+fn events(app: Data<&App>, uri: &Uri, headers: &HeaderMap) -> Response {
     let header = headers.get_all("last-event-id");
     let events = app.events(last_event_id(header, uri.query(), "lastEventId"));
     let fails = |never| -> io::Error { match never {} };
-    response(version, events.keep_alive(app.keep_alive(), sleep))
+    response(events.keep_alive(app.keep_alive(), sleep))
         .map(|body| body.map_err(fails))
         .into()
 }

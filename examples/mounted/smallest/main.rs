@@ -3,34 +3,19 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri, Version};
+use axum::http::{HeaderMap, Uri};
 use axum::{Router, response::IntoResponse, routing::get, serve::ListenerExt};
-use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, Preamble};
-use sse_proto::broadcast::{Retention, Subscribed};
+use sse_proto::broadcast::Retention;
 use sse_proto::http::{last_event_id, response};
-use sse_proto::{Broadcast, Event, EventStreamExt, EventType};
+use sse_proto::{Broadcast, Event, EventStreamExt, event_type};
 use tokio::{net::TcpListener, time::sleep};
 
-const RESET: EventType = EventType::from_static("reset");
-
-async fn events(
-    State(all): State<Broadcast>,
-    version: Version,
-    uri: Uri,
-    headers: HeaderMap,
-) -> impl IntoResponse {
+async fn events(State(all): State<Broadcast>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
     // Browsers send the header. Polyfills that can't set it add the parameter to the URL.
     let last = last_event_id(headers.get_all("last-event-id"), uri.query(), "lastEventId");
-    let subscribed = all.subscribe(last);
-    // A new client that loses its connection before its first event resumes from this id.
-    let is_new = matches!(subscribed, Subscribed::Live(_));
     // Tells a client that cannot be resumed that it may have missed events.
-    let stream = subscribed.or_oldest(&Event::new(RESET, "{}"));
-    let start = Preamble::new().with_id(stream.last_event_id().filter(|_| is_new));
-    let stream = stream
-        .preamble(&start)
-        .keep_alive(KEEP_ALIVE_INTERVAL, sleep);
-    response(version, stream)
+    let reset = Event::new(event_type!("reset"), "{}");
+    response(all.subscribe(last).or_oldest(&reset).with_defaults(sleep))
 }
 
 #[tokio::main]

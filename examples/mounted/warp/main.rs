@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use sse_proto::http::{last_event_id, response};
 use sse_proto::{EventStreamExt, deps::bytes::Bytes};
 use tokio::{net::TcpSocket, time::sleep};
-use warp::http::{HeaderMap, StatusCode, Version};
+use warp::http::{HeaderMap, StatusCode};
 use warp::reject::{MethodNotAllowed, Rejection};
 use warp::reply::{Reply, Response, stream, with_header};
 use warp::{Filter, body, header, path};
@@ -56,8 +56,7 @@ fn only(allowed: &'static str) -> impl Fn(Rejection) -> Ready<Result<Response, R
 
 fn answer(app: App, headers: HeaderMap) -> Response {
     let events = app.events(last_event_id(headers.get_all("last-event-id"), None, ""));
-    // No filter tells the version. This one's headers are right for every other, too.
-    let answer = response(Version::HTTP_2, events.keep_alive(app.keep_alive(), sleep));
+    let answer = response(events.keep_alive(app.keep_alive(), sleep));
     let (head, body) = answer.into_parts();
     let mut reply = stream(body.into_data_stream()).into_response();
     (*reply.status_mut(), *reply.headers_mut()) = (head.status, head.headers);

@@ -72,10 +72,12 @@ mod coalesce;
 pub(crate) mod ext;
 pub(in crate::server) mod inner;
 mod keep_alive;
+mod or_error;
 mod preamble;
 
 pub use self::coalesce::Coalesce;
 pub use self::ext::Until;
-pub use self::inner::{FromStream, StreamItem, from_stream};
+pub use self::inner::{Encode, FromStream, StreamItem, from_stream};
 pub use self::keep_alive::{KEEP_ALIVE_INTERVAL, KeepAlive};
+pub use self::or_error::OrError;
 pub use self::preamble::{Preamble, WithPreamble};

@@ -118,7 +118,7 @@ use crate::wire::last_event_id::LastEventId;
 ///     let last = last_event_id(header, request.uri().query(), "lastEventId");
 ///     // Tells a client that cannot be resumed to load its state again.
 ///     let reset = Event::new(EventType::from_static("reset"), "");
-///     response(request.version(), broadcast.subscribe(last).or_oldest(&reset))
+///     response(broadcast.subscribe(last).or_oldest(&reset))
 /// }
 ///
 /// let broadcast = Broadcast::new(Retention::default());
@@ -434,7 +434,7 @@ impl Broadcast {
         let head = hub.log.head();
         let slot = hub.subscribe(options, head);
         shared.release(hub, Wakes::default());
-        Held::new(Subscription::new(shared, slot))
+        Held::new(Subscription::new(shared, slot, false))
     }
 
     /// Waits for an id, and returns what became of it: it is in the log, it was passed without being

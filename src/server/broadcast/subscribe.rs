@@ -178,7 +178,7 @@ pub(super) fn subscribe(
     let missed = hub.waiting(slot);
     shared.release(hub, Wakes::default());
 
-    let subscription = Subscription::new(shared, slot);
+    let subscription = Subscription::new(shared, slot, is_new);
     if is_new {
         return Subscribed::Live(subscription);
     }

@@ -23,6 +23,7 @@
 //! [9.2.6]: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
 mod block;
+pub(crate) mod collect;
 mod decoder;
 mod input;
 mod item;
@@ -35,6 +36,7 @@ mod text;
 #[cfg(test)]
 mod work;
 
+pub use collect::events;
 pub use decoder::{Decoder, Items};
 pub use item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
 pub use limits::{DecodeError, DecodeLimits};

@@ -63,7 +63,7 @@ impl App {
             ("/events", &Method::GET) => {
                 let header = request.headers().get_all("last-event-id");
                 let last = last_event_id(header, request.uri().query(), "lastEventId");
-                response(request.version(), around(self.events(last)))
+                response(around(self.events(last)))
             }
             ("/echo", &Method::POST) => text(self.echo(request.body()), ""),
             ("/stats", &Method::GET) => text(StatusCode::OK, self.stats()),
@@ -77,7 +77,7 @@ impl App {
 }
 
 /// Refuses a method. `allowed` lists the methods that the path has.
-fn not_allowed<S>(allowed: &'static str) -> Response<Body<S>> {
+fn not_allowed<S: Stream<Item = Bytes>>(allowed: &'static str) -> Response<Body<S>> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "");
     let allowed = HeaderValue::from_static(allowed);
     response.headers_mut().insert(header::ALLOW, allowed);
@@ -85,7 +85,10 @@ fn not_allowed<S>(allowed: &'static str) -> Response<Body<S>> {
 }
 
 /// Makes a response of text.
-pub fn text<S>(status: StatusCode, text: impl Into<Bytes>) -> Response<Body<S>> {
+pub fn text<S: Stream<Item = Bytes>>(
+    status: StatusCode,
+    text: impl Into<Bytes>,
+) -> Response<Body<S>> {
     let mut response = Response::new(Body::from(text.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(

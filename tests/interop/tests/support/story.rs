@@ -150,7 +150,7 @@ impl Story {
             // Tells the client to stop.
             _ => return empty(StatusCode::NO_CONTENT),
         };
-        event_stream(head, stream)
+        event_stream(stream)
     }
 }
 
@@ -239,8 +239,8 @@ fn numbered(log: &Broadcast, cases: Vec<Case>) -> Vec<Case> {
 }
 
 /// Makes a response with a stream.
-pub(crate) fn event_stream(head: &Parts, stream: Stream) -> Response<Body> {
-    response(head.version, stream).map(|body| body.map_err(Into::into).boxed_unsync())
+pub(crate) fn event_stream(stream: Stream) -> Response<Body> {
+    response(stream).map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
 /// Returns a stream of events with keep-alives between them.
