@@ -2,9 +2,9 @@
 //! events.
 //!
 //! ```
-//! use sse_proto::{Event, EventType};
+//! use sse_proto::{Event, event_type};
 //!
-//! let event = Event::new(EventType::from_static("tick"), "12:00\n12:01").with_id(7_u32);
+//! let event = Event::new(event_type!("tick"), "12:00\n12:01").with_id(7);
 //! assert_eq!(event.to_bytes(), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
 //! ```
 //!
@@ -94,7 +94,7 @@
 //! - `std` (default): [`Broadcast`], [`channel`], `std::io::Write` for [`EventWriter`],
 //!   `DecodeRead`.
 //! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event. Implies `std`.
-//! - `http`: `http::Body`, `http::response`, `http::insert_headers`. Implies `std`.
+//! - `http`: `http::Body`, `http::response`, `http::events`. Implies `std`.
 //!
 //! Without features the crate is `no_std` with `alloc`. Rust 1.85 or later.
 // Without `std`, links to items that need it point to the section on features.
@@ -226,11 +226,11 @@ pub mod http {
     //! with a status of 204 (No Content). With the feature `http`, `stop` makes that response.
 
     #[cfg(feature = "http")]
-    pub use crate::server::http::body::{Body, events, response, stop};
+    pub use crate::server::http::body::{Body, response, stop};
     pub use crate::server::http::headers::HEADERS;
-    #[cfg(feature = "http")]
-    pub use crate::server::http::headers::insert_headers;
     pub use crate::server::http::request::{accepts_event_stream, last_event_id};
+    #[cfg(feature = "http")]
+    pub use crate::wire::decode::collect::http::events;
 }
 
 pub mod deps {

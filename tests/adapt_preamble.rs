@@ -69,9 +69,12 @@ fn an_id_comes_in_an_event_of_a_type_of_its_own() {
     assert!(matches!(items.next(), Ok(None)));
     assert_eq!(decoder.last_event_id(), "7-0~");
 
-    // The empty one takes the client's away.
-    let reset = Preamble::new().with_id(EventId::from_static(""));
-    assert_eq!(reset.to_bytes(), "event: stream-start\nid: \ndata: {}\n\n");
+    // However it is given.
+    let bytes = "event: stream-start\nid: 7\ndata: {}\n\n";
+    assert_eq!(Preamble::new().with_id(7).to_bytes(), bytes);
+    assert_eq!(Preamble::new().with_id(7_i64).to_bytes(), bytes);
+    let optional = Some(EventId::from(7));
+    assert_eq!(Preamble::new().with_id(optional).to_bytes(), bytes);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Event types and ids: what they hold, compare to and show.
 
-use sse_proto::{Event, EventId, EventType, Frame};
+use sse_proto::event::LastEventId;
+use sse_proto::{Event, EventId, EventType, Frame, event_type};
 
 #[test]
 fn an_id_is_made_of_every_integer() {
@@ -45,6 +46,32 @@ fn an_id_is_made_of_every_integer() {
         assert_eq!(event.clone().into_owned(), event);
         assert_eq!(Frame::new(&event).id(), Some(&*digits));
     }
+}
+
+#[test]
+fn a_literal_needs_no_suffix_wherever_an_id_is_taken() {
+    let event = Event::message("x").with_id(1);
+    assert_eq!(event.to_bytes(), "id: 1\ndata: x\n\n");
+    assert_eq!(Event::message("x").with_id(1_i64), event);
+    assert_eq!(EventId::from(-1), "-1");
+    assert_eq!(LastEventId::from(1), LastEventId::Id(EventId::from(1)));
+    assert_eq!(LastEventId::from(None), LastEventId::None);
+    assert_eq!(
+        LastEventId::from(&EventId::from(1)),
+        LastEventId::from(1_i64)
+    );
+    let preamble = sse_proto::adapt::Preamble::new();
+    assert!(preamble.with_id(1).to_bytes().starts_with(b"event: "));
+}
+
+#[test]
+fn a_literal_type_is_a_constant() {
+    const TICK: EventType<'_> = event_type!("tick");
+    assert_eq!(event_type!("tick"), TICK);
+    assert_eq!(
+        Event::new(event_type!("tick"), "").event_type(),
+        Some(&TICK)
+    );
 }
 
 #[test]

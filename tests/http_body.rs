@@ -4,30 +4,35 @@ mod support;
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::future::pending;
+use std::future::{pending, ready};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::executor::block_on;
 use futures::stream::{self, Stream, StreamExt};
-use sse_proto::adapt::{IntoChunk, Preamble};
+use sse_proto::adapt::{Encode, Preamble, from_stream};
+use sse_proto::broadcast::{Retention, Subscribed};
+use sse_proto::decode::{DecodeError, ReceiveError};
 use sse_proto::deps::bytes::Bytes;
-use sse_proto::deps::http::{HeaderMap, HeaderValue, StatusCode};
+use sse_proto::deps::http::{Response, StatusCode};
 use sse_proto::deps::http_body::Body as _;
-use sse_proto::http::{Body, insert_headers, response};
+use sse_proto::http::{self, Body, HEADERS, response, stop};
 use sse_proto::target::CloseReason;
-use sse_proto::{Event, EventStream, EventStreamExt, Frame, channel};
+use sse_proto::{
+    Broadcast, Event, EventId, EventStream, EventStreamExt, Frame, channel, event_type,
+};
 use support::fakes::{Source, SourceStream, Wakes};
 
 /// Polls a body, and counts its wakes.
-struct Reader<S: Stream<Item: IntoChunk>> {
+struct Reader<S: Stream<Item: Encode>> {
     body: Pin<Box<Body<S>>>,
     wakes: Arc<Wakes>,
 }
 
-impl<S: Stream<Item: IntoChunk>> Reader<S> {
+impl<S: Stream<Item: Encode<Error = Infallible>>> Reader<S> {
     fn new(stream: S) -> Self {
         Self::of(Body::new(stream))
     }
@@ -44,7 +49,7 @@ impl<S: Stream<Item: IntoChunk>> Reader<S> {
         let waker = self.wakes.waker();
         let mut cx = Context::from_waker(&waker);
         self.body.as_mut().poll_frame(&mut cx).map(|frame| {
-            let frame = frame?.ok().expect("it never fails");
+            let frame = frame?.expect("it never fails");
             Some(frame.into_data().expect("there are no trailers"))
         })
     }
@@ -250,77 +255,246 @@ fn a_body_boxes_as_servers_do_it() {
 }
 
 #[test]
-fn the_response_has_the_headers_of_an_event_stream() {
+fn the_response_has_the_headers_and_no_other() {
     let response = response(stream::empty::<Bytes>());
     assert_eq!(response.status(), StatusCode::OK);
-    let mut headers = HeaderMap::new();
-    insert_headers(&mut headers);
-    assert_eq!(response.headers(), &headers);
+    let mut headers: Vec<_> = response.headers().iter().collect();
+    headers.sort_by_key(|(name, _)| name.as_str());
     // Every header that RFC 9113 (section 8.2.2) forbids is absent, since nothing else is there.
-    assert_eq!(headers.len(), sse_proto::http::HEADERS.len());
-}
-
-#[test]
-fn headers_replace_their_own_names_and_nothing_else() {
-    let mut headers = HeaderMap::new();
-    headers.append("content-type", HeaderValue::from_static("text/html"));
-    headers.append("cache-control", HeaderValue::from_static("public"));
-    headers.append("cache-control", HeaderValue::from_static("max-age=1"));
-    headers.append("x-mine", HeaderValue::from_static("1"));
-    insert_headers(&mut headers);
-    assert_eq!(headers["content-type"], "text/event-stream");
-    let caching: Vec<_> = headers.get_all("cache-control").iter().collect();
-    assert_eq!(caching, ["no-cache, no-transform"]);
-    assert_eq!(headers["x-mine"], "1");
-    assert_eq!(headers.len(), 4);
+    let mut expected = HEADERS;
+    expected.sort_unstable();
+    let headers = headers.into_iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+    assert!(headers.eq(expected));
 }
 
 #[test]
 fn a_client_that_is_stopped_gets_204_and_no_bytes() {
-    use sse_proto::deps::http_body::Body as _;
-    let answer = sse_proto::http::stop::<Body<EventStream>>();
+    let answer: Response<Body<EventStream>> = stop();
     assert_eq!(answer.status(), 204);
     assert!(answer.headers().is_empty() && answer.body().is_end_stream());
-}
-
-#[test]
-fn events_of_any_kind_are_a_response() {
-    fn bytes<S: Stream<Item: IntoChunk>>(stream: S) -> Bytes {
-        Reader::of(response(stream).into_body()).chunk()
-    }
-    struct Token(&'static str);
-    impl From<Token> for Frame {
-        fn from(token: Token) -> Self {
-            Self::new(&Event::message(token.0))
-        }
-    }
-    let event = Event::message("x");
-    assert_eq!(bytes(stream::iter([&event])), "data: x\n\n");
-    assert_eq!(bytes(stream::iter([Frame::new(&event)])), "data: x\n\n");
-    assert_eq!(bytes(stream::iter([Token("x")])), "data: x\n\n");
+    // In the type of any server.
+    let answer: Response<String> = stop();
     assert_eq!(
-        bytes(stream::iter([Ok::<_, ()>(Token("x"))])),
-        "data: x\n\n"
+        (answer.status(), answer.body().as_str()),
+        (StatusCode::NO_CONTENT, "")
     );
-    assert_eq!(bytes(stream::iter([event])), "data: x\n\n");
+}
+
+/// A source that counts how often it was asked.
+fn counted<T>(
+    items: impl IntoIterator<Item = T>,
+) -> (Rc<Cell<usize>>, impl Stream<Item = T> + Unpin) {
+    let asked = Rc::new(Cell::new(0));
+    let count = Rc::clone(&asked);
+    let mut items = items.into_iter();
+    let stream = stream::poll_fn(move |_| {
+        count.set(count.get() + 1);
+        Poll::Ready(items.next())
+    });
+    (asked, stream)
 }
 
 #[test]
-fn an_event_is_taken_when_bytes_are_asked_for_and_no_sooner() {
-    let taken = Rc::new(Cell::new(0));
-    let counts = Rc::clone(&taken);
-    let events = stream::repeat_with(move || {
-        counts.set(counts.get() + 1);
-        Event::message("x")
-    });
-    let mut reader = Reader::new(events);
-    assert_eq!(taken.get(), 0);
-    for asked in 1..=3 {
-        assert_eq!(reader.chunk(), "data: x\n\n");
-        assert_eq!(taken.get(), asked);
+fn events_are_polled_one_by_one_and_only_when_a_frame_is_asked_for() {
+    let (asked, source) = counted((0_u32..).map(|n| Event::message("x").with_id(n)));
+    let mut reader = Reader::of(response(source).into_body());
+    assert_eq!(asked.get(), 0);
+    for n in 0..5 {
+        assert_eq!(reader.chunk(), format!("id: {n}\ndata: x\n\n"));
+        assert_eq!(asked.get(), n + 1);
+        let _ = reader.says_it_has_ended();
+        assert_eq!(asked.get(), n + 1);
     }
-    // Dropping the body drops the source.
-    assert_eq!(Rc::strong_count(&taken), 2);
+}
+
+#[test]
+fn a_body_that_is_dropped_drops_the_source_of_its_events() {
+    let source = Rc::new(());
+    let held = Rc::clone(&source);
+    let mut reader = Reader::new(stream::repeat_with(move || {
+        let _ = &held;
+        Event::message("x")
+    }));
+    assert_eq!(reader.chunk(), "data: x\n\n");
+    assert_eq!(Rc::strong_count(&source), 2);
     drop(reader);
-    assert_eq!(Rc::strong_count(&taken), 1);
+    assert_eq!(Rc::strong_count(&source), 1);
+}
+
+struct Token(&'static str);
+
+impl From<Token> for Frame {
+    fn from(token: Token) -> Self {
+        Event::new(event_type!("token"), token.0).into()
+    }
+}
+
+#[test]
+fn what_converts_into_a_frame_is_a_stream_of_events_too() {
+    let mut reader = Reader::new(stream::iter([Token("a"), Token("b")]));
+    assert_eq!(reader.chunk(), "event: token\ndata: a\n\n");
+    assert!(!reader.says_it_has_ended());
+    assert_eq!(reader.chunk(), "event: token\ndata: b\n\n");
+    assert!(reader.says_it_has_ended());
+
+    let mut reader = Reader::new(stream::iter([Frame::new(&Event::message("1"))]));
+    assert_eq!(reader.chunk(), "data: 1\n\n");
+    let mut adapted = Reader::new(
+        from_stream(stream::iter([Token("a")])).preamble(&Preamble::new().with_comment("hi")),
+    );
+    assert_eq!(adapted.chunk(), ": hi\n");
+    assert_eq!(adapted.chunk(), "event: token\ndata: a\n\n");
+}
+
+#[test]
+fn an_error_comes_one_wake_after_the_last_event_and_ends_the_body() {
+    let failing = [Ok(Token("a")), Err("broken"), Ok(Token("never"))];
+    let (asked, source) = counted(failing);
+    let mut body = response(source).into_body();
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
+    let mut poll = || {
+        let mut cx = Context::from_waker(&waker);
+        let polled = Pin::new(&mut body).poll_frame(&mut cx);
+        let ended = body.is_end_stream();
+        (
+            polled.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap()))),
+            ended,
+        )
+    };
+    let (first, ended) = poll();
+    assert!(matches!(first, Poll::Ready(Some(Ok(data))) if data == "event: token\ndata: a\n\n"));
+    assert!(!ended);
+    assert_eq!(wakes.take(), 0);
+    // The server writes what it has when the body has nothing.
+    let (held, ended) = poll();
+    assert!(held.is_pending() && !ended);
+    assert_eq!(wakes.take(), 1);
+    let (error, ended) = poll();
+    assert!(matches!(error, Poll::Ready(Some(Err("broken")))));
+    assert!(ended);
+    assert!(matches!(poll(), (Poll::Ready(None), true)));
+    assert_eq!(asked.get(), 2);
+}
+
+#[test]
+fn a_target_that_fails_breaks_its_body_off_if_it_is_asked_to() {
+    let timer = |_: Duration| pending::<()>();
+    let (target, stream) = channel();
+    let body = response(stream.with_defaults(timer).or_error()).into_body();
+    target.dispatch_message("1").unwrap();
+    target.fail("it broke");
+    match block_on(http::events(body)) {
+        Err(ReceiveError::Transport(error)) => assert_eq!(error.to_string(), "it broke"),
+        other => panic!("no error: {other:?}"),
+    }
+
+    // Any other end is a clean one.
+    let (target, stream) = channel();
+    target.dispatch_message("1").unwrap();
+    target.close();
+    target.fail("too late");
+    let events = block_on(http::events(Body::new(stream.or_error()))).unwrap();
+    assert_eq!(events[0].data(), "1");
+
+    // As before, without the method.
+    let (target, stream) = channel();
+    target.fail("it broke");
+    assert!(
+        block_on(http::events(Body::new(stream)))
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_target_that_fails_is_no_end_along_with_the_last_chunk() {
+    let (target, stream) = channel();
+    let mut stream = stream.or_error();
+    target.dispatch_message("1").unwrap();
+    target.fail("it broke");
+    assert!(block_on(stream.next()).unwrap().is_ok());
+    assert_eq!(stream.size_hint(), (0, Some(1)));
+    assert!(block_on(stream.next()).unwrap().is_err());
+    assert_eq!(stream.size_hint(), (0, Some(0)));
+    assert!(block_on(stream.next()).is_none());
+}
+
+#[test]
+fn a_merged_target_that_fails_is_told_after_the_frames_before_it() {
+    let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+    let (target, own) = channel();
+    let subscription = broadcast.subscribe(None).or_live_untold();
+    let mut stream = subscription.merge(own).or_error();
+    broadcast.publish(&Event::message("to all")).unwrap();
+    target.dispatch_message("to you").unwrap();
+    target.fail("it broke");
+    let mut next = || block_on(stream.next());
+    assert_eq!(next().unwrap().unwrap(), "id: 7-1\ndata: to all\n\n");
+    assert_eq!(next().unwrap().unwrap(), "data: to you\n\n");
+    assert_eq!(next().unwrap().unwrap_err().to_string(), "it broke");
+    assert!(next().is_none());
+}
+
+#[test]
+fn the_defaults_start_a_new_client_alone_with_an_id_wherever_they_stand() {
+    let timer = |_: Duration| pending::<()>();
+    let broadcast = Broadcast::with_epoch(Retention::new(1, 1 << 20), 7);
+    let first = |stream: &mut (dyn Stream<Item = Bytes> + Unpin)| {
+        String::from_utf8(block_on(stream.next()).unwrap().to_vec()).unwrap()
+    };
+    let start = "event: stream-start\nid: 7-0\nretry: 3000\ndata: {}\n\n";
+    let new = || broadcast.subscribe(None).or_live_untold();
+    assert_eq!(first(&mut Box::pin(new().with_defaults(timer))), start);
+    let stack = new().coalesce(99).until(pending::<()>());
+    assert_eq!(
+        first(&mut Box::pin(Box::pin(stack).with_defaults(timer))),
+        start
+    );
+    let merged = new().merge(channel().1);
+    assert_eq!(first(&mut Box::pin(merged.with_defaults(timer))), start);
+
+    let retry = "retry: 3000\n";
+    broadcast.publish(&Event::message("x")).unwrap();
+    let resumed = broadcast.subscribe(EventId::from_static("7-1"));
+    assert!(matches!(resumed, Subscribed::Resumed { .. }));
+    let mut resumed = Box::pin(resumed.or_live_untold().with_defaults(timer));
+    assert_eq!(first(&mut resumed), retry);
+    let reset = Event::new(event_type!("reset"), "");
+    let told = broadcast
+        .subscribe(EventId::from_static("6-1"))
+        .or_oldest(&reset);
+    let mut told = Box::pin(told.with_defaults(timer));
+    assert_eq!(first(&mut told), retry);
+    assert_eq!(
+        first(&mut Box::pin(channel().1.with_defaults(timer))),
+        retry
+    );
+}
+
+#[test]
+fn the_events_of_a_body_are_one_call_within_a_bound() {
+    let (target, stream) = channel();
+    target.dispatch_comment("hi").unwrap();
+    target.dispatch(&Event::message("1").with_id(7)).unwrap();
+    target.close();
+    let events = block_on(http::events(response(stream).into_body())).unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!((events[0].data(), events[0].last_event_id()), ("1", "7"));
+
+    let cut = stream::iter(["data: 1\n\n", "data: 2"].map(Bytes::from));
+    match block_on(http::events(Body::new(cut))) {
+        Err(ReceiveError::Unfinished(event)) => assert_eq!(event.data(), "2"),
+        other => panic!("not cut: {other:?}"),
+    }
+
+    // Short events with a copy of a long id each, without an end.
+    let id = Event::message("").with_id(EventId::new("x".repeat(8_000)).unwrap());
+    let endless = stream::once(ready(id)).chain(stream::repeat_with(|| Event::message("")));
+    let limit = 16 << 20;
+    match block_on(http::events(Body::new(endless))) {
+        Err(ReceiveError::Decode(error)) => assert_eq!(error, DecodeError::EventsTooLong { limit }),
+        other => panic!("no bound: {}", other.is_ok()),
+    }
 }

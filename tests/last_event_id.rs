@@ -213,7 +213,9 @@ fn a_subscription_takes_an_id_however_it_is_given() {
     let event = Event::message("x").with_id(number.clone());
     broadcast.publish(&event).expect("it is open");
     for given in [
-        LastEventId::from(Some(&number)),
+        LastEventId::from(Some(number.clone())),
+        LastEventId::from(&number),
+        LastEventId::from(-7),
         number.clone().into(),
         id("-7"),
     ] {
@@ -223,7 +225,8 @@ fn a_subscription_takes_an_id_however_it_is_given() {
     let empty = EventId::from_static("");
     for given in [
         LastEventId::from(None),
-        Some(&empty).into(),
+        Some(empty.clone()).into(),
+        LastEventId::from(&empty),
         LastEventId::Id(EventId::from_static("")),
     ] {
         assert!(matches!(broadcast.subscribe(given), Subscribed::Live(_)));

@@ -20,7 +20,7 @@ pub(crate) fn catch_up() {
     let types =
         SubscribeOptions::new().with_event_types([EventType::from_static("content_block_delta")]);
     let read = |options: &SubscribeOptions| {
-        let subscribed = broadcast.subscribe_with(Some(&start), options);
+        let subscribed = broadcast.subscribe_with(&start, options);
         let read = Task::new(subscribed.or_live_untold()).run();
         assert_eq!(read, bytes, "all of it");
     };
@@ -65,7 +65,7 @@ pub(crate) fn find_ids() {
             let mut next = 0;
             let ask = move || {
                 next = (next + 1) % 8;
-                let subscribed = broadcast.subscribe(Some(&ids[next]));
+                let subscribed = broadcast.subscribe(&ids[next]);
                 assert!(matches!(
                     subscribed,
                     sse_proto::broadcast::Subscribed::Resumed { .. }

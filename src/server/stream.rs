@@ -11,6 +11,7 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::channel::StreamHandle;
 use super::foreign::NO_WAKE;
+use super::machine::Failure;
 #[cfg(feature = "std")]
 use super::machine::StreamMachine;
 #[cfg(feature = "std")]
@@ -75,13 +76,14 @@ impl<S: Sharing> EventStream<S> {
         self.handle.channel.fail(error.into());
     }
 
+    /// Returns the error that the target failed with.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.handle.channel.with(|machine| machine.failure())
+    }
+
     /// Closes the target. Returns whether it was open.
     pub(crate) fn close(&self, reason: CloseReason) -> bool {
         self.handle.channel.close(reason)
-    }
-
-    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
-        self.handle.channel.with(|machine| machine.close_reason())
     }
 }
 
@@ -91,6 +93,10 @@ impl<S: Sharing> EventStream<S> {
     /// Makes the target refuse everything with an id.
     pub(crate) fn refuse_ids(&self) {
         self.handle.channel.with(StreamMachine::refuse_ids);
+    }
+
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.handle.channel.with(|machine| machine.close_reason())
     }
 
     /// Returns whether the stream ended for a reason that drops the queue, or a later end dropped

@@ -25,9 +25,9 @@ use super::field::{EventId, EventType};
 /// # Examples
 ///
 /// ```
-/// use sse_proto::{Event, EventType};
+/// use sse_proto::{Event, event_type};
 ///
-/// let event = Event::new(EventType::from_static("tick"), "12:00\n12:01").with_id(7_u32);
+/// let event = Event::new(event_type!("tick"), "12:00\n12:01").with_id(7);
 /// assert_eq!(event.to_bytes(), "event: tick\nid: 7\ndata: 12:00\ndata: 12:01\n\n");
 /// ```
 #[doc(alias = "sse")]
@@ -147,6 +147,14 @@ impl<'a> Event<'a> {
         Ok(Self::message(data))
     }
 
+    /// Makes an event of one that was received.
+    pub(crate) fn relay(event_type: Cow<'a, str>, data: Cow<'a, str>) -> Self {
+        Self {
+            event_type: EventType::received(event_type),
+            ..Self::message(data)
+        }
+    }
+
     /// Sets the event type.
     #[doc(alias = "name")]
     #[doc(alias = "kind")]
@@ -162,6 +170,32 @@ impl<'a> Event<'a> {
     #[inline]
     pub fn with_id(mut self, id: impl Into<EventId<'a>>) -> Self {
         self.id = Some(id.into());
+        self
+    }
+
+    /// Sets the id of an event that was received, for a server that passes events on.
+    ///
+    /// That is the last event ID of the client at that event, also if an earlier block has set it.
+    /// So who reads the events that are passed on has the same ID at each. Sets none if there is
+    /// none.
+    ///
+    /// Takes a `&MessageEvent` or a `&OwnedMessageEvent`, which convert into an event without an
+    /// id.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::{Event, decode};
+    ///
+    /// let upstream = "event: error\nid: 7\ndata: busy\n\n";
+    /// let received = &decode::events(upstream)?[0];
+    /// assert_eq!(Event::from(received).to_bytes(), "event: error\ndata: busy\n\n");
+    /// assert_eq!(Event::from(received).with_id_of(received).to_bytes(), upstream);
+    /// # Ok::<(), sse_proto::decode::ReceiveError<std::convert::Infallible>>(())
+    /// ```
+    #[inline]
+    pub fn with_id_of(mut self, received: impl Into<Option<EventId<'a>>>) -> Self {
+        self.id = received.into();
         self
     }
 

@@ -44,10 +44,10 @@ pub const START: EventType<'static> = EventType::from_static("stream-start");
 /// # Examples
 ///
 /// ```
-/// use sse_proto::EventType;
+/// use sse_proto::{EventType, event_type};
 ///
-/// const TICK: EventType = EventType::from_static("tick");
-/// assert_eq!(TICK, "tick");
+/// let tick = event_type!("tick");
+/// assert_eq!(tick, "tick");
 ///
 /// let given = EventType::new("user-joined")?;
 /// assert_eq!(given.to_string(), "user-joined");
@@ -79,7 +79,14 @@ impl<'a> EventType<'a> {
         Ok(Self(text))
     }
 
-    /// Makes an event type of a literal.
+    /// Takes the type of an event that was received, in which no line ends. An empty one and
+    /// `message` are no type.
+    pub(crate) fn received(text: Cow<'a, str>) -> Option<Self> {
+        (!text.is_empty() && text != MESSAGE).then_some(Self(text))
+    }
+
+    /// Makes an event type of a literal. For a constant; elsewhere use
+    /// [`event_type!`](crate::event_type).
     ///
     /// # Panics
     ///
@@ -87,12 +94,6 @@ impl<'a> EventType<'a> {
     pub const fn from_static(text: &'static str) -> EventType<'static> {
         check_literal(Checked::EventType, text);
         EventType(Cow::Borrowed(text))
-    }
-
-    /// Takes the type of a received event, in which no line break can be.
-    pub(crate) fn of_received(text: Cow<'a, str>) -> Self {
-        debug_assert!(check(Checked::EventType, &text).is_ok());
-        Self(text)
     }
 
     /// Returns the text.
@@ -132,19 +133,22 @@ impl fmt::Debug for EventType<'_> {
     }
 }
 
-/// Makes an [`EventType`] of a literal. An invalid literal does not compile.
+/// Makes an [`EventType`] of a literal, which is checked when the program is compiled.
 ///
 /// # Examples
 ///
 /// ```
 /// use sse_proto::{Event, event_type};
 ///
-/// let event = Event::new(event_type!("tick"), "12:00");
-/// assert_eq!(event.to_bytes(), "event: tick\ndata: 12:00\n\n");
+/// let tick = Event::new(event_type!("tick"), "12:00");
+/// assert_eq!(tick.to_bytes(), "event: tick\ndata: 12:00\n\n");
 /// ```
+///
+/// An invalid literal does not compile:
 ///
 /// ```compile_fail,E0080
 /// let bad = sse_proto::event_type!("tick\n");
+/// # assert_eq!(bad, "");
 /// ```
 #[macro_export]
 macro_rules! event_type {
@@ -167,8 +171,8 @@ macro_rules! event_type {
 /// ```
 /// use sse_proto::EventId;
 ///
-/// assert_eq!(EventId::from(0_u32), "0");
-/// assert_eq!(EventId::from(-1_i64), "-1");
+/// assert_eq!(EventId::from(0), "0");
+/// assert_eq!(EventId::from(-1), "-1");
 /// assert_eq!(EventId::new("1526919030474-55")?, "1526919030474-55");
 /// assert!(EventId::new("1\02").is_err());
 /// # Ok::<(), sse_proto::event::InvalidField>(())
@@ -199,12 +203,6 @@ impl<'a> EventId<'a> {
     pub const fn from_static(text: &'static str) -> EventId<'static> {
         check_literal(Checked::Id, text);
         EventId(TextOrNumber::Text(Cow::Borrowed(text)))
-    }
-
-    /// Takes the id of a received event, in which no line break and no NUL can be.
-    pub(crate) fn of_received(text: Cow<'a, str>) -> Self {
-        debug_assert!(check(Checked::Id, &text).is_ok());
-        Self(TextOrNumber::Text(text))
     }
 
     /// Returns the text: owned if the id was made of a number, otherwise borrowed.
@@ -243,13 +241,9 @@ impl<'a> EventId<'a> {
         Some(Self(TextOrNumber::Text(text)))
     }
 
-    /// Borrows the text.
-    pub(crate) fn borrowed(&self) -> EventId<'_> {
-        EventId(match self.text() {
-            TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Borrowed(text)),
-            TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
-            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
-        })
+    /// Takes the text of an id that was received: a client ignores what it does not accept.
+    pub(crate) const fn received(text: &'a str) -> Self {
+        Self(TextOrNumber::Text(Cow::Borrowed(text)))
     }
 
     #[inline]
@@ -259,6 +253,17 @@ impl<'a> EventId<'a> {
             TextOrNumber::Number(high, low) => TextOrNumber::Number(*high, *low),
             TextOrNumber::Negative(high, low) => TextOrNumber::Negative(*high, *low),
         }
+    }
+}
+
+/// Borrows the text.
+impl<'a> From<&'a EventId<'_>> for EventId<'a> {
+    fn from(id: &'a EventId<'_>) -> Self {
+        EventId(match id.text() {
+            TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Borrowed(text)),
+            TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
+            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
+        })
     }
 }
 

@@ -83,12 +83,6 @@ impl From<Event<'_>> for Frame {
     }
 }
 
-impl From<&Event<'_>> for Frame {
-    fn from(event: &Event<'_>) -> Self {
-        Self::new(event)
-    }
-}
-
 /// Shows the event type, the id and the length, but not the data.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

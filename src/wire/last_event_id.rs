@@ -10,7 +10,7 @@ use super::field::EventId;
 /// So a client with such an id gets a stream, and with its first event another id. After a 400 it
 /// would never reconnect.
 ///
-/// An `Option<&EventId>` and an [`EventId`] convert into it.
+/// An [`EventId`], what converts into one, and an `Option<EventId>` convert into it.
 ///
 /// # Examples
 ///
@@ -29,7 +29,7 @@ use super::field::EventId;
 /// assert_eq!(text(b"\xFF"), "begin at the oldest event");
 ///
 /// assert_eq!(LastEventId::from(None), LastEventId::None);
-/// assert_eq!(LastEventId::from(EventId::from(42_u32)), LastEventId::Id(EventId::from(42_u32)));
+/// assert_eq!(LastEventId::from(42), LastEventId::Id(EventId::from(42)));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum LastEventId<'a> {
@@ -54,14 +54,15 @@ impl LastEventId<'_> {
     }
 }
 
-impl<'a> From<EventId<'a>> for LastEventId<'a> {
-    fn from(id: EventId<'a>) -> Self {
+impl<'a, T: Into<EventId<'a>>> From<T> for LastEventId<'a> {
+    fn from(id: T) -> Self {
+        let id = id.into();
         if id == "" { Self::None } else { Self::Id(id) }
     }
 }
 
-impl<'a> From<Option<&'a EventId<'_>>> for LastEventId<'a> {
-    fn from(id: Option<&'a EventId<'_>>) -> Self {
-        id.map_or(Self::None, |id| id.borrowed().into())
+impl<'a> From<Option<EventId<'a>>> for LastEventId<'a> {
+    fn from(id: Option<EventId<'a>>) -> Self {
+        id.map_or(Self::None, Self::from)
     }
 }

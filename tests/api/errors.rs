@@ -187,6 +187,10 @@ fn an_event_past_a_limit_says_which() {
             DecodeError::EventTooLong { limit },
             "event is longer than the limit of 5 bytes",
         ),
+        (
+            DecodeError::EventsTooLong { limit },
+            "all events are longer than the limit of 5 bytes",
+        ),
     ];
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);

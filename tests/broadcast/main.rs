@@ -107,7 +107,7 @@ fn whole_segments_are_handed_out_without_a_copy() {
     }
     let start = EventId::from_static("1-0");
     let read = || {
-        let mut reader = broadcast.subscribe(Some(&start)).or_live_untold();
+        let mut reader = broadcast.subscribe(&start).or_live_untold();
         let mut places = Vec::new();
         while let Some(Some(chunk)) = reader.next().now_or_never() {
             // Kept, so that no other chunk gets the same address.

@@ -430,7 +430,7 @@ impl Play {
             .collect();
         let expected = self.model.answer(id.as_deref(), &own);
         let last = id.clone().map(|id| EventId::new(id).unwrap());
-        let subscribed = self.broadcast.subscribe_with(last.as_ref(), &options(kind));
+        let subscribed = self.broadcast.subscribe_with(last.clone(), &options(kind));
         let head = self.model.head();
         let sees = |from: u64| {
             let model = &self.model;

@@ -14,7 +14,6 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
 use sse_proto::broadcast::{Key, Retention};
-use sse_proto::deps::http::Version;
 use sse_proto::http::response;
 use sse_proto::{Broadcast, Event, EventStreamExt};
 use tokio::net::TcpListener;

@@ -6,7 +6,7 @@ use app::{App, ECHO_LIMIT};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, Uri, Version};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
@@ -40,7 +40,11 @@ async fn main() -> io::Result<()> {
     }
 }
 
-async fn events(State(app): State<App>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
+async fn events(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> impl IntoResponse {
     let header = headers.get_all("last-event-id");
     let events = app.events(last_event_id(header, uri.query(), "lastEventId"));
     response(events.keep_alive(app.keep_alive(), sleep))

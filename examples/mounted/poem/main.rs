@@ -6,7 +6,7 @@ use std::{io, time::Duration};
 use app::{App, ECHO_LIMIT};
 use http_body_util::BodyExt;
 use poem::error::MethodNotAllowedError;
-use poem::http::{HeaderMap, StatusCode, Uri, Version};
+use poem::http::{HeaderMap, StatusCode, Uri};
 use poem::listener::TcpAcceptor;
 use poem::middleware::{AddData, SizeLimit};
 use poem::web::Data;

@@ -15,9 +15,7 @@ async fn events(State(all): State<Broadcast>, uri: Uri, headers: HeaderMap) -> i
     let last = last_event_id(headers.get_all("last-event-id"), uri.query(), "lastEventId");
     // Tells a client that cannot be resumed that it may have missed events.
     let reset = Event::new(event_type!("reset"), "{}");
-    let stream = all.subscribe(last).or_oldest(&reset);
-    // Keep-alive, a reconnection time, and the id that a new client starts at.
-    response(stream.with_defaults(sleep))
+    response(all.subscribe(last).or_oldest(&reset).with_defaults(sleep))
 }
 
 #[tokio::main]

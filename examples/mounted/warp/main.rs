@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use sse_proto::http::{last_event_id, response};
 use sse_proto::{EventStreamExt, deps::bytes::Bytes};
 use tokio::{net::TcpSocket, time::sleep};
-use warp::http::{HeaderMap, StatusCode, Version};
+use warp::http::{HeaderMap, StatusCode};
 use warp::reject::{MethodNotAllowed, Rejection};
 use warp::reply::{Reply, Response, stream, with_header};
 use warp::{Filter, body, header, path};

@@ -15,12 +15,13 @@ use pin_project_lite::pin_project;
 use super::coalesce::Coalesce;
 #[cfg(doc)]
 use super::inner::from_stream;
-use super::inner::{FromStream, IntoChunk, Sealed, StreamItem, pass};
+use super::inner::{Encode, FromStream, Sealed, StreamItem, pass};
 use super::keep_alive::{KEEP_ALIVE_INTERVAL, KeepAlive};
 use super::or_error::OrError;
-use super::preamble::{Preamble, RECONNECTION_TIME, WithPreamble};
+use super::preamble::{Preamble, WithPreamble};
 #[cfg(feature = "std")]
 use crate::server::broadcast::{Merged, Subscription};
+use crate::server::machine::Failure;
 use crate::server::sharing::Sharing;
 use crate::server::state::CloseReason;
 use crate::server::stream::EventStream;
@@ -53,42 +54,54 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
         None
     }
 
-    /// Returns the id that the stream starts with, if the client is to be told.
+    /// Returns the id at which the stream of a new client starts.
     #[doc(hidden)]
-    fn start_id(&self, _: Sealed) -> Option<EventId<'static>> {
+    fn start(&self, _: Sealed) -> Option<EventId<'static>> {
         None
     }
 
-    /// Adds what most streams need, with defaults: [`keep_alive`](Self::keep_alive) after
-    /// [`KEEP_ALIVE_INTERVAL`], and at once a [`Preamble`] with a
-    /// reconnection time of [`RECONNECTION_TIME`] and, for the subscription of a new client, with
-    /// [the id that it starts at](crate::Subscription::start_id).
+    /// Returns the error that the target failed with.
+    #[doc(hidden)]
+    fn failure(&self, _: Sealed) -> Option<Failure> {
+        None
+    }
+
+    /// Adds what most streams want: a [`Preamble`] and a [`keep_alive`](Self::keep_alive).
+    ///
+    /// The preamble sets a reconnection time of 3 seconds. If the stream is that of a new client of
+    /// a broadcast, it also [has the id](Preamble::with_id) at which the stream starts. A comment
+    /// goes out after each [`KEEP_ALIVE_INTERVAL`] of silence. For other values, call the two
+    /// methods instead.
     ///
     /// # Examples
     ///
     /// ```
-    /// use std::{future::pending, time::Duration};
-    /// use futures::{FutureExt, StreamExt};
+    /// # #[cfg(feature = "std")] {
+    /// use std::future::ready;
+    /// use std::time::Duration;
+    /// use futures::{StreamExt, executor::block_on};
     /// use sse_proto::broadcast::Retention;
     /// use sse_proto::{Broadcast, EventStreamExt};
     ///
-    /// // In a server, `tokio::time::sleep`, for example.
-    /// let timer = |_: Duration| pending::<()>();
+    /// // A timer that fires at once. In a server, `tokio::time::sleep`, for example.
+    /// let timer = |_: Duration| ready(());
     ///
-    /// let all = Broadcast::with_epoch(Retention::default(), 7);
-    /// let mut new = all.subscribe(None).or_live_untold().with_defaults(timer);
-    /// let first = new.next().now_or_never().flatten();
-    /// assert_eq!(first.unwrap(), "event: stream-start\nid: 7-0\nretry: 3000\ndata: {}\n\n");
+    /// let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+    /// let stream = broadcast.subscribe(None).or_live_untold().with_defaults(timer);
+    /// assert_eq!(
+    ///     block_on(stream.take(2).collect::<Vec<_>>()),
+    ///     ["event: stream-start\nid: 7-0\nretry: 3000\ndata: {}\n\n", ": keep-alive comment\n"]
+    /// );
+    /// # }
     /// ```
     fn with_defaults<T: Timer>(self, timer: T) -> KeepAlive<WithPreamble<Self>, T>
     where
         Self: Sized,
     {
-        let preamble = Preamble::new()
-            .with_id(self.start_id(Sealed))
-            .with_reconnection_time(RECONNECTION_TIME);
-        self.preamble(&preamble)
-            .keep_alive(KEEP_ALIVE_INTERVAL, timer)
+        let start = Preamble::new()
+            .with_id(self.start(Sealed))
+            .with_reconnection_time(Duration::from_secs(3));
+        self.preamble(&start).keep_alive(KEEP_ALIVE_INTERVAL, timer)
     }
 
     /// Sends a comment when no byte has been sent for `interval`, or for up to half as long again.
@@ -202,6 +215,37 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
         }
     }
 
+    /// Ends the stream with the error that its target [failed](crate::Target::fail) with, after
+    /// everything that was queued.
+    ///
+    /// As the body of a response, such a stream breaks the response off, so that the client does not
+    /// take it for whole. Without this method, the response of a target that fails ends as usual.
+    /// Call it before `keep_alive` and the other adapters or after them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::{StreamExt, executor::block_on};
+    /// use sse_proto::{EventStreamExt, local_channel};
+    ///
+    /// let (target, stream) = local_channel();
+    /// let mut stream = stream.or_error();
+    /// target.dispatch_message("half of the answer")?;
+    /// target.fail("the model is gone");
+    /// let chunk = block_on(stream.next()).unwrap();
+    /// assert_eq!(chunk.unwrap(), "data: half of the answer\n\n");
+    /// let error = block_on(stream.next()).unwrap().unwrap_err();
+    /// assert_eq!(error.to_string(), "the model is gone");
+    /// assert!(block_on(stream.next()).is_none());
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// ```
+    fn or_error(self) -> OrError<Self>
+    where
+        Self: Sized + Stream<Item = Bytes>,
+    {
+        OrError::new(self)
+    }
+
     /// Joins chunks that are ready into one chunk of at most `max_bytes`, to save writes.
     ///
     /// No chunk is cut: a larger one is passed on alone. No chunk waits for others, unless
@@ -239,12 +283,9 @@ impl<S: Sharing> EventStreamExt for EventStream<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         self.close(CloseReason::Shutdown)
     }
-}
 
-#[doc(hidden)]
-impl<S: Sharing> EventStreamExt for OrError<S> {
-    fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
-        OrError::shut_down(&self)
+    fn failure(&self, _: Sealed) -> Option<Failure> {
+        EventStream::failure(self)
     }
 }
 
@@ -259,8 +300,8 @@ impl EventStreamExt for Subscription {
         Subscription::place(self.get_mut())
     }
 
-    fn start_id(&self, _: Sealed) -> Option<EventId<'static>> {
-        Subscription::start_id(self)
+    fn start(&self, _: Sealed) -> Option<EventId<'static>> {
+        Subscription::start(self)
     }
 }
 
@@ -275,15 +316,74 @@ impl<S: Sharing> EventStreamExt for Merged<S> {
         Merged::place(self.get_mut())
     }
 
-    fn start_id(&self, _: Sealed) -> Option<EventId<'static>> {
-        Merged::start_id(self)
+    fn start(&self, _: Sealed) -> Option<EventId<'static>> {
+        Merged::start(self)
+    }
+
+    fn failure(&self, _: Sealed) -> Option<Failure> {
+        Merged::failure(self)
     }
 }
 
 #[doc(hidden)]
-impl<S: Stream<Item: IntoChunk>> EventStreamExt for FromStream<S> {
+impl<S: Stream<Item: Encode>> EventStreamExt for FromStream<S> {
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool {
         self.end()
+    }
+}
+
+/// The methods of an adapter that asks the stream which it wraps.
+macro_rules! ask_inner {
+    () => {
+        fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
+            self.project().inner.shut_down(sealed)
+        }
+
+        fn start(&self, sealed: Sealed) -> Option<EventId<'static>> {
+            self.inner.start(sealed)
+        }
+
+        fn failure(&self, sealed: Sealed) -> Option<Failure> {
+            self.inner.failure(sealed)
+        }
+    };
+    (and place) => {
+        ask_inner!();
+
+        fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+            self.project().inner.place(sealed)
+        }
+    };
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt, T: Timer> EventStreamExt for KeepAlive<S, T> {
+    ask_inner!(and place);
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt> EventStreamExt for WithPreamble<S> {
+    ask_inner!(and place);
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt<Item = Bytes>> EventStreamExt for OrError<S> {
+    ask_inner!(and place);
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt, F: Future> EventStreamExt for Until<S, F> {
+    ask_inner!(and place);
+}
+
+#[doc(hidden)]
+impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
+    ask_inner!();
+
+    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
+        // What is held back would come after a place behind it.
+        let this = self.project();
+        (!this.alarm.is_set()).then(|| this.inner.place(sealed))?
     }
 }
 
@@ -297,66 +397,12 @@ impl<S: EventStreamExt + ?Sized> EventStreamExt for Pin<Box<S>> {
         self.get_mut().as_mut().place(sealed)
     }
 
-    fn start_id(&self, sealed: Sealed) -> Option<EventId<'static>> {
-        (**self).start_id(sealed)
-    }
-}
-
-#[doc(hidden)]
-impl<S: EventStreamExt, T: Timer> EventStreamExt for KeepAlive<S, T> {
-    fn start_id(&self, sealed: Sealed) -> Option<EventId<'static>> {
-        self.inner.start_id(sealed)
+    fn start(&self, sealed: Sealed) -> Option<EventId<'static>> {
+        (**self).start(sealed)
     }
 
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.project().inner.shut_down(sealed)
-    }
-
-    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
-        self.project().inner.place(sealed)
-    }
-}
-
-#[doc(hidden)]
-impl<S: EventStreamExt> EventStreamExt for WithPreamble<S> {
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.project().inner.shut_down(sealed)
-    }
-
-    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
-        self.project().inner.place(sealed)
-    }
-}
-
-#[doc(hidden)]
-impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
-    fn start_id(&self, sealed: Sealed) -> Option<EventId<'static>> {
-        self.inner.start_id(sealed)
-    }
-
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.project().inner.shut_down(sealed)
-    }
-
-    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
-        // What is held back would come after a place behind it.
-        let this = self.project();
-        (!this.alarm.is_set()).then(|| this.inner.place(sealed))?
-    }
-}
-
-#[doc(hidden)]
-impl<S: EventStreamExt, F: Future> EventStreamExt for Until<S, F> {
-    fn start_id(&self, sealed: Sealed) -> Option<EventId<'static>> {
-        self.inner.start_id(sealed)
-    }
-
-    fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
-        self.project().inner.shut_down(sealed)
-    }
-
-    fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
-        self.project().inner.place(sealed)
+    fn failure(&self, sealed: Sealed) -> Option<Failure> {
+        (**self).failure(sealed)
     }
 }
 

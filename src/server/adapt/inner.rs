@@ -1,4 +1,4 @@
-//! Streams that are not from this crate, of bytes or of events, and the items of all streams.
+//! Streams that are not from this crate, and the items of all streams.
 
 use core::convert::Infallible;
 use core::fmt;
@@ -13,65 +13,66 @@ use crate::server::foreign::NO_WAKE;
 use crate::wire::frame::Frame;
 use crate::wire::line::Tail;
 
-/// An item that becomes a chunk of bytes: [`Bytes`], everything that converts into a [`Frame`] (an
-/// [`Event`](crate::Event), an `&Event`, a type of your own), and a `Result` of those.
+/// An item of the streams that [`from_stream`] and `http::response` take.
 ///
-/// No other type can implement this trait. For a type of your own, implement `From<T> for Frame`.
-pub trait IntoChunk {
-    /// [`Bytes`], or `Result<Bytes, E>`.
-    type Chunk: StreamItem;
+/// - what converts into a [`Frame`]: an [`Event`](crate::Event), a frame, or a type of yours that
+///   has `impl From<Token> for Frame`;
+/// - [`Bytes`], which are sent as they are;
+/// - a `Result` of one of these.
+///
+/// No other type can implement this trait.
+#[diagnostic::on_unimplemented(
+    message = "a stream of `{Self}` is no stream of events",
+    note = "its items are events, frames or `Bytes`, what has `impl From<_> for Frame`, or `Result`s of these"
+)]
+pub trait Encode: Sized {
+    /// The error of the stream; [`Infallible`] if the item is no `Result`.
+    type Error;
 
     #[doc(hidden)]
-    fn into_chunk(self, _: Sealed) -> Self::Chunk;
+    type Chunk: StreamItem + Encode<Error = Self::Error>;
+
+    #[doc(hidden)]
+    fn encode(self, _: Sealed) -> Self::Chunk;
 }
 
 #[doc(hidden)]
-impl IntoChunk for Bytes {
-    type Chunk = Self;
-
-    #[inline]
-    fn into_chunk(self, _: Sealed) -> Self {
-        self
-    }
-}
-
-#[doc(hidden)]
-impl<T: Into<Frame>> IntoChunk for T {
+impl<T: Into<Frame>> Encode for T {
+    type Error = Infallible;
     type Chunk = Bytes;
 
     #[inline]
-    fn into_chunk(self, _: Sealed) -> Bytes {
+    fn encode(self, _: Sealed) -> Bytes {
         self.into().into_bytes()
     }
 }
 
 #[doc(hidden)]
-impl<E> IntoChunk for Result<Bytes, E> {
+impl Encode for Bytes {
+    type Error = Infallible;
     type Chunk = Self;
 
     #[inline]
-    fn into_chunk(self, _: Sealed) -> Self {
+    fn encode(self, _: Sealed) -> Self {
         self
     }
 }
 
 #[doc(hidden)]
-impl<T: Into<Frame>, E> IntoChunk for Result<T, E> {
+impl<T: Encode<Chunk = Bytes>, E> Encode for Result<T, E> {
+    type Error = E;
     type Chunk = Result<Bytes, E>;
 
     #[inline]
-    fn into_chunk(self, _: Sealed) -> Result<Bytes, E> {
-        self.map(|item| item.into().into_bytes())
+    fn encode(self, sealed: Sealed) -> Result<Bytes, E> {
+        self.map(|item| item.encode(sealed))
     }
 }
 
 /// The item of a stream of bytes: [`Bytes`], or `Result<Bytes, E>` if the stream can fail.
 ///
 /// No other type can implement this trait.
-pub trait StreamItem: IntoChunk<Chunk = Self> + Sized {
-    /// The error of the stream; [`Infallible`] for [`Bytes`].
-    type Error;
-
+pub trait StreamItem: Encode<Chunk = Self> {
     #[doc(hidden)]
     fn from_result(result: Result<Bytes, Self::Error>, _: Sealed) -> Self;
 
@@ -89,8 +90,6 @@ pub struct Sealed;
 
 #[doc(hidden)]
 impl StreamItem for Bytes {
-    type Error = Infallible;
-
     #[inline]
     fn from_result(result: Result<Bytes, Infallible>, _: Sealed) -> Self {
         let Ok(bytes) = result;
@@ -110,8 +109,6 @@ impl StreamItem for Bytes {
 
 #[doc(hidden)]
 impl<E> StreamItem for Result<Bytes, E> {
-    type Error = E;
-
     #[inline]
     fn from_result(result: Self, _: Sealed) -> Self {
         result
@@ -132,13 +129,12 @@ impl<E> StreamItem for Result<Bytes, E> {
 /// limit, a stream that is always ready would not end.
 const MAX_AFTER: usize = 1024 * 1024;
 
-/// Wraps a stream that is not from this crate, so that it has the
-/// [adapters](crate::EventStreamExt). The stream may have chunks of bytes, or events, which are
-/// encoded one by one.
+/// Makes the bytes of a stream that is not from this crate: of events, of what converts into a
+/// [`Frame`], of [`Bytes`], or of `Result`s of these. The result has the
+/// [adapters](crate::EventStreamExt).
 ///
-/// An item is taken only when the server asks for bytes, and dropping the result drops the stream.
-/// So a source of events is never ahead of a slow client, and ends with it. An `Err` passes in its
-/// place and ends a [`Body`](crate::http) as a failure: the client sees a response that broke off.
+/// Each item is one chunk. The stream is polled for one item when a chunk is asked for, never
+/// ahead, so a source runs as fast as its client reads. Dropping the result drops the stream.
 ///
 /// Such a stream has no target to close. So [`until`](crate::EventStreamExt::until) delivers the
 /// items that are ready, up to 1 MiB, and then drops the stream. The last chunk is not cut, so it
@@ -146,37 +142,22 @@ const MAX_AFTER: usize = 1024 * 1024;
 ///
 /// # Examples
 ///
-/// Events, of a source that can fail:
-///
 /// ```
 /// use futures::{StreamExt, executor::block_on, stream};
-/// use sse_proto::Event;
 /// use sse_proto::adapt::from_stream;
+/// use sse_proto::{Event, EventStreamExt};
 ///
-/// let tokens = stream::iter([Ok("Hel"), Ok("lo"), Err("the model is gone")]);
-/// let body = from_stream(tokens.map(|token| token.map(Event::message)));
-/// assert_eq!(
-///     block_on(body.collect::<Vec<_>>()),
-///     [Ok("data: Hel\n\n".into()), Ok("data: lo\n\n".into()), Err("the model is gone")]
-/// );
+/// let tokens = stream::iter(["Hello", " world"]).map(Event::message);
+/// let chunks = block_on(from_stream(tokens).collect::<Vec<_>>());
+/// assert_eq!(chunks, ["data: Hello\n\n", "data:  world\n\n"]);
+///
+/// // A source that can fail. Here one event is ready; no second one ever is.
+/// let event = Ok::<_, std::io::Error>(Event::message("1"));
+/// let endless = stream::iter([event]).chain(stream::pending());
+/// let ended = from_stream(endless).until(std::future::ready("it is over"));
+/// assert_eq!(block_on(ended.map(Result::unwrap).collect::<Vec<_>>()), ["data: 1\n\n"]);
 /// ```
-///
-/// Bytes, and an end from elsewhere:
-///
-/// ```
-/// use std::future::ready;
-/// use futures::{StreamExt, executor::block_on, stream};
-/// use sse_proto::adapt::from_stream;
-/// use sse_proto::EventStreamExt;
-/// use sse_proto::deps::bytes::Bytes;
-///
-/// // One block is ready; no second one ever is.
-/// let endless = stream::iter([Bytes::from("data: 1\n\n")]).chain(stream::pending());
-/// let ended = from_stream(endless).until(ready("it is over"));
-/// assert_eq!(block_on(ended.collect::<Vec<_>>()), ["data: 1\n\n"]);
-/// ```
-#[doc(alias = "encode")]
-pub fn from_stream<S: Stream<Item: IntoChunk>>(stream: S) -> FromStream<S> {
+pub fn from_stream<S: Stream<Item: Encode>>(stream: S) -> FromStream<S> {
     FromStream {
         stream: Some(stream),
         left: None,
@@ -195,8 +176,8 @@ pin_project! {
     }
 }
 
-impl<S: Stream<Item: IntoChunk>> Stream for FromStream<S> {
-    type Item = <S::Item as IntoChunk>::Chunk;
+impl<S: Stream<Item: Encode>> Stream for FromStream<S> {
+    type Item = <S::Item as Encode>::Chunk;
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -209,7 +190,7 @@ impl<S: Stream<Item: IntoChunk>> Stream for FromStream<S> {
         };
         match stream.poll_next(cx) {
             Poll::Ready(Some(item)) => {
-                let item = item.into_chunk(Sealed);
+                let item = item.encode(Sealed);
                 if let Some(left) = this.left {
                     let len = item.bytes(Sealed).map_or(0, Bytes::len);
                     *left = left.saturating_sub(len.max(1));
@@ -270,17 +251,21 @@ pub(super) fn pass(tail: &mut Tail, item: &impl StreamItem) {
 /// Polls for an item that is not an empty chunk. After [`MAX_EMPTY`] empty chunks it wakes the task
 /// and returns `Pending`, so that other tasks can run.
 #[inline]
-pub(in crate::server) fn poll_filled<S: Stream<Item: StreamItem>>(
+pub(in crate::server) fn poll_filled<S: Stream<Item: Encode>>(
     mut stream: Pin<&mut S>,
     cx: &mut Context<'_>,
-) -> Poll<Option<S::Item>> {
+) -> Poll<Option<<S::Item as Encode>::Chunk>> {
     for _ in 0..MAX_EMPTY {
         match stream.as_mut().poll_next(cx) {
-            Poll::Ready(Some(item)) if is_empty(&item) => {}
             // Matched and rebuilt, here and in the adapters, so that the compiler copies a chunk
             // word by word. A copy of the whole `Poll`, in two parts, would stall on the earlier
             // writes of the words: most of the cost of an adapter.
-            Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
+            Poll::Ready(Some(item)) => {
+                let item = item.encode(Sealed);
+                if !is_empty(&item) {
+                    return Poll::Ready(Some(item));
+                }
+            }
             Poll::Ready(None) => return Poll::Ready(None),
             Poll::Pending => return Poll::Pending,
         }

@@ -77,7 +77,7 @@ mod preamble;
 
 pub use self::coalesce::Coalesce;
 pub use self::ext::Until;
-pub use self::inner::{FromStream, IntoChunk, StreamItem, from_stream};
+pub use self::inner::{Encode, FromStream, StreamItem, from_stream};
 pub use self::keep_alive::{KEEP_ALIVE_INTERVAL, KeepAlive};
-pub use self::or_error::{OrError, StreamFailed};
-pub use self::preamble::{Preamble, RECONNECTION_TIME, WithPreamble};
+pub use self::or_error::OrError;
+pub use self::preamble::{Preamble, WithPreamble};

@@ -15,9 +15,7 @@ use pin_project_lite::pin_project;
 use super::inner::{Sealed, StreamItem};
 use crate::wire::event::Event;
 use crate::wire::field::{EventId, EventType, START};
-
-/// The reconnection time of [`with_defaults`](crate::EventStreamExt::with_defaults): 3 seconds.
-pub const RECONNECTION_TIME: Duration = Duration::from_secs(3);
+use crate::wire::last_event_id::LastEventId;
 
 /// The first bytes of a stream: comments, a reconnection time, and the id that the stream starts at.
 ///
@@ -61,11 +59,13 @@ impl<'a> Preamble<'a> {
         }
     }
 
-    /// Starts the stream with an event that has this id; with `None`, there is no such event.
+    /// Starts the stream with an event that has this id: an [`EventId`], a number, or an
+    /// `Option<EventId>`. With `None` or an empty id, there is no such event.
     ///
     /// A client that loses its connection before its first event resumes after this id. Without an
     /// id it would reconnect as a new client and silently miss the events published in between. For
-    /// a subscription, use `Subscription::last_event_id`.
+    /// a subscription, use `Subscription::last_event_id`, or
+    /// [`with_defaults`](crate::EventStreamExt::with_defaults), which does all of this.
     ///
     /// Set it for a new client. A client that was resumed has an id, one that was restarted gets an
     /// id with the event that tells it, and a stream without ids needs none.
@@ -93,8 +93,11 @@ impl<'a> Preamble<'a> {
     /// let resumed = Preamble::new().with_id(start(EventId::from_static("7-0").into()));
     /// assert_eq!(resumed.to_bytes(), "");
     /// ```
-    pub fn with_id(mut self, id: impl Into<Option<EventId<'a>>>) -> Self {
-        self.id = id.into();
+    pub fn with_id(mut self, id: impl Into<LastEventId<'a>>) -> Self {
+        self.id = match id.into() {
+            LastEventId::Id(id) => Some(id),
+            LastEventId::None | LastEventId::Invalid => None,
+        };
         self
     }
 
@@ -107,11 +110,9 @@ impl<'a> Preamble<'a> {
     ///
     /// ```
     /// use sse_proto::adapt::Preamble;
-    /// use sse_proto::{EventId, EventType};
+    /// use sse_proto::event_type;
     ///
-    /// let start = Preamble::new()
-    ///     .with_id(EventId::from(7_u32))
-    ///     .with_start(EventType::from_static("hello"), "[]");
+    /// let start = Preamble::new().with_id(7).with_start(event_type!("hello"), "[]");
     /// assert_eq!(start.to_bytes(), "event: hello\nid: 7\ndata: []\n\n");
     /// ```
     pub fn with_start(mut self, event_type: EventType<'a>, data: impl Into<Cow<'a, str>>) -> Self {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_core::stream::{FusedStream, Stream};
 
 use super::subscription::Subscription;
+use crate::server::machine::Failure;
 use crate::server::sharing::{Shared, Sharing};
 use crate::server::state::CloseReason;
 use crate::server::stream::EventStream;
@@ -27,6 +28,8 @@ pub struct Merged<S: Sharing = Shared> {
     /// The frames that are delivered after the end of the target; all until it ends.
     rest: Rest,
     farewell: Option<Bytes>,
+    /// The error that the target failed with, once it has ended.
+    failure: Option<Failure>,
 }
 
 /// The frames that a merged stream still delivers.
@@ -46,6 +49,7 @@ impl<S: Sharing> Merged<S> {
             held: None,
             rest: Rest::All,
             farewell: None,
+            failure: None,
         }
     }
 
@@ -57,12 +61,17 @@ impl<S: Sharing> Merged<S> {
     }
 
     /// Returns the event that tells a quiet client its place, if it has moved.
-    pub(crate) fn start_id(&self) -> Option<EventId<'static>> {
-        self.subscription.as_ref()?.start_id()
-    }
-
     pub(crate) fn place(&mut self) -> Option<Bytes> {
         self.subscription.as_mut()?.place()
+    }
+
+    pub(crate) fn start(&self) -> Option<EventId<'static>> {
+        self.subscription.as_ref()?.start()
+    }
+
+    /// Returns the error that the target failed with, once the target has ended.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.failure.clone()
     }
 
     /// Takes a chunk of the target. Returns whether the target has ended.
@@ -94,6 +103,7 @@ impl<S: Sharing> Merged<S> {
     /// Notes which frames of the broadcast are still delivered after the end of the target.
     fn own_ended(&mut self) {
         let own = self.own.take();
+        self.failure = own.as_ref().and_then(EventStream::failure);
         self.rest = match (&self.subscription, &own) {
             (Some(subscription), Some(own)) if !own.is_cut() => {
                 let hub = subscription.shared().lock();

@@ -97,7 +97,7 @@ impl Subscribed {
     /// Starts a client that cannot be resumed with the next frame, and does not tell it: for events
     /// that replace each other, such as a current price.
     pub fn or_live_untold(self) -> Subscription {
-        self.or(|restart| restart.subscription.starts())
+        self.or(|restart| restart.subscription)
     }
 
     fn or(self, begin: impl FnOnce(Restart) -> Subscription) -> Subscription {

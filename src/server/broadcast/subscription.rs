@@ -51,9 +51,9 @@ pub struct Subscription {
 
 /// The part of a subscription that only its stream reaches.
 struct Reader {
-    /// The client is to be told where its stream starts.
-    starts: bool,
     slot: u32,
+    /// Whether the client had no id.
+    is_new: bool,
     /// Once this is set the slot is another's, unless the subscription can go on with pages.
     end: Option<CloseReason>,
     /// The version of the hub when nothing was left to read.
@@ -68,12 +68,12 @@ const NEVER: u64 = u64::MAX;
 const MOST_TURNS: usize = 16;
 
 impl Subscription {
-    pub(super) fn new(shared: &Arc<BroadcastShared>, slot: u32, starts: bool) -> Self {
+    pub(super) fn new(shared: &Arc<BroadcastShared>, slot: u32, is_new: bool) -> Self {
         Self {
             shared: Arc::clone(shared),
             reader: Reader {
                 slot,
-                starts,
+                is_new,
                 end: None,
                 seen: NEVER,
                 waker: WakerIdentity::NONE,
@@ -116,7 +116,8 @@ impl Subscription {
     /// id yet and does not [begin](crate::Broadcast::reset) after one.
     ///
     /// A client has no id before its first event. If its connection is cut before that, it misses
-    /// events without notice. So send a new client this id first, with
+    /// events without notice. So send a new client this id first, as
+    /// [`with_defaults`](crate::EventStreamExt::with_defaults) does, or with
     /// [`Preamble::with_id`](crate::adapt::Preamble::with_id).
     ///
     /// # Examples
@@ -143,21 +144,6 @@ impl Subscription {
             None => self.shared.lock().last_event_id(self.reader.slot),
             Some(_) => None,
         }
-    }
-
-    /// Returns the id to [start](crate::adapt::Preamble::with_id) the stream with: the
-    /// [`last_event_id`](Self::last_event_id) of a client that is new, or that was moved without being
-    /// told; `None` for a client that has an id already. [`with_defaults`] sends it.
-    ///
-    /// [`with_defaults`]: crate::EventStreamExt::with_defaults
-    pub fn start_id(&self) -> Option<EventId<'static>> {
-        self.reader.starts.then(|| self.last_event_id())?
-    }
-
-    /// Lets a client that was moved know where its stream starts.
-    pub(super) fn starts(mut self) -> Self {
-        self.reader.starts = true;
-        self
     }
 
     /// Returns how many frames wait. Event types are not looked at.
@@ -236,6 +222,11 @@ impl Subscription {
     pub(crate) fn shut_down(&mut self) -> bool {
         self.reader.seen = NEVER;
         self.reader.end.is_none() && self.shared.lock().shut_down(self.reader.slot)
+    }
+
+    /// Returns the id at which the stream of a new client starts.
+    pub(crate) fn start(&self) -> Option<EventId<'static>> {
+        self.reader.is_new.then(|| self.last_event_id())?
     }
 
     /// Returns the event that tells a quiet client its place, if it has moved.

@@ -1,138 +1,133 @@
 //! An event stream as the body of a response.
 
-use alloc::vec::Vec;
 use core::fmt;
-use core::future::poll_fn;
 use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use ::http::{Response, StatusCode};
+use ::http::{HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 use futures_core::stream::Stream;
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::headers::insert_headers;
-use crate::server::adapt::inner::{Sealed, poll_filled};
-use crate::server::adapt::{FromStream, IntoChunk, StreamItem, from_stream};
-use crate::wire::decode::{Decoder, OwnedMessageEvent, ReceiveError};
+use super::headers::HEADERS;
+use crate::server::adapt::inner::{Encode, Sealed, StreamItem, poll_filled};
 
-/// Makes the response that carries an event stream: status 200, [`HEADERS`](crate::http::HEADERS),
-/// and the stream as [`Body`].
+/// Makes the response that carries an event stream: status 200, the [headers](HEADERS), and the
+/// stream as [`Body`].
 ///
-/// The stream has events, frames or chunks of bytes, or a `Result` of those; see
-/// [`from_stream`](crate::adapt::from_stream).
+/// `stream` is any stream of events, of what converts into a frame, of bytes, or of `Result`s of
+/// these. So all streams of this crate are.
+///
+/// The response is the same for each version of HTTP. A server ends it with the connection in
+/// HTTP/1.0, where a body without a length has no other end.
 ///
 /// # Examples
 ///
-/// A handler for any server that builds on the crate `http`. An `Err` breaks the response off:
+/// A handler for axum, or for any server that builds on the crate `http`:
 ///
 /// ```
-/// use futures::stream::{self, Stream};
+/// use futures::{Stream, StreamExt, stream};
 /// use sse_proto::Event;
 /// use sse_proto::deps::http::Response;
-/// use sse_proto::http::{events, response};
+/// use sse_proto::http::{Body, response};
 ///
-/// async fn answer() -> Response<sse_proto::http::Body<impl Stream<Item = Event<'static>>>> {
-///     response(stream::iter(["Hel", "lo"].map(Event::message)))
+/// async fn tokens() -> Response<Body<impl Stream<Item = Event<'static>>>> {
+///     let model = stream::iter(["Hello", " world"]);
+///     response(model.map(Event::message))
 /// }
 ///
 /// # futures::executor::block_on(async {
-/// let answer = answer().await;
+/// let answer = tokens().await;
 /// assert_eq!(answer.headers()["content-type"], "text/event-stream");
-/// assert_eq!(events(answer.into_body()).await?[1].data(), "lo");
+/// let events = sse_proto::http::events(answer.into_body()).await?;
+/// assert_eq!(events[1].data(), " world");
 /// # Ok::<(), sse_proto::decode::ReceiveError<std::convert::Infallible>>(())
 /// # }).unwrap();
 /// ```
-pub fn response<S: Stream<Item: IntoChunk>>(stream: S) -> Response<Body<S>> {
+///
+/// A handler that resumes its clients, keeps their streams alive, and refuses some:
+///
+/// ```
+/// use futures::Stream;
+/// use sse_proto::broadcast::Retention;
+/// use sse_proto::deps::{bytes::Bytes, http::{Request, Response, StatusCode}};
+/// use sse_proto::http::{Body, last_event_id, response};
+/// use sse_proto::{Broadcast, Event, EventStreamExt, event_type};
+/// # mod tokio { pub mod time {
+/// #     pub fn sleep(_: std::time::Duration) -> std::future::Pending<()> { std::future::pending() }
+/// # } }
+///
+/// fn events<B>(
+///     all: &Broadcast,
+///     request: &Request<B>,
+/// ) -> Result<Response<Body<impl Stream<Item = Bytes> + use<B>>>, StatusCode> {
+///     if !request.headers().contains_key("authorization") {
+///         return Err(StatusCode::UNAUTHORIZED);
+///     }
+///     let header = request.headers().get_all("last-event-id");
+///     let last = last_event_id(header, request.uri().query(), "lastEventId");
+///     // Tells a client that cannot be resumed that it may have missed events.
+///     let reset = Event::new(event_type!("reset"), "{}");
+///     Ok(response(all.subscribe(last).or_oldest(&reset).with_defaults(tokio::time::sleep)))
+/// }
+///
+/// let all = Broadcast::new(Retention::default());
+/// let request = Request::get("/events").body(())?;
+/// assert_eq!(events(&all, &request).err(), Some(StatusCode::UNAUTHORIZED));
+/// let request = Request::get("/events").header("authorization", "Bearer x").body(())?;
+/// assert_eq!(events(&all, &request).unwrap().status(), 200);
+/// # Ok::<(), sse_proto::deps::http::Error>(())
+/// ```
+pub fn response<S: Stream<Item: Encode>>(stream: S) -> Response<Body<S>> {
     let mut response = Response::new(Body::new(stream));
-    insert_headers(response.headers_mut());
+    for (name, value) in HEADERS {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
     response
 }
 
-/// Makes the response that stops a client: status 204 and an empty body, after which an `EventSource`
-/// does not reconnect ([HTML, section
+/// Makes the response that stops a client: status 204, after which an `EventSource` does not
+/// reconnect ([HTML, section
 /// 9.2.3](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model)).
 ///
-/// A client whose stream is closed comes back within seconds, so the server must know whom to stop.
+/// The body is empty, and of any type that has a default: that of [`response`], or your server's.
 ///
 /// # Examples
 ///
 /// ```
-/// use sse_proto::EventStream;
 /// use sse_proto::deps::http::Response;
 /// use sse_proto::http::{Body, response, stop};
+/// use sse_proto::{EventStream, channel};
 ///
-/// fn answer(is_sent_away: bool, stream: EventStream) -> Response<Body<EventStream>> {
-///     if is_sent_away { stop() } else { response(stream) }
+/// // A client whose stream is closed reconnects within seconds, so the server must know who was
+/// // sent away.
+/// fn events(is_banned: bool) -> Response<Body<EventStream>> {
+///     if is_banned {
+///         return stop();
+///     }
+///     let (_target, stream) = channel();
+///     response(stream)
 /// }
-/// let (_target, stream) = sse_proto::channel();
-/// assert_eq!(answer(true, stream).status(), 204);
+/// assert_eq!(events(true).status(), 204);
 /// ```
-#[doc(alias = "no_content")]
 pub fn stop<B: Default>() -> Response<B> {
     let mut response = Response::new(B::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 
-/// Reads a whole body and returns its events: for the test of a handler.
-///
-/// It returns when the body ends, and holds all events until then. So it is for bodies that end, of
-/// servers that you trust; for others use a [`DecodeStream`](crate::decode::DecodeStream).
-///
-/// # Errors
-///
-/// If the body fails, ends within a block, or exceeds the default
-/// [`DecodeLimits`](crate::decode::DecodeLimits).
-///
-/// # Examples
-///
-/// ```
-/// use sse_proto::http::{events, response};
-///
-/// let (target, stream) = sse_proto::channel();
-/// target.dispatch_message("hello").unwrap();
-/// target.close();
-/// # futures::executor::block_on(async {
-/// let events = events(response(stream).into_body()).await?;
-/// assert_eq!(events[0].data(), "hello");
-/// # Ok::<(), sse_proto::decode::ReceiveError<std::convert::Infallible>>(())
-/// # }).unwrap();
-/// ```
-pub async fn events<B: http_body::Body<Data: AsRef<[u8]>>>(
-    body: B,
-) -> Result<Vec<OwnedMessageEvent>, ReceiveError<B::Error>> {
-    let mut body = core::pin::pin!(body);
-    let (mut decoder, mut events) = (Decoder::new(), Vec::new());
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        if let Ok(data) = frame.map_err(ReceiveError::Transport)?.into_data() {
-            let mut items = decoder.feed(data.as_ref());
-            while let Some(item) = items.next_owned().map_err(ReceiveError::Decode)? {
-                events.extend(item.into_event());
-            }
-        }
-    }
-    decoder
-        .finish()
-        .map_or(Ok(events), |block| Err(ReceiveError::Unfinished(block)))
-}
-
 pin_project! {
-    /// A stream of bytes as an [`http_body::Body`], for axum, hyper, tower and all other crates
-    /// that build on the crate `http`.
+    /// An event stream as an [`http_body::Body`], for axum, hyper, tower and all other crates that
+    /// build on the crate `http`.
     ///
-    /// Each chunk of the stream is one frame of data, unchanged. Empty chunks are left out, and
-    /// there are no trailers. The body fails only if the stream does, allocates nothing, and is
-    /// [`Send`] and [`Unpin`] if the stream and its error are. It drops the stream at its end, or when
-    /// the body itself is dropped. So the target of an [`EventStream`](crate::EventStream) is
-    /// closed when the client is gone.
-    ///
-    /// An error of the stream is the last frame. A server that gets one drops what it has not
-    /// written yet, hyper even the head of the response. So the body answers `Pending` once before
-    /// the error and wakes its task: a server writes what it has when nothing is ready. A client that
-    /// reads slowly may still lose the last chunks.
+    /// Each item of the stream is one frame of data; bytes are not copied. Empty chunks are left
+    /// out, and there are no trailers. The body is [`Send`], [`Sync`] and [`Unpin`] if the stream
+    /// is. It polls the stream for one item when the server asks for a frame, and drops the stream
+    /// at its end, or when the body itself is dropped. So the target of an
+    /// [`EventStream`](crate::EventStream) is closed when the client is gone.
     ///
     /// `is_end_stream` is true once the stream has ended, or once its size hint shows that no chunk
     /// follows. The streams of this crate give that hint, so a server ends the response together
@@ -142,15 +137,25 @@ pin_project! {
     /// `Body::from(bytes)` makes a body of known length, for responses of the same type without a
     /// stream. The default body is empty; layers such as a timeout use it for their own responses.
     ///
+    /// # Failure
+    ///
+    /// An error of the stream is the last thing that the body returns. A server then breaks the
+    /// response off, so that the client does not take it for whole: over HTTP/1 it closes the
+    /// connection without the last chunk, over HTTP/2 it resets the stream.
+    ///
+    /// Servers drop what they have not written yet when a body fails. So before the error the body
+    /// returns `Pending` once and wakes its task, in which time the server writes the chunks before.
+    /// A client that reads slowly may still lose the last of them.
+    ///
     /// # Examples
     ///
     /// ```
     /// use futures::stream;
     /// use sse_proto::deps::http_body::Body as _;
-    /// use sse_proto::deps::bytes::Bytes;
+    /// use sse_proto::Event;
     /// use sse_proto::http::Body;
     ///
-    /// let mut body = Body::new(stream::iter([Bytes::from("data: 1\n\n")]));
+    /// let mut body = Body::new(stream::iter([Event::message("1")]));
     /// assert!(!body.is_end_stream());
     /// # futures::executor::block_on(async {
     /// use std::{future::poll_fn, pin::Pin};
@@ -162,52 +167,46 @@ pin_project! {
     /// # Ok::<(), std::convert::Infallible>(())
     /// # }).unwrap();
     /// ```
-    pub struct Body<S: Stream>
-    where
-        S::Item: IntoChunk,
-    {
+    pub struct Body<S: Stream<Item: Encode>> {
         // All bytes of a body that has no stream.
         fixed: Bytes,
         // Dropped at its end.
         #[pin]
-        stream: Option<FromStream<S>>,
-        // The error that ended the stream, until the poll after the one that met it.
-        error: Option<ErrorOf<S>>,
+        stream: Option<S>,
+        // The error of the stream, for the next poll.
+        failure: Option<<S::Item as Encode>::Error>,
     }
 }
 
-type ErrorOf<S> = <<<S as Stream>::Item as IntoChunk>::Chunk as StreamItem>::Error;
-
-impl<S: Stream<Item: IntoChunk>> Body<S> {
+impl<S: Stream<Item: Encode>> Body<S> {
     /// Makes a body of a stream.
     pub fn new(stream: S) -> Self {
         Self {
-            fixed: Bytes::new(),
-            stream: Some(from_stream(stream)),
-            error: None,
+            stream: Some(stream),
+            ..Self::default()
         }
     }
 }
 
-impl<S: Stream<Item: IntoChunk>> From<Bytes> for Body<S> {
+impl<S: Stream<Item: Encode>> From<Bytes> for Body<S> {
     fn from(bytes: Bytes) -> Self {
         Self {
             fixed: bytes,
             stream: None,
-            error: None,
+            failure: None,
         }
     }
 }
 
-impl<S: Stream<Item: IntoChunk>> Default for Body<S> {
+impl<S: Stream<Item: Encode>> Default for Body<S> {
     fn default() -> Self {
         Self::from(Bytes::new())
     }
 }
 
-impl<S: Stream<Item: IntoChunk>> http_body::Body for Body<S> {
+impl<S: Stream<Item: Encode>> http_body::Body for Body<S> {
     type Data = Bytes;
-    type Error = ErrorOf<S>;
+    type Error = <S::Item as Encode>::Error;
 
     #[inline]
     fn poll_frame(
@@ -218,7 +217,7 @@ impl<S: Stream<Item: IntoChunk>> http_body::Body for Body<S> {
         if !this.fixed.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(mem::take(this.fixed)))));
         }
-        if let Some(error) = this.error.take() {
+        if let Some(error) = this.failure.take() {
             return Poll::Ready(Some(Err(error)));
         }
         let Some(stream) = this.stream.as_mut().as_pin_mut() else {
@@ -230,8 +229,8 @@ impl<S: Stream<Item: IntoChunk>> http_body::Body for Body<S> {
             Poll::Ready(Some(item)) => match item.into_result(Sealed) {
                 Ok(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Err(error) => {
+                    *this.failure = Some(error);
                     this.stream.set(None);
-                    *this.error = Some(error);
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }
@@ -250,8 +249,7 @@ impl<S: Stream<Item: IntoChunk>> http_body::Body for Body<S> {
 
     fn size_hint(&self) -> SizeHint {
         let stream = self.stream.as_ref();
-        let has_ended = stream.is_none_or(|stream| stream.size_hint().1 == Some(0));
-        if has_ended && self.error.is_none() {
+        if self.failure.is_none() && stream.is_none_or(|stream| stream.size_hint().1 == Some(0)) {
             SizeHint::with_exact(self.fixed.len() as u64)
         } else {
             // No body has both bytes and a stream.
@@ -260,9 +258,9 @@ impl<S: Stream<Item: IntoChunk>> http_body::Body for Body<S> {
     }
 }
 
-impl<S: Stream<Item: IntoChunk>> fmt::Debug for Body<S> {
+impl<S: Stream<Item: Encode>> fmt::Debug for Body<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_ended = self.fixed.is_empty() && self.stream.is_none() && self.error.is_none();
+        let has_ended = self.fixed.is_empty() && self.stream.is_none() && self.failure.is_none();
         f.debug_struct("Body")
             .field("has_ended", &has_ended)
             .finish_non_exhaustive()

@@ -1,8 +1,5 @@
 //! The headers of a response.
 
-#[cfg(feature = "http")]
-use ::http::{HeaderMap, HeaderValue};
-
 /// The headers of a response that carries an event stream, for any version of HTTP.
 ///
 /// - `content-type: text/event-stream`: clients accept no other type.
@@ -10,8 +7,10 @@ use ::http::{HeaderMap, HeaderValue};
 ///   compresses the stream, which would hold events back.
 /// - `x-accel-buffering: no`: nginx and the proxies that follow it pass each event on at once.
 ///
-/// There is no `connection` header: HTTP/1.1 keeps a connection open without it, and HTTP/2 forbids
-/// it.
+/// There is no `connection` header. A server adds what its connection needs: HTTP/1.1 keeps
+/// connections alive without one, HTTP/2 forbids it ([RFC 9113, section
+/// 8.2.2](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.2)), and in HTTP/1.0 the stream ends
+/// with the connection.
 ///
 /// # Examples
 ///
@@ -23,22 +22,3 @@ pub const HEADERS: [(&str, &str); 3] = [
     ("cache-control", "no-cache, no-transform"),
     ("x-accel-buffering", "no"),
 ];
-
-/// Inserts [`HEADERS`], and replaces existing values for these names.
-/// [`response`](crate::http::response) calls this function.
-///
-/// # Examples
-///
-/// ```
-/// use sse_proto::deps::http::HeaderMap;
-///
-/// let mut headers = HeaderMap::new();
-/// sse_proto::http::insert_headers(&mut headers);
-/// assert_eq!(headers["content-type"], "text/event-stream");
-/// ```
-#[cfg(feature = "http")]
-pub fn insert_headers(headers: &mut HeaderMap) {
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-}

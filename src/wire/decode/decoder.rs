@@ -1,7 +1,5 @@
 //! The decoder: a line reader, a block, and the caller's settings.
 
-use alloc::vec::Vec;
-use core::convert::Infallible;
 use core::fmt;
 
 use super::block::{Block, Completed};
@@ -9,7 +7,6 @@ use super::input::InputChunk;
 use super::item::{Item, OwnedItem, OwnedMessageEvent};
 use super::limits::{DecodeError, DecodeLimits};
 use super::line_reader::{Line, LineReader};
-use super::stream::ReceiveError;
 use crate::wire::field::EventId;
 
 /// Decodes an event stream, one item at a time.
@@ -389,28 +386,4 @@ impl fmt::Debug for Items<'_, '_> {
             .field("remaining", &self.remaining().len())
             .finish_non_exhaustive()
     }
-}
-
-/// Decodes a whole event stream and returns its events: for tests, and for a body in memory.
-///
-/// # Errors
-///
-/// If the stream ends within a block, or exceeds the default [`DecodeLimits`].
-///
-/// # Examples
-///
-/// ```
-/// let events = sse_proto::decode::events(b"data: a\n\n: comment\nevent: add\ndata: b\n\n")?;
-/// assert_eq!(events[1].event_type(), "add");
-/// assert!(sse_proto::decode::events(b"data: cut").is_err());
-/// # Ok::<(), sse_proto::decode::ReceiveError<std::convert::Infallible>>(())
-/// ```
-pub fn events(stream: &[u8]) -> Result<Vec<OwnedMessageEvent>, ReceiveError<Infallible>> {
-    let (mut decoder, mut events) = (Decoder::new(), Vec::new());
-    let mut items = decoder.feed(stream);
-    while let Some(item) = items.next_owned().map_err(ReceiveError::Decode)? {
-        events.extend(item.into_event());
-    }
-    let unfinished = decoder.finish();
-    unfinished.map_or(Ok(events), |block| Err(ReceiveError::Unfinished(block)))
 }

@@ -6,7 +6,8 @@ use core::fmt;
 use core::time::Duration;
 
 use super::text::Text;
-use crate::wire::field::MESSAGE;
+use crate::wire::event::Event;
+use crate::wire::field::{EventId, MESSAGE};
 
 /// One item of an event stream: an event, a reconnection time, a comment or a last event ID.
 #[derive(Debug)]
@@ -67,7 +68,6 @@ impl<'a> Item<'a> {
 /// assert!(event.has_own_id());
 /// # Ok::<(), sse_proto::decode::DecodeError>(())
 /// ```
-#[derive(Clone, Copy)]
 pub struct MessageEvent<'a> {
     /// Empty for `message`.
     pub(super) event_type: Text<'a>,
@@ -150,6 +150,21 @@ impl<'a> MessageEvent<'a> {
             Text::Checked(text) => serde_json::from_str(text),
             Text::Raw(bytes) => serde_json::from_slice(bytes),
         }
+    }
+}
+
+/// Makes an event to be sent, with the same type and data and without an id. See
+/// [`with_id_of`](Event::with_id_of).
+impl<'a> From<&MessageEvent<'a>> for Event<'a> {
+    fn from(received: &MessageEvent<'a>) -> Self {
+        Self::relay(received.event_type.to_str(), received.data())
+    }
+}
+
+/// The last event ID at the event, unless there is none.
+impl<'a> From<&MessageEvent<'a>> for Option<EventId<'a>> {
+    fn from(received: &MessageEvent<'a>) -> Self {
+        id(received.last_event_id, received.own_id)
     }
 }
 
@@ -242,16 +257,18 @@ impl OwnedMessageEvent {
         }
     }
 
-    /// Returns the event type: `message` if the block has no type or an empty one.
-    pub fn event_type(&self) -> &str {
-        match self.own_type() {
-            "" => MESSAGE,
-            event_type => event_type,
-        }
+    /// Returns the length of data, type and last event ID.
+    pub(super) fn text_len(&self) -> usize {
+        self.text.len()
     }
 
-    pub(super) fn own_type(&self) -> &str {
-        &self.text[self.data_len..self.data_len + self.event_type_len]
+    /// Returns the event type: `message` if the block has no type or an empty one.
+    pub fn event_type(&self) -> &str {
+        if self.event_type_len == 0 {
+            MESSAGE
+        } else {
+            &self.text[self.data_len..self.data_len + self.event_type_len]
+        }
     }
 
     /// Returns the data, with its lines joined by LF.
@@ -289,6 +306,26 @@ impl OwnedMessageEvent {
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.data())
     }
+}
+
+/// Makes an event to be sent, with the same type and data and without an id. See
+/// [`with_id_of`](Event::with_id_of).
+impl<'a> From<&'a OwnedMessageEvent> for Event<'a> {
+    fn from(received: &'a OwnedMessageEvent) -> Self {
+        Self::relay(received.event_type().into(), received.data().into())
+    }
+}
+
+/// The last event ID at the event, unless there is none.
+impl<'a> From<&'a OwnedMessageEvent> for Option<EventId<'a>> {
+    fn from(received: &'a OwnedMessageEvent) -> Self {
+        id(received.last_event_id(), received.own_id)
+    }
+}
+
+/// Returns a last event ID, unless it is the empty one that a stream begins with.
+fn id(last_event_id: &str, is_own: bool) -> Option<EventId<'_>> {
+    (is_own || !last_event_id.is_empty()).then(|| EventId::received(last_event_id))
 }
 
 impl fmt::Debug for OwnedMessageEvent {

@@ -160,6 +160,12 @@ pub enum DecodeError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The events together take more memory than [`events`](super::events) allows. A decoder never
+    /// returns this error.
+    EventsTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
 }
 
 impl fmt::Display for DecodeError {
@@ -168,6 +174,9 @@ impl fmt::Display for DecodeError {
             Self::LineTooLong { limit } => ("line", limit),
             Self::IdTooLong { limit } => ("id line", limit),
             Self::EventTooLong { limit } => ("event", limit),
+            Self::EventsTooLong { limit } => {
+                return write!(f, "all events are longer than the limit of {limit} bytes");
+            }
         };
         write!(f, "{what} is longer than the limit of {limit} bytes")
     }

@@ -23,6 +23,7 @@
 //! [9.2.6]: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
 mod block;
+pub(crate) mod collect;
 mod decoder;
 mod input;
 mod item;
@@ -30,13 +31,13 @@ mod limits;
 mod line_reader;
 #[cfg(feature = "std")]
 mod read;
-mod relay;
 mod stream;
 mod text;
 #[cfg(test)]
 mod work;
 
-pub use decoder::{Decoder, Items, events};
+pub use collect::events;
+pub use decoder::{Decoder, Items};
 pub use item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
 pub use limits::{DecodeError, DecodeLimits};
 #[cfg(feature = "std")]

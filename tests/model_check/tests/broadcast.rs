@@ -70,7 +70,7 @@ fn a_client_that_comes_back_has_all_once_whatever_is_published_meanwhile() {
             publish(&publisher);
         });
         let id = EventId::from_static("1-1");
-        let Subscribed::Resumed { subscription, .. } = broadcast.subscribe(Some(&id)) else {
+        let Subscribed::Resumed { subscription, .. } = broadcast.subscribe(&id) else {
             panic!("it is there");
         };
         drop(broadcast);
@@ -98,7 +98,7 @@ fn ids_of_the_users_are_found_whoever_asks_meanwhile() {
             assert!(matches!(unknown, Subscribed::Ahead(_)));
         });
         let id = EventId::from_static("1");
-        let Subscribed::Resumed { subscription, .. } = broadcast.subscribe(Some(&id)) else {
+        let Subscribed::Resumed { subscription, .. } = broadcast.subscribe(&id) else {
             panic!("it is there");
         };
         drop(broadcast);
@@ -186,7 +186,7 @@ fn an_id_that_is_waited_for_comes_whoever_publishes_it() {
         });
         let id = EventId::from(2_u32);
         assert_eq!(block_on(broadcast.reached(&id)), Arrival::In);
-        let subscribed = broadcast.subscribe(Some(&id));
+        let subscribed = broadcast.subscribe(&id);
         assert!(matches!(subscribed, Subscribed::Resumed { missed: 0, .. }));
     });
 }

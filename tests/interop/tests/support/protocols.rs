@@ -122,7 +122,7 @@ pub(crate) fn answer(
     }
     let form = form(request);
     if form == Form::Event {
-        return event_stream(head, sent(all, form));
+        return event_stream(sent(all, form));
     }
     // Ids, as from a server that can resume, and a start whose data the SDK can parse.
     for (case, id) in all.iter_mut().zip(1_u32..) {
@@ -134,11 +134,11 @@ pub(crate) fn answer(
         _ => (START, "{}"),
     };
     let start = Preamble::new()
-        .with_id(EventId::from(0_u32))
+        .with_id(0)
         .with_start(event_type, data)
         .to_bytes();
     let start = stream::once(async { Ok(start) });
-    event_stream(head, start.chain(sent(all, form)).boxed())
+    event_stream(start.chain(sent(all, form)).boxed())
 }
 
 /// Answers a message. The answer to a tool's call is only the start of a stream; the client resumes with its id.
@@ -168,7 +168,7 @@ fn answer_mcp(story: &Story, head: &Parts, request: &[u8]) -> Response<Body> {
                 &json!({ "jsonrpc": "2.0", "id": story.call(), "result": result }),
             ),
         ];
-        return event_stream(head, sent(all, form(id.as_bytes())));
+        return event_stream(sent(all, form(id.as_bytes())));
     }
     let request: Value = serde_json::from_slice(request).unwrap_or_default();
     let (id, params) = (&request["id"], &request["params"]);
@@ -186,7 +186,7 @@ fn answer_mcp(story: &Story, head: &Parts, request: &[u8]) -> Response<Body> {
             let form = params["name"].as_str().unwrap_or_default().to_owned();
             let id = EventId::new(form).expect("an id");
             let start = cases::start(id).event.to_bytes();
-            return event_stream(head, stream::once(async { Ok(start) }).boxed());
+            return event_stream(stream::once(async { Ok(start) }).boxed());
         }
         _ => {
             let error = json!({ "code": -32601, "message": "no such method" });
@@ -195,7 +195,7 @@ fn answer_mcp(story: &Story, head: &Parts, request: &[u8]) -> Response<Body> {
         }
     };
     let answer = json!({ "jsonrpc": "2.0", "id": id, "result": result });
-    event_stream(head, sent(vec![case("", &answer)], Form::Line))
+    event_stream(sent(vec![case("", &answer)], Form::Line))
 }
 
 /// Makes an event with JSON as its data, for `5000 lines` pretty-printed.

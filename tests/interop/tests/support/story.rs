@@ -150,7 +150,7 @@ impl Story {
             // Tells the client to stop.
             _ => return empty(StatusCode::NO_CONTENT),
         };
-        event_stream(head, stream)
+        event_stream(stream)
     }
 }
 
@@ -239,7 +239,7 @@ fn numbered(log: &Broadcast, cases: Vec<Case>) -> Vec<Case> {
 }
 
 /// Makes a response with a stream.
-pub(crate) fn event_stream(head: &Parts, stream: Stream) -> Response<Body> {
+pub(crate) fn event_stream(stream: Stream) -> Response<Body> {
     response(stream).map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
