@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: client-reqwest URL")?;
     let authorization = std::env::var("AUTHORIZATION").ok();
     let authorization = authorization.map(HeaderValue::try_from).transpose()?;
-    let source = EventSource::new(&url, Options::resilient(), rand::random());
+    let source = EventSource::new(&url, Options::resilient());
     let mut updates = pin!(client_reqwest::follow(source, authorization)?);
     while let Some(update) = updates.next().await {
         // Printed with `{:?}`, because received text must not control the terminal.

@@ -1,7 +1,5 @@
 //! A reconnecting client over reqwest, as a stream.
 
-use std::time::Instant;
-
 use futures_util::Stream;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
@@ -25,12 +23,10 @@ pub fn follow(
     let http = reqwest::Client::builder()
         .redirect(Policy::none())
         .build()?;
-    let started = Instant::now();
     Ok(EventSourceStream::new(
         source,
         move |request| open(http.clone(), request, authorization.clone()),
         tokio::time::sleep,
-        move || started.elapsed(),
     ))
 }
 

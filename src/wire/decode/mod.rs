@@ -24,6 +24,7 @@
 
 mod block;
 mod decoder;
+pub(crate) mod events;
 mod input;
 mod item;
 mod limits;
@@ -36,6 +37,7 @@ mod text;
 mod work;
 
 pub use decoder::{Decoder, Items};
+pub use events::Events;
 pub use item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
 pub use limits::{DecodeError, DecodeLimits};
 #[cfg(feature = "std")]
