@@ -1,7 +1,6 @@
 //! The drivers as functions that return their updates as text.
 
 use std::error::Error;
-use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -35,11 +34,11 @@ fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
 }
 
 fn reqwest(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
-    let source = EventSource::with_seed(url, options.with_idle_timeout(Some(idle_timeout)), 0);
+    let options = options.with_idle_timeout(Some(idle_timeout));
     let credentials = CREDENTIALS.try_into().expect("a header");
     run(async {
-        let updates = client_reqwest::follow(source, Some(credentials)).expect("a client");
-        pin!(updates).map(|update| tell(&update)).collect().await
+        let updates = client_reqwest::follow(url, options, Some(credentials)).expect("a client");
+        updates.map(|update| tell(&update)).collect().await
     })
 }
 
