@@ -1,6 +1,5 @@
 //! `Events`, the events of a receiving stream and nothing else.
 
-use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
@@ -21,6 +20,7 @@ pin_project! {
     ///
     /// After 32 skipped items, a poll returns `Pending` and wakes its own task, so that other tasks
     /// can run.
+    #[derive(Debug)]
     pub struct Events<S> {
         #[pin]
         stream: S,
@@ -88,10 +88,4 @@ pub(crate) fn pick<E>(item: Result<OwnedItem, E>) -> Option<Result<OwnedMessageE
             .as_ref()
             .is_ok_and(|event| START == event.event_type())
     })
-}
-
-impl<S: fmt::Debug> fmt::Debug for Events<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Events").field(&self.stream).finish()
-    }
 }

@@ -218,7 +218,8 @@ impl Server {
             "tools/call",
             &json!({ "name": "texts", "arguments": {} }),
         );
-        let source = EventSource::with_seed(&url, options().with_get_resume(true), 0).with_method("POST");
+        let source =
+            EventSource::with_seed(&url, options().with_get_resume(true), 0).with_method("POST");
         let updates = follow(source, move |request| {
             let builder = match request.method() {
                 "POST" => post(&http, request.url(), &call),
