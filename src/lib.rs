@@ -211,8 +211,8 @@ pub mod decode {
     #[cfg(feature = "std")]
     pub use crate::wire::decode::DecodeRead;
     pub use crate::wire::decode::{
-        DecodeError, DecodeLimits, DecodeStream, Items, MessageEvent, OwnedItem, OwnedMessageEvent,
-        ReceiveError, events,
+        DecodeError, DecodeLimits, DecodeStream, Events, Items, MessageEvent, OwnedItem,
+        OwnedMessageEvent, ReceiveError, events,
     };
 }
 

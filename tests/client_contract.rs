@@ -84,7 +84,7 @@ fn client_handles_empty_and_missing_location_header() {
 #[test]
 fn sends_last_event_id_in_initial_request_if_set() {
     let id = EventId::new("abc").expect("valid");
-    let source = EventSource::new(URL, Options::standard(), 0).with_last_event_id(&id);
+    let source = EventSource::with_seed(URL, Options::standard(), 0).with_last_event_id(&id);
     assert_eq!(Driver::of(source).request().last_event_id(), Some("abc"));
 }
 
@@ -144,7 +144,7 @@ fn last_event_id_can_be_explicitly_overridden_with_an_empty_value() {
 #[test]
 fn resends_request_body_if_any_when_reconnecting() {
     let options = Options::standard().with_repeat(true);
-    let mut driver = Driver::of(EventSource::for_method("POST", URL, options, 0));
+    let mut driver = Driver::of(EventSource::with_seed(URL, options, 0).with_method("POST"));
     assert_eq!(driver.open().method(), "POST");
     assert_eq!(driver.reopen().method(), "POST");
 }

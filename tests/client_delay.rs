@@ -78,7 +78,7 @@ fn a_reconnection_time_beyond_the_backoff_stays_as_the_server_wants_it() {
 #[test]
 fn jitter_adds_up_to_its_part_and_differs_by_seed() {
     let delay = |seed| {
-        let mut source = EventSource::new(
+        let mut source = EventSource::with_seed(
             URL,
             Options::resilient().with_reconnection_time(at(20)),
             seed,
@@ -108,7 +108,7 @@ fn jitter_adds_up_to_its_part_and_differs_by_seed() {
 #[test]
 fn what_the_server_asks_for_is_the_least() {
     for seed in 0..1000 {
-        let mut driver = Driver::of(EventSource::new(URL, Options::resilient(), seed));
+        let mut driver = Driver::of(EventSource::with_seed(URL, Options::resilient(), seed));
         driver.open();
         driver.feed("retry: 5000\n");
         driver.source.handle_end(driver.now);
@@ -136,7 +136,7 @@ fn nothing_waits_for_longer_than_the_bound_of_the_caller() {
     for options in [Options::standard, Options::resilient] {
         for (seed, retry_after) in numbers.into_iter().chain(dates).enumerate() {
             let options = options().with_retry_if(|_| true).with_jitter(100);
-            let source = EventSource::new(URL, options, seed as u64);
+            let source = EventSource::with_seed(URL, options, seed as u64);
             let mut driver = Driver::of(source);
             driver.open();
             driver.feed(format!("retry: {}\n", numbers[seed % 4]));
@@ -370,7 +370,7 @@ fn a_redirect_counts_in_the_delay() {
 fn together(options: &Options, retry: Duration, retry_after: &str) -> Vec<Duration> {
     let delay = |seed| {
         let options = options.clone().with_reconnection_time(retry);
-        let source = EventSource::new(URL, options, seed);
+        let source = EventSource::with_seed(URL, options, seed);
         let mut driver = Driver::of(source);
         driver.request();
         driver.respond(Response::from_headers(

@@ -59,9 +59,9 @@ fn a_body_that_is_always_ready_lets_go_of_the_poll() {
                 }),
             )))
         };
-        let source = EventSource::new(URL, Options::standard(), 0);
+        let source = EventSource::with_seed(URL, Options::standard(), 0);
         let timer = |_| pending::<()>();
-        let mut updates = pin!(EventSourceStream::new(source, open, timer, || at(0)));
+        let mut updates = pin!(EventSourceStream::with_clock(source, open, timer, || at(0)));
         assert!(opens(updates.as_mut()));
         for polls in 1..10 {
             let wakes = Wakes::new();
@@ -83,8 +83,8 @@ fn chunks_without_bytes_put_no_idle_timeout_off() {
         at(now.get())
     };
     let options = Options::standard().with_idle_timeout(Some(at(300)));
-    let source = EventSource::new(URL, options, 0);
-    let mut updates = pin!(EventSourceStream::new(
+    let source = EventSource::with_seed(URL, options, 0);
+    let mut updates = pin!(EventSourceStream::with_clock(
         source,
         open,
         |_| pending::<()>(),
@@ -111,8 +111,8 @@ fn a_timer_that_rings_while_the_clock_stands_lets_go_of_the_poll() {
         ready(())
     };
     let open = |_: Request| pending::<Result<(Response, Body<fn() -> Next>), &'static str>>();
-    let source = EventSource::new(URL, Options::resilient(), 0);
-    let mut updates = pin!(EventSourceStream::new(source, open, timer, || at(0)));
+    let source = EventSource::with_seed(URL, Options::resilient(), 0);
+    let mut updates = pin!(EventSourceStream::with_clock(source, open, timer, || at(0)));
     let wakes = Wakes::new();
     let by = wakes.waker();
     let polled = updates.as_mut().poll_next(&mut Context::from_waker(&by));
@@ -189,8 +189,8 @@ fn played(place: Place, call: usize) -> (Vec<String>, Vec<LossReason>, bool) {
         }
     };
     let options = Options::standard().with_idle_timeout(Some(at(1000)));
-    let source = EventSource::new(URL, options, 0);
-    let mut updates = pin!(EventSourceStream::new(source, open, timer, clock));
+    let source = EventSource::with_seed(URL, options, 0);
+    let mut updates = pin!(EventSourceStream::with_clock(source, open, timer, clock));
     let (mut data, mut downs, mut has_panicked) = (Vec::new(), Vec::new(), false);
     for _ in 0..100 {
         match catch_unwind(AssertUnwindSafe(|| poll(updates.as_mut()))) {
@@ -243,7 +243,7 @@ fn foreign_code_that_panics_loses_no_event_and_never_hangs_the_client() {
 
 #[test]
 fn a_source_that_was_started_elsewhere_goes_on_here() {
-    let (mut started, mut open) = (EventSource::new(URL, Options::standard(), 0), 0);
+    let (mut started, mut open) = (EventSource::with_seed(URL, Options::standard(), 0), 0);
     started.start(at(0));
     // Its request is lost with who polled it.
     assert!(started.poll_output().is_some());
@@ -256,7 +256,7 @@ fn a_source_that_was_started_elsewhere_goes_on_here() {
     };
     let now = Cell::new(0);
     let clock = || at(now.get());
-    let mut updates = pin!(EventSourceStream::new(
+    let mut updates = pin!(EventSourceStream::with_clock(
         started,
         opener,
         |_| pending::<()>(),
@@ -308,8 +308,8 @@ fn the_rest_of_a_chunk_is_dropped_before_the_end_is_told() {
             Body(move || Poll::Ready(Some(Ok(Held::new(&held))))),
         )))
     };
-    let source = EventSource::new(URL, Options::standard(), 0);
-    let mut updates = pin!(EventSourceStream::new(
+    let source = EventSource::with_seed(URL, Options::standard(), 0);
+    let mut updates = pin!(EventSourceStream::with_clock(
         source,
         open,
         |_| pending::<()>(),

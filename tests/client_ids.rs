@@ -38,7 +38,7 @@ fn each_ascii_control_but_the_tab_is_left_out() {
     {
         let id = format!("a{}b", char::from(byte));
         let id = EventId::new(id.as_str()).expect("an id may have it");
-        let source = EventSource::new(URL, Options::standard(), 0).with_last_event_id(&id);
+        let source = EventSource::with_seed(URL, Options::standard(), 0).with_last_event_id(&id);
         let request = Driver::of(source).request();
         assert_eq!(
             request.unsendable_id().is_some(),
@@ -52,7 +52,8 @@ fn each_ascii_control_but_the_tab_is_left_out() {
 fn what_would_arrive_as_another_id_or_not_at_all_is_left_out() {
     let is_sent = |id: &str| {
         let event_id = EventId::new(id).expect("an id may be so");
-        let source = EventSource::new(URL, Options::standard(), 0).with_last_event_id(&event_id);
+        let source =
+            EventSource::with_seed(URL, Options::standard(), 0).with_last_event_id(&event_id);
         let request = Driver::of(source).request();
         let is_sent = request.last_event_id() == Some(id);
         assert_eq!(request.unsendable_id(), (!is_sent).then_some(id));
@@ -81,7 +82,7 @@ fn the_state_that_outlives_the_process_comes_out_and_goes_in() {
 
     let id = EventId::new(id.as_str()).expect("what comes out goes in");
     let options = Options::standard().with_reconnection_time(time.expect("it was set"));
-    let source = EventSource::new(URL, options, 0).with_last_event_id(&id);
+    let source = EventSource::with_seed(URL, options, 0).with_last_event_id(&id);
     let mut driver = Driver::of(source);
     assert_eq!(driver.open().last_event_id(), Some("41"));
     let said = driver.feed("data: y\n\n");

@@ -85,7 +85,7 @@ fn a_limit_of_elapsed_time_is_reached() {
 /// after a first one that failed; `None` if it is one too many.
 fn attempt_after(options: Options, bytes: &str, open_for: u64, end: Lose) -> Option<u32> {
     let id = EventId::new("7").expect("valid");
-    let source = EventSource::new(URL, options.with_max_retries(Some(1)), 0);
+    let source = EventSource::with_seed(URL, options.with_max_retries(Some(1)), 0);
     let mut driver = Driver::of(source.with_last_event_id(&id));
     driver.request();
     driver.source.handle_error(driver.now, "refused");

@@ -10,7 +10,7 @@ use support::driver::{Driver, URL};
 
 /// Where a redirect leads, and whether credentials may go along; `None` if it is rejected.
 fn follow(url: &str, location: &str) -> Option<(String, bool)> {
-    let mut driver = Driver::of(EventSource::new(url, Options::standard(), 0));
+    let mut driver = Driver::of(EventSource::with_seed(url, Options::standard(), 0));
     assert!(driver.request().may_have_credentials());
     driver.respond(Response::from_headers(
         307,
@@ -197,7 +197,11 @@ fn credentials_stay_within_the_origin() {
 
 #[test]
 fn behind_another_origin_credentials_do_not_come_back_until_the_next_connection() {
-    let mut driver = Driver::of(EventSource::new("http://a/events", Options::standard(), 0));
+    let mut driver = Driver::of(EventSource::with_seed(
+        "http://a/events",
+        Options::standard(),
+        0,
+    ));
     driver.request();
     for (location, may) in [
         ("http://a/1", true),
@@ -236,7 +240,7 @@ fn a_301_302_or_303_turns_into_get_and_a_307_or_308_does_not() {
         (307, false),
         (308, false),
     ] {
-        let source = EventSource::for_method("POST", URL, Options::standard(), 0);
+        let source = EventSource::with_seed(URL, Options::standard(), 0).with_method("POST");
         let mut driver = Driver::of(source);
         assert_eq!(driver.request().method(), "POST");
         driver.respond(Response::from_headers(status, [("location", b"/b")]));
@@ -296,7 +300,7 @@ fn a_client_that_follows_by_itself_tells_where_it_came() {
 
 #[test]
 fn without_a_connection_the_url_is_the_first_again() {
-    let mut driver = Driver::of(EventSource::new("http://a/", Options::standard(), 0));
+    let mut driver = Driver::of(EventSource::with_seed("http://a/", Options::standard(), 0));
     driver.request();
     driver.respond(Response::from_headers(307, [("location", b"/b")]));
     assert!(driver.aborts());
@@ -332,7 +336,7 @@ fn what_is_printed_for_a_log_has_no_user_information_and_no_query() {
             "{shown}"
         );
     };
-    let mut source = EventSource::new(url, Options::standard(), 0);
+    let mut source = EventSource::with_seed(url, Options::standard(), 0);
     shows(&format!("{source:?}"), "\"http://a/p@th?...\"");
     source.start(std::time::Duration::ZERO);
     let output = source.poll_output();
@@ -349,7 +353,7 @@ fn what_is_printed_for_a_log_has_no_user_information_and_no_query() {
 #[test]
 fn no_password_is_printed_that_any_parser_could_find() {
     let shown = |url: &str| {
-        let source = EventSource::new(url, Options::standard(), 0);
+        let source = EventSource::with_seed(url, Options::standard(), 0);
         let shown = format!("{source:?}");
         let (_, rest) = shown.split_once("url: \"").expect("it shows its URL");
         rest.split_once("\", last")

@@ -15,7 +15,7 @@ fn at(seconds: u64) -> Duration {
 }
 
 fn post(options: Options) -> Driver {
-    Driver::of(EventSource::for_method("POST", URL, options, 0))
+    Driver::of(EventSource::with_seed(URL, options, 0).with_method("POST"))
 }
 
 type Lose = fn(&mut EventSource, Duration);
@@ -107,7 +107,9 @@ fn a_get_resumes_a_post_where_that_is_asked_for() {
     // The first request is the caller's, also with a saved id and over a redirect.
     let id = EventId::new("7").expect("valid");
     let options = Options::resilient().with_get_resume(true);
-    let source = EventSource::for_method("POST", URL, options, 0).with_last_event_id(&id);
+    let source = EventSource::with_seed(URL, options, 0)
+        .with_method("POST")
+        .with_last_event_id(&id);
     let mut driver = Driver::of(source);
     assert_eq!(driver.request().method(), "POST");
     driver.respond(Response::from_headers(307, [("location", b"/b")]));
@@ -156,7 +158,8 @@ fn the_method_decides_unless_the_caller_does() {
             if let Some(repeat) = repeat {
                 options = options.with_repeat(repeat);
             }
-            let mut driver = Driver::of(EventSource::for_method(method, URL, options, 0));
+            let mut driver =
+                Driver::of(EventSource::with_seed(URL, options, 0).with_method(method));
             assert_eq!(driver.request().method(), method);
             driver.source.handle_error(driver.now, "reset");
             let is_waiting = state(&driver.source) == "Waiting";

@@ -208,7 +208,7 @@ fn reach(from: Place) -> (EventSource, Duration) {
     let options = Options::resilient()
         .with_connect_timeout(Some(at(10)))
         .with_idle_timeout(Some(at(20)));
-    let mut source = EventSource::new("http://localhost/", options, 0);
+    let mut source = EventSource::with_seed("http://localhost/", options, 0);
     match from {
         Place::Idle => return (source, at(0)),
         Place::IdleOffline => {

@@ -2,12 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::iter;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http_body_util::{BodyDataStream, Empty};
@@ -28,21 +26,14 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// Shows the events at a URL until the server wants no more clients, or whoever reads them has gone.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json: bool) -> ExitCode {
-    // Each `RandomState` has its own random keys, so the hash of no input is a random number.
-    let seed = RandomState::new().build_hasher().finish();
-    let mut source = EventSource::new(url, Options::resilient().with_comments(true), seed);
+    let mut source = EventSource::new(url, Options::resilient().with_comments(true));
     if let Some(id) = last_event_id {
         source = source.with_last_event_id(id);
     }
     // Follows no redirects and has no timeouts, because the `EventSource` handles both.
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
-    let started = Instant::now();
-    let mut updates = pin!(EventSourceStream::new(
-        source,
-        |request| open(&http, request),
-        tokio::time::sleep,
-        || started.elapsed(),
-    ));
+    let connect = |request| open(&http, request);
+    let mut updates = pin!(EventSourceStream::new(source, connect, tokio::time::sleep));
     while let Some(update) = updates.next().await {
         match update {
             Update::Opened => note(format_args!("up")),

@@ -43,7 +43,7 @@ use crate::wire::field::{EventId, START};
 /// use sse_proto::client::{Options, Output, Response};
 ///
 /// let at = Duration::from_secs;
-/// let mut source = EventSource::new("https://example.org/events", Options::standard(), 0);
+/// let mut source = EventSource::new("https://example.org/events", Options::standard());
 /// source.start(at(0));
 /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
 /// assert_eq!((request.url(), request.last_event_id()), ("https://example.org/events", None));
@@ -72,23 +72,43 @@ pub struct EventSource {
 }
 
 impl EventSource {
-    /// Makes a client that sends GET requests. It does nothing until [`start`](Self::start). For
-    /// any other method, use [`for_method`](Self::for_method): with a client made by `new`, a
-    /// driver would repeat its POST each time the stream ends.
+    /// Makes a client that sends GET requests, with a random seed for the jitter of delays. It does
+    /// nothing until [`start`](Self::start). For any other method, add
+    /// [`with_method`](Self::with_method): without it, a driver would repeat its POST each time the
+    /// stream ends.
     ///
-    /// `seed` is any number that differs from client to client. It seeds the jitter of delays.
+    /// On `wasm32-unknown-unknown`, which has no random numbers, use
+    /// [`with_seed`](Self::with_seed).
     ///
     /// The URL is used unchanged. The client parses it only to resolve a relative redirect and to
     /// compare origins. It does not accept user information there, or a host that is not ASCII or
     /// has a percent sign: it follows no relative redirect from such a URL, and no request after a
     /// redirect from it may have credentials. Put credentials into a header, and write an
     /// international host in its ASCII form (`xn--`).
-    pub fn new(url: &str, options: Options, seed: u64) -> Self {
-        Self::with_method(None, url, options, seed)
+    #[cfg(all(
+        feature = "std",
+        not(all(target_family = "wasm", target_os = "unknown"))
+    ))]
+    pub fn new(url: &str, options: Options) -> Self {
+        // Each has random keys of its own.
+        let seed = std::hash::RandomState::new();
+        Self::with_seed(url, options, core::hash::BuildHasher::hash_one(&seed, ()))
     }
 
-    /// Makes a client that sends requests with `method`, which is in upper case. It does nothing
-    /// until [`start`](Self::start).
+    /// Does what `new` does, with a seed of the caller's: any number that differs from client to
+    /// client.
+    pub fn with_seed(url: &str, options: Options, seed: u64) -> Self {
+        Self {
+            // A block with only an id counts as progress, and callers may save its id.
+            decoder: Decoder::new()
+                .with_limits(options.decode_limits)
+                .with_comments(options.comments)
+                .with_last_event_ids(true),
+            machine: Machine::new(url, options, seed),
+        }
+    }
+
+    /// Sets the method of requests, in upper case. By default it is GET.
     ///
     /// A request that is not idempotent, such as POST, is sent once, because a repetition may cost
     /// as much as the first request. It is repeated only if [`Options::with_repeat`] allows it.
@@ -108,7 +128,7 @@ impl EventSource {
     ///
     /// let now = Duration::ZERO;
     /// let url = "https://example.org/answer";
-    /// let mut source = EventSource::for_method("POST", url, Options::resilient(), 0);
+    /// let mut source = EventSource::new(url, Options::resilient()).with_method("POST");
     /// source.start(now);
     /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
     /// assert_eq!(request.method(), "POST");
@@ -120,19 +140,10 @@ impl EventSource {
     /// let Some(Output::Closed(loss)) = source.poll_output() else { panic!() };
     /// assert_eq!(loss.reason, LossReason::EndOfStream);
     /// ```
-    pub fn for_method(method: &str, url: &str, options: Options, seed: u64) -> Self {
-        Self::with_method(Some(method), url, options, seed)
-    }
-
-    fn with_method(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
-        Self {
-            // A block with only an id counts as progress, and callers may save its id.
-            decoder: Decoder::new()
-                .with_limits(options.decode_limits)
-                .with_comments(options.comments)
-                .with_last_event_ids(true),
-            machine: Machine::new(method, url, options, seed),
-        }
+    #[must_use]
+    pub fn with_method(mut self, method: &str) -> Self {
+        self.machine.set_method(method);
+        self
     }
 
     /// Sets the last event ID that an earlier process received. The client resumes after it.

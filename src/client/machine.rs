@@ -71,9 +71,9 @@ pub(super) enum Progress<'a> {
 }
 
 impl Machine {
-    pub(super) fn new(method: Option<&str>, url: &str, options: Options, seed: u64) -> Self {
+    pub(super) fn new(url: &str, options: Options, seed: u64) -> Self {
         Self {
-            method: method.map(Into::into),
+            method: None,
             sent: Sent::Nothing,
             options,
             route: Route::new(url.into()),
@@ -88,6 +88,10 @@ impl Machine {
             known_id: Box::default(),
             unpolled: Unpolled::default(),
         }
+    }
+
+    pub(super) fn set_method(&mut self, method: &str) {
+        self.method = Some(method.into());
     }
 
     pub(super) const fn state(&self) -> State {

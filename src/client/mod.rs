@@ -35,8 +35,7 @@
 //! # let options = Options::standard().with_delay_bounds(Duration::ZERO, Duration::ZERO);
 //! # let _ =
 //! Options::resilient();
-//! let seed = 4; // In production, use a random number.
-//! let mut source = EventSource::new("http://127.0.0.1:8000/events", options, seed);
+//! let mut source = EventSource::new("http://127.0.0.1:8000/events", options);
 //! let mut body = None;
 //! let mut buffer = [0; 4096];
 //! source.start(started.elapsed());
@@ -97,9 +96,8 @@
 //! timeout. If a read times out, do not report an error, but check
 //! [`next_deadline`](crate::EventSource::next_deadline).
 //!
-//! The loop sends a GET, with a client made by [`EventSource::new`](crate::EventSource::new). For
-//! any other method, make the client with
-//! [`EventSource::for_method`](crate::EventSource::for_method) and send [`Request::method`]. The
+//! The loop sends a GET. For any other method, add
+//! [`EventSource::with_method`](crate::EventSource::with_method) and send [`Request::method`]. The
 //! client then repeats a request that is not idempotent only if you allow it; it can resume it with
 //! a GET.
 //!

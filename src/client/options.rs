@@ -39,7 +39,7 @@ use crate::wire::decode::DecodeLimits;
 ///     .with_repeat(true)
 ///     .with_max_retries(Some(5))
 ///     .with_idle_timeout(Some(Duration::from_secs(30)));
-/// let source = EventSource::for_method("POST", "https://example.org/search", options, 4);
+/// let source = EventSource::new("https://example.org/search", options).with_method("POST");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -41,7 +41,7 @@ pub(super) type Cause = Box<dyn Error + Send + Sync>;
 /// use sse_proto::EventSource;
 /// use sse_proto::client::{LossReason, Options, Output, Response};
 ///
-/// let mut source = EventSource::new("http://localhost/", Options::standard(), 0);
+/// let mut source = EventSource::new("http://localhost/", Options::standard());
 /// source.start(Duration::ZERO);
 /// assert!(matches!(source.poll_output(), Some(Output::Request(_))));
 /// source.handle_response(Duration::ZERO, Response::new(204));
@@ -127,6 +127,12 @@ impl Loss {
             response: None,
             error: None,
         }
+    }
+
+    /// Returns whether the client closed because everything was received, or because it had to.
+    pub(super) const fn is_end(&self) -> bool {
+        use LossReason::{Closed, EndOfStream, Rejected};
+        matches!(self.reason, Closed | EndOfStream | Rejected(204))
     }
 
     fn fmt_reason(&self, reason: &LossReason, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,7 +28,7 @@ pub struct Request {
 
 impl Request {
     /// Returns the method: GET, or the one that
-    /// [`EventSource::for_method`](crate::EventSource::for_method) was given. It turns into GET
+    /// [`EventSource::with_method`](crate::EventSource::with_method) was given. It turns into GET
     /// after a redirect with 301, 302 or 303, as browsers do with a POST, and to resume
     /// [with a GET](super::Options::with_get_resume): send no body then.
     pub fn method(&self) -> &str {
@@ -58,7 +58,7 @@ impl Request {
     /// use sse_proto::{EventId, EventSource};
     /// use sse_proto::client::{Options, Output};
     ///
-    /// let mut source = EventSource::new("http://localhost/", Options::standard(), 0)
+    /// let mut source = EventSource::new("http://localhost/", Options::standard())
     ///     .with_last_event_id(&EventId::new("4\u{1}2")?);
     /// source.start(Duration::ZERO);
     /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
@@ -93,7 +93,7 @@ impl Request {
     /// use sse_proto::EventSource;
     /// use sse_proto::client::{Options, Output};
     ///
-    /// let mut source = EventSource::new("http://localhost/", Options::standard(), 0)
+    /// let mut source = EventSource::new("http://localhost/", Options::standard())
     ///     .with_last_event_id(&7_u32.into());
     /// source.start(Duration::ZERO);
     /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
@@ -111,6 +111,41 @@ impl Request {
         .into_iter()
         .chain(Some(encoding).filter(|_| !self.accept_encoding.is_empty()))
         .chain(last_event_id)
+    }
+}
+
+/// The head of the request. It has the last event ID also beyond ASCII, and no body.
+///
+/// # Errors
+///
+/// If the URL or the method is not one of the crate `http`.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use sse_proto::EventSource;
+/// use sse_proto::client::{Options, Output};
+/// use sse_proto::deps::http;
+///
+/// let mut source = EventSource::new("http://localhost/events", Options::standard());
+/// source.start(Duration::ZERO);
+/// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
+/// let request = http::Request::try_from(&request)?;
+/// assert_eq!(request.uri().path(), "/events");
+/// assert_eq!(request.headers()["accept"], "text/event-stream");
+/// # Ok::<(), http::Error>(())
+/// ```
+#[cfg(feature = "http")]
+impl TryFrom<&Request> for http::Request<()> {
+    type Error = http::Error;
+
+    fn try_from(request: &Request) -> Result<Self, http::Error> {
+        let head = Self::builder().method(request.method()).uri(request.url());
+        let with = |head: http::request::Builder, (name, value): (&str, &str)| {
+            head.header(name, value.as_bytes())
+        };
+        request.headers().fold(head, with).body(())
     }
 }
 

@@ -25,8 +25,7 @@ const MAX_LOCATION: usize = 8 << 10;
 /// ```
 /// use sse_proto::client::Response;
 ///
-/// // With the types of the crate `http`: `Response::from_headers(status.as_u16(),
-/// // response.headers())`.
+/// // With the feature `http`: `Response::from(&response)`.
 /// let headers = [("Content-Type", "Text/HTML; charset=utf-8"), ("Server", "x")];
 /// let response = Response::from_headers(200, headers);
 /// assert_eq!(response.content_type(), Some("Text/HTML; charset=utf-8"));
@@ -140,7 +139,7 @@ impl Response {
     /// use sse_proto::EventSource;
     /// use sse_proto::client::{Options, Output, Response};
     ///
-    /// let mut source = EventSource::new("http://localhost/", Options::standard(), 0);
+    /// let mut source = EventSource::new("http://localhost/", Options::standard());
     /// source.start(Duration::ZERO);
     /// assert!(matches!(source.poll_output(), Some(Output::Request(_))));
     ///
@@ -220,6 +219,25 @@ impl Response {
     /// Returns whether a redirect turns another method into GET.
     pub(super) const fn turns_to_get(&self) -> bool {
         matches!(self.status, 301..=303)
+    }
+}
+
+/// The head of a response of the crate `http`, as [`from_headers`](Response::from_headers) reads it.
+///
+/// # Examples
+///
+/// ```
+/// use sse_proto::client::Response;
+/// use sse_proto::deps::http;
+///
+/// let response = http::Response::builder().header("content-type", "text/event-stream").body(())?;
+/// assert!(Response::from(&response).is_event_stream());
+/// # Ok::<(), http::Error>(())
+/// ```
+#[cfg(feature = "http")]
+impl<B> From<&http::Response<B>> for Response {
+    fn from(response: &http::Response<B>) -> Self {
+        Self::from_headers(response.status().as_u16(), response.headers())
     }
 }
 

@@ -17,11 +17,12 @@ use pin_project_lite::pin_project;
 use super::event_source::EventSource;
 #[cfg(feature = "std")]
 use super::handle::{Command, Commands, Handle};
-use super::output::{Loss, Output};
+use super::output::{Loss, LossReason, Output};
 use super::request::Request;
 use super::response::Response;
 use crate::timer::Timer;
-use crate::wire::decode::{DecodeError, OwnedItem};
+use crate::wire::decode::events::pick;
+use crate::wire::decode::{DecodeError, Events, OwnedItem, OwnedMessageEvent};
 
 /// Without a lock, no handle can reach the stream.
 #[cfg(not(feature = "std"))]
@@ -98,8 +99,7 @@ where
 pin_project! {
     /// Yields events, and reconnects by itself: an [`EventSource`] with its driver.
     ///
-    /// It takes a function that [connects](Connect), a [`Timer`], and a clock, which returns the
-    /// time since any fixed moment. It starts at the first poll. It opens one connection at a time
+    /// It takes a function that [connects](Connect), a [`Timer`], and a clock. It starts at the first poll. It opens one connection at a time
     /// and holds at most one chunk of its body. When the connection is lost, it drops both. It has
     /// no runtime of its own: poll it in the runtime that the futures of the function need.
     ///
@@ -110,8 +110,8 @@ pin_project! {
     /// poll. The next poll continues as if the connection had failed. A panic of the clock changes
     /// no state.
     ///
-    /// A function that sends any other method than GET needs a source made by
-    /// [`EventSource::for_method`]. Otherwise a POST is sent again each time its answer ends. If an
+    /// A function that sends any other method than GET needs a source with
+    /// [`EventSource::with_method`]. Otherwise a POST is sent again each time its answer ends. If an
     /// answer can't be resumed, use [`DecodeStream`](crate::decode::DecodeStream) over the body of
     /// its response instead.
     ///
@@ -119,7 +119,7 @@ pin_project! {
     ///
     /// ```
     /// use core::pin::pin;
-    /// use std::time::{Duration, Instant};
+    /// use std::time::Duration;
     /// use futures::StreamExt;
     /// use sse_proto::EventSource;
     /// use sse_proto::client::{EventSourceStream, Options, Request, Response, Update};
@@ -135,11 +135,9 @@ pin_project! {
     /// };
     /// // In production, use `tokio::time::sleep`.
     /// let timer = |duration| async move { std::thread::sleep(duration) };
-    /// let started = Instant::now();
-    ///
     /// let options = Options::standard().with_delay_bounds(Duration::ZERO, Duration::from_millis(1));
-    /// let source = EventSource::new("http://127.0.0.1:8000/events", options, 0);
-    /// let stream = EventSourceStream::new(source, connect, timer, move || started.elapsed());
+    /// let source = EventSource::new("http://127.0.0.1:8000/events", options);
+    /// let stream = EventSourceStream::new(source, connect, timer);
     /// let updates: Vec<_> = futures::executor::block_on(pin!(stream).collect());
     /// let [Update::Opened, Update::Item(_), Update::Lost(_), Update::Closed(loss)] = &updates[..] else {
     ///     panic!("{updates:?}");
@@ -169,12 +167,32 @@ pin_project! {
     }
 }
 
-impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
-    /// Drives `source` over `connect`, with the runtime's timer and clock. On tokio these are
-    /// `tokio::time::sleep` and `move || started.elapsed()`.
-    pub fn new<O>(source: EventSource, connect: C, timer: T, clock: N) -> Self
+#[cfg(all(
+    feature = "std",
+    not(all(target_family = "wasm", target_os = "unknown"))
+))]
+impl<C: Connect, T: Timer> EventSourceStream<C, T, fn() -> Duration> {
+    /// Drives `source` over `connect`, with the runtime's timer, such as `tokio::time::sleep`, and
+    /// the clock of `std`.
+    ///
+    /// On `wasm32-unknown-unknown`, where `std` has no clock, use
+    /// [`with_clock`](Self::with_clock).
+    pub fn new<O>(source: EventSource, connect: C, timer: T) -> Self
     where
         // This bound repeats `Connect`, so that a closure can leave out the type of its argument.
+        C: FnMut(Request) -> O,
+    {
+        static STARTED: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        Self::with_clock(source, connect, timer, || {
+            STARTED.get_or_init(std::time::Instant::now).elapsed()
+        })
+    }
+}
+
+impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
+    /// Does what `new` does, with a clock of the caller's: the time since any fixed moment.
+    pub fn with_clock<O>(source: EventSource, connect: C, timer: T, clock: N) -> Self
+    where
         C: FnMut(Request) -> O,
     {
         Self {
@@ -199,13 +217,54 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
         &self.source
     }
 
-    /// Returns a handle that closes and reconnects the client from another task.
+    /// Returns the events and the errors alone: skips comments, reconnection times, ids without
+    /// data, the event that [starts](crate::event::START) a stream, and the reports of connections
+    /// that opened, or were lost and follow again.
+    ///
+    /// An error is an event that exceeded a limit, with
+    /// [`TooLarge`](super::LossReason::TooLarge), or the reason for which the client closed. The
+    /// stream ends without an error if the caller closed the client, if the server answered 204, or
+    /// after the whole answer to a request that is not repeated.
     ///
     /// # Examples
     ///
     /// ```
     /// use core::pin::pin;
     /// use std::time::Duration;
+    /// use futures::StreamExt;
+    /// use sse_proto::EventSource;
+    /// use sse_proto::client::{EventSourceStream, Options, Request, Response};
+    ///
+    /// # futures::executor::block_on(async {
+    /// // Stands in for an HTTP client: one event, then 403.
+    /// let connect = async |request: Request| {
+    ///     let status = if request.last_event_id().is_some() { 403 } else { 200 };
+    ///     let response = Response::from_headers(status, [("content-type", "text/event-stream")]);
+    ///     Ok::<_, std::io::Error>((response, futures::stream::iter([Ok("id: 1\ndata: hello\n\n")])))
+    /// };
+    /// let options = Options::standard().with_delay_bounds(Duration::ZERO, Duration::ZERO);
+    /// let source = EventSource::new("http://127.0.0.1:8000/events", options);
+    /// let timer = |_| async {};
+    /// let stream = EventSourceStream::new(source, connect, timer);
+    ///
+    /// let mut events = pin!(stream.events());
+    /// assert_eq!(events.next().await.unwrap()?.data(), "hello");
+    /// let loss = events.next().await.unwrap().unwrap_err();
+    /// assert_eq!(loss.to_string(), "the server answered 403");
+    /// assert!(events.next().await.is_none());
+    /// # Ok::<(), sse_proto::client::Loss>(())
+    /// # }).unwrap();
+    /// ```
+    pub const fn events(self) -> Events<Self> {
+        Events::new(self)
+    }
+
+    /// Returns a handle that closes and reconnects the client from another task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::pin::pin;
     /// use futures::StreamExt;
     /// use futures::future::{join, pending};
     /// use sse_proto::EventSource;
@@ -214,8 +273,8 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> EventSourceStream<C, T, N> {
     /// // Stands in for a server that does not answer.
     /// type Body = futures::stream::Empty<Result<&'static str, std::io::Error>>;
     /// let connect = |_: Request| pending::<Result<(Response, Body), std::io::Error>>();
-    /// let source = EventSource::new("http://127.0.0.1:8000/events", Options::standard(), 0);
-    /// let stream = EventSourceStream::new(source, connect, |_| pending::<()>(), || Duration::ZERO);
+    /// let source = EventSource::new("http://127.0.0.1:8000/events", Options::standard());
+    /// let stream = EventSourceStream::new(source, connect, |_| pending::<()>());
     ///
     /// let handle = stream.handle();
     /// let mut stream = pin!(stream);
@@ -426,6 +485,19 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for EventSourceStream<
         }
         context.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for Events<EventSourceStream<C, T, N>> {
+    type Item = Result<OwnedMessageEvent, Loss>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_picked(context, |update| match update {
+            Update::Item(item) => pick(Ok(item)),
+            Update::TooLarge(error) => Some(Err(Loss::new(LossReason::TooLarge(error)))),
+            Update::Closed(loss) if !loss.is_end() => Some(Err(loss)),
+            Update::Opened | Update::Lost(_) | Update::Closed(_) => None,
+        })
     }
 }
 

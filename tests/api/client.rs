@@ -10,7 +10,7 @@ const NOW: Duration = Duration::ZERO;
 
 /// A client whose request is in flight.
 fn connecting(method: &str, options: Options) -> EventSource {
-    let mut source = EventSource::for_method(method, "http://localhost/", options, 0);
+    let mut source = EventSource::with_seed("http://localhost/", options, 0).with_method(method);
     source.start(NOW);
     assert!(matches!(source.poll_output(), Some(Output::Request(_))));
     source

@@ -146,8 +146,8 @@ impl Life {
             let clock = Rc::clone(&clock);
             move || clock.now()
         };
-        let source = EventSource::new(URL, options, 0);
-        let updates = EventSourceStream::new(source, open, clock.timer(), now);
+        let source = EventSource::with_seed(URL, options, 0);
+        let updates = EventSourceStream::with_clock(source, open, clock.timer(), now);
         Self {
             handle: updates.handle(),
             updates: Box::pin(updates),

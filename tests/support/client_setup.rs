@@ -221,7 +221,7 @@ impl Setup {
             options = options.with_reconnection_time(Duration::from_secs(retry));
             plain.base = u128::from(retry) * SECOND;
         }
-        let mut source = EventSource::for_method(plain.method, FIRST, options, seed);
+        let mut source = EventSource::with_seed(FIRST, options, seed).with_method(plain.method);
         if let Some(id) = &self.id {
             source = source.with_last_event_id(&EventId::new(id.as_str()).expect("checked"));
         }

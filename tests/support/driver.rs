@@ -18,7 +18,7 @@ pub struct Driver {
 impl Driver {
     /// A started client.
     pub fn new(options: Options) -> Self {
-        Self::of(EventSource::new(URL, options, 0))
+        Self::of(EventSource::with_seed(URL, options, 0))
     }
 
     pub fn of(source: EventSource) -> Self {

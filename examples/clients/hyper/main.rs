@@ -16,7 +16,7 @@ async fn main() -> ExitCode {
     };
     let authorization = std::env::var("AUTHORIZATION").ok();
     let authorization = authorization.map(|text| HeaderValue::try_from(text).expect("a header"));
-    let source = EventSource::new(&url, Options::resilient(), rand::random());
+    let source = EventSource::new(&url, Options::resilient());
     // Printed with `{:?}`, because received text must not control the terminal.
     let closed = client_hyper::follow(source, authorization, |update| match update {
         Update::Opened => eprintln!("up"),

@@ -2,20 +2,17 @@
 //! header.
 
 use std::error::Error;
-use std::pin::pin;
 
 use futures_util::StreamExt;
 use reqwest::header::HeaderValue;
-use sse_proto::EventSource;
-use sse_proto::client::{Options, Update};
+use sse_proto_reqwest::{Options, Update};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: client-reqwest URL")?;
     let authorization = std::env::var("AUTHORIZATION").ok();
     let authorization = authorization.map(HeaderValue::try_from).transpose()?;
-    let source = EventSource::new(&url, Options::resilient(), rand::random());
-    let mut updates = pin!(client_reqwest::follow(source, authorization)?);
+    let mut updates = client_reqwest::follow(&url, Options::resilient(), authorization)?;
     while let Some(update) = updates.next().await {
         // Printed with `{:?}`, because received text must not control the terminal.
         match update {

@@ -30,7 +30,7 @@ pub fn spawn(
     authorization: Option<HeaderValue>,
 ) -> Receiver<Update> {
     let options = options.with_idle_timeout(Some(idle_timeout));
-    let source = EventSource::new(url, options, rand::random());
+    let source = EventSource::new(url, options);
     let agent: Agent = Agent::config_builder()
         // The `EventSource` follows redirects, and it takes every status as a response.
         .max_redirects(0)

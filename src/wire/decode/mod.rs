@@ -25,6 +25,7 @@
 mod block;
 pub(crate) mod collect;
 mod decoder;
+pub(crate) mod events;
 mod input;
 mod item;
 mod limits;
@@ -38,6 +39,7 @@ mod work;
 
 pub use collect::events;
 pub use decoder::{Decoder, Items};
+pub use events::Events;
 pub use item::{Item, MessageEvent, OwnedItem, OwnedMessageEvent};
 pub use limits::{DecodeError, DecodeLimits};
 #[cfg(feature = "std")]

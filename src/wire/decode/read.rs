@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::vec;
 
 use super::decoder::Decoder;
+use super::events::Events;
 use super::item::OwnedItem;
 use super::stream::ReceiveError;
 
@@ -64,6 +65,25 @@ impl<R: Read> DecodeRead<R> {
             end: 0,
             decoder,
         }
+    }
+
+    /// Returns the events and the errors alone: skips comments, reconnection times, ids without
+    /// data, and the event that [starts](crate::event::START) a stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sse_proto::Decoder;
+    /// use sse_proto::decode::DecodeRead;
+    ///
+    /// let file = &b"retry: 9\n\ndata: one\n\ndata: two\n\n"[..];
+    /// let events = DecodeRead::new(file, Decoder::new()).events();
+    /// let data: Result<Vec<_>, _> = events.map(|event| Ok(event?.into_data())).collect();
+    /// assert_eq!(data?, ["one", "two"]);
+    /// # Ok::<(), sse_proto::decode::ReceiveError<std::io::Error>>(())
+    /// ```
+    pub const fn events(self) -> Events<Self> {
+        Events::new(self)
     }
 
     /// Returns the decoder. To use it for the next connection, call [`Decoder::reconnect`].

@@ -8,12 +8,13 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::decoder::Decoder;
+use super::events::Events;
 use super::item::{OwnedItem, OwnedMessageEvent};
 use super::limits::DecodeError;
 
 /// The maximum number of chunks without an item that one poll decodes. Without this bound, a body
 /// that is always ready with comments or empty chunks would block its thread.
-const MAX_CHUNKS: u32 = 32;
+pub(super) const MAX_CHUNKS: u32 = 32;
 
 pin_project! {
     /// Decodes a stream of chunks, such as an HTTP body: `Stream<Item = Result<OwnedItem,
@@ -77,6 +78,30 @@ impl<S, B> DecodeStream<S, B> {
             at: 0,
             decoder,
         }
+    }
+
+    /// Returns the events and the errors alone: skips comments, reconnection times, ids without
+    /// data, and the event that [starts](crate::event::START) a stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::pin::pin;
+    /// use futures::StreamExt;
+    /// use sse_proto::Decoder;
+    /// use sse_proto::decode::DecodeStream;
+    ///
+    /// # futures::executor::block_on(async {
+    /// let body = futures::stream::iter([Ok::<_, std::io::Error>("retry: 9\n\ndata: hello\n\n")]);
+    /// let mut events = pin!(DecodeStream::new(body, Decoder::new()).events());
+    /// while let Some(event) = events.next().await {
+    ///     assert_eq!(event?.data(), "hello");
+    /// }
+    /// # Ok::<(), sse_proto::decode::ReceiveError<std::io::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub const fn events(self) -> Events<Self> {
+        Events::new(self)
     }
 
     /// Returns the decoder. To use it for the next connection, call [`Decoder::reconnect`].

@@ -56,7 +56,7 @@ pub fn bytes_after_a_limit() -> i64 {
     let now = Duration::ZERO;
     let mut made = Vec::with_capacity(1);
     let held = measure(|| {
-        let mut source = EventSource::new("http://localhost/", options, 0);
+        let mut source = EventSource::with_seed("http://localhost/", options, 0);
         source.start(now);
         while source.poll_output().is_some() {}
         open(&mut source, now);
@@ -75,7 +75,7 @@ pub fn bytes_after_a_limit() -> i64 {
 
 fn client(doing: Doing, seed: u64) -> EventSource {
     let url = "https://api.example.org/v1/accounts/0123456789/events";
-    let mut source = EventSource::new(url, Options::resilient(), seed);
+    let mut source = EventSource::with_seed(url, Options::resilient(), seed);
     if doing == Doing::Idle {
         return source;
     }
@@ -125,7 +125,8 @@ impl Year {
     const MONTH: Duration = Duration::from_secs(365 * 24 * 60 * 60 / 12);
 
     pub fn new() -> Self {
-        let mut source = EventSource::new("https://example.org/events", Options::resilient(), 1);
+        let mut source =
+            EventSource::with_seed("https://example.org/events", Options::resilient(), 1);
         source.start(Duration::ZERO);
         Self {
             source,

@@ -173,7 +173,7 @@ fn decodes() -> bool {
 }
 
 fn reconnects() -> bool {
-    let mut source = EventSource::new("http://localhost/", Options::resilient(), 7);
+    let mut source = EventSource::with_seed("http://localhost/", Options::resilient(), 7);
     source.start(Duration::ZERO);
     let asked = matches!(source.poll_output(), Some(Output::Request(_)));
     source.handle_response(

@@ -1,7 +1,6 @@
 //! The drivers as functions that return their updates as text.
 
 use std::error::Error;
-use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -24,7 +23,7 @@ pub(crate) const DRIVERS: [(&str, Driver); 3] =
 const CREDENTIALS: &str = "secret";
 
 fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
-    let source = EventSource::new(url, options.with_idle_timeout(Some(idle_timeout)), 0);
+    let source = EventSource::with_seed(url, options.with_idle_timeout(Some(idle_timeout)), 0);
     let credentials = CREDENTIALS.try_into().expect("a header");
     let mut told = Vec::new();
     let loss = run(client_hyper::follow(source, Some(credentials), |update| {
@@ -35,11 +34,11 @@ fn hyper(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
 }
 
 fn reqwest(url: &str, options: Options, idle_timeout: Duration) -> Vec<String> {
-    let source = EventSource::new(url, options.with_idle_timeout(Some(idle_timeout)), 0);
+    let options = options.with_idle_timeout(Some(idle_timeout));
     let credentials = CREDENTIALS.try_into().expect("a header");
     run(async {
-        let updates = client_reqwest::follow(source, Some(credentials)).expect("a client");
-        pin!(updates).map(|update| tell(&update)).collect().await
+        let updates = client_reqwest::follow(url, options, Some(credentials)).expect("a client");
+        updates.map(|update| tell(&update)).collect().await
     })
 }
 

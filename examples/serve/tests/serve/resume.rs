@@ -123,7 +123,7 @@ impl<'a> Client<'a> {
             .with_max_retries(None)
             .with_max_elapsed(None);
         Self {
-            source: EventSource::new(&format!("http://{address}/events"), options, number),
+            source: EventSource::with_seed(&format!("http://{address}/events"), options, number),
             address,
             number,
             shared,

@@ -47,7 +47,7 @@ impl Follower {
         let options = Options::resilient().with_max_backoff(None);
         Self {
             address,
-            source: EventSource::new(&url, options, 1),
+            source: EventSource::with_seed(&url, options, 1),
             started: Instant::now(),
             response: None,
             seen: Vec::new(),

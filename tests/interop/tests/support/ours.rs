@@ -153,7 +153,7 @@ impl Server {
     async fn follow(self, folder: &Folder, lines: &mut Vec<Line>) -> Option<String> {
         let mut running = Running::start(self, folder, None);
         let url = format!("http://127.0.0.1:{}/events", running.port);
-        let source = EventSource::new(&url, options().with_comments(true), 0);
+        let source = EventSource::with_seed(&url, options().with_comments(true), 0);
         let http = reqwest::Client::new();
         let updates = follow(source, move |request| http.get(request.url()));
         let mut updates = pin!(updates);
@@ -218,7 +218,8 @@ impl Server {
             "tools/call",
             &json!({ "name": "texts", "arguments": {} }),
         );
-        let source = EventSource::for_method("POST", &url, options().with_get_resume(true), 0);
+        let source =
+            EventSource::with_seed(&url, options().with_get_resume(true), 0).with_method("POST");
         let updates = follow(source, move |request| {
             let builder = match request.method() {
                 "POST" => post(&http, request.url(), &call),
@@ -282,7 +283,7 @@ fn follow(
         }
     };
     let started = Instant::now();
-    EventSourceStream::new(source, connect, sleep, move || started.elapsed())
+    EventSourceStream::with_clock(source, connect, sleep, move || started.elapsed())
 }
 
 /// Stands for a keep-alive among the events.
