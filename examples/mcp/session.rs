@@ -1,84 +1,102 @@
-//! A session: the streams that its client can resume, and the tool, which counts.
+//! A session: what its client asks, and the streams that it can resume.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sse_proto::broadcast::{Handle, Retention, Subscribed};
 use sse_proto::event::LastEventId;
 use sse_proto::http::{response, stop};
-use sse_proto::{Broadcast, Event, EventStreamExt};
-use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use sse_proto::{Broadcast, EventStreamExt};
+use tokio::{task::AbortHandle, time::sleep};
 
-/// The number of answers that are kept. If so many run, the session takes no further call.
+use crate::count;
+
+/// The number of streams that are kept. If so many run, a further call is refused.
 const MAX_STREAMS: usize = 32;
 
-/// The stream of what the server says unasked.
-const UNASKED: u64 = 0;
-
-/// Dropped, it ends its streams and cancels what it runs.
+/// The streams by number: 0 is of what the server says unasked, each other answers a request.
 pub(crate) struct Session {
-    /// The time of its last request.
-    pub(crate) used: Instant,
     streams: BTreeMap<u64, Stream>,
     next: u64,
 }
 
 impl Session {
     pub(crate) fn new() -> Self {
-        Self {
-            used: Instant::now(),
-            streams: BTreeMap::from([(UNASKED, Stream::new(UNASKED, Value::Null))]),
-            next: UNASKED + 1,
-        }
+        let streams = BTreeMap::from([(0, Stream::new(0, Value::Null))]);
+        Self { streams, next: 1 }
     }
 
-    pub(crate) fn touch(&mut self) -> &mut Self {
-        self.used = Instant::now();
-        self
-    }
-
-    /// Resumes the stream that has the event, or opens the stream of what the server says unasked.
-    pub(crate) fn open(&mut self, last: LastEventId<'_>) -> Response {
-        let number = match &last {
-            LastEventId::None => Some(UNASKED),
-            LastEventId::Id(id) => Stream::number_of(&id.to_str()),
-            LastEventId::Invalid => None,
+    /// Takes a message of the client. A request that takes time is answered with a stream.
+    pub(crate) fn take(&mut self, message: &Value) -> Response {
+        let (id, params) = (&message["id"], &message["params"]);
+        let error = |code: i32, message: &str| json!({ "code": code, "message": message });
+        let (key, value) = match message["method"].as_str() {
+            Some("notifications/cancelled") if id.is_null() => {
+                let is_over = |stream: &Stream| stream.log.is_closed();
+                self.streams
+                    .retain(|_, stream| is_over(stream) || stream.request != params["requestId"]);
+                return StatusCode::ACCEPTED.into_response();
+            }
+            Some(_) if id.is_null() => return StatusCode::ACCEPTED.into_response(),
+            // An answer, though this server asks nothing.
+            None if !id.is_null() => return StatusCode::ACCEPTED.into_response(),
+            None => return StatusCode::BAD_REQUEST.into_response(),
+            Some("ping" | "logging/setLevel") => ("result", json!({})),
+            Some("tools/list") => ("result", json!({ "tools": [count::tool()] })),
+            Some("tools/call") => match count::limit(params) {
+                Ok(limit) => return self.call(id, params, limit),
+                Err(why) => ("error", error(-32602, why)),
+            },
+            Some(_) => ("error", error(-32601, "there is no such method")),
         };
-        let stream = number.and_then(|number| self.streams.get_mut(&number));
-        let answer = stream.and_then(|stream| stream.open(last));
-        answer.unwrap_or_else(|| StatusCode::BAD_REQUEST.into_response())
+        Json(json!({ "jsonrpc": "2.0", "id": id, key: value })).into_response()
     }
 
-    /// Starts the tool. The response is its stream; without the response, the tool runs on.
-    pub(crate) fn call(&mut self, call: Call) -> Response {
+    /// Starts the tool, and answers with its stream. The tool runs on without the connection.
+    fn call(&mut self, id: &Value, params: &Value, limit: u64) -> Response {
         if self.streams.len() > MAX_STREAMS {
-            let mut streams = self.streams.iter();
-            let Some((&ended, _)) = streams.find(|(_, stream)| stream.log.is_closed()) else {
+            let ended = self
+                .streams
+                .iter()
+                .find(|(_, stream)| stream.log.is_closed());
+            let Some((&ended, _)) = ended else {
                 return StatusCode::TOO_MANY_REQUESTS.into_response();
             };
             self.streams.remove(&ended);
         }
-        let mut stream = Stream::new(self.next, call.id.clone());
+        let mut stream = Stream::new(self.next, id.clone());
         let answer = stream.open(LastEventId::None);
-        let unasked = self.streams[&UNASKED].log.clone();
-        stream.task = Some(tokio::spawn(call.run(stream.log.clone(), unasked)).abort_handle());
+        let token = params["_meta"].get("progressToken").cloned();
+        let run = count::run(
+            limit,
+            id.clone(),
+            token,
+            stream.log.clone(),
+            self.streams[&0].log.clone(),
+        );
+        stream.task = Some(tokio::spawn(run).abort_handle());
         self.streams.insert(self.next, stream);
         self.next += 1;
-        answer.unwrap_or_default()
+        answer
     }
 
-    /// Cancels a request. There is no answer to it, not even later.
-    pub(crate) fn cancel(&mut self, request: &Value) {
-        self.streams
-            .retain(|_, stream| stream.log.is_closed() || stream.request != *request);
+    /// Resumes the stream that has an event, or opens that of what the server says unasked.
+    pub(crate) fn open(&mut self, last: LastEventId<'_>) -> Response {
+        let number = match &last {
+            LastEventId::Id(id) => Stream::number_of(&id.to_str()),
+            _ => Some(0),
+        };
+        match number.and_then(|number| self.streams.get_mut(&number)) {
+            Some(stream) => stream.open(last),
+            None => StatusCode::BAD_REQUEST.into_response(),
+        }
     }
 }
 
-/// The messages of one stream, and the connection that has it.
+/// The messages of a stream, and the connection that has it. Dropped, it ends, and its request too.
 struct Stream {
     log: Broadcast,
     reader: Option<Handle>,
@@ -88,7 +106,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// The ids of a stream begin with its number. So an id resumes this stream, and no other.
+    /// The ids of the events begin with the number, so they resume this stream and no other.
     fn new(number: u64, request: Value) -> Self {
         Self {
             log: Broadcast::with_epoch(Retention::default(), number),
@@ -102,96 +120,27 @@ impl Stream {
         id.split_once('-')?.0.parse().ok()
     }
 
-    /// Sends what comes after an event to a new connection; `None` if that is no longer known.
-    fn open(&mut self, last: LastEventId<'_>) -> Option<Response> {
+    fn open(&mut self, last: LastEventId<'_>) -> Response {
         let subscription = match self.log.subscribe(last) {
-            // The client has everything. Some would come back for ever.
-            Subscribed::Resumed { missed: 0, .. } if self.log.is_closed() => return Some(stop()),
-            Subscribed::Live(new) => new,
-            Subscribed::Resumed { subscription, .. } => subscription,
-            _ => return None,
+            // The client has all of it; some would come back forever.
+            Subscribed::Resumed { missed: 0, .. } if self.log.is_closed() => return stop(),
+            Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
+                subscription
+            }
+            // The event is not known, or no longer.
+            _ => return StatusCode::BAD_REQUEST.into_response(),
         };
-        // Each message is for one connection only. The server may not have seen yet that the one before
-        // is cut.
-        if let Some(before) = self.reader.replace(subscription.handle()) {
-            before.close(None);
+        // A message is for one connection only. The previous one is cut, even if it is not noticed yet.
+        if let Some(previous) = self.reader.replace(subscription.handle()) {
+            previous.close(None);
         }
-        Some(response(subscription.with_defaults(sleep)).into_response())
+        response(subscription.with_defaults(sleep)).into_response()
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
         self.log.close(None);
-        if let Some(task) = &self.task {
-            task.abort();
-        }
-    }
-}
-
-/// A call of the tool.
-pub(crate) struct Call {
-    id: Value,
-    to: u64,
-    progress_token: Option<Value>,
-}
-
-impl Call {
-    /// Describes the tool.
-    pub(crate) fn tool() -> Value {
-        let to = json!({ "type": "integer", "minimum": 1, "maximum": 100 });
-        json!({
-            "name": "count",
-            "description": "Counts, and reports progress",
-            "inputSchema": { "type": "object", "properties": { "to": to }, "required": ["to"] },
-        })
-    }
-
-    pub(crate) fn new(id: &Value, params: &Value) -> Result<Self, &'static str> {
-        if params["name"] != "count" {
-            return Err("there is no such tool");
-        }
-        let to = params["arguments"]["to"].as_u64();
-        Ok(Self {
-            id: id.clone(),
-            to: to
-                .filter(|to| (1..=100).contains(to))
-                .ok_or("`to` is a number from 1 to 100")?,
-            progress_token: params["_meta"].get("progressToken").cloned(),
-        })
-    }
-
-    async fn run(self, answer: Broadcast, unasked: Broadcast) {
-        for progress in 1..=self.to {
-            sleep(Duration::from_millis(50)).await;
-            if let Some(token) = &self.progress_token {
-                let params =
-                    json!({ "progressToken": token, "progress": progress, "total": self.to });
-                send(
-                    &answer,
-                    json!({ "method": "notifications/progress", "params": params }),
-                );
-            }
-        }
-        let text = format!("counted to {}", self.to);
-        let params = json!({ "level": "info", "logger": "count", "data": text });
-        send(
-            &unasked,
-            json!({ "method": "notifications/message", "params": params }),
-        );
-        let content = json!({ "type": "text", "text": text });
-        send(
-            &answer,
-            json!({ "id": self.id, "result": { "content": [content] } }),
-        );
-        answer.close(None);
-    }
-}
-
-fn send(log: &Broadcast, mut message: Value) {
-    message["jsonrpc"] = "2.0".into();
-    // A `Value` is always JSON. A log that is closed has no readers.
-    if let Ok(event) = Event::json(&message) {
-        let _ = log.publish(&event);
+        self.task.take().inspect(AbortHandle::abort);
     }
 }
