@@ -58,11 +58,8 @@ impl Session {
     /// Starts the tool, and answers with its stream. The tool runs on without the connection.
     fn call(&mut self, id: &Value, params: &Value, limit: u64) -> Response {
         if self.streams.len() > MAX_STREAMS {
-            let ended = self
-                .streams
-                .iter()
-                .find(|(_, stream)| stream.log.is_closed());
-            let Some((&ended, _)) = ended else {
+            let mut streams = self.streams.iter();
+            let Some((&ended, _)) = streams.find(|(_, stream)| stream.log.is_closed()) else {
                 return StatusCode::TOO_MANY_REQUESTS.into_response();
             };
             self.streams.remove(&ended);
@@ -96,7 +93,7 @@ impl Session {
     }
 }
 
-/// The messages of a stream, and the connection that has it. Dropped, it ends, and its request too.
+/// The messages of a stream, and the connection that has it. Its drop ends both, and cancels the tool.
 struct Stream {
     log: Broadcast,
     reader: Option<Handle>,
@@ -140,7 +137,8 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.log.close(None);
-        self.task.take().inspect(AbortHandle::abort);
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }

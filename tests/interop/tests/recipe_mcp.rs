@@ -38,26 +38,26 @@ const SEEN: [&str; 9] = [
 ];
 
 #[tokio::test]
-async fn recipe_mcp_the_sdk_in_typescript_passes() {
+async fn the_sdk_in_typescript_passes() {
     let folder = Folder::new();
     let script = folder.clients().join("mcp-recipe.mjs");
     passes(|url| reported(folder.node(), script, url)).await;
 }
 
 #[tokio::test]
-async fn recipe_mcp_the_sdk_in_python_passes() {
+async fn the_sdk_in_python_passes() {
     let folder = Folder::new();
     let script = folder.clients().join("mcp-recipe.py");
     passes(|url| reported(folder.python(), script, url)).await;
 }
 
 #[tokio::test]
-async fn recipe_mcp_the_sdk_in_rust_passes() {
+async fn the_sdk_in_rust_passes() {
     passes(rust_sdk).await;
 }
 
 #[tokio::test]
-async fn recipe_mcp_no_answer_is_needed_to_a_notification_or_a_response() {
+async fn no_answer_is_needed_to_a_notification_or_a_response() {
     let server = Server::start();
     let session = server.session().await;
     let messages = [
@@ -73,7 +73,7 @@ async fn recipe_mcp_no_answer_is_needed_to_a_notification_or_a_response() {
 }
 
 #[tokio::test]
-async fn recipe_mcp_a_request_is_answered_with_its_id() {
+async fn a_request_is_answered_with_its_id() {
     let server = Server::start();
     let session = server.session().await;
     let mut answers = Vec::new();
@@ -100,7 +100,7 @@ async fn recipe_mcp_a_request_is_answered_with_its_id() {
 }
 
 #[tokio::test]
-async fn recipe_mcp_a_request_that_is_wrong_is_refused() {
+async fn a_request_that_is_wrong_is_refused() {
     let server = Server::start();
     let session = server.session().await;
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
@@ -151,7 +151,7 @@ async fn recipe_mcp_a_request_that_is_wrong_is_refused() {
 }
 
 #[tokio::test]
-async fn recipe_mcp_another_method_is_not_allowed() {
+async fn another_method_is_not_allowed() {
     let server = Server::start();
     for method in [Method::PUT, Method::PATCH, Method::OPTIONS] {
         let answer = server.request(method).send().await.unwrap();
@@ -161,7 +161,7 @@ async fn recipe_mcp_another_method_is_not_allowed() {
 }
 
 #[tokio::test]
-async fn recipe_mcp_a_session_ends_by_delete_with_its_streams() {
+async fn a_session_ends_by_delete_with_its_streams() {
     let server = Server::start();
     let (session, other) = (server.session().await, server.session().await);
     let mut running = Stream::of(session.count(100).await);
@@ -182,7 +182,7 @@ async fn recipe_mcp_a_session_ends_by_delete_with_its_streams() {
 }
 
 #[tokio::test]
-async fn recipe_mcp_an_answer_resumes_after_each_event_exactly_once() {
+async fn an_answer_resumes_after_each_event_exactly_once() {
     let server = Server::start();
     let session = server.session().await;
     let whole = Stream::of(session.count(4).await).rest().await;
@@ -212,7 +212,7 @@ async fn recipe_mcp_an_answer_resumes_after_each_event_exactly_once() {
 }
 
 #[tokio::test]
-async fn recipe_mcp_an_id_resumes_its_own_stream() {
+async fn an_id_resumes_its_own_stream() {
     let server = Server::start();
     let session = server.session().await;
     let mut unasked = Stream::of(session.request(Method::GET).send().await.unwrap());
@@ -245,7 +245,7 @@ async fn recipe_mcp_an_id_resumes_its_own_stream() {
 }
 
 #[tokio::test]
-async fn recipe_mcp_a_message_is_for_one_connection() {
+async fn a_message_is_for_one_connection() {
     let server = Server::start();
     let session = server.session().await;
     let mut before = Stream::of(session.request(Method::GET).send().await.unwrap());
@@ -258,10 +258,12 @@ async fn recipe_mcp_a_message_is_for_one_connection() {
 }
 
 #[tokio::test]
-async fn recipe_mcp_a_request_is_canceled() {
+async fn a_request_is_canceled() {
     let server = Server::start();
     let session = server.session().await;
-    let mut stream = Stream::of(session.count(100).await);
+    let mut unasked = Stream::of(session.request(Method::GET).send().await.unwrap());
+    unasked.next().await.unwrap();
+    let mut stream = Stream::of(session.count(4).await);
     let (id, _) = stream.next().await.unwrap();
     let params = json!({ "requestId": 1 });
     let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params });
@@ -272,10 +274,16 @@ async fn recipe_mcp_a_request_is_canceled() {
         "{rest:?}"
     );
     assert_eq!(session.resume(&id).await.status(), 400);
+    // Its number is not given again.
+    session.count(5).await;
+    assert_eq!(session.resume(&id).await.status(), 400);
+    // The tool has stopped, so it says nothing.
+    let (_, said) = unasked.next().await.unwrap();
+    assert!(said.contains("counted to 5"), "{said}");
 }
 
 #[tokio::test]
-async fn recipe_mcp_a_session_runs_a_limited_number_of_calls() {
+async fn a_session_runs_a_limited_number_of_calls() {
     let server = Server::start();
     let session = server.session().await;
     for _ in 0..32 {
@@ -287,6 +295,17 @@ async fn recipe_mcp_a_session_runs_a_limited_number_of_calls() {
     for _ in 0..40 {
         assert_eq!(Stream::of(session.count(1).await).rest().await.len(), 3);
     }
+}
+
+#[tokio::test]
+async fn the_oldest_session_makes_room() {
+    let server = Server::start();
+    let (first, second) = (server.session().await, server.session().await);
+    for _ in 0..999 {
+        server.session().await;
+    }
+    assert_eq!(first.count(1).await.status(), 404);
+    assert_eq!(second.count(1).await.status(), 200);
 }
 
 /// A running server, which is ended when it is dropped.
@@ -406,7 +425,7 @@ async fn passes<F: Future<Output = Vec<String>>>(sdk: impl FnOnce(String) -> F) 
     let seen = timeout(PATIENCE, sdk(between.url.clone())).await;
     assert_eq!(seen.expect("it ends"), SEEN);
     let told = between.told.lock().unwrap().clone();
-    assert!(told.is_cut);
+    assert!(told.is_cut && !told.session.is_empty(), "{told:?}");
     // It has ended its session.
     let session = Session {
         server: &server,
