@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use sse_proto::http::last_event_id;
 use tokio::net::TcpListener;
 
-use session::Session;
+use session::{Refusal, Session};
 
 type Sessions = Arc<Mutex<BTreeMap<String, Session>>>;
 
@@ -35,51 +35,45 @@ async fn answer(
     method: Method,
     headers: HeaderMap,
     body: Bytes,
-) -> Response {
-    let refuse = |status: StatusCode, why: &'static str| (status, why).into_response();
+) -> Result<Response, Refusal> {
+    let bad = |why| (StatusCode::BAD_REQUEST, why);
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if headers.get("origin").is_some_and(is_foreign) {
-        return refuse(StatusCode::FORBIDDEN, "the page is from another site");
+        return Err((StatusCode::FORBIDDEN, "the page is from another site"));
     }
-    let version = header("mcp-protocol-version");
-    if version.is_some_and(|version| !VERSIONS.contains(&version)) {
-        return refuse(StatusCode::BAD_REQUEST, "the version is not known");
+    if header("mcp-protocol-version").is_some_and(|version| !VERSIONS.contains(&version)) {
+        return Err(bad("the version is not known"));
     }
-    let message = match method {
-        Method::POST => serde_json::from_slice(&body),
-        _ => Ok(Value::Null),
-    };
-    let Ok(message) = message else {
-        return refuse(StatusCode::BAD_REQUEST, "the message is not JSON");
+    let message: Value = match method {
+        Method::POST => serde_json::from_slice(&body).map_err(|_| bad("not JSON"))?,
+        _ => Value::Null,
     };
     let mut sessions = sessions.lock().expect("nothing panics while it is locked");
     if message["method"] == "initialize" {
         return initialize(&mut sessions, &message);
     }
-    let Some(name) = header("mcp-session-id") else {
-        return refuse(StatusCode::BAD_REQUEST, "there is no session id");
-    };
-    let Some(session) = sessions.get_mut(name) else {
-        return refuse(StatusCode::NOT_FOUND, "the session is over");
-    };
+    let name = header("mcp-session-id").ok_or(bad("there is no session id"))?;
+    let over = (StatusCode::NOT_FOUND, "the session is over");
+    let session = sessions.get_mut(name).ok_or(over)?;
     match method {
         Method::POST => session.take(&message),
         Method::DELETE => {
             sessions.remove(name);
-            StatusCode::NO_CONTENT.into_response()
+            Ok(StatusCode::NO_CONTENT.into_response())
         }
         _ => session.open(last_event_id(headers.get_all("last-event-id"), None, "")),
     }
 }
 
-fn initialize(sessions: &mut BTreeMap<String, Session>, request: &Value) -> Response {
+fn initialize(
+    sessions: &mut BTreeMap<String, Session>,
+    request: &Value,
+) -> Result<Response, Refusal> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // A name that sorts by age. It can't be guessed, because a session is for whoever knows its name.
+    // Sorts by age. It can't be guessed, because a session is for everyone who knows its name.
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let (Ok(high), Ok(low)) = (getrandom::u64(), getrandom::u64()) else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let name = format!("{count:016x}-{high:016x}{low:016x}");
+    let random = || getrandom::u64().or(Err((StatusCode::SERVICE_UNAVAILABLE, "try later")));
+    let name = format!("{count:016x}-{:016x}{:016x}", random()?, random()?);
     if sessions.len() >= MAX_SESSIONS {
         sessions.pop_first();
     }
@@ -92,7 +86,7 @@ fn initialize(sessions: &mut BTreeMap<String, Session>, request: &Value) -> Resp
         "serverInfo": { "name": "counter", "version": "1.0.0" },
     });
     let answer = json!({ "jsonrpc": "2.0", "id": request["id"], "result": result });
-    ([("mcp-session-id", name)], Json(answer)).into_response()
+    Ok(([("mcp-session-id", name)], Json(answer)).into_response())
 }
 
 /// The name of another site can be made to point to this machine (DNS rebinding), but the browser

@@ -17,6 +17,10 @@ use crate::count;
 /// The number of streams that are kept. If so many run, a further call is refused.
 const MAX_STREAMS: usize = 32;
 
+pub(crate) type Refusal = (StatusCode, &'static str);
+
+const UNKNOWN: Refusal = (StatusCode::BAD_REQUEST, "the event is not known");
+
 /// The streams by number: 0 is of what the server says unasked, each other answers a request.
 pub(crate) struct Session {
     streams: BTreeMap<u64, Stream>,
@@ -30,20 +34,20 @@ impl Session {
     }
 
     /// Takes a message of the client. A request that takes time is answered with a stream.
-    pub(crate) fn take(&mut self, message: &Value) -> Response {
+    pub(crate) fn take(&mut self, message: &Value) -> Result<Response, Refusal> {
         let (id, params) = (&message["id"], &message["params"]);
         let error = |code: i32, message: &str| json!({ "code": code, "message": message });
         let (key, value) = match message["method"].as_str() {
             Some("notifications/cancelled") if id.is_null() => {
-                let is_over = |stream: &Stream| stream.log.is_closed();
+                let is_kept = |stream: &Stream| stream.request != params["requestId"];
                 self.streams
-                    .retain(|_, stream| is_over(stream) || stream.request != params["requestId"]);
-                return StatusCode::ACCEPTED.into_response();
+                    .retain(|&number, stream| number == 0 || is_kept(stream));
+                return Ok(StatusCode::ACCEPTED.into_response());
             }
-            Some(_) if id.is_null() => return StatusCode::ACCEPTED.into_response(),
+            Some(_) if id.is_null() => return Ok(StatusCode::ACCEPTED.into_response()),
             // An answer, though this server asks nothing.
-            None if !id.is_null() => return StatusCode::ACCEPTED.into_response(),
-            None => return StatusCode::BAD_REQUEST.into_response(),
+            None if !id.is_null() => return Ok(StatusCode::ACCEPTED.into_response()),
+            None => return Err((StatusCode::BAD_REQUEST, "not a message")),
             Some("ping" | "logging/setLevel") => ("result", json!({})),
             Some("tools/list") => ("result", json!({ "tools": [count::tool()] })),
             Some("tools/call") => match count::limit(params) {
@@ -52,44 +56,38 @@ impl Session {
             },
             Some(_) => ("error", error(-32601, "there is no such method")),
         };
-        Json(json!({ "jsonrpc": "2.0", "id": id, key: value })).into_response()
+        Ok(Json(json!({ "jsonrpc": "2.0", "id": id, key: value })).into_response())
     }
 
     /// Starts the tool, and answers with its stream. The tool runs on without the connection.
-    fn call(&mut self, id: &Value, params: &Value, limit: u64) -> Response {
+    fn call(&mut self, id: &Value, params: &Value, limit: u64) -> Result<Response, Refusal> {
         if self.streams.len() > MAX_STREAMS {
             let mut streams = self.streams.iter();
-            let Some((&ended, _)) = streams.find(|(_, stream)| stream.log.is_closed()) else {
-                return StatusCode::TOO_MANY_REQUESTS.into_response();
-            };
-            self.streams.remove(&ended);
+            let ended = streams.find(|(_, stream)| stream.log.is_closed());
+            let number = *ended
+                .ok_or((StatusCode::TOO_MANY_REQUESTS, "too many calls"))?
+                .0;
+            self.streams.remove(&number);
         }
         let mut stream = Stream::new(self.next, id.clone());
-        let answer = stream.open(LastEventId::None);
+        let answer = stream.open(LastEventId::None)?;
         let token = params["_meta"].get("progressToken").cloned();
-        let run = count::run(
-            limit,
-            id.clone(),
-            token,
-            stream.log.clone(),
-            self.streams[&0].log.clone(),
-        );
+        let (log, unasked) = (stream.log.clone(), self.streams[&0].log.clone());
+        let run = count::run(limit, id.clone(), token, log, unasked);
         stream.task = Some(tokio::spawn(run).abort_handle());
         self.streams.insert(self.next, stream);
         self.next += 1;
-        answer
+        Ok(answer)
     }
 
     /// Resumes the stream that has an event, or opens that of what the server says unasked.
-    pub(crate) fn open(&mut self, last: LastEventId<'_>) -> Response {
+    pub(crate) fn open(&mut self, last: LastEventId<'_>) -> Result<Response, Refusal> {
         let number = match &last {
-            LastEventId::Id(id) => Stream::number_of(&id.to_str()),
+            LastEventId::Id(id) => id.to_str().split('-').next().and_then(|id| id.parse().ok()),
             _ => Some(0),
         };
-        match number.and_then(|number| self.streams.get_mut(&number)) {
-            Some(stream) => stream.open(last),
-            None => StatusCode::BAD_REQUEST.into_response(),
-        }
+        let stream = number.and_then(|number: u64| self.streams.get_mut(&number));
+        stream.ok_or(UNKNOWN)?.open(last)
     }
 }
 
@@ -113,25 +111,19 @@ impl Stream {
         }
     }
 
-    fn number_of(id: &str) -> Option<u64> {
-        id.split_once('-')?.0.parse().ok()
-    }
-
-    fn open(&mut self, last: LastEventId<'_>) -> Response {
+    fn open(&mut self, last: LastEventId<'_>) -> Result<Response, Refusal> {
         let subscription = match self.log.subscribe(last) {
             // The client has all of it; some would come back forever.
-            Subscribed::Resumed { missed: 0, .. } if self.log.is_closed() => return stop(),
-            Subscribed::Live(subscription) | Subscribed::Resumed { subscription, .. } => {
-                subscription
-            }
-            // The event is not known, or no longer.
-            _ => return StatusCode::BAD_REQUEST.into_response(),
+            Subscribed::Resumed { missed: 0, .. } if self.log.is_closed() => return Ok(stop()),
+            Subscribed::Live(new) => new,
+            Subscribed::Resumed { subscription, .. } => subscription,
+            _ => return Err(UNKNOWN),
         };
         // A message is for one connection only. The previous one is cut, even if it is not noticed yet.
         if let Some(previous) = self.reader.replace(subscription.handle()) {
             previous.close(None);
         }
-        response(subscription.with_defaults(sleep)).into_response()
+        Ok(response(subscription.with_defaults(sleep)).into_response())
     }
 }
 

@@ -62,6 +62,7 @@ async fn no_answer_is_needed_to_a_notification_or_a_response() {
     let session = server.session().await;
     let messages = [
         json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled" }),
         json!({ "jsonrpc": "2.0", "id": 7, "result": {} }),
         json!({ "jsonrpc": "2.0", "id": 7, "error": { "code": 1, "message": "no" } }),
     ];
@@ -70,6 +71,7 @@ async fn no_answer_is_needed_to_a_notification_or_a_response() {
         assert_eq!(answer.status(), 202, "{message}");
         assert_eq!(answer.text().await.unwrap(), "");
     }
+    assert_eq!(session.count(1).await.status(), 200);
 }
 
 #[tokio::test]
@@ -113,8 +115,8 @@ async fn a_request_that_is_wrong_is_refused() {
             404,
             "the session is over",
         ),
-        (in_session().body("{"), 400, "the message is not JSON"),
-        (in_session().body(format!("[{ping}]")), 400, ""),
+        (in_session().body("{"), 400, "not JSON"),
+        (in_session().body(format!("[{ping}]")), 400, "not a message"),
         (
             in_session()
                 .header("mcp-protocol-version", "2024-11-05")
@@ -576,7 +578,10 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, told: Arc<Mutex<Told
         let text = String::from_utf8_lossy(&answered);
         let mut told = told.lock().unwrap();
         if let Some((_, rest)) = text.split_once("mcp-session-id: ") {
-            told.session = rest.split("\r\n").next().unwrap_or_default().to_owned();
+            rest.split("\r\n")
+                .next()
+                .unwrap_or_default()
+                .clone_into(&mut told.session);
         }
         if text.contains(r#""progress":2,"#) && !told.is_cut {
             told.is_cut = true;
