@@ -1,6 +1,7 @@
 //! Real clients on our servers, and our client on real servers. `table.md` lists each difference with its
 //! reason. A difference that is not listed fails the test.
 
+mod recipe_mcp;
 mod recipes;
 mod support;
 
