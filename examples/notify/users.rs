@@ -7,7 +7,8 @@ use tokio::sync::watch;
 
 pub(crate) struct User {
     pub(crate) name: &'static str,
-    /// What the user's streams receive. They never take topics from a request.
+    /// What the user's streams receive, the user's own topic first. They never take topics from a
+    /// request.
     pub(crate) topics: [&'static str; 3],
     pub(crate) is_sent_away: watch::Sender<bool>,
     may_notify: bool,

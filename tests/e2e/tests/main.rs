@@ -11,6 +11,7 @@ mod laggard;
 mod many;
 mod methods;
 mod no_delay;
+mod notify;
 mod prompt;
 mod refused;
 mod resume;
