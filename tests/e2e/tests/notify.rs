@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use programs::{Chromium, Process};
+use sse_proto::decode::OwnedMessageEvent;
 
 use crate::support::{EventStream, NOTIFY, PATIENCE, Proxy, Request, until};
 
@@ -77,7 +78,7 @@ fn events(cookie: &str) -> Request {
 fn data<'a>(stream: &'a EventStream, event_type: &str) -> Vec<&'a str> {
     let events = stream.events.iter();
     let of_type = events.filter(|event| event.event_type() == event_type);
-    of_type.map(|event| event.data()).collect()
+    of_type.map(OwnedMessageEvent::data).collect()
 }
 
 fn until_present(stream: &mut EventStream, names: &str) {
