@@ -21,7 +21,8 @@ use tower_http::cors::CorsLayer;
 
 use users::{User, Users, parameter};
 
-/// The other origin whose pages may send requests with the cookie and read the answers.
+/// The other origin whose pages may send requests with the cookie and read the answers. It is of the
+/// same site (only the port differs), or browsers would keep the cookie back.
 const ALLOWED_ORIGIN: HeaderValue = HeaderValue::from_static("http://localhost:8041");
 const MAX_BODY: usize = 16 << 10;
 /// At a shutdown, each stream ends at a random time within this one, and its client waits for a random
@@ -39,7 +40,7 @@ type Shared = State<&'static Hub>;
 
 async fn login(State(hub): Shared, uri: Uri) -> Result<impl IntoResponse, StatusCode> {
     let (token, _) = hub.users.named(&uri).ok_or(StatusCode::UNAUTHORIZED)?;
-    // Add `Secure` if the site is served over TLS.
+    // `Strict` keeps other sites from notifying in the user's name. Add `Secure` behind TLS.
     let cookie = format!("token={token}; HttpOnly; SameSite=Strict; Path=/");
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]))
 }
@@ -118,11 +119,11 @@ async fn send_away(
     State(hub): Shared,
     uri: Uri,
     headers: HeaderMap,
-) -> Result<Response, StatusCode> {
+) -> Result<StatusCode, StatusCode> {
     hub.users.check_right(&uri, &headers)?;
     let (_, user) = hub.users.named(&uri).ok_or(StatusCode::NOT_FOUND)?;
     user.is_sent_away.send_replace(true);
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// In the text format of Prometheus. Your own server hides it from the public.
