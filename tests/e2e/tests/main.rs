@@ -12,6 +12,7 @@ mod laggard;
 mod many;
 mod methods;
 mod no_delay;
+mod notify;
 mod prompt;
 mod refused;
 mod resume;

@@ -94,6 +94,13 @@ pub(super) static BARE_METAL: LazyLock<PathBuf> = LazyLock::new(|| {
     all.into_iter().next().expect("one program")
 });
 
+/// The notifications, which are no mounted example but built with them.
+pub(crate) static NOTIFY: LazyLock<PathBuf> = LazyLock::new(|| {
+    let target = target("examples/mounted");
+    let all = built("examples/notify", &["--target-dir", &target]);
+    all.into_iter().next().expect("one program")
+});
+
 /// Where the gate builds a package, too.
 fn target(package: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

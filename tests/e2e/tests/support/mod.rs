@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use event_stream::EventStream;
-pub(crate) use example::{AXUM, EXAMPLES, Example, HYPER_TOKIO, TONIC, TOWER_HTTP, each};
+pub(crate) use example::{AXUM, EXAMPLES, Example, HYPER_TOKIO, NOTIFY, TONIC, TOWER_HTTP, each};
 pub(crate) use expected::{HELLO_AGAIN, echo, hello, reset, tick, ticks};
 pub(crate) use follow::{Follower, Seen};
 pub(crate) use http1::Request;
