@@ -27,22 +27,11 @@ use tokio::{net::TcpListener, time::sleep};
 #[derive(Deserialize)]
 struct Request {
     model: String,
-    messages: Vec<Message>,
+    messages: Vec<Value>,
     #[serde(default)]
     stream: bool,
     #[serde(default)]
-    stream_options: StreamOptions,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    content: String,
-}
-
-#[derive(Default, Deserialize)]
-struct StreamOptions {
-    #[serde(default)]
-    include_usage: bool,
+    stream_options: Value,
 }
 
 async fn completions(
@@ -53,13 +42,10 @@ async fn completions(
         return refusal(StatusCode::UNAUTHORIZED, "there is no token");
     }
     let request = match request {
-        Ok(Json(request)) if !request.messages.is_empty() => request,
-        Ok(_) => return refusal(StatusCode::BAD_REQUEST, "there are no messages"),
+        Ok(Json(request)) if request.stream => request,
+        Ok(_) => return refusal(StatusCode::BAD_REQUEST, "there are only streams here"),
         Err(error) => return refusal(error.status(), &error.body_text()),
     };
-    if !request.stream {
-        return whole(&request).await;
-    }
     // Proxies and clients give up on a silence, and a model may think for minutes. Many pages read such
     // a stream by hand and split it at blank lines, so the comment ends with one.
     let stream = from_stream(answer(request))
@@ -72,7 +58,8 @@ async fn completions(
 fn answer(request: Request) -> impl Stream<Item = Result<Event<'static>, serde_json::Error>> {
     try_stream! {
         let head = Head::new(&request);
-        let prompt = prompt(&request);
+        let last = request.messages.last();
+        let prompt = last.and_then(|last| last["content"].as_str()).unwrap_or_default().to_owned();
         yield head.delta(&json!({ "role": "assistant", "content": "" }), None)?;
         let mut tokens = pin!(model::answer(prompt.clone()));
         let mut count = 0;
@@ -81,16 +68,18 @@ fn answer(request: Request) -> impl Stream<Item = Result<Event<'static>, serde_j
                 Ok(text) => yield head.delta(&json!({ "content": text }), None)?,
                 // The status was sent long ago, so the error is an event, and no end follows it.
                 Err(error) => {
-                    yield Event::json(&error_body(&error.to_string()))?;
+                    yield Event::json(&error_body(error))?;
                     return;
                 }
             }
             count += 1;
         }
         yield head.delta(&json!({}), Some("stop"))?;
-        if request.stream_options.include_usage {
+        if request.stream_options["include_usage"] == true {
             let asked = prompt.split_whitespace().count();
-            yield head.chunk(&json!([]), &usage(asked, count))?;
+            yield head.chunk(&json!([]), &json!({
+                "prompt_tokens": asked, "completion_tokens": count, "total_tokens": asked + count,
+            }))?;
         }
         yield Event::message("[DONE]");
     }
@@ -129,34 +118,6 @@ impl Head {
             "model": self.model, "choices": choices, "usage": usage,
         }))
     }
-}
-
-/// The answer to a client that wants no stream.
-async fn whole(request: &Request) -> Response {
-    let (head, prompt) = (Head::new(request), prompt(request));
-    let tokens: Vec<_> = model::answer(prompt.clone()).collect().await;
-    let count = tokens.len();
-    let text: String = match tokens.into_iter().collect() {
-        Ok(text) => text,
-        Err(error) => return refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-    };
-    let message = json!({ "role": "assistant", "content": text });
-    let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
-    Json(json!({
-        "id": head.id, "object": "chat.completion", "created": head.created, "model": head.model,
-        "choices": [choice], "usage": usage(prompt.split_whitespace().count(), count),
-    }))
-    .into_response()
-}
-
-fn prompt(request: &Request) -> String {
-    let last = request.messages.last();
-    last.map(|message| message.content.clone())
-        .unwrap_or_default()
-}
-
-fn usage(asked: usize, answered: usize) -> Value {
-    json!({ "prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered })
 }
 
 fn error_body(message: &str) -> Value {

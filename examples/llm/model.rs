@@ -1,21 +1,10 @@
 //! Stands for a model: it repeats the prompt, a word at a time.
 
-use std::fmt;
 use std::time::Duration;
 
 use async_stream::try_stream;
 use futures_util::Stream;
 use tokio::time::sleep;
-
-/// Why an answer ended early.
-#[derive(Debug)]
-pub(crate) struct Overloaded;
-
-impl fmt::Display for Overloaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the model is overloaded")
-    }
-}
 
 /// Tells when an answer is no longer wanted.
 struct Running(bool);
@@ -29,7 +18,7 @@ impl Drop for Running {
 }
 
 /// Answers a prompt, token by token, for as long as the stream is polled.
-pub(crate) fn answer(prompt: String) -> impl Stream<Item = Result<String, Overloaded>> {
+pub(crate) fn answer(prompt: String) -> impl Stream<Item = Result<String, &'static str>> {
     try_stream! {
         let mut running = Running(true);
         if prompt.contains("think") {
@@ -39,7 +28,7 @@ pub(crate) fn answer(prompt: String) -> impl Stream<Item = Result<String, Overlo
             sleep(Duration::from_millis(20)).await;
             if word.trim() == "fail" {
                 running.0 = false;
-                Err(Overloaded)?;
+                Err("the model is overloaded")?;
             }
             yield word.to_owned();
         }

@@ -79,7 +79,6 @@ async fn openai_and_ai_read_tokens_usage_and_errors_also_through_the_gateway() {
     let (_gateway, behind) = start_gateway(url.trim_end_matches("/v1"));
     let behind = behind + "/v1";
     let of_node = [
-        ("whole", "in one piece"),
         ("refused", "401"),
         ("canceled", ""),
         ("ai", "by the ai package"),
