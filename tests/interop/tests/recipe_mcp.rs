@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::{Folder, quiet};
+use crate::support::{Folder, output};
 
 /// What each SDK reports: each progress once and in order, though the connection is cut after the second.
 const SEEN: [&str; 9] = [
@@ -439,12 +439,7 @@ async fn passes<F: Future<Output = Vec<String>>>(sdk: impl FnOnce(String) -> F) 
 
 /// Runs a script, and returns the lines that it reports.
 async fn reported(program: PathBuf, script: PathBuf, url: String) -> Vec<String> {
-    let mut command = Command::new(program);
-    quiet(&mut command);
-    command.arg(script).arg(url);
-    let mut command = tokio::process::Command::from(command);
-    let output = command.kill_on_drop(true).output().await.expect("it runs");
-    let output = String::from_utf8(output.stdout).expect("UTF-8");
+    let output = output(&program, &script, &url, &[]).await;
     let lines = output.lines().map(|line| {
         let line: Value = serde_json::from_str(line).expect("JSON");
         let text = |name| line[name].as_str().unwrap_or_default();

@@ -26,7 +26,7 @@ pub(crate) use table::{Row, Table};
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Keeps a program's requests on this machine: those to other hosts go to a proxy that does not exist.
-pub(crate) fn quiet(command: &mut Command) {
+fn quiet(command: &mut Command) {
     for name in ["http_proxy", "https_proxy", "all_proxy"] {
         command.env(name, "http://127.0.0.1:9");
         command.env(name.to_uppercase(), "http://127.0.0.1:9");

@@ -214,7 +214,7 @@ fn before() -> Case {
 
 /// Returns the id at which a client starts that brings this one.
 fn start_id(log: &Broadcast, id: Option<&EventId<'_>>) -> EventId<'static> {
-    let subscription = log.subscribe(id).or_oldest(&tells());
+    let subscription = log.subscribe(id.cloned()).or_oldest(&tells());
     subscription.last_event_id().expect("ids are assigned")
 }
 
