@@ -15,12 +15,19 @@ use sse_proto::decode::events;
 use super::support::{Folder, output};
 
 /// The programs, built.
-static PROGRAMS: LazyLock<Vec<PathBuf>> =
-    LazyLock::new(|| built("examples/mounted", &["--package", "llm", "--package", "gateway"]));
+static PROGRAMS: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
+    built(
+        "examples/mounted",
+        &["--package", "llm", "--package", "gateway"],
+    )
+});
 
 /// Starts a recipe on a free port.
 fn start(name: &str, arguments: &[&str]) -> (Process, String) {
-    let program = PROGRAMS.iter().find(|path| path.ends_with(name)).expect("it was built");
+    let program = PROGRAMS
+        .iter()
+        .find(|path| path.ends_with(name))
+        .expect("it was built");
     let child = Command::new(program)
         .args(arguments)
         .env("KEEP_ALIVE_MS", "200")
@@ -46,7 +53,11 @@ fn start_gateway(upstream: &str) -> (Process, String) {
 async fn reports(folder: &Folder, script: &str, url: &str) -> Vec<(String, String)> {
     let path = folder.clients().join(script);
     let is_python = Path::new(script).extension().is_some_and(|end| end == "py");
-    let program = if is_python { folder.python() } else { folder.node() };
+    let program = if is_python {
+        folder.python()
+    } else {
+        folder.node()
+    };
     let lines = output(&program, &path, url, &[]).await;
     let seen = lines.lines().map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
@@ -57,7 +68,9 @@ async fn reports(folder: &Folder, script: &str, url: &str) -> Vec<(String, Strin
 }
 
 fn expected(lines: &[(&str, &str)]) -> Vec<(String, String)> {
-    let lines = lines.iter().map(|(name, data)| ((*name).to_owned(), (*data).to_owned()));
+    let lines = lines
+        .iter()
+        .map(|(name, data)| ((*name).to_owned(), (*data).to_owned()));
     lines.collect()
 }
 
@@ -90,7 +103,11 @@ async fn openai_and_ai_read_tokens_usage_and_errors_also_through_the_gateway() {
             reports(&folder, "llm-recipe.py", url)
         );
         assert_eq!(node, expected(&[&TOKENS[..], &of_node].concat()), "{url}");
-        assert_eq!(python, expected(&[&TOKENS[..], &[("last", "")]].concat()), "{url}");
+        assert_eq!(
+            python,
+            expected(&[&TOKENS[..], &[("last", "")]].concat()),
+            "{url}"
+        );
         // The client that went away in the middle of its answer ended the model's work.
         llm.line_with("canceled");
     }
@@ -113,7 +130,10 @@ async fn a_silence_before_the_first_token_has_comments_that_readers_by_hand_spli
     let answer = ask(&url, "think").send().await.expect("an answer");
     let text = answer.text().await.expect("a whole answer");
     let first = text.find("think").expect("a token");
-    assert!(text[..first].contains("\n\n: keep-alive comment\n\ndata: "), "{text}");
+    assert!(
+        text[..first].contains("\n\n: keep-alive comment\n\ndata: "),
+        "{text}"
+    );
     let events = events(text.as_bytes()).expect("whole events");
     assert_eq!(events.last().expect("an event").data(), "[DONE]");
 }
@@ -126,7 +146,8 @@ fn upstream(bytes: &'static [u8]) -> SocketAddr {
         let (mut stream, _) = listener.accept().expect("a client");
         // The request is small.
         let _ = std::io::Read::read(&mut stream, &mut [0; 4096]);
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
         stream.write_all(head.as_bytes()).expect("it reads");
         stream.write_all(bytes).expect("it reads");
         thread::sleep(Duration::from_millis(50));
@@ -138,7 +159,9 @@ fn upstream(bytes: &'static [u8]) -> SocketAddr {
 async fn the_gateway_tells_of_a_cut_within_an_event_and_loses_none_before_it() {
     let address = upstream(b"id: 1\nevent: error\ndata: {\"a\":1}\n\ndata: text\n\ndata: {\"cut");
     let (_gateway, url) = start_gateway(&format!("http://{address}"));
-    let answer = reqwest::get(format!("{url}/events")).await.expect("an answer");
+    let answer = reqwest::get(format!("{url}/events"))
+        .await
+        .expect("an answer");
     assert_eq!(
         answer.text().await.expect("a whole answer"),
         "event: error\nid: 1\ndata: {\"a\":1,\"via\":\"gateway\"}\n\n\
