@@ -21,7 +21,7 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let mut child = Command::new(&*NOTIFY)
+        let mut child = Command::new(NOTIFY.program())
             .arg("127.0.0.2:0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

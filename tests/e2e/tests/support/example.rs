@@ -24,6 +24,9 @@ pub(crate) const HYPER_TOKIO: Example = example("hyper-tokio", true);
 pub(crate) const TONIC: Example = example("tonic", true);
 pub(crate) const TOWER_HTTP: Example = example("tower-http", true);
 
+/// A recipe of its own, which is built with the others.
+pub(crate) const NOTIFY: Example = example("notify", false);
+
 /// All that speak the protocol of `examples/mounted/app`.
 pub(crate) const EXAMPLES: [Example; 10] = [
     example("actix-web", false),
@@ -91,13 +94,6 @@ static MOUNTED: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
 pub(super) static BARE_METAL: LazyLock<PathBuf> = LazyLock::new(|| {
     let target = target("examples/bare-metal");
     let all = built("examples/bare-metal", &["--target-dir", &target]);
-    all.into_iter().next().expect("one program")
-});
-
-/// The notifications, which are no mounted example but built with them.
-pub(crate) static NOTIFY: LazyLock<PathBuf> = LazyLock::new(|| {
-    let target = target("examples/mounted");
-    let all = built("examples/notify", &["--target-dir", &target]);
     all.into_iter().next().expect("one program")
 });
 
