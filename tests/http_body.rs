@@ -353,9 +353,9 @@ fn an_error_comes_one_wake_after_the_last_event_and_ends_the_body() {
     let (asked, source) = counted(failing);
     let mut body = response(source).into_body();
     let wakes = Wakes::new();
-    let waker = wakes.waker();
+    let task = wakes.waker();
     let mut poll = || {
-        let mut cx = Context::from_waker(&waker);
+        let mut cx = Context::from_waker(&task);
         let polled = Pin::new(&mut body).poll_frame(&mut cx);
         let ended = body.is_end_stream();
         (

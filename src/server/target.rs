@@ -295,8 +295,9 @@ impl<S: Sharing> Target<S> {
     /// Closes the stream because of an error: the close listeners run, then the error listeners
     /// with the error. Queued frames are still delivered.
     ///
-    /// The client does not see the error: its response ends as usual, and a browser reconnects. To
-    /// tell the client, dispatch an event first.
+    /// The client does not see the error: its response ends as usual, and a browser reconnects.
+    /// With [`or_error`](crate::EventStreamExt::or_error) the response breaks off instead. To tell
+    /// the client, dispatch an event first.
     pub fn fail(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.handle.channel.fail(error.into());
     }

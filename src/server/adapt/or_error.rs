@@ -54,8 +54,8 @@ impl<S: EventStreamExt<Item = Bytes>> Stream for OrError<S> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (least, most) = self.inner.size_hint();
         // Asked after the hint: a target that has ended until then has failed until then.
-        let last = usize::from(self.error().is_some());
-        (least, most.and_then(|most| most.checked_add(last)))
+        let error = usize::from(self.error().is_some());
+        (least, most.and_then(|most| most.checked_add(error)))
     }
 }
 

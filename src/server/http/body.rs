@@ -145,7 +145,9 @@ pin_project! {
     ///
     /// Servers drop what they have not written yet when a body fails. So before the error the body
     /// returns `Pending` once and wakes its task, in which time the server writes the chunks before.
-    /// A client that reads slowly may still lose the last of them.
+    /// This is best effort: a client that reads slowly may still lose the last of them, and over
+    /// HTTP/2 also one of a stream with hundreds of chunks ready at that moment, unless
+    /// [`coalesce`](crate::EventStreamExt::coalesce) joins them.
     ///
     /// # Examples
     ///
