@@ -13,32 +13,54 @@
 //! no runtime, no timer and no HTTP server. Its interface is a `Stream<Item = Bytes>` and plain
 //! functions over slices, so it works with any server and any runtime.
 //!
-//! # The parts, and when to use each
+//! # A handler
 //!
-//! - **[`channel`]** is for a server on an async runtime. It returns a [`Target`], which takes
-//!   events from any task or thread, and an [`EventStream`], which is the body of the response.
-//!   Needs the feature `std`. **[`local_channel`]** is the same for one thread; it needs neither
-//!   `std` nor an executor.
-//! - **[`Event`]** encodes itself: [`to_bytes`](Event::to_bytes), [`encode`](Event::encode),
-//!   [`encode_to_slice`](Event::encode_to_slice). **[`EventWriter`]** takes data in pieces.
-//!   **[`Frame`]** is an encoded event for many targets.
-//! - **[`Broadcast`]** sends each event to many clients. A client that reconnects receives the
-//!   events that it missed. The broadcast encodes an event once, into a log that any number of
-//!   streams read. Needs the feature `std`.
-//! - **[`EventStreamExt`]** adds adapters to a stream: keep-alive comments with any [`Timer`], a
-//!   preamble, an end at shutdown, and fewer, larger chunks.
-//! - **[`Decoder`]** is the receiving side. It takes bytes in pieces of any size and lends one
-//!   [`Item`] at a time, within [`DecodeLimits`](decode::DecodeLimits).
-//!   **[`DecodeStream`](decode::DecodeStream)** and `DecodeRead` yield owned items from a stream of
-//!   chunks and from a reader.
-//! - **[`EventSource`]** is a client that reconnects as browsers do: a state machine for any HTTP
-//!   client. **[`EventSourceStream`](client::EventSourceStream)** drives it over a function that
-//!   opens a connection.
-//! - **[`http`]** has headers and the last event ID as plain data. With the feature `http`, it
-//!   makes responses for every server that is built on the crate `http`.
+//! A stream of events is a response (feature `http`). axum, hyper and tower take it unchanged:
 //!
-//! The [guide] has four pages: the life of a stream (slow clients, waiting, ends), mounting
-//! (settings of servers, layers and proxies), receiving, and security.
+//! ```
+//! # #[cfg(feature = "http")] {
+//! use futures::stream::{self, Stream};
+//! use sse_proto::deps::http::Response;
+//! use sse_proto::http::{Body, response};
+//! use sse_proto::{Event, http::events};
+//!
+//! async fn answer() -> Response<Body<impl Stream<Item = Event<'static>>>> {
+//!     response(stream::iter(["Hel", "lo"].map(Event::message)))
+//! }
+//! # futures::executor::block_on(async {
+//! assert_eq!(events(answer().await.into_body()).await.unwrap()[1].data(), "lo");
+//! # });
+//! # }
+//! ```
+//!
+//! # A client
+//!
+//! [`decode::DecodeStream`] reads the body of any HTTP client, and the crate `sse-proto-reqwest` makes
+//! a request a stream that reconnects. The decoder alone takes bytes:
+//!
+//! ```
+//! let events = sse_proto::decode::events(b"data: Hel\n\ndata: lo\n\n").unwrap();
+//! assert_eq!(events[0].data(), "Hel");
+//! ```
+//!
+//! # Where to look
+//!
+//! | I want to | look at |
+//! |---|---|
+//! | answer a request with a stream of mine | `http::response`, [`adapt::from_stream`] |
+//! | send to one client from many tasks | [`channel`]; [`local_channel`] on one thread, without `std` or an executor |
+//! | send to many clients, and resume them | [`Broadcast`] |
+//! | send an event to one user or one room | [`Broadcast`], with topics |
+//! | keep streams alive, begin and end them | [`EventStreamExt`], first [`with_defaults`](EventStreamExt::with_defaults) |
+//! | encode into a buffer of mine | [`Event`], [`EventWriter`]; [`Frame`] for many targets |
+//! | read the last event ID of a request | [`http::last_event_id`] |
+//! | read an answer, such as a language model's | [`decode::DecodeStream`], `decode::DecodeRead`, [`Decoder`] |
+//! | follow a stream and reconnect | [`EventSource`], [`client::EventSourceStream`] |
+//! | send on what was received | `Event::from(&received)` |
+//! | test a handler | [`decode::events`], `http::events` |
+//!
+//! The [guide] has a page each on the life of a stream (slow clients, waiting, ends), mounting
+//! (settings of servers, layers and proxies), receiving, browsers, security, testing and observation.
 //!
 //! # Local listeners
 //!
@@ -124,6 +146,20 @@ pub mod guide {
     #[cfg(feature = "std")]
     pub mod life {
         #![doc = include_str!("guide/life.md")]
+    }
+
+    pub mod browsers {
+        #![doc = include_str!("guide/browsers.md")]
+    }
+
+    #[cfg(feature = "std")]
+    pub mod observe {
+        #![doc = include_str!("guide/observe.md")]
+    }
+
+    #[cfg(feature = "std")]
+    pub mod testing {
+        #![doc = include_str!("guide/testing.md")]
     }
 
     #[cfg(feature = "std")]
