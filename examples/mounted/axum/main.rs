@@ -40,11 +40,7 @@ async fn main() -> io::Result<()> {
     }
 }
 
-async fn events(
-    State(app): State<App>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> impl IntoResponse {
+async fn events(State(app): State<App>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
     let header = headers.get_all("last-event-id");
     let events = app.events(last_event_id(header, uri.query(), "lastEventId"));
     response(events.keep_alive(app.keep_alive(), sleep))

@@ -40,5 +40,8 @@ fn the_programs_in_the_readme_are_ones_that_build() {
     let client = text("crates/reqwest/README.md");
     let (_, code) = client.split_once("```rust,no_run\n").expect("a program");
     let (code, _) = code.split_once("```").expect("its end");
-    assert!(text("README.md").contains(code), "not in the README: {code}");
+    assert!(
+        text("README.md").contains(code),
+        "not in the README: {code}"
+    );
 }
