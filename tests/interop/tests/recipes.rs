@@ -165,7 +165,7 @@ async fn the_gateway_tells_of_a_cut_within_an_event_and_loses_none_before_it() {
     assert_eq!(
         answer.text().await.expect("a whole answer"),
         "event: error\nid: 1\ndata: {\"a\":1,\"via\":\"gateway\"}\n\n\
-         data: text\n\n\
+         id: 1\ndata: text\n\n\
          event: error\n\
          data: {\"error\":{\"message\":\"the upstream ended within an event\",\"type\":\"upstream_error\"}}\n\n"
     );
