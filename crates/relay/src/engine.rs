@@ -5,7 +5,7 @@ use core::fmt;
 use core::future::Future;
 use core::time::Duration;
 
-use crate::entry::{Entry, Record};
+use crate::entry::{Fields, Record};
 use crate::id::Place;
 
 /// A log that many machines share: a Redis stream, a JetStream.
@@ -34,17 +34,16 @@ pub trait Engine: Send + Sync + 'static {
         u128::from(place.ms) << 64 | u128::from(place.seq)
     }
 
-    /// Writes an entry, once for each key that the engine remembers, and returns its place.
+    /// Writes an entry, once for each key that the engine remembers.
     ///
-    /// The key is stored [with the entry](Entry::to_fields), and given to the engine's own memory of
-    /// keys. An entry with a key that is remembered is not written; its place is that of the first.
-    /// A stream that is not there is an error: it is never made here. Trims the stream by its limits,
-    /// and never removes the entry that was the newest before this one.
+    /// The engine remembers the key with the place and the draw of what it wrote, and returns them,
+    /// now and for each later try with the key. A stream that is not there is an error: it is never
+    /// made here. Trims the stream by its limits, and never removes the entry that was the newest
+    /// before this one.
     fn append(
         &self,
-        entry: &Entry,
-        key: &str,
-    ) -> impl Future<Output = Result<Place, AppendError<Self::Error>>> + Send;
+        write: &Write,
+    ) -> impl Future<Output = Result<Written, AppendError<Self::Error>>> + Send;
 
     /// Returns how long the engine remembers a key at least.
     fn remembers_keys(&self) -> Duration;
@@ -65,6 +64,26 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Opens a reader, on a connection of its own.
     fn follow(&self) -> impl Future<Output = Result<Self::Follower, Self::Error>> + Send;
+}
+
+/// One try to write an entry.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The key of the publication: visible ASCII, at most 128 bytes.
+    pub key: Box<str>,
+    /// A number that each try draws anew. It is among the fields, too.
+    pub draw: u32,
+    /// What the engine stores.
+    pub fields: Fields,
+}
+
+/// What was written under the key of a [`Write`], by this try or by an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Written {
+    /// The place that the engine assigned.
+    pub place: Place,
+    /// The draw of the try that was written.
+    pub draw: u32,
 }
 
 /// The one reader of a relay. After an error it is dropped, and another is opened.

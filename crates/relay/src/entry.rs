@@ -96,8 +96,13 @@ impl Entry {
         self.key.as_deref()
     }
 
-    /// Returns the fields that an engine stores, with the key of the publication among them.
-    pub fn to_fields(&self, key: &str) -> Fields {
+    /// Returns the fields that an engine stores: those of the event, the key of the publication, and
+    /// a number that each try draws anew.
+    ///
+    /// The number tells two tries apart: if the engine loses the entry of the first and writes that
+    /// of the second at the same place of another log, a client that knows the first must not take
+    /// the second for it.
+    pub(crate) fn to_fields(&self, key: &str, draw: u32) -> Fields {
         let mut fields = vec![field(VERSION_FIELD, VERSION.to_string())];
         fields.extend(
             self.event_type
@@ -107,7 +112,17 @@ impl Entry {
         fields.extend(self.data.as_deref().map(|data| field(DATA, data)));
         fields.extend(self.topic.as_deref().map(|topic| field(TOPIC, topic)));
         fields.push(field(KEY, key));
+        fields.push(field(DRAW, format!("{draw:x}")));
         fields
+    }
+
+    /// Returns the most bytes that the fields take.
+    pub(crate) fn len(&self, key: &str) -> usize {
+        let fields = self.to_fields(key, u32::MAX);
+        fields
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum()
     }
 }
 
@@ -119,6 +134,7 @@ const TYPE: &[u8] = b"type";
 const DATA: &[u8] = b"data";
 const TOPIC: &[u8] = b"topic";
 const KEY: &[u8] = b"key";
+const DRAW: &[u8] = b"draw";
 
 fn field(name: &[u8], value: impl AsRef<[u8]>) -> (Vec<u8>, Vec<u8>) {
     (name.to_vec(), value.as_ref().to_vec())
@@ -325,7 +341,7 @@ mod tests {
 
     #[test]
     fn an_entry_comes_back_as_the_frame_of_its_event() {
-        let record = record(entry().to_fields("k"));
+        let record = record(entry().to_fields("k", 7));
         let line = Line::new(&record, 1024);
         let Form::Frame(frame, Some(topic)) = &line.form else {
             panic!("{line:?}")
@@ -339,19 +355,21 @@ mod tests {
 
     #[test]
     fn a_tag_tells_entries_apart_by_any_field_and_by_the_key() {
-        let base = record(entry().to_fields("k")).id();
-        let other_key = record(entry().to_fields("l")).id();
-        let other_topic = record(entry().with_topic("sport").unwrap().to_fields("k")).id();
+        let base = record(entry().to_fields("k", 7)).id();
+        let other_key = record(entry().to_fields("l", 7)).id();
+        let other_try = record(entry().to_fields("k", 8)).id();
+        assert_ne!(base.tag, other_try.tag);
+        let other_topic = record(entry().with_topic("sport").unwrap().to_fields("k", 7)).id();
         assert_ne!(base.tag, other_key.tag);
         assert_ne!(base.tag, other_topic.tag);
         // The text moves from one field to the next.
         let moved = |a: &str, b: &str| record(vec![field(b"a", a), field(b"b", b)]).id().tag;
         assert_ne!(moved("xy", ""), moved("x", "y"));
         // The order of the fields does not count, and the value is pinned for ever.
-        let mut turned = entry().to_fields("k");
+        let mut turned = entry().to_fields("k", 7);
         turned.reverse();
         assert_eq!(record(turned).id(), base);
-        assert_eq!(base.to_string(), "5-1-6a21f4b7");
+        assert_eq!(base.to_string(), "5-1-b1724877");
     }
 
     #[test]
