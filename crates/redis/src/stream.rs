@@ -137,6 +137,8 @@ impl Stream {
     pub async fn engine(&self) -> Result<Redis, Error> {
         let connections = Connections::new(self);
         let mut connection = connections.get().await?;
+        let role = redis::cmd("ROLE").query_async(&mut connection).await?;
+        reply::check_master(&role)?;
         let mut ask = redis::pipe();
         ask.cmd("HMGET").arg(&self.names.limits);
         ask.arg("v")
@@ -145,10 +147,8 @@ impl Stream {
             .arg("age")
             .arg("bytes");
         ask.cmd("XINFO").arg("STREAM").arg(&self.names.stream);
-        ask.cmd("ROLE");
-        let (limits, info, role): (Vec<Option<String>>, redis::Value, redis::Value) =
+        let (limits, info): (Vec<Option<String>>, redis::Value) =
             ask.query_async(&mut connection).await?;
-        reply::check_master(&role)?;
         reply::facts(&info, "")?;
         let Ok(
             [
