@@ -53,10 +53,10 @@ async fn node(ports: &str) {
         let options = Options::new()
             .with_sizes(500, 50, 100)
             .with_keep_alive(Duration::from_millis(300));
-        if let Ok(engine) = stream.engine().await {
-            if let Ok(relay) = Relay::open(engine, options).await {
-                break relay;
-            }
+        if let Ok(engine) = stream.engine().await
+            && let Ok(relay) = Relay::open(engine, options).await
+        {
+            break relay;
         }
         sleep(Duration::from_millis(20)).await;
     };

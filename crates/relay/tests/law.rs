@@ -6,8 +6,18 @@ use proptest::prelude::*;
 use sse_proto_relay::Rule;
 use support::law;
 
+/// `SSE_PROTO_LAW_CASES` is the number of plays.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("SSE_PROTO_LAW_CASES");
+    ProptestConfig {
+        cases: cases.map_or(512, |cases| cases.parse().unwrap()),
+        max_shrink_iters: 4000,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, max_shrink_iters: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn once_in_order_or_told(steps in proptest::collection::vec(any::<[u8; 2]>(), 0..80)) {

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::net::TcpListener as StdListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -109,7 +109,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(port: u16, dir: &PathBuf, args: &[String]) -> Child {
+fn spawn(port: u16, dir: &Path, args: &[String]) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--dir", dir.to_str().unwrap(), "--save", ""])

@@ -174,7 +174,7 @@ impl Client {
             seen: Arc::clone(&client.seen),
             told_though_there: Arc::clone(&client.told_though_there),
             // The first client takes what is for all.
-            topics: TOPICS[..number].to_vec(),
+            number,
         };
         tokio::spawn(run.run());
         client
@@ -192,7 +192,7 @@ struct Run {
     node: watch::Receiver<(usize, u32)>,
     seen: Arc<Mutex<Vec<Connection>>>,
     told_though_there: Arc<Mutex<Option<Id>>>,
-    topics: Vec<&'static str>,
+    number: usize,
 }
 
 impl Run {
@@ -211,7 +211,10 @@ impl Run {
     }
 
     async fn connect(&mut self, relay: Relay<VecEngine>, node: usize, last: &mut String) {
-        let options = SubscribeOptions::new().with_topics(self.topics.iter().copied());
+        // Every third connection of a client has other topics.
+        let turn = self.seen.lock().unwrap().len() / 3;
+        let topics = TOPICS[..(self.number + turn) % (TOPICS.len() + 1)].to_vec();
+        let options = SubscribeOptions::new().with_topics(topics.iter().copied());
         let id = EventId::new(last.clone()).unwrap();
         let before = self.is_there(last);
         let subscribed = tokio::select! {
@@ -230,7 +233,7 @@ impl Run {
             }
         };
         self.seen.lock().unwrap().push(Connection {
-            topics: self.topics.clone(),
+            topics,
             from: is_resumed.then(|| last.clone()),
             events: Vec::new(),
         });

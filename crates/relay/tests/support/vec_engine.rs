@@ -40,6 +40,10 @@ pub(crate) struct World {
     /// How long an answer of a read is on its way.
     pub(crate) lag: Duration,
     pub(crate) ms: u64,
+    /// The reads of pages so far, those that are on their way, and the most of these at once.
+    pub(crate) reads: usize,
+    pub(crate) reading: usize,
+    pub(crate) most_reading: usize,
     last: Place,
     is_whole: bool,
     keys: HashMap<String, Written>,
@@ -78,6 +82,9 @@ impl VecEngine {
             lost_replies: 0,
             lag: Duration::ZERO,
             ms: 1,
+            reads: 0,
+            reading: 0,
+            most_reading: 0,
             last: Place::START,
             is_whole: true,
             keys: HashMap::new(),
@@ -241,8 +248,15 @@ impl Engine for VecEngine {
     }
 
     async fn read(&self, from: Place, limit: PageLimit) -> Result<Page, Down> {
-        let page = self.up()?.from(from, limit);
+        let page = {
+            let mut world = self.up()?;
+            world.reads += 1;
+            world.reading += 1;
+            world.most_reading = world.most_reading.max(world.reading);
+            world.from(from, limit)
+        };
         sleep(self.lag()).await;
+        self.world().reading -= 1;
         Ok(page)
     }
 
