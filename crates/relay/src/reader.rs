@@ -27,6 +27,9 @@ const CHECK_EVERY: Duration = Duration::from_secs(2);
 /// The time for an answer, besides the time that was to be waited.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// The pause after the first failure; it doubles with each that follows.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
 const LIMIT: PageLimit = PageLimit {
     records: 1000,
     bytes: 1 << 20,
@@ -82,13 +85,19 @@ impl<E: Engine> Reader<E> {
     /// Follows the log for ever.
     pub(crate) async fn run(mut self, follower: E::Follower) {
         let mut follower = Some(follower);
+        let mut pause = FIRST_PAUSE;
         loop {
+            let begun = Instant::now();
             if let Some(mut follower) = follower.take() {
                 let Err(_) = self.follow(&mut follower).await;
                 Counts::add(&self.inner.counts.reconnections);
             }
+            pause = match begun.elapsed() > CHECK_EVERY {
+                true => FIRST_PAUSE,
+                false => (pause * 2).min(CHECK_EVERY / 2),
+            };
             // Jitter, so that the nodes do not come back to the engine all at once.
-            sleep(Duration::from_millis(20 + random() % 80)).await;
+            sleep(pause.mul_f64(0.5 + random() as f64 / u64::MAX as f64 / 2.0)).await;
             follower = in_time(GRACE, self.inner.engine.follow()).await.ok();
         }
     }
