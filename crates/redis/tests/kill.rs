@@ -324,9 +324,11 @@ async fn connect(
         return None;
     }
     let mut text = rest.to_owned();
+    // Not under the lock of the other, which the check takes in the other order.
+    let head = log.lock().unwrap().entries.len();
     seen.lock().unwrap().push(Connection {
         from: last.clone(),
-        head: log.lock().unwrap().entries.len(),
+        head,
         ..Connection::default()
     });
     loop {

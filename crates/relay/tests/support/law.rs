@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use sse_proto::broadcast::SubscribeOptions;
 use sse_proto::{Event, EventId, EventType};
-use sse_proto_relay::{Entry, Id, Options, Publisher, Relay, Rule, Subscribed};
+use sse_proto_relay::{Entry, Id, Options, Place, Publisher, Record, Relay, Rule, Subscribed};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -366,10 +366,24 @@ impl Start {
         };
         match world.by_id.get(&id) {
             Some(at) => Self::At(*at),
-            None if id.place == sse_proto_relay::Place::START => Self::Origin(world.mark),
+            None if id.place == Place::START => {
+                let is_of = |mark: &u32| origin(*mark) == id;
+                let mark = (0..=world.mark).find(is_of);
+                Self::Origin(mark.expect("no stream has this origin"))
+            }
             None => Self::Anywhere,
         }
     }
+}
+
+/// Returns the id before the first entry of the stream with a mark.
+fn origin(mark: u32) -> Id {
+    let fields = vec![(b"origin".to_vec(), format!("mark {mark}").into_bytes())];
+    Record {
+        place: Place::START,
+        fields,
+    }
+    .id()
 }
 
 impl World {
