@@ -32,7 +32,7 @@ async fn resume(relay: &Relay, id: &str) -> Subscribed {
 
 async fn live(relay: &Relay) -> Body {
     relay
-        .subscribe(&all(), None::<&EventId<'_>>)
+        .subscribe(&all(), None)
         .await
         .unwrap()
         .or_live(&reset())
