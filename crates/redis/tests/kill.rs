@@ -304,7 +304,7 @@ async fn hop(
             _ = done.changed() => return,
         }
         // Now and then it is away for longer than local logs, and than a stream that is trimmed.
-        let most = if random() % 8 == 0 { 2000 } else { 30 };
+        let most = if random().is_multiple_of(8) { 2000 } else { 30 };
         sleep(Duration::from_millis(random() % most)).await;
     }
 }
