@@ -650,3 +650,25 @@ async fn a_node_that_is_cut_off_serves_its_log_and_catches_up_without_a_telling(
         (0, 0, 0, 0)
     );
 }
+
+#[tokio::test]
+async fn a_client_before_an_entry_for_others_and_a_newer_one_learns_its_place() {
+    let server = Server::start(&[]).await;
+    let stream = create(server.client()).await;
+    let publisher = publisher(&stream).await;
+    let first = publisher
+        .publish(&entry("first"))
+        .await
+        .unwrap()
+        .to_string();
+    let others = entry("for others").with_topic("others").unwrap();
+    let others = publisher.publish(&others).await.unwrap().to_string();
+    let _: String = server.run(&["XADD", "s", "*", "v", "2", "data", "x"]).await;
+    let relay = relay(&stream, Options::new()).await;
+    let mut body = resume(&relay, &first).await.or_live(&reset());
+    assert_eq!(
+        end(&mut body).await,
+        format!("event: place\nid: {others}\ndata: \n\n")
+    );
+    assert!(matches!(resume(&relay, &others).await, Subscribed::Gap(_)));
+}

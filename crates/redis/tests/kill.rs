@@ -229,6 +229,7 @@ async fn run(number: usize, trims: bool) {
             }
         }
     }
+    assert_eq!(told > 0, trims, "{told} told");
     println!(
         "run {number}, trims {trims}: {} entries, {connections} connections, {received} events, \
          {told} told, at the head after {after:?}, {:?}",
@@ -293,22 +294,29 @@ async fn hop(
     loop {
         let port = ports[(random() % NODES as u64) as usize];
         let stays = Duration::from_millis(100 + random() % 500);
-        let connect = connect(client, port, &mut last, &seen, &log);
+        let read = async {
+            if let Some((socket, text)) = connect(client, port, &last, &seen, &log).await {
+                let _ = timeout(stays, read(socket, text, &mut last, &seen)).await;
+            }
+        };
         tokio::select! {
-            _ = timeout(stays, connect) => {}
+            () = read => {}
             _ = done.changed() => return,
         }
-        sleep(Duration::from_millis(random() % 30)).await;
+        // Now and then it is away for longer than local logs, and than a stream that is trimmed.
+        let most = if random().is_multiple_of(8) { 2000 } else { 30 };
+        sleep(Duration::from_millis(random() % most)).await;
     }
 }
 
+/// Returns the connection once it is answered, and what came of the body.
 async fn connect(
     client: usize,
     port: u16,
-    last: &mut String,
+    last: &str,
     seen: &Mutex<Vec<Connection>>,
     log: &Mutex<Log>,
-) -> Option<()> {
+) -> Option<(TcpStream, String)> {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     let topic = client % TOPICS;
     // With HTTP/1.0 the body ends with the connection, and has no chunks.
@@ -323,14 +331,23 @@ async fn connect(
     if !head.starts_with("HTTP/1.0 200") {
         return None;
     }
-    let mut text = rest.to_owned();
     // Not under the lock of the other, which the check takes in the other order.
     let head = log.lock().unwrap().entries.len();
     seen.lock().unwrap().push(Connection {
-        from: last.clone(),
+        from: last.to_owned(),
         head,
         ..Connection::default()
     });
+    Some((socket, rest.to_owned()))
+}
+
+async fn read(
+    mut socket: TcpStream,
+    mut text: String,
+    last: &mut String,
+    seen: &Mutex<Vec<Connection>>,
+) -> Option<()> {
+    let mut buffer = vec![0; 65536];
     loop {
         while let Some(end) = text.find('\n') {
             if text.starts_with(':') {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use sse_proto::broadcast::{Handle, Held};
-use sse_proto::{EventStreamExt, Subscription};
+use sse_proto::{Event, EventStreamExt, Subscription};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -78,6 +78,7 @@ impl Body {
             inner: Arc::clone(inner),
             held,
             last,
+            told: last,
         };
         Self {
             first: VecDeque::new(),
@@ -159,9 +160,19 @@ struct Pages<E> {
     held: Held,
     /// The last id up to which the client has received everything.
     last: Id,
+    /// The last id that the client knows.
+    told: Id,
 }
 
 impl<E: Engine> Pages<E> {
+    /// Tells the client the last id, which was of an entry for others.
+    fn place(&mut self) -> Bytes {
+        self.told = self.last;
+        let (event_type, data) = &self.inner.options.place;
+        let place = Event::new(event_type.clone(), &**data);
+        place.with_id(self.last.to_event_id()).to_bytes()
+    }
+
     fn boxed(self) -> Pin<Box<dyn Future<Output = Step> + Send>> {
         Box::pin(self.step())
     }
@@ -204,8 +215,16 @@ impl<E: Engine> Pages<E> {
             let mut chunk = BytesMut::new();
             for line in lines {
                 match &line.form {
-                    Form::Unreadable if chunk.is_empty() => return Step::End,
-                    Form::Unreadable => break,
+                    Form::Unreadable if chunk.is_empty() && self.told == self.last => {
+                        return Step::End;
+                    }
+                    Form::Unreadable => {
+                        if chunk.is_empty() {
+                            // The client must not come back with its old id for ever.
+                            chunk.extend_from_slice(&self.place());
+                        }
+                        break;
+                    }
                     Form::Poison => {}
                     Form::Frame(frame, topic) => {
                         let bytes = frame.as_bytes();
@@ -217,6 +236,7 @@ impl<E: Engine> Pages<E> {
                             || self.inner.options.breaks(Rule::TopicsInPages)
                         {
                             chunk.extend_from_slice(bytes);
+                            self.told = line.id;
                         }
                     }
                 }

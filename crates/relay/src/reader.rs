@@ -18,10 +18,12 @@ use crate::options::Rule;
 use crate::random::random;
 use crate::relay::Inner;
 
-/// How long the reader waits for entries before it checks the log.
-const IDLE: Duration = Duration::from_secs(1);
+/// How long the reader waits for entries. Each answer, with entries or without, proves that the last
+/// entry is still there, and so bounds the time for which a client with an unknown id waits.
+const IDLE: Duration = Duration::from_millis(250);
 
-/// The longest time between two checks while entries come.
+/// The time after which the reader also checks what the stream is, and whether it speaks to what
+/// serves writes.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 
 /// The time for an answer, besides the time that was to be waited.
@@ -115,7 +117,7 @@ impl<E: Engine> Reader<E> {
                 continue;
             }
             self.enter(&batch.records);
-            if batch.records.is_empty() || self.checked.elapsed() >= CHECK_EVERY {
+            if self.checked.elapsed() >= CHECK_EVERY {
                 self.check(follower).await?;
             } else {
                 self.inner.prove();
@@ -123,12 +125,12 @@ impl<E: Engine> Reader<E> {
         }
     }
 
-    /// Returns whether nothing is missing between the head and a batch.
+    /// Returns whether nothing is missing between the head and a batch, and the head is there.
     fn is_anchored(&self, batch: &Batch) -> bool {
         let options = &self.inner.options;
         match &batch.anchor {
             Anchor::Unbroken => true,
-            _ if batch.records.is_empty() || options.breaks(Rule::CheckAfterBatch) => true,
+            _ if options.breaks(Rule::CheckAfterBatch) => true,
             Anchor::Record(record) => record.as_ref().is_some_and(|one| self.is_head(one)),
         }
     }

@@ -81,7 +81,16 @@ async fn play(steps: &[u8], broken: Option<Rule>) {
             12 | 13 => clients[with % CLIENTS].cut(with / CLIENTS % NODES),
             14 if with > 240 => engine.world().recreate(),
             14 if with > 200 => {
-                engine.write(vec![(b"poison".to_vec(), vec![0xFF])]);
+                let number = number.to_string().into_bytes();
+                engine.write(vec![(b"poison".to_vec(), number)]);
+            }
+            14 if with > 180 => {
+                // A newer version of the crate writes it.
+                let data = format!("newer {number}").into_bytes();
+                engine.write(vec![
+                    (b"v".to_vec(), b"2".to_vec()),
+                    (b"data".to_vec(), data),
+                ]);
             }
             14 => engine.world().ms += 1,
             _ => sleep(Duration::from_millis([1, 20, 400, 2500][with % 4])).await,
@@ -269,11 +278,15 @@ impl Run {
         }
     }
 
-    /// Returns the number of losses so far, if the entry is there.
+    /// Returns the number of losses so far, if the entry is there, and nothing after it that nodes
+    /// of this version cannot read.
     fn is_there(&self, id: &str) -> Option<u32> {
         let world = self.engine.world();
         let id = Id::parse(id)?;
-        world.retains(id).then_some(world.losses)
+        let at = *world.by_id.get(&id).filter(|_| world.retains(id))?;
+        let mut after = world.log.iter().skip_while(|one| **one != at);
+        let is_readable = after.all(|one| world.nodes[*one].is_readable());
+        is_readable.then_some(world.losses)
     }
 }
 

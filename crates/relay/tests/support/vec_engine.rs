@@ -57,6 +57,13 @@ pub(crate) struct Node {
     pub(crate) data: Option<String>,
 }
 
+impl Node {
+    pub(crate) fn is_readable(&self) -> bool {
+        let version = self.record.fields.iter().find(|(name, _)| name == b"v");
+        version.is_none_or(|(_, version)| version == b"1")
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Down;
 
