@@ -156,13 +156,14 @@ async fn run(number: usize, trims: bool) {
         .collect();
     let ports: Vec<_> = nodes.iter().map(|node| node.port).collect();
 
-    let done = watch::Sender::new(false);
+    let (calm, done) = (watch::Sender::new(false), watch::Sender::new(false));
     let seen: Vec<_> = (0..CLIENTS)
         .map(|_| Arc::new(Mutex::new(Vec::new())))
         .collect();
     for (client, seen) in seen.iter().enumerate() {
         let (ports, log) = (ports.clone(), Arc::clone(&log));
-        tokio::spawn(hop(client, ports, Arc::clone(seen), log, done.subscribe()));
+        let (calm, done) = (calm.subscribe(), done.subscribe());
+        tokio::spawn(hop(client, ports, Arc::clone(seen), log, calm, done));
     }
     let publisher = support::publisher(&stream).await;
     let written = Arc::new(Mutex::new(0));
@@ -193,6 +194,7 @@ async fn run(number: usize, trims: bool) {
     assert_eq!(engine_kills, 4);
     publisher.publish(&support::entry("final")).await.unwrap();
     let last_fault = Instant::now();
+    calm.send_replace(true);
     let has_final = |seen: &Arc<Mutex<Vec<Connection>>>| {
         let seen = seen.lock().unwrap();
         let last = seen
@@ -288,12 +290,19 @@ async fn hop(
     ports: Vec<u16>,
     seen: Arc<Mutex<Vec<Connection>>>,
     log: Arc<Mutex<Log>>,
+    calm: watch::Receiver<bool>,
     mut done: watch::Receiver<bool>,
 ) {
     let mut last = String::new();
     loop {
         let port = ports[(random() % NODES as u64) as usize];
-        let stays = Duration::from_millis(100 + random() % 500);
+        // A client that hops is a fault, too.
+        let is_calm = *calm.borrow();
+        let stays = Duration::from_millis(if is_calm {
+            60_000
+        } else {
+            100 + random() % 500
+        });
         let read = async {
             if let Some((socket, text)) = connect(client, port, &last, &seen, &log).await {
                 let _ = timeout(stays, read(socket, text, &mut last, &seen)).await;

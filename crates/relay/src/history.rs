@@ -208,6 +208,12 @@ impl Lines {
         )
     }
 
+    /// Returns whether a page in hand has more for a client. That nothing more can be read may have
+    /// changed, and only a new page can tell a client so.
+    fn has_readable(&self, at: usize) -> bool {
+        at < self.lines.len() && !self.is_unreadable(at)
+    }
+
     /// Returns whether this node cannot read the line at an index.
     pub(crate) fn is_unreadable(&self, at: usize) -> bool {
         let line = self.lines.get(at);
@@ -217,14 +223,14 @@ impl Lines {
     /// Returns the index of the first line after an id, if both are in this page.
     fn position<E: Engine>(&self, id: Id) -> Option<usize> {
         if self.is_from_start == Some(id) {
-            return Some(0).filter(|_| !self.lines.is_empty());
+            return Some(0).filter(|at| self.has_readable(*at));
         }
         let order = E::order(id.place);
         let at = self
             .lines
             .partition_point(|line| E::order(line.id.place) < order);
         let is_there = self.lines.get(at).is_some_and(|line| line.id == id);
-        (is_there && at + 1 < self.lines.len()).then_some(at + 1)
+        (is_there && self.has_readable(at + 1)).then_some(at + 1)
     }
 }
 

@@ -157,9 +157,12 @@ impl<E: Engine> Reader<E> {
         if facts.mark != self.mark || E::order(facts.last) < E::order(head.place) {
             return false;
         }
-        let is_there = page.records.first().is_some_and(|one| self.is_head(one));
-        let is_empty = self.ids.is_empty() && facts.last == head.place;
-        is_there || is_empty || (facts.is_whole && head == origin(&facts.mark, Place::START))
+        if page.records.first().is_some_and(|one| self.is_head(one)) {
+            return true;
+        }
+        // The head of an empty log may be no entry, but a place of this stream.
+        let is_whole = facts.is_whole && head.place == Place::START;
+        head == origin(&facts.mark, head.place) && (is_whole || facts.last == head.place)
     }
 
     fn is_head(&self, record: &Record) -> bool {
