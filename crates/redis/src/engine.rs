@@ -1,0 +1,309 @@
+//! `Redis`, the engine: the calls of a relay and a publisher.
+
+use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use std::sync::{Arc, LazyLock};
+
+use redis::aio::MultiplexedConnection;
+use redis::{Pipeline, Script, Value};
+use sse_proto_relay::{
+    Anchor, AppendError, Batch, Engine, Follower, Page, PageLimit, Place, Record, Write, Written,
+};
+
+use crate::connections::Connections;
+use crate::error::Error;
+use crate::reply;
+use crate::stream::{Limits, MEMORY, Names, Warning};
+
+const APPEND: &str = include_str!("append.lua");
+
+static APPEND_HASH: LazyLock<String> = LazyLock::new(|| Script::new(APPEND).get_hash().to_owned());
+
+/// The most entries that the reader takes at once, and about the most bytes.
+const BATCH: PageLimit = PageLimit {
+    records: 1000,
+    bytes: 1 << 20,
+};
+
+/// A stream that is open. Made by [`Stream::engine`](crate::Stream::engine), for a
+/// [`Relay`](crate::Relay) or a [`Publisher`](crate::Publisher).
+#[derive(Clone)]
+pub struct Redis {
+    connections: Connections,
+    limits: Limits,
+    warnings: Vec<Warning>,
+    replicas: Option<(u64, Duration)>,
+    /// The mean length of an entry, by which pages are bounded in bytes.
+    mean_len: Arc<AtomicUsize>,
+}
+
+impl Redis {
+    pub(crate) fn new(
+        connections: Connections,
+        limits: Limits,
+        warnings: Vec<Warning>,
+        replicas: Option<(u64, Duration)>,
+    ) -> Self {
+        Self {
+            connections,
+            limits,
+            warnings,
+            replicas,
+            mean_len: Arc::new(AtomicUsize::new(256)),
+        }
+    }
+
+    /// Returns what may break the promise.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Returns the limits of the stream.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    async fn try_append(
+        &self,
+        connection: &mut MultiplexedConnection,
+        write: &Write,
+    ) -> Result<Written, Error> {
+        let names = &self.connections.names;
+        let call = |command: &str, script: &str| {
+            let mut call = redis::cmd(command);
+            call.arg(script).arg(3);
+            call.arg(&names.stream)
+                .arg(&names.limits)
+                .arg(names.key(&write.key));
+            call.arg(write.draw).arg(MEMORY.as_millis().to_string());
+            for (name, value) in &write.fields {
+                call.arg(name).arg(value);
+            }
+            call
+        };
+        let by_hash = call("EVALSHA", &APPEND_HASH);
+        let written: String = match by_hash.query_async(connection).await {
+            // Nothing was written. After this Redis knows the script.
+            Err(error) if error.code() == Some("NOSCRIPT") => {
+                call("EVAL", APPEND).query_async(connection).await?
+            }
+            answer => answer?,
+        };
+        if let Some((replicas, within)) = self.replicas {
+            let mut wait = redis::cmd("WAIT");
+            wait.arg(replicas).arg(within.as_millis().to_string());
+            let count: u64 = wait.query_async(connection).await?;
+            if count < replicas {
+                return Err(Error::TooFewReplicas(count));
+            }
+        }
+        let parsed = written.split_once(' ').and_then(|(id, draw)| {
+            let draw = draw.parse().ok()?;
+            Some(Written {
+                place: reply::parse_place(id)?,
+                draw,
+            })
+        });
+        parsed.ok_or_else(reply::unexpected)
+    }
+}
+
+impl Engine for Redis {
+    type Error = Error;
+    type Follower = RedisFollower;
+
+    async fn append(&self, write: &Write) -> Result<Written, AppendError<Error>> {
+        // Nothing was sent yet.
+        let connection = self.connections.get().await;
+        let mut connection = connection.map_err(AppendError::NotWritten)?;
+        match self.try_append(&mut connection, write).await {
+            Ok(written) => Ok(written),
+            Err(error) => {
+                self.connections.note(&error).await;
+                Err(error.of_append())
+            }
+        }
+    }
+
+    fn remembers_keys(&self) -> Duration {
+        MEMORY
+    }
+
+    fn max_entry_len(&self) -> usize {
+        self.limits.max_entry_len
+    }
+
+    async fn read(&self, from: Place, limit: PageLimit) -> Result<Page, Error> {
+        let mut connection = self.connections.get().await?;
+        let range = Range::from(from);
+        let page = range
+            .read(
+                &mut connection,
+                &self.connections.names,
+                limit,
+                &self.mean_len,
+            )
+            .await;
+        if let Err(error) = &page {
+            self.connections.note(error).await;
+        }
+        page
+    }
+
+    async fn follow(&self) -> Result<RedisFollower, Error> {
+        let connection = self.connections.open().await?;
+        Ok(RedisFollower {
+            connection,
+            names: Arc::clone(&self.connections.names),
+            mean_len: Arc::clone(&self.mean_len),
+        })
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("stream", &self.connections.names.stream)
+            .field("limits", &self.limits)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The reader of a relay, on a connection of its own.
+pub struct RedisFollower {
+    connection: MultiplexedConnection,
+    names: Arc<Names>,
+    mean_len: Arc<AtomicUsize>,
+}
+
+impl Follower for RedisFollower {
+    type Error = Error;
+
+    async fn next(&mut self, after: Place, wait: Duration) -> Result<Batch, Error> {
+        let after = id(after);
+        let mut ask = redis::pipe();
+        let wait = wait.as_millis().max(1).to_string();
+        ask.cmd("XREAD")
+            .arg("COUNT")
+            .arg(count(BATCH, &self.mean_len));
+        ask.arg("BLOCK")
+            .arg(wait)
+            .arg("STREAMS")
+            .arg(&self.names.stream)
+            .arg(&after);
+        // Redis runs this after the first, so it sees what was trimmed before the entries.
+        ask.cmd("XRANGE")
+            .arg(&self.names.stream)
+            .arg(&after)
+            .arg(&after);
+        let (records, anchor): (Value, Value) = ask.query_async(&mut self.connection).await?;
+        let records = reply::read(records)?;
+        measure(&records, &self.mean_len);
+        Ok(Batch {
+            records,
+            anchor: Anchor::Record(reply::records(anchor)?.pop()),
+        })
+    }
+
+    async fn read(&mut self, from: Place, limit: PageLimit) -> Result<Page, Error> {
+        let range = Range::from(from);
+        range
+            .read(&mut self.connection, &self.names, limit, &self.mean_len)
+            .await
+    }
+
+    async fn read_back(&mut self, from: Option<Place>, limit: PageLimit) -> Result<Page, Error> {
+        let range = Range {
+            command: "XREVRANGE",
+            from: from.map_or_else(|| "+".to_owned(), id),
+            to: "-",
+        };
+        range
+            .read(&mut self.connection, &self.names, limit, &self.mean_len)
+            .await
+    }
+}
+
+impl fmt::Debug for RedisFollower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisFollower")
+            .field("stream", &self.names.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A part of the stream.
+struct Range {
+    command: &'static str,
+    from: String,
+    to: &'static str,
+}
+
+impl Range {
+    /// Returns everything from a place on and including it.
+    fn from(place: Place) -> Self {
+        Self {
+            command: "XRANGE",
+            from: id(place),
+            to: "+",
+        }
+    }
+
+    /// Reads the entries and the facts in one transaction.
+    async fn read(
+        &self,
+        connection: &mut MultiplexedConnection,
+        names: &Names,
+        limit: PageLimit,
+        mean_len: &AtomicUsize,
+    ) -> Result<Page, Error> {
+        let mut ask: Pipeline = redis::pipe();
+        ask.atomic();
+        ask.cmd(self.command)
+            .arg(&names.stream)
+            .arg(&self.from)
+            .arg(self.to);
+        ask.arg("COUNT").arg(count(limit, mean_len));
+        ask.cmd("XINFO").arg("STREAM").arg(&names.stream);
+        ask.cmd("HGET").arg(&names.limits).arg("mark");
+        ask.cmd("ROLE");
+        let (records, info, mark, role): (Value, Value, Option<String>, Value) =
+            ask.query_async(connection).await?;
+        reply::check_master(&role)?;
+        let mut records = reply::records(records)?;
+        measure(&records, mean_len);
+        let mut len = 0;
+        let fits = records.iter().take_while(|record| {
+            len += record.len();
+            len <= limit.bytes
+        });
+        let fits = fits.count().max(2);
+        records.truncate(fits);
+        Ok(Page {
+            records,
+            facts: reply::facts(&info, &mark.ok_or(Error::NoStream)?)?,
+        })
+    }
+}
+
+fn id(place: Place) -> String {
+    format!("{}-{}", place.ms, place.seq)
+}
+
+/// Returns how many entries to ask for: Redis does not bound a reply in bytes.
+fn count(limit: PageLimit, mean_len: &AtomicUsize) -> usize {
+    let mean_len = mean_len.load(Ordering::Relaxed).max(1);
+    (limit.bytes / mean_len).clamp(2, limit.records.max(2))
+}
+
+/// Notes the mean length of entries; a larger one counts at once.
+fn measure(records: &[Record], mean_len: &AtomicUsize) {
+    if records.is_empty() {
+        return;
+    }
+    let mean = records.iter().map(Record::len).sum::<usize>() / records.len();
+    let was = mean_len.load(Ordering::Relaxed);
+    mean_len.store(mean.max((was * 7 + mean) / 8), Ordering::Relaxed);
+}

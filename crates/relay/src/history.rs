@@ -1,0 +1,301 @@
+//! Pages of the engine's log, for clients whose ids are older than the local log.
+
+use core::future::Future;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use crate::engine::{Engine, Facts, Page, PageLimit};
+use crate::entry::{Form, Line};
+use crate::id::{Id, Place, tag};
+use crate::metrics::Counts;
+use crate::options::{Options, Rule};
+
+/// The bytes of the fields of a page.
+const PAGE_LEN: usize = 512 * 1024;
+
+/// The most reads at once.
+const SLOTS: usize = 16;
+
+/// A page serves clients for this long. What the engine loses within this time, a live client may
+/// have received just as well.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The bytes that a line of a page takes, besides those of its frame.
+const LINE_LEN: usize = 160;
+
+/// The clients that may be answered that their ids are unknown, at once and in a second.
+const UNKNOWN_AT_ONCE: f64 = 1000.0;
+const UNKNOWN_PER_SECOND: f64 = 100.0;
+
+/// What the engine says of an id.
+pub(crate) enum Found {
+    /// It is there, or nothing was ever removed. The lines after it begin at the index.
+    Exact(Arc<Lines>, usize),
+    /// Entries after it were, or may have been, removed.
+    Gap,
+    /// It is none of this log.
+    Unknown,
+}
+
+/// The lines of a page, in order.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pub(crate) lines: Vec<Line>,
+    /// Whether nothing is before the first line in the log, and nothing ever was.
+    is_from_start: Option<Id>,
+    len: usize,
+    read_at: Instant,
+}
+
+pub(crate) struct History<E> {
+    engine: Arc<E>,
+    slots: Semaphore,
+    pages: Mutex<Pages>,
+    budget: Mutex<(f64, Instant)>,
+    counts: Arc<Counts>,
+    options: Arc<Options>,
+}
+
+/// The newest pages last.
+#[derive(Default)]
+struct Pages {
+    held: VecDeque<Arc<Lines>>,
+    len: usize,
+    /// Grows with each `forget`, so that a page that was read before it is not kept.
+    turn: u64,
+}
+
+/// The engine did not answer in time, or too much waits for it.
+#[derive(Debug)]
+pub(crate) struct TooBusy;
+
+impl<E: Engine> History<E> {
+    pub(crate) fn new(engine: &Arc<E>, counts: &Arc<Counts>, options: &Arc<Options>) -> Self {
+        Self {
+            engine: Arc::clone(engine),
+            slots: Semaphore::new(SLOTS),
+            pages: Mutex::default(),
+            budget: Mutex::new((UNKNOWN_AT_ONCE, Instant::now())),
+            counts: Arc::clone(counts),
+            options: Arc::clone(options),
+        }
+    }
+
+    /// Finds an id in the log, and what follows it. Reads the engine unless a page in hand has it.
+    pub(crate) async fn find(&self, id: Id, deadline: Instant) -> Result<Found, TooBusy> {
+        if let Some(found) = self.in_hand(id) {
+            return Ok(found);
+        }
+        if !self.has_budget() {
+            return Err(TooBusy);
+        }
+        let slot = timeout_at(deadline, self.slots.acquire()).await;
+        let Ok(Ok(_slot)) = slot else {
+            return Err(TooBusy);
+        };
+        // Another client may have read it meanwhile.
+        if let Some(found) = self.in_hand(id) {
+            return Ok(found);
+        }
+        let turn = self.lock().turn;
+        let limit = PageLimit {
+            records: self.options.page_entries,
+            bytes: PAGE_LEN,
+        };
+        let page = retry(deadline, || self.engine.read(id.place, limit)).await?;
+        Counts::add(&self.counts.pages);
+        Ok(match self.decide(&page, id) {
+            Decision::Exact => {
+                let lines = Arc::new(self.lines(page));
+                self.keep(&lines, turn);
+                let at = lines.after(id);
+                Found::Exact(lines, at)
+            }
+            Decision::Gap => Found::Gap,
+            Decision::Unknown => {
+                self.spend();
+                Found::Unknown
+            }
+        })
+    }
+
+    /// Forgets the pages in hand, because the log has lost entries.
+    pub(crate) fn forget(&self) {
+        let mut pages = self.lock();
+        *pages = Pages {
+            turn: pages.turn + 1,
+            ..Pages::default()
+        };
+    }
+
+    fn decide(&self, page: &Page, id: Id) -> Decision {
+        if self.options.breaks(Rule::InclusiveRead) {
+            return Decision::Exact;
+        }
+        decide::<E>(page, id, self.options.breaks(Rule::Tag))
+    }
+
+    fn in_hand(&self, id: Id) -> Option<Found> {
+        let pages = self.lock();
+        let fresh = pages.held.iter().rev();
+        let mut fresh = fresh.take_while(|page| page.read_at.elapsed() < FRESH);
+        let (page, at) = fresh.find_map(|page| Some((page, page.position::<E>(id)?)))?;
+        Counts::add(&self.counts.shared_pages);
+        Some(Found::Exact(Arc::clone(page), at))
+    }
+
+    fn lines(&self, page: Page) -> Lines {
+        let read = |record| Line::new(record, self.options.max_bytes);
+        let lines: Vec<_> = page.records.iter().map(read).collect();
+        let start = origin(&page.facts.mark, Place::START);
+        Lines {
+            is_from_start: (page.facts.is_whole && page.facts.first == first_of(&lines))
+                .then_some(start),
+            len: lines.iter().map(|line| line.len() + LINE_LEN).sum(),
+            lines,
+            read_at: Instant::now(),
+        }
+    }
+
+    fn keep(&self, page: &Arc<Lines>, turn: u64) {
+        let mut pages = self.lock();
+        if pages.turn != turn {
+            return;
+        }
+        pages.len += page.len;
+        pages.held.push_back(Arc::clone(page));
+        while pages.len > self.options.history_bytes
+            || pages
+                .held
+                .front()
+                .is_some_and(|page| page.read_at.elapsed() >= FRESH)
+        {
+            let Some(oldest) = pages.held.pop_front() else {
+                break;
+            };
+            pages.len -= oldest.len;
+        }
+    }
+
+    fn has_budget(&self) -> bool {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let gained = budget.1.elapsed().as_secs_f64() * UNKNOWN_PER_SECOND;
+        *budget = ((budget.0 + gained).min(UNKNOWN_AT_ONCE), Instant::now());
+        budget.0 >= 1.0
+    }
+
+    fn spend(&self) {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.0 -= 1.0;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    /// Returns the index of the first line after an id of this page.
+    fn after(&self, id: Id) -> usize {
+        usize::from(
+            self.lines
+                .first()
+                .is_some_and(|line| line.id.place == id.place),
+        )
+    }
+
+    /// Returns whether a page in hand has more for a client. That nothing more can be read may have
+    /// changed, and only a new page can tell a client so.
+    fn has_readable(&self, at: usize) -> bool {
+        at < self.lines.len() && !self.is_unreadable(at)
+    }
+
+    /// Returns whether this node cannot read the line at an index.
+    pub(crate) fn is_unreadable(&self, at: usize) -> bool {
+        let line = self.lines.get(at);
+        line.is_some_and(|line| matches!(line.form, Form::Unreadable))
+    }
+
+    /// Returns the index of the first line after an id, if both are in this page.
+    fn position<E: Engine>(&self, id: Id) -> Option<usize> {
+        if self.is_from_start == Some(id) {
+            return Some(0).filter(|at| self.has_readable(*at));
+        }
+        let order = E::order(id.place);
+        let at = self
+            .lines
+            .partition_point(|line| E::order(line.id.place) < order);
+        let is_there = self.lines.get(at).is_some_and(|line| line.id == id);
+        (is_there && self.has_readable(at + 1)).then_some(at + 1)
+    }
+}
+
+fn first_of(lines: &[Line]) -> Option<Place> {
+    lines.first().map(|line| line.id.place)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Decision {
+    Exact,
+    Gap,
+    Unknown,
+}
+
+/// Decides what an id is, given the page that begins at its place.
+fn decide<E: Engine>(page: &Page, id: Id, ignores_tag: bool) -> Decision {
+    let Facts {
+        mark,
+        first,
+        last,
+        is_whole,
+        deleted,
+    } = &page.facts;
+    let order = E::order(id.place);
+    if let Some(record) = page.records.first().filter(|one| one.place == id.place) {
+        return match record.id() == id || ignores_tag {
+            false => Decision::Unknown,
+            true if E::order(*deleted) > order => Decision::Gap,
+            true => Decision::Exact,
+        };
+    }
+    // Only a relay of this very stream has given it out.
+    if *is_whole && id == origin(mark, Place::START) {
+        return Decision::Exact;
+    }
+    let is_below = match first {
+        Some(first) => order < E::order(*first),
+        None => order <= E::order(*last),
+    };
+    match is_below || E::order(*deleted) >= order {
+        true => Decision::Gap,
+        false => Decision::Unknown,
+    }
+}
+
+/// Returns the id of a place without an entry, from which a relay of this stream begins.
+pub(crate) fn origin(mark: &str, place: Place) -> Id {
+    Id {
+        place,
+        tag: tag([(&b"origin"[..], mark.as_bytes())]),
+    }
+}
+
+/// Asks the engine until it answers.
+async fn retry<T, R, F>(deadline: Instant, mut ask: impl FnMut() -> F) -> Result<T, TooBusy>
+where
+    F: Future<Output = Result<T, R>>,
+{
+    loop {
+        match timeout_at(deadline, ask()).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(_)) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            _ => return Err(TooBusy),
+        }
+    }
+}

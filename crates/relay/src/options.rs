@@ -1,0 +1,152 @@
+//! The options of a relay.
+
+use core::time::Duration;
+
+use sse_proto::EventType;
+use sse_proto::adapt::KEEP_ALIVE_INTERVAL;
+
+/// Sets how much of the log a relay keeps in memory, and how long it waits for the engine.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(crate) max_frames: usize,
+    pub(crate) max_bytes: usize,
+    pub(crate) seed_bytes: usize,
+    pub(crate) history_bytes: usize,
+    pub(crate) keep_alive: Duration,
+    pub(crate) stale_after: Duration,
+    pub(crate) patience: Duration,
+    pub(crate) place: (EventType<'static>, Box<str>),
+    pub(crate) seed_entries: usize,
+    pub(crate) seed_age: Duration,
+    pub(crate) page_entries: usize,
+    #[cfg(feature = "testing")]
+    pub(crate) broken: Option<Rule>,
+}
+
+/// The fewest entries that a relay reads before it serves anybody, if the log has them; besides
+/// these, those of the last 60 s before the last one.
+const SEED_ENTRIES: usize = 1000;
+
+impl Options {
+    /// Keeps 131 072 frames and 64 MiB.
+    pub fn new() -> Self {
+        Self {
+            max_frames: 1 << 17,
+            max_bytes: 64 << 20,
+            seed_bytes: 32 << 20,
+            history_bytes: 32 << 20,
+            keep_alive: KEEP_ALIVE_INTERVAL,
+            stale_after: Duration::from_secs(5),
+            patience: Duration::from_secs(5),
+            place: (EventType::from_static("place"), "".into()),
+            seed_entries: SEED_ENTRIES,
+            seed_age: Duration::from_secs(60),
+            page_entries: 1000,
+            #[cfg(feature = "testing")]
+            broken: None,
+        }
+    }
+
+    /// Sets how many frames the local log keeps, and how many bytes they have on the wire. At least
+    /// 1000 frames, and half of the bytes are for the [seed](Self::with_seed_bytes).
+    pub const fn with_retention(mut self, max_frames: usize, max_bytes: usize) -> Self {
+        self.max_frames = max_frames;
+        self.max_bytes = max_bytes;
+        self.seed_bytes = max_bytes / 2;
+        self
+    }
+
+    /// Sets how many bytes of frames a relay reads before it serves anybody, at most: half of the
+    /// retention by default. `open` refuses more than the retention.
+    pub const fn with_seed_bytes(mut self, seed_bytes: usize) -> Self {
+        self.seed_bytes = seed_bytes;
+        self
+    }
+
+    /// Sets how many bytes of pages of history are held at once: 32 MiB by default.
+    pub const fn with_history_bytes(mut self, history_bytes: usize) -> Self {
+        self.history_bytes = history_bytes;
+        self
+    }
+
+    /// Sets the silence after which a client gets a comment, or the id of its place if that has
+    /// moved: 15 s by default. Keep it below half of the time that the local log covers, so that a
+    /// client that comes back to another node needs no page of history.
+    pub const fn with_keep_alive(mut self, interval: Duration) -> Self {
+        self.keep_alive = interval;
+        self
+    }
+
+    /// Sets how long a relay is ready without a proof that its log is the engine's: 5 s by default.
+    pub const fn with_stale_after(mut self, stale_after: Duration) -> Self {
+        self.stale_after = stale_after;
+        self
+    }
+
+    /// Sets how long a client waits for the engine or for the head of the log: 5 s by default.
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Sets the type and the data of the event that carries the id of a place: `place`, and no data,
+    /// by default.
+    pub fn with_place(mut self, event_type: EventType<'_>, data: impl Into<Box<str>>) -> Self {
+        self.place = (event_type.into_owned(), data.into());
+        self
+    }
+
+    /// Makes the local log, its seed and the pages small, so that a test needs few entries.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn with_sizes(mut self, frames: usize, seed: usize, page: usize) -> Self {
+        (self.max_frames, self.seed_entries, self.page_entries) = (frames, seed, page);
+        self.seed_age = Duration::ZERO;
+        self
+    }
+
+    /// Breaks a rule.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn with_broken(mut self, rule: Option<Rule>) -> Self {
+        self.broken = rule;
+        self
+    }
+
+    /// Returns whether a rule is broken: only ever in tests.
+    #[cfg(feature = "testing")]
+    pub(crate) fn breaks(&self, rule: Rule) -> bool {
+        self.broken == Some(rule)
+    }
+
+    #[cfg(not(feature = "testing"))]
+    pub(crate) const fn breaks(&self, _: Rule) -> bool {
+        false
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A rule that the tests break, so that they show that they would see it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// A page begins at the id and includes it.
+    InclusiveRead,
+    /// An id is there only with its tag.
+    Tag,
+    /// A client is told in one block with the id where it goes on.
+    TellBeforeId,
+    /// A publication is tried again with its key.
+    SameKey,
+    /// After a batch the reader looks whether its last entry is still there.
+    CheckAfterBatch,
+    /// A client joins the local log once that has the last id of its pages.
+    WaitForJoin,
+    /// The topics decide in pages, too.
+    TopicsInPages,
+}

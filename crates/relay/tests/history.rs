@@ -1,0 +1,164 @@
+//! What clients that were away for long cost the engine.
+
+mod support;
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use sse_proto::broadcast::SubscribeOptions;
+use sse_proto::event::LastEventId;
+use sse_proto::{Event, EventId};
+use sse_proto_relay::{
+    Entry, Id, OpenError, Options, Place, Publisher, Readiness, Relay, Subscribed,
+};
+use support::vec_engine::VecEngine;
+use tokio::time::sleep;
+
+/// A log of entries, and a relay whose local log has the newest 8 of them.
+async fn cold(entries: usize, options: Options) -> (VecEngine, Vec<Id>, Relay<VecEngine>) {
+    let engine = VecEngine::new();
+    let publisher = Publisher::open(engine.clone()).await.unwrap();
+    let mut ids = Vec::new();
+    for number in 0..entries {
+        let event = Event::message(number.to_string());
+        ids.push(
+            publisher
+                .publish(&Entry::new(&event).unwrap())
+                .await
+                .unwrap(),
+        );
+    }
+    let relay = Relay::open(engine.clone(), options).await.unwrap();
+    (engine, ids, relay)
+}
+
+async fn ask(relay: &Relay<VecEngine>, id: &str) -> Result<Subscribed, sse_proto_relay::Busy> {
+    let id = EventId::new(id.to_owned()).unwrap();
+    relay.subscribe(&SubscribeOptions::new(), id).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_share_pages_and_few_reads_are_on_their_way() {
+    let options = Options::new().with_sizes(8, 8, 100);
+    let (engine, ids, relay) = cold(1000, options).await;
+    engine.world().lag = Duration::from_millis(50);
+    let texts: Vec<_> = ids[..900].iter().map(Id::to_string).collect();
+    let all = join_all(texts.iter().map(|id| ask(&relay, id))).await;
+    assert!(
+        all.iter()
+            .all(|one| matches!(one, Ok(Subscribed::Resumed(_))))
+    );
+    let world = engine.world();
+    assert_eq!(world.most_reading, 16);
+    // Nine pages have all ids. Those who come at once may read one page each.
+    assert!(world.reads <= 9 * 16, "{} reads", world.reads);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_in_hand_have_a_bound() {
+    let options = Options::new().with_sizes(8, 8, 100).with_history_bytes(0);
+    let (engine, ids, relay) = cold(300, options).await;
+    for _ in 0..3 {
+        assert!(matches!(
+            ask(&relay, &ids[5].to_string()).await,
+            Ok(Subscribed::Resumed(_))
+        ));
+    }
+    // No page is kept, so each client reads its own.
+    assert_eq!(engine.world().reads, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_that_this_relay_cannot_have_sent_cost_no_read() {
+    let (engine, ids, relay) = cold(50, Options::new().with_sizes(20, 20, 10)).await;
+    engine.world().trim(10);
+    // The reader sees what was trimmed at its next check.
+    sleep(Duration::from_secs(3)).await;
+    let other_tag = |id: Id| Id { tag: !id.tag, ..id }.to_string();
+    for id in ["7", "1-1", "x-y-z", "1-1-0000000g"] {
+        assert!(
+            matches!(ask(&relay, id).await, Ok(Subscribed::Unknown(_))),
+            "{id}"
+        );
+    }
+    assert!(matches!(
+        ask(&relay, &other_tag(ids[45])).await,
+        Ok(Subscribed::Unknown(_))
+    ));
+    assert!(matches!(
+        ask(&relay, &ids[5].to_string()).await,
+        Ok(Subscribed::Gap(_))
+    ));
+    let invalid = relay
+        .subscribe(&SubscribeOptions::new(), LastEventId::Invalid)
+        .await;
+    assert!(matches!(invalid, Ok(Subscribed::Unknown(_))));
+    assert_eq!(engine.world().reads, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_ids_that_cost_a_read_have_a_budget() {
+    let (engine, ids, relay) = cold(50, Options::new().with_sizes(8, 8, 10)).await;
+    let mut busy = 0;
+    for seq in 0..1500 {
+        let id = Id {
+            place: Place::new(1000, seq),
+            tag: 0,
+        };
+        match ask(&relay, &id.to_string()).await {
+            Ok(Subscribed::Unknown(_)) => {}
+            Err(_) => busy += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(engine.world().reads <= 1001, "{}", engine.world().reads);
+    assert!(busy > 400, "{busy}");
+    // The budget comes back.
+    sleep(Duration::from_secs(1)).await;
+    assert!(matches!(
+        ask(&relay, &ids[0].to_string()).await,
+        Ok(Subscribed::Resumed(_))
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_does_not_answer_makes_clients_wait_and_then_come_back() {
+    let (engine, ids, relay) = cold(50, Options::new().with_sizes(8, 8, 10)).await;
+    engine.world().is_down = true;
+    let start = tokio::time::Instant::now();
+    assert!(ask(&relay, &ids[0].to_string()).await.is_err());
+    assert!(
+        (5..6).contains(&start.elapsed().as_secs()),
+        "{:?}",
+        start.elapsed()
+    );
+    // The local log still serves.
+    assert!(matches!(
+        ask(&relay, &ids[45].to_string()).await,
+        Ok(Subscribed::Resumed(_))
+    ));
+    sleep(Duration::from_secs(6)).await;
+    assert!(matches!(relay.readiness(), Readiness::Stale(_)));
+    assert_eq!(relay.metrics().busy, 1);
+    engine.world().is_down = false;
+    sleep(Duration::from_secs(2)).await;
+    assert!(relay.ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_that_a_limit_cuts_is_counted_and_a_retention_below_it_is_refused() {
+    let (_, _, whole) = cold(50, Options::new().with_sizes(100, 20, 10)).await;
+    assert_eq!(whole.metrics().seeds_cut, 0);
+    let (engine, ..) = cold(50, Options::new()).await;
+    let cut = Options::new().with_sizes(100, 20, 10).with_seed_bytes(100);
+    let cut = Relay::open(engine.clone(), cut).await.unwrap();
+    assert_eq!(cut.metrics().seeds_cut, 1);
+    assert!(cut.broadcast().statistics().retained_frames < 20);
+    for options in [
+        Options::new().with_retention(999, 1 << 20),
+        Options::new().with_seed_bytes(65 << 20),
+    ] {
+        let refused = Relay::open(engine.clone(), options).await;
+        assert!(matches!(refused, Err(OpenError::RetentionBelowSeed)));
+    }
+}
