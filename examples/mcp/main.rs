@@ -25,7 +25,7 @@ use session::{Refusal, Session};
 
 type Sessions = Arc<Mutex<BTreeMap<String, Session>>>;
 
-/// If there are so many, a new session ends the oldest.
+/// A new session above this number ends the oldest one.
 const MAX_SESSIONS: usize = 1000;
 
 const VERSIONS: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];

@@ -14,7 +14,7 @@ use tokio::{task::AbortHandle, time::sleep};
 
 use crate::count;
 
-/// The number of streams that are kept. If so many run, a further call is refused.
+/// The number of streams that are kept. While this many run, a further call is refused.
 const MAX_STREAMS: usize = 32;
 
 pub(crate) type Refusal = (StatusCode, &'static str);
