@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sse_proto::adapt::{Preamble, from_stream};
-use sse_proto::event::START;
-use sse_proto::{Decoder, EventId, EventStreamExt, EventType, Item};
+use sse_proto::broadcast::Retention;
+use sse_proto::event::{LastEventId, START};
+use sse_proto::{Broadcast, Decoder, Event, EventId, EventStreamExt, EventType, Item, channel};
 use support::fakes::{Reader, Source};
 use support::oracle;
 
@@ -177,4 +178,30 @@ proptest! {
         prop_assert!(oracle::events(&bytes).is_empty());
         prop_assert_eq!(oracle::reconnection_time(&bytes), Some(Duration::from_millis(u64::MAX)));
     }
+}
+
+#[test]
+fn the_defaults_start_the_stream_of_a_new_client_and_no_other() {
+    let broadcast = Broadcast::with_epoch(Retention::default(), 7);
+    broadcast.publish(&Event::message("1")).unwrap();
+    let reset = Event::new(EventType::from_static("reset"), "");
+    let stream = |last: LastEventId<'static>| broadcast.subscribe(last).or_live(&reset);
+    let never = |_: Duration| std::future::pending::<()>();
+    let first = |last| Reader::new(stream(last).with_defaults(never)).chunk();
+
+    let start = "event: stream-start\nid: 7-1\nretry: 3000\ndata: {}\n\n";
+    assert_eq!(first(LastEventId::None), start);
+    // One that is resumed has an id, and one that is restarted gets it with the event that tells.
+    assert_eq!(first(EventId::from_static("7-1").into()), "retry: 3000\n");
+    assert_eq!(first(EventId::from_static("6-1").into()), "retry: 3000\n");
+
+    // It means the same around other adapters and on a merged stream.
+    let (_target, own) = channel();
+    let merged = stream(LastEventId::None).merge(own).coalesce(1024);
+    assert_eq!(Reader::new(merged.with_defaults(never)).chunk(), start);
+    let (_target, own) = channel();
+    assert_eq!(
+        Reader::new(own.with_defaults(never)).chunk(),
+        "retry: 3000\n"
+    );
 }
