@@ -1,0 +1,150 @@
+//! A nats-server in a folder of its own.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sse_proto_nats::async_nats::{self, Client, ConnectOptions};
+use sse_proto_nats::{Limits, Options, Publisher, Relay, Stream};
+use sse_proto_testing::{HOUR, Process, free_port};
+use tokio::time::{Instant, sleep};
+
+/// A nats-server with JetStream, ended with this value.
+pub(crate) struct Server {
+    process: Process,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    pub(crate) async fn start(args: &[&str]) -> Self {
+        let port = free_port();
+        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let process = Process::start(move |dir| {
+            let mut command = Command::new("nats-server");
+            command.args(["-js", "-a", "127.0.0.1", "-p", &port.to_string()]);
+            command.arg("-sd").arg(dir).args(&args);
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command
+        });
+        let server = Self { process, port };
+        server.wait().await;
+        server
+    }
+
+    /// Waits until JetStream answers.
+    pub(crate) async fn wait(&self) {
+        let start = Instant::now();
+        loop {
+            let time = Duration::from_secs(20);
+            assert!(start.elapsed() < time, "nats-server did not start");
+            if let Ok(client) = async_nats::connect(&url(self.port)).await
+                && client.request("$JS.API.INFO", "".into()).await.is_ok()
+            {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.process.dir()
+    }
+
+    /// Kills it with -9.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again in its folder.
+    pub(crate) async fn restart(&mut self) {
+        self.process.restart();
+        self.wait().await;
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    pub(crate) fn stream(&self) -> Stream {
+        stream(self.port)
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        async_nats::connect(&url(self.port)).await.unwrap()
+    }
+
+    /// Calls the JetStream API.
+    pub(crate) async fn call(&self, what: &str, ask: Value) -> Value {
+        let subject = format!("$JS.API.{what}");
+        let ask = match ask {
+            Value::Null => String::new(),
+            ask => ask.to_string(),
+        };
+        let answer = self.client().await.request(subject, ask.into()).await;
+        serde_json::from_slice(&answer.unwrap().payload).unwrap()
+    }
+
+    /// Calls the JetStream API, which must not refuse.
+    pub(crate) async fn run(&self, what: &str, ask: Value) -> Value {
+        let answer = self.call(what, ask).await;
+        assert!(answer["error"].is_null(), "{answer}");
+        answer
+    }
+
+    pub(crate) async fn info(&self) -> Value {
+        self.run("STREAM.INFO.s", Value::Null).await
+    }
+
+    /// Returns how many messages the stream has.
+    pub(crate) async fn len(&self) -> u64 {
+        self.info().await["state"]["messages"].as_u64().unwrap()
+    }
+
+    /// Keeps the newest messages.
+    pub(crate) async fn trim(&self, keep: u64) {
+        self.run("STREAM.PURGE.s", json!({ "keep": keep })).await;
+    }
+
+    pub(crate) async fn delete(&self, seq: u64) {
+        self.run("STREAM.MSG.DELETE.s", json!({ "seq": seq })).await;
+    }
+
+    /// Publishes any payload.
+    pub(crate) async fn put(&self, payload: &str) -> u64 {
+        let client = self.client().await;
+        let ack = client.request("s", payload.to_owned().into()).await;
+        let ack: Value = serde_json::from_slice(&ack.unwrap().payload).unwrap();
+        ack["seq"].as_u64().unwrap_or_else(|| panic!("{ack}"))
+    }
+}
+
+fn url(port: u16) -> String {
+    format!("nats://127.0.0.1:{port}")
+}
+
+/// Names the stream `s`.
+pub(crate) fn stream(port: u16) -> Stream {
+    Stream::new(ConnectOptions::new(), url(port), "s").unwrap()
+}
+
+/// Makes the stream `s`.
+pub(crate) async fn create(server: &Server) -> Stream {
+    let stream = server.stream();
+    stream.create(&Limits::new(100_000, HOUR)).await.unwrap();
+    stream
+}
+
+pub(crate) async fn relay(stream: &Stream, options: Options) -> Relay {
+    Relay::open(stream.engine().await.unwrap(), options)
+        .await
+        .unwrap()
+}
+
+pub(crate) async fn publisher(stream: &Stream) -> Publisher {
+    Publisher::open(stream.engine().await.unwrap())
+        .await
+        .unwrap()
+}
