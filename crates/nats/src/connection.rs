@@ -142,6 +142,10 @@ impl Connection {
 
     /// Returns a message. It comes from the leader of the stream.
     pub(crate) async fn get(&self, seq: u64) -> Result<Option<Record>, Error> {
+        if seq == 0 {
+            // The place before the first.
+            return Ok(None);
+        }
         self.get_by(json!({ "seq": seq })).await
     }
 

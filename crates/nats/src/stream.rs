@@ -196,6 +196,7 @@ impl Limits {
         };
         let max_entry_len = max_message.saturating_sub(OVERHEAD);
         for (is_unfit, setting) in [
+            (config.sealed, Setting::Sealed),
             (&*config.retention != "limits", Setting::Retention),
             (config.mirror.is_some() || copies, Setting::Copied),
             (subject.contains(['*', '>']), Setting::Subjects),
@@ -203,7 +204,6 @@ impl Limits {
             (config.allow_msg_ttl, Setting::PerMessage),
             (max_entry_len < MIN_ENTRY_LEN, Setting::MessageSize),
             (&*config.discard != "old", Setting::DiscardsNew),
-            (config.sealed, Setting::Sealed),
             (config.no_ack, Setting::NoAck),
             (
                 Duration::from_nanos(config.duplicate_window) < MEMORY,

@@ -49,6 +49,11 @@ impl Process {
         self.child = spawn(&*self.start, &self.dir);
     }
 
+    /// Waits until it has ended.
+    pub fn wait(&mut self) {
+        self.child.wait().unwrap();
+    }
+
     /// Sends it a signal: `-STOP`, for example.
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();

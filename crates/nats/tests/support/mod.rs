@@ -2,21 +2,28 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sse_proto_nats::async_nats::{self, Client, ConnectOptions};
 use sse_proto_nats::{Limits, Options, Publisher, Relay, Stream};
 use sse_proto_testing::{HOUR, Process, free_port};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 /// A nats-server with JetStream, ended with this value.
 pub(crate) struct Server {
     process: Process,
+    config: Option<PathBuf>,
     pub(crate) port: u16,
 }
+
+static CONFIGS: AtomicU32 = AtomicU32::new(0);
 
 impl Server {
     pub(crate) async fn start(args: &[&str]) -> Self {
@@ -29,8 +36,23 @@ impl Server {
             command.stdout(Stdio::null()).stderr(Stdio::null());
             command
         });
-        let server = Self { process, port };
+        let server = Self {
+            process,
+            config: None,
+            port,
+        };
         server.wait().await;
+        server
+    }
+
+    /// Starts one with a configuration.
+    pub(crate) async fn with_config(config: &str) -> Self {
+        let number = CONFIGS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sse-proto-{}-{number}.conf", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, config).unwrap();
+        let mut server = Self::start(&["-c", path.to_str().unwrap()]).await;
+        server.config = Some(path);
         server
     }
 
@@ -62,6 +84,25 @@ impl Server {
     pub(crate) async fn restart(&mut self) {
         self.process.restart();
         self.wait().await;
+    }
+
+    /// Ends it after it has written everything.
+    pub(crate) async fn stop(&mut self) {
+        self.process.signal("-TERM");
+        self.process.wait();
+    }
+
+    /// Copies its folder.
+    pub(crate) fn copy(&self) -> PathBuf {
+        let copy = self.dir().with_extension("copy");
+        copy_dir(self.dir(), &copy);
+        copy
+    }
+
+    /// Puts a copy in the place of its folder.
+    pub(crate) fn put_back(&self, copy: &Path) {
+        fs::remove_dir_all(self.dir()).unwrap();
+        fs::rename(copy, self.dir()).unwrap();
     }
 
     pub(crate) fn signal(&self, signal: &str) {
@@ -119,6 +160,36 @@ impl Server {
         let ack: Value = serde_json::from_slice(&ack.unwrap().payload).unwrap();
         ack["seq"].as_u64().unwrap_or_else(|| panic!("{ack}"))
     }
+
+    /// Publishes any headers, of which the client would refuse some.
+    pub(crate) async fn put_raw(&self, headers: &[u8], payload: &[u8]) {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let (len, total) = (headers.len(), headers.len() + payload.len());
+        let connect = r#"CONNECT {"headers":true,"verbose":false,"pedantic":false}"#;
+        let publish = format!("{connect}\r\nHPUB s {len} {total}\r\n");
+        let end: &[u8] = b"\r\nPING\r\n";
+        let all = [publish.as_bytes(), headers, payload, end].concat();
+        socket.write_all(&all).await.unwrap();
+        let (mut text, mut buffer) = (String::new(), [0; 4096]);
+        while !text.contains("PONG") {
+            let len = socket.read(&mut buffer).await.unwrap();
+            text.push_str(str::from_utf8(&buffer[..len]).unwrap());
+            assert!(len > 0 && !text.contains("-ERR"), "{text}");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(config) = &self.config {
+            let _ = fs::remove_file(config);
+        }
+    }
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").args([from, to]).status();
+    assert!(copied.unwrap().success());
 }
 
 fn url(port: u16) -> String {
