@@ -15,8 +15,8 @@ pub(crate) const STREAM_NAME_IN_USE: u16 = 10058;
 const NO_MESSAGE: u16 = 10037;
 pub(crate) const DUPLICATE_IN_PROCESS: u16 = 10158;
 
-/// Temporarily unavailable, not the leader, no leader, no peers.
-pub(crate) const NOT_NOW: [u16; 5] = [10008, 10009, 10004, 10005, 10010];
+/// Temporarily unavailable, not the leader, offline.
+pub(crate) const NOT_NOW: [u16; 3] = [10008, 10009, 10118];
 
 /// An answer: an error, or what was asked for.
 #[derive(Debug, Deserialize)]

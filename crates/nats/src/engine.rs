@@ -258,3 +258,15 @@ impl MeanLen {
             .store(mean.max((was * 7 + mean) / 8), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sequence_alone_is_the_order() {
+        // A clock may go back.
+        assert!(Nats::order(Place::new(5, 2)) > Nats::order(Place::new(9, 1)));
+        assert!(Nats::order(Place::new(5, 1)) > Nats::order(Place::START));
+    }
+}

@@ -155,7 +155,10 @@ impl Error {
     pub(crate) fn of_append(self) -> AppendError<Self> {
         match &self {
             Self::NoStream | Self::TooLarge => AppendError::Refused(self),
-            Self::Refused { err_code, .. } if api::NOT_NOW.contains(err_code) => {
+            // Without a number it is what the consensus of the servers said to the leader.
+            Self::Refused { code, err_code, .. }
+                if api::NOT_NOW.contains(err_code) || (*code, *err_code) == (503, 0) =>
+            {
                 AppendError::NotWritten(self)
             }
             Self::Refused { err_code, .. } if *err_code == api::DUPLICATE_IN_PROCESS => {

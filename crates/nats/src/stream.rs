@@ -255,3 +255,41 @@ pub enum Warning {
     /// The server is older than 2.10.23. Such servers have lost acknowledged entries in crashes.
     LosesAtCrash,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// Returns what `STREAM.INFO` says, with one setting changed.
+    fn info(setting: &str, value: Value) -> Info {
+        let mut info = json!({
+            "created": "2024-02-29T23:59:59Z",
+            "config": {
+                "subjects": ["s"], "retention": "limits", "discard": "old", "storage": "file",
+                "max_msgs": -1, "max_bytes": -1, "max_msg_size": -1, "num_replicas": 1,
+                "duplicate_window": 30_000_000_000_u64,
+            },
+            "state": { "messages": 0, "first_seq": 0, "first_ts": "", "last_seq": 0 },
+        });
+        info["config"][setting] = value;
+        serde_json::from_value(info).unwrap()
+    }
+
+    #[test]
+    fn a_stream_without_limits_keeps_everything() {
+        let limits = Limits::of(&info("max_age", json!(0)), 1 << 20).unwrap();
+        assert_eq!(
+            (limits.max_entries, limits.max_age),
+            (u64::MAX, Duration::MAX)
+        );
+        assert_eq!(limits.max_entry_len, (1 << 20) - OVERHEAD);
+    }
+
+    /// What servers of newer versions can do; the others are tested on a server.
+    #[test]
+    fn ages_of_single_messages_are_refused() {
+        let refused = Limits::of(&info("allow_msg_ttl", json!(true)), 1 << 20);
+        assert_eq!(refused, Err(Error::Unfit(Setting::PerMessage)));
+    }
+}

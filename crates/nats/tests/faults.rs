@@ -10,14 +10,15 @@ use serde_json::{Value, json};
 use sse_proto::broadcast::SubscribeOptions;
 use sse_proto_nats::async_nats::ConnectOptions;
 use sse_proto_nats::{
-    Body, Error, Limits, Options, PublishError, Publisher, Readiness, Refusal, Relay, Setting,
+    Body, Error, Id, Limits, Options, PublishError, Publisher, Readiness, Refusal, Relay, Setting,
     Stream, Subscribed, Warning,
 };
 use sse_proto_relay::Rule;
 use sse_proto_testing::{
     HOUR, Link, Proxy, all, data, end, entry, event_id, eventually, free_port, reset, until,
 };
-use support::{Server, create, publisher, relay, stream};
+use support::{Server, certificate, cluster, create, publisher, relay, stream};
+use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 
 async fn resume(relay: &Relay, id: &str) -> Subscribed {
@@ -170,15 +171,22 @@ async fn a_stopped_engine_makes_the_node_stale_and_publications_unconfirmed() {
     let stream = create(&server).await;
     let options = Options::new()
         .with_stale_after(Duration::from_secs(2))
-        .with_patience(Duration::from_millis(300));
+        .with_patience(Duration::from_millis(800));
     let relay = relay(&stream, options).await;
     let publisher = publisher(&stream).await;
     let publisher = publisher.with_retry_for(Duration::from_secs(1)).unwrap();
     let mut body = live(&relay).await;
-    publisher.publish(&entry("before")).await.unwrap();
+    let before = publisher.publish(&entry("before")).await.unwrap();
     until(&mut body, "before").await;
 
     server.signal("-STOP");
+    // That an idle reader hears nothing proves nothing.
+    let other = Id {
+        tag: !before.tag,
+        ..before
+    };
+    let busy = relay.subscribe(&all(), other.to_event_id()).await;
+    assert!(busy.is_err(), "{busy:?}");
     let answer = publisher.publish(&entry("stopped")).await;
     let Err(PublishError::Unconfirmed { key, .. }) = answer else {
         panic!("{answer:?}")
@@ -432,9 +440,10 @@ async fn the_last_entry_that_was_trimmed_is_a_gap_and_the_first_that_is_there_is
     let publisher = publisher(&stream).await;
     let ids = publish(&publisher, 0..40).await;
     let correct = relay(&stream, small()).await;
+    // Asked first, before its reader learns from a check what was trimmed.
     let broken = relay(&stream, small().with_broken(Some(Rule::InclusiveRead))).await;
     server.trim(30).await;
-    for (relay, is_gap) in [(correct, true), (broken, false)] {
+    for (relay, is_gap) in [(broken, false), (correct, true)] {
         let at_trimmed = resume(&relay, &ids[9]).await;
         if is_gap {
             assert!(matches!(at_trimmed, Subscribed::Gap(_)), "{at_trimmed:?}");
@@ -802,4 +811,137 @@ async fn a_reader_far_behind_gets_every_entry_once() {
     let mut seqs = text.lines().filter_map(|line| line.strip_prefix("id: "));
     assert!(seqs.all(|id| id.contains('-')) && text.contains(&last.to_string()));
     assert_eq!((cut.metrics().rewinds, cut.metrics().resets), (0, 0));
+}
+
+#[tokio::test]
+async fn a_cluster_that_loses_the_leader_of_the_stream_goes_on_without_a_telling() {
+    let mut servers = cluster().await;
+    let urls: Vec<_> = servers.iter().map(Server::url).collect();
+    let stream = Stream::new(ConnectOptions::new(), urls, "s").unwrap();
+    let limits = Limits::new(1000, HOUR).with_replicas(3);
+    while let Err(error) = stream.create(&limits).await {
+        assert_ne!(error, Error::Exists);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let (relay, publisher) = (
+        relay(&stream, Options::new()).await,
+        publisher(&stream).await,
+    );
+    let publisher = publisher.with_retry_for(Duration::from_secs(15)).unwrap();
+    let mut body = live(&relay).await;
+    publish(&publisher, 0..10).await;
+    until(&mut body, "9").await;
+
+    let leader = servers[0].info().await["cluster"]["leader"].clone();
+    let number: usize = leader.as_str().unwrap()[1..].parse().unwrap();
+    servers[number].kill();
+    let ids = publish(&publisher, 10..30).await;
+    let text = until(&mut body, "29").await;
+    let numbers: Vec<_> = (10..30).map(|number| number.to_string()).collect();
+    assert_eq!(data(&text), numbers);
+    let other = self::relay(&stream, small()).await;
+    let mut body = resume(&other, &ids[2]).await.or_live(&reset());
+    assert_eq!(data(&until(&mut body, "29").await).len(), 17);
+    eventually("ready", || relay.ready()).await;
+    let metrics = relay.metrics();
+    assert_eq!((metrics.rewinds, metrics.resets, metrics.gaps), (0, 0, 0));
+    assert_eq!(servers[(number + 1) % 3].len().await, 30);
+}
+
+/// The permissions that the README names.
+const PERMISSIONS: &str = r#"
+authorization {
+    users: [
+        { user: "maker", password: "m", permissions: {
+            publish: ["$JS.API.STREAM.CREATE.s"],
+            subscribe: ["_INBOX.>"] } }
+        { user: "node", password: "n", permissions: {
+            publish: ["$JS.API.STREAM.INFO.s", "$JS.API.STREAM.MSG.GET.s",
+                "$JS.API.CONSUMER.CREATE.s", "$JS.API.CONSUMER.MSG.NEXT.s.*"],
+            subscribe: ["_INBOX.>"] } }
+        { user: "publisher", password: "p", permissions: {
+            publish: ["s", "$JS.API.STREAM.INFO.s", "$JS.API.STREAM.MSG.GET.s"],
+            subscribe: ["_INBOX.>"] } }
+    ]
+}
+"#;
+
+#[tokio::test]
+async fn users_need_few_permissions_and_tls_passes_through() {
+    let certificate = certificate();
+    let dir = certificate.display();
+    let tls = format!("tls {{ cert_file: \"{dir}/cert.pem\", key_file: \"{dir}/key.pem\" }}");
+    let server = Server::without_wait(&format!("{PERMISSIONS}{tls}"));
+    let url = format!("tls://localhost:{}", server.port);
+    let stream = |user: &str, password: &str| {
+        let options = ConnectOptions::new()
+            .user_and_password(user.into(), password.into())
+            .add_root_certificates(certificate.join("cert.pem"))
+            .require_tls(true);
+        Stream::new(options, &*url, "s").unwrap()
+    };
+    let maker = stream("maker", "m");
+    let limits = Limits::new(1000, HOUR);
+    let made = async {
+        while let Err(error) = maker.create(&limits).await {
+            assert_eq!(error, Error::Disconnected);
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(HOUR / 240, made).await.unwrap();
+    let wrong = stream("maker", "wrong").create(&limits).await;
+    assert_eq!(wrong, Err(Error::Disconnected));
+    let publisher = publisher(&stream("publisher", "p")).await;
+    let first = publish(&publisher, 0..20).await.remove(0);
+    let relay = relay(&stream("node", "n"), small()).await;
+    let mut body = resume(&relay, &first).await.or_live(&reset());
+    publish(&publisher, 20..21).await;
+    assert_eq!(data(&until(&mut body, "20").await).len(), 20);
+    assert!(relay.metrics().pages > 0 && relay.metrics().reconnections == 0);
+    // A node may not publish.
+    let node = self::publisher(&stream("node", "n")).await;
+    let node = node.with_retry_for(Duration::ZERO).unwrap();
+    assert!(node.publish(&entry("x")).await.is_err());
+    std::fs::remove_dir_all(certificate).unwrap();
+}
+
+#[tokio::test]
+async fn a_publication_is_never_sent_after_its_tries_have_ended() {
+    let server = Server::start(&[]).await;
+    create(&server).await;
+    let proxy = Proxy::start(server.port).await;
+    let publisher = publisher(&stream(proxy.port)).await;
+    publish(&publisher, 0..1).await;
+    let publisher = publisher
+        .with_retry_for(Duration::from_millis(300))
+        .unwrap();
+    proxy.set(Link::Down);
+    let tries = (0..50).map(|_| async {
+        let failed = publisher.publish(&entry("late")).await;
+        assert!(failed.is_err(), "{failed:?}");
+    });
+    futures_util::future::join_all(tries).await;
+    proxy.set(Link::Up);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(server.len().await, 1);
+    publish(&publisher, 1..2).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let info =
+                r#"{"server_id":"x","version":"2.8.4","headers":true,"max_payload":1048576}"#;
+            let answer = format!("INFO {info}\r\nPONG\r\n");
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            tokio::spawn(async move {
+                sleep(HOUR / 60).await;
+                drop(socket)
+            });
+        }
+    });
+    assert_eq!(stream(port).engine().await.unwrap_err(), Error::TooOld);
 }

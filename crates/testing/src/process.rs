@@ -1,6 +1,7 @@
 //! `Process`, a server in a folder of its own.
 
 use core::fmt;
+use core::time::Duration;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,11 @@ impl Process {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(status.success());
+        // A process stops a moment later.
+        let state = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        while signal == "-STOP" && !state().contains(") T") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

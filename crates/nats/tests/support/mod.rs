@@ -27,6 +27,12 @@ static CONFIGS: AtomicU32 = AtomicU32::new(0);
 
 impl Server {
     pub(crate) async fn start(args: &[&str]) -> Self {
+        let server = Self::spawn(args);
+        server.wait().await;
+        server
+    }
+
+    fn spawn(args: &[&str]) -> Self {
         let port = free_port();
         let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
         let process = Process::start(move |dir| {
@@ -36,22 +42,27 @@ impl Server {
             command.stdout(Stdio::null()).stderr(Stdio::null());
             command
         });
-        let server = Self {
+        Self {
             process,
             config: None,
             port,
-        };
-        server.wait().await;
-        server
+        }
     }
 
     /// Starts one with a configuration.
     pub(crate) async fn with_config(config: &str) -> Self {
+        let server = Self::without_wait(config);
+        server.wait().await;
+        server
+    }
+
+    /// Starts one with a configuration that may keep others from asking whether it is there.
+    pub(crate) fn without_wait(config: &str) -> Self {
         let number = CONFIGS.fetch_add(1, Ordering::Relaxed);
         let name = format!("sse-proto-{}-{number}.conf", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::write(&path, config).unwrap();
-        let mut server = Self::start(&["-c", path.to_str().unwrap()]).await;
+        let mut server = Self::spawn(&["-c", path.to_str().unwrap()]);
         server.config = Some(path);
         server
     }
@@ -63,6 +74,7 @@ impl Server {
             let time = Duration::from_secs(20);
             assert!(start.elapsed() < time, "nats-server did not start");
             if let Ok(client) = async_nats::connect(&url(self.port)).await
+                // Within a cluster, this is a leader that was elected.
                 && client.request("$JS.API.INFO", "".into()).await.is_ok()
             {
                 return;
@@ -107,6 +119,10 @@ impl Server {
 
     pub(crate) fn signal(&self, signal: &str) {
         self.process.signal(signal);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        url(self.port)
     }
 
     pub(crate) fn stream(&self) -> Stream {
@@ -194,6 +210,51 @@ fn copy_dir(from: &Path, to: &Path) {
 
 fn url(port: u16) -> String {
     format!("nats://127.0.0.1:{port}")
+}
+
+/// Makes a certificate of `localhost` and its key, in a folder of their own.
+pub(crate) fn certificate() -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("sse-proto-{}-tls", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "1"]);
+    openssl.args([
+        "-subj",
+        "/CN=localhost",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "cert.pem",
+    ]);
+    openssl.args(["-addext", "subjectAltName=DNS:localhost"]);
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    let made = openssl.current_dir(&dir).stderr(Stdio::null()).status();
+    assert!(made.unwrap().success());
+    dir
+}
+
+/// Starts three servers that are one cluster.
+pub(crate) async fn cluster() -> [Server; 3] {
+    let routes = [free_port(), free_port(), free_port()];
+    let start = |number: usize| {
+        let route = |port| format!("nats://127.0.0.1:{port}");
+        let (own, all) = (route(routes[number]), routes.map(route).join(","));
+        async move {
+            let name = format!("n{number}");
+            Server::start(&[
+                "-n",
+                &name,
+                "--cluster_name",
+                "c",
+                "--cluster",
+                &own,
+                "--routes",
+                &all,
+            ])
+            .await
+        }
+    };
+    tokio::join!(start(0), start(1), start(2)).into()
 }
 
 /// Names the stream `s`.
