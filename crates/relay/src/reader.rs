@@ -146,6 +146,7 @@ impl<E: Engine> Reader<E> {
         let at = usize::from(page.records.first().is_some_and(|one| one.place == from));
         self.enter(&page.records[at..]);
         self.inner.know_first(page.facts.first);
+        self.inner.history.drop_old();
         self.checked = Instant::now();
         self.inner.prove();
         Ok(())
