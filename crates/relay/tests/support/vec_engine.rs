@@ -297,6 +297,13 @@ pub(crate) struct VecFollower {
 }
 
 impl VecFollower {
+    async fn answer(&self) {
+        while self.engine.world().holds_readers {
+            sleep(Duration::from_millis(10)).await;
+        }
+        sleep(self.engine.lag()).await;
+    }
+
     fn up(&self) -> Result<MutexGuard<'_, World>, Down> {
         let world = self.engine.up()?;
         match world.cuts == self.cuts {
@@ -330,10 +337,7 @@ impl Follower for VecFollower {
             // Cut connections are seen soon.
             let _ = timeout(left.min(Duration::from_millis(100)), written).await;
         };
-        while self.engine.world().holds_readers {
-            sleep(Duration::from_millis(10)).await;
-        }
-        sleep(self.engine.lag()).await;
+        self.answer().await;
         let world = self.up()?;
         let anchor = world
             .from(
@@ -353,7 +357,7 @@ impl Follower for VecFollower {
 
     async fn read(&mut self, from: Place, limit: PageLimit) -> Result<Page, Down> {
         let page = self.up()?.from(from, limit);
-        sleep(self.engine.lag()).await;
+        self.answer().await;
         Ok(page)
     }
 
