@@ -251,3 +251,42 @@ async fn a_client_learns_its_place_in_a_long_history_for_others() {
     let again = node.relay.subscribe(&SubscribeOptions::new(), id).await;
     assert!(matches!(again, Ok(Subscribed::Resumed(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_is_added_in_pages_counts_from_where_the_log_was_taken_back_to() {
+    let (node, ids) = Node::after(20, Options::new().with_sizes(8, 4, 3)).await;
+    let mut body = node.resume(ids[0]).await;
+    body.next().await.unwrap();
+    let mut head = ids[19];
+    for _ in 0..4 {
+        head = node.publish("meanwhile", None).await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    let added = body.handle().add_topic("a").unwrap();
+    assert_eq!(added.unwrap(), head.to_event_id());
+    // The engine loses the newest, and gives their places to others.
+    node.engine.world().lose(3);
+    node.publish("before", Some("others")).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(node.relay.metrics().rewinds, 1);
+    for number in 0..4 {
+        node.publish(&format!("a{number}"), Some("a")).await;
+    }
+    for _ in 0..20 {
+        node.publish("after", None).await;
+    }
+    node.publish("last", None).await;
+    let mut text = String::new();
+    while !text.contains("data: last") {
+        text.push_str(std::str::from_utf8(&body.next().await.unwrap()).unwrap());
+    }
+    let added = text
+        .lines()
+        .filter(|line| line.starts_with("data: a") && line.len() == 8);
+    assert_eq!(added.count(), 4, "{text}");
+    assert!(
+        node.relay.metrics().pages > 10,
+        "{:?}",
+        node.relay.metrics()
+    );
+}
