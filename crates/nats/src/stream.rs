@@ -21,6 +21,9 @@ const VERSION: u64 = 1;
 /// How long JetStream remembers the key of a publication at least.
 const MEMORY: Duration = Duration::from_secs(30);
 
+/// The least time for a connection to one server.
+const MIN_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// The least room for the fields of an entry.
 const MIN_ENTRY_LEN: usize = 1024;
 
@@ -55,8 +58,10 @@ impl Stream {
         if servers.is_empty() {
             return Err(Error::InvalidAddress);
         }
+        // So that one server that does not answer leaves time for another.
+        let share = TIMEOUT / u32::try_from(servers.len()).unwrap_or(u32::MAX);
         let options = options
-            .connection_timeout(TIMEOUT)
+            .connection_timeout(share.max(MIN_TIMEOUT))
             .request_timeout(Some(TIMEOUT))
             // Each server is tried once. A connection that is lost is not used again.
             .max_reconnects(servers.len());

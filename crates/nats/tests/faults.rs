@@ -965,3 +965,40 @@ async fn a_server_that_is_too_old_is_refused() {
     });
     assert_eq!(stream(port).engine().await.unwrap_err(), Error::TooOld);
 }
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_left_for_another() {
+    let server = Server::start(&[]).await;
+    create(&server).await;
+    let proxy = Proxy::start(server.port).await;
+    let servers = [proxy.port, server.port].map(support::url);
+    let options = ConnectOptions::new().retain_servers_order();
+    let stream = Stream::new(options, &servers[..], "s").unwrap();
+    let (relay, publisher) = (
+        relay(&stream, Options::new()).await,
+        publisher(&stream).await,
+    );
+    let mut body = live(&relay).await;
+    publish(&publisher, 0..1).await;
+    until(&mut body, "0").await;
+    proxy.set(Link::Silent);
+    publish(&publisher, 1..2).await;
+    until(&mut body, "1").await;
+    assert_eq!((relay.metrics().rewinds, relay.metrics().resets), (0, 0));
+}
+
+#[tokio::test]
+async fn an_idle_reader_keeps_its_connection() {
+    let server = Server::start(&[]).await;
+    let stream = create(&server).await;
+    let empty = relay(&stream, Options::new()).await;
+    sleep(Duration::from_millis(1500)).await;
+    publish(&publisher(&stream).await, 0..1).await;
+    let relay = relay(&stream, Options::new()).await;
+    // Longer than two heartbeats.
+    sleep(Duration::from_millis(1500)).await;
+    for relay in [empty, relay] {
+        assert_eq!(relay.metrics().reconnections, 0);
+        assert!(relay.ready());
+    }
+}
