@@ -172,6 +172,13 @@ impl Connection {
         self.get_by(json!({ "seq": seq })).await
     }
 
+    /// Returns a message from any server that has the stream, which may be behind the leader. Costs the
+    /// server less.
+    pub(crate) async fn get_anywhere(&self, seq: u64) -> Result<Option<Record>, Error> {
+        let message = self.call("DIRECT.GET", &json!({ "seq": seq })).await?;
+        Ok(api::direct(&message, seq))
+    }
+
     /// Returns the newest message.
     pub(crate) async fn last(&self) -> Result<Option<Record>, Error> {
         self.get_by(json!({ "last_by_subj": ">" })).await

@@ -1,11 +1,14 @@
 //! `Nats`, the engine: the calls of a relay and a publisher.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use sse_proto_relay::{AppendError, Engine, Page, PageLimit, Place, Write, Written};
+use sse_proto_relay::{AppendError, Engine, Page, PageLimit, Place, Record, Write, Written};
+use tokio::time::timeout;
 
+use crate::api::Config;
 use crate::connection::{Connection, Connections};
 use crate::error::Error;
 use crate::fields;
@@ -22,23 +25,28 @@ pub struct Nats {
     limits: Limits,
     warnings: Vec<Warning>,
     duplicate_window: Duration,
+    /// Whether any server that has the stream answers for it.
+    asks_anywhere: Arc<AtomicBool>,
     mean_len: MeanLen,
 }
+
+/// How long any server may take to answer. After this it is not asked again.
+const ANYWHERE: Duration = Duration::from_millis(500);
 
 impl Nats {
     pub(crate) fn new(
         connections: Connections,
-        subject: &str,
         limits: Limits,
         warnings: Vec<Warning>,
-        duplicate_window: Duration,
+        config: &Config,
     ) -> Self {
         Self {
             connections,
-            subject: subject.into(),
+            subject: Arc::from(&*config.subjects[0]),
             limits,
             warnings,
-            duplicate_window,
+            duplicate_window: Duration::from_nanos(config.duplicate_window),
+            asks_anywhere: Arc::new(AtomicBool::new(config.allow_direct)),
             mean_len: MeanLen::default(),
         }
     }
@@ -62,10 +70,25 @@ impl Nats {
         let publish = connection.publish(&self.subject, &write.key, payload);
         let seq = publish.await?;
         // The acknowledgement has neither the time of the entry nor, if an earlier try was written,
-        // the draw of that try.
+        // the draw of that try. Any replica may tell, since the key proves what it tells.
+        let written = |record: Option<Record>| record?.written_as(&write.key);
+        if let Some(written) = written(self.get_anywhere(connection, seq).await) {
+            return Ok(written);
+        }
         let record = connection.get(seq).await.map_err(AppendError::Unknown)?;
-        let written = record.and_then(|record| record.written_as(&write.key));
-        written.ok_or(AppendError::Unknown(Error::Lost))
+        written(record).ok_or(AppendError::Unknown(Error::Lost))
+    }
+
+    async fn get_anywhere(&self, connection: &Connection, seq: u64) -> Option<Record> {
+        if !self.asks_anywhere.load(Ordering::Relaxed) {
+            return None;
+        }
+        let record = timeout(ANYWHERE, connection.get_anywhere(seq)).await;
+        if record.is_err() {
+            // The settings or the permissions were changed.
+            self.asks_anywhere.store(false, Ordering::Relaxed);
+        }
+        record.ok()?.ok()?
     }
 }
 

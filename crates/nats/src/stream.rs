@@ -90,6 +90,7 @@ impl Stream {
             "discard": "old",
             "storage": "file",
             "num_replicas": limits.replicas,
+            "allow_direct": true,
             "max_consumers": -1,
             "max_msgs": limits.max_entries,
             "max_bytes": limits.max_bytes.map_or(-1, |bytes| bytes as i64),
@@ -126,9 +127,7 @@ impl Stream {
         if !connection.client.is_server_compatible(2, 10, 23) {
             warnings.push(Warning::LosesAtCrash);
         }
-        let window = Duration::from_nanos(info.config.duplicate_window);
-        let subject = &info.config.subjects[0];
-        Ok(Nats::new(connections, subject, limits, warnings, window))
+        Ok(Nats::new(connections, limits, warnings, &info.config))
     }
 
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {
