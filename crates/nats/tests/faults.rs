@@ -442,7 +442,7 @@ async fn an_older_copy_with_equal_or_lower_sequences_ends_those_who_saw_what_is_
         assert_eq!(end(&mut saw_all).await, "", "{new}");
         eventually("the new head", || {
             let head = relay.broadcast().last_event_id();
-            head.is_some_and(|id| id.to_string() == last)
+            head.is_some_and(|id| id == event_id(&last))
         })
         .await;
         // Who saw what is lost is told; who did not goes on.
