@@ -90,7 +90,7 @@ async fn one_node_is_cut_off_for_a_minute_and_then_all_of_them() {
     let (mut proxies, mut nodes) = (Vec::new(), Vec::new());
     for number in 0..3 {
         let proxy = Proxy::start(server.port).await;
-        let stream = Stream::new(proxy.client(), "s").unwrap();
+        let stream = Stream::new(support::client(proxy.port), "s").unwrap();
         let mut options = Options::new()
             .with_stale_after(cut / 12)
             .with_patience(Duration::from_millis(500));
@@ -252,7 +252,7 @@ async fn a_slow_engine_loses_nothing_and_one_that_is_too_slow_makes_the_node_sta
     let server = Server::start(&[]).await;
     create(server.client()).await;
     let proxy = Proxy::start(server.port).await;
-    let stream = Stream::new(proxy.client(), "s").unwrap();
+    let stream = Stream::new(support::client(proxy.port), "s").unwrap();
     let (relay, publisher) = (
         relay(&stream, Options::new()).await,
         publisher(&stream).await,
@@ -330,7 +330,7 @@ async fn entries_that_are_removed_from_the_middle_are_a_gap() {
     let server = Server::start(&[]).await;
     let direct = create(server.client()).await;
     let proxy = Proxy::start(server.port).await;
-    let stream = Stream::new(proxy.client(), "s").unwrap();
+    let stream = Stream::new(support::client(proxy.port), "s").unwrap();
     let (cut, publisher) = (
         relay(&stream, Options::new()).await,
         publisher(&direct).await,

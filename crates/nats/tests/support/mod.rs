@@ -5,7 +5,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,34 +18,14 @@ use tokio::time::{Instant, sleep};
 /// A nats-server with JetStream, ended with this value.
 pub(crate) struct Server {
     process: Process,
-    config: Option<PathBuf>,
     pub(crate) port: u16,
 }
 
-static CONFIGS: AtomicU32 = AtomicU32::new(0);
-
 impl Server {
     pub(crate) async fn start(args: &[&str]) -> Self {
-        let server = Self::spawn(args);
+        let server = Self::spawn(None, args);
         server.wait().await;
         server
-    }
-
-    fn spawn(args: &[&str]) -> Self {
-        let port = free_port();
-        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
-        let process = Process::start(move |dir| {
-            let mut command = Command::new("nats-server");
-            command.args(["-js", "-a", "127.0.0.1", "-p", &port.to_string()]);
-            command.arg("-sd").arg(dir).args(&args);
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            command
-        });
-        Self {
-            process,
-            config: None,
-            port,
-        }
     }
 
     /// Starts one with a configuration.
@@ -58,13 +37,25 @@ impl Server {
 
     /// Starts one with a configuration that may keep others from asking whether it is there.
     pub(crate) fn without_wait(config: &str) -> Self {
-        let number = CONFIGS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("sse-proto-{}-{number}.conf", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::write(&path, config).unwrap();
-        let mut server = Self::spawn(&["-c", path.to_str().unwrap()]);
-        server.config = Some(path);
-        server
+        Self::spawn(Some(config.to_owned()), &[])
+    }
+
+    fn spawn(config: Option<String>, args: &[&str]) -> Self {
+        let port = free_port();
+        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let process = Process::start(move |dir| {
+            let mut command = Command::new("nats-server");
+            command.args(["-js", "-a", "127.0.0.1", "-p", &port.to_string()]);
+            command.arg("-sd").arg(dir).args(&args);
+            if let Some(config) = &config {
+                let file = dir.join("own.conf");
+                fs::write(&file, config).unwrap();
+                command.arg("-c").arg(file);
+            }
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command
+        });
+        Self { process, port }
     }
 
     /// Waits until JetStream answers.
@@ -191,14 +182,6 @@ impl Server {
             let len = socket.read(&mut buffer).await.unwrap();
             text.push_str(str::from_utf8(&buffer[..len]).unwrap());
             assert!(len > 0 && !text.contains("-ERR"), "{text}");
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(config) = &self.config {
-            let _ = fs::remove_file(config);
         }
     }
 }
