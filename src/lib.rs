@@ -133,7 +133,11 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[macro_use]
+mod macros;
+
 pub mod client;
+mod header;
 mod server;
 mod sync;
 mod timer;

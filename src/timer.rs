@@ -59,3 +59,13 @@ where
         self(duration)
     }
 }
+
+/// Returns `whole * count / of`, where `count` is at most `of`.
+pub(crate) fn scale(whole: Duration, count: u32, of: u64) -> Duration {
+    // Less than 2^94 nanoseconds, times less than 2^32: the product does not overflow.
+    let nanos = whole.as_nanos() * u128::from(count) / u128::from(of);
+    Duration::new(
+        u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX),
+        u32::try_from(nanos % 1_000_000_000).unwrap_or_default(),
+    )
+}

@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::fmt;
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 
@@ -241,17 +240,14 @@ impl<B> From<&http::Response<B>> for Response {
     }
 }
 
-impl fmt::Debug for Response {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
-            .field("status", &self.status)
-            .field("content_type", &self.content_type)
-            .field("content_encoding", &self.content_encoding)
-            .field("retry_after", &self.retry_after)
-            .field("location", &self.location.as_deref().map(Shown))
-            .field("url", &self.url.as_deref().map(Shown))
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl() Response, self =>
+    status: self.status,
+    content_type: self.content_type,
+    content_encoding: self.content_encoding,
+    retry_after: self.retry_after,
+    location: self.location.as_deref().map(Shown),
+    url: self.url.as_deref().map(Shown),
 }
 
 /// Adds a line of a header that may come once. Lines that differ, or can't be read, have no value.

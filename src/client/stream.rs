@@ -3,7 +3,6 @@
 
 use alloc::boxed::Box;
 use core::error::Error;
-use core::fmt;
 use core::future::Future;
 use core::mem;
 use core::ops::ControlFlow;
@@ -501,10 +500,4 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for Events<EventSource
     }
 }
 
-impl<C: Connect, T: Timer, N> fmt::Debug for EventSourceStream<C, T, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventSourceStream")
-            .field("source", &self.source)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(C: Connect, T: Timer, N) EventSourceStream<C, T, N>, self => source: self.source);

@@ -493,11 +493,4 @@ impl<S: EventStreamExt, F: Future> Stream for Until<S, F> {
     }
 }
 
-impl<S: fmt::Debug, F> fmt::Debug for Until<S, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Until")
-            .field("inner", &self.inner)
-            .field("resolved", &self.resolved)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(S: fmt::Debug, F) Until<S, F>, self => inner: self.inner, resolved: self.resolved);

@@ -193,14 +193,11 @@ impl<S: EventStreamExt, T: Timer> Stream for KeepAlive<S, T> {
     }
 }
 
-impl<S: fmt::Debug, T: Timer> fmt::Debug for KeepAlive<S, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeepAlive")
-            .field("inner", &self.inner)
-            .field("interval", &self.alarm.duration().saturating_mul(2))
-            .field("waits", &self.alarm.is_set())
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl(S: fmt::Debug, T: Timer) KeepAlive<S, T>, self =>
+    inner: self.inner,
+    interval: self.alarm.duration().saturating_mul(2),
+    waits: self.alarm.is_set(),
 }
 
 #[cfg(test)]

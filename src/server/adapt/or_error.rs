@@ -59,10 +59,4 @@ impl<S: EventStreamExt<Item = Bytes>> Stream for OrError<S> {
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for OrError<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OrError")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(S: fmt::Debug) OrError<S>, self => inner: self.inner);

@@ -1,7 +1,5 @@
 //! The decoder: a line reader, a block, and the caller's settings.
 
-use core::fmt;
-
 use super::block::{Block, Completed};
 use super::input::InputChunk;
 use super::item::{Item, OwnedItem, OwnedMessageEvent};
@@ -294,14 +292,7 @@ impl Default for Decoder {
     }
 }
 
-impl fmt::Debug for Decoder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder")
-            .field("limits", &self.lines.limits())
-            .field("last_event_id", &self.last_event_id())
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl() Decoder, self => limits: self.lines.limits(), last_event_id: self.last_event_id());
 
 /// A limit was exceeded: [`LineReader::error`] says which one.
 struct TooLong;
@@ -380,10 +371,4 @@ impl<'i> Items<'_, 'i> {
     }
 }
 
-impl fmt::Debug for Items<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Items")
-            .field("remaining", &self.remaining().len())
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl() Items<'_, '_>, self => remaining: self.remaining().len());

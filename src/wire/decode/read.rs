@@ -1,7 +1,6 @@
 //! Owned items from a blocking reader.
 
 use std::boxed::Box;
-use std::fmt;
 use std::io::{self, Read};
 use std::vec;
 
@@ -129,10 +128,4 @@ impl<R: Read> Iterator for DecodeRead<R> {
     }
 }
 
-impl<R> fmt::Debug for DecodeRead<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DecodeRead")
-            .field("decoder", &self.decoder)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(R) DecodeRead<R>, self => decoder: self.decoder);

@@ -163,13 +163,7 @@ where
     }
 }
 
-impl<S, B> fmt::Debug for DecodeStream<S, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DecodeStream")
-            .field("decoder", &self.decoder)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(S, B) DecodeStream<S, B>, self => decoder: self.decoder);
 
 /// The error of [`DecodeStream`] and `DecodeRead`.
 #[derive(Debug)]
