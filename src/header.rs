@@ -15,12 +15,12 @@ pub(crate) fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item =
 }
 
 /// Removes these bytes at both ends.
-pub(crate) fn trim<'a>(mut text: &'a [u8], blanks: &[u8]) -> &'a [u8] {
-    while let [end, rest @ ..] | [rest @ .., end] = text {
-        if !blanks.contains(end) {
-            break;
-        }
-        text = rest;
-    }
-    text
+pub(crate) fn trim<'a>(text: &'a [u8], blanks: &[u8]) -> &'a [u8] {
+    let is_kept = |byte: &u8| !blanks.contains(byte);
+    let start = text.iter().position(is_kept).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .rposition(is_kept)
+        .map_or(start, |last| last + 1);
+    &text[start..end]
 }
