@@ -89,9 +89,9 @@ impl Backoff {
 
     /// Returns the delay before the next request, within its bounds.
     ///
-    /// What the server or the backoff asks for is the least. Jitter lengthens it at random, so that
-    /// clients that were disconnected together reconnect at different times. If the caller's bound
-    /// cuts the delay off, jitter shortens the bound instead.
+    /// The delay is not shorter than the server or the backoff asks for. Jitter lengthens it at
+    /// random, so that clients that were disconnected together reconnect at different times. If the
+    /// caller's bound cuts the delay off, jitter shortens the bound instead.
     pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
         let (min, max) = options.delay_bounds();
         // The minimum is applied before the delay is doubled, because doubling zero has no effect.

@@ -167,9 +167,9 @@ impl<'a> Event<'a> {
 
         /// Sets the id of an event that was received, for a server that passes events on.
         ///
-        /// That is the last event ID of the client at that event, also if an earlier block has set
-        /// it. So who reads the events that are passed on has the same ID at each. Sets none if
-        /// there is none.
+        /// This is the last event ID at that event, even if an earlier block has set it. So the
+        /// readers of the sent events have the same ID as the reader of the received ones. If there
+        /// is no ID, none is set.
         ///
         /// Takes a `&MessageEvent` or a `&OwnedMessageEvent`, which convert into an event without
         /// an id.
