@@ -12,7 +12,8 @@ use core::time::Duration;
 /// The output of the future is ignored. The adapter or client makes and polls the future within its
 /// own polls, so a timer such as tokio's finds its runtime. If the future is dropped early, it
 /// should not wake its task later; the futures of the timers above do not. The future must wake its
-/// task, also in a main loop that polls all the time: an adapter polls it again only after that.
+/// task, even in a main loop that polls all the time, because an adapter polls the future again
+/// only after its wake.
 ///
 /// # Examples
 ///

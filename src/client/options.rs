@@ -119,16 +119,15 @@ impl Options {
         const fn with_max_backoff(max_backoff: Option<Duration>);
 
         /// Sets the maximum random addition to a delay, in percent of it; more than 100 counts as
-        /// 100. It also goes on top of a reconnection time or a `Retry-After` of the server, which
-        /// a client never undercuts, unless the longest delay does. In that case, the random part
-        /// is subtracted from the longest delay.
+        /// 100. It is also added to a reconnection time or a `Retry-After` of the server, so the
+        /// delay is never shorter than those. If the longest delay is shorter, the random part is
+        /// subtracted from it instead.
         const fn with_jitter(jitter: u8) = if jitter > 100 { 100 } else { jitter };
 
         /// Sets how many retries in a row may fail without progress. Progress is a
-        /// [stable](Self::with_stable_after) connection, or a body that ended, not within a block,
-        /// and had an event and another last event ID than the request. For options made by
-        /// [`standard`](Self::standard), any event and any new id is progress. `None` means no
-        /// limit; with 0, the client never reconnects.
+        /// [stable](Self::with_stable_after) connection, or a whole body that had an event and
+        /// changed the last event ID. For options made by [`standard`](Self::standard), any event
+        /// and any new id is progress. `None` means no limit; with 0, the client never reconnects.
         const fn with_max_retries(max_retries: Option<u32>);
 
         /// Sets how much time may pass without progress. The time counts from the start of the

@@ -113,7 +113,7 @@ impl Request {
     }
 }
 
-/// The head of the request. It has the last event ID also beyond ASCII, and no body.
+/// The head of the request. It has no body. Its last event ID may go beyond ASCII.
 ///
 /// # Errors
 ///

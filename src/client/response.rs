@@ -128,8 +128,8 @@ impl Response {
         self
     }
 
-    /// Attaches a value of the driver's, such as the body or the headers of a refusal. It comes
-    /// back in [`Loss::response`](super::Loss::response) if the response is refused.
+    /// Attaches a value, such as the body or the headers of a refusal. It comes back in
+    /// [`Loss::response`](super::Loss::response) if the response is refused.
     ///
     /// # Examples
     ///
@@ -189,8 +189,8 @@ impl Response {
         self.status == 200 && self.is_event_stream
     }
 
-    /// Returns whether the status is one of 408, 425, 429 and 5xx, which a later request may not
-    /// get. [`Options::resilient`](super::Options::resilient) retries these.
+    /// Returns whether the status is one of 408, 425, 429 and 5xx, after which a later request may
+    /// succeed. [`Options::resilient`](super::Options::resilient) retries these.
     pub const fn is_transient(&self) -> bool {
         matches!(self.status, 408 | 425 | 429 | 500..=599)
     }
@@ -263,8 +263,8 @@ fn add_sole<T: PartialEq>(sole: &mut Option<Option<T>>, line: Option<T>) {
     }
 }
 
-/// Adds an encoding to a list, unless it changes nothing. A list that is too long ends in an
-/// encoding that nobody decodes.
+/// Adds an encoding to a list, unless it changes nothing. A list that is too long ends in `...`,
+/// which no driver decodes.
 fn add_encoding(list: &mut String, encoding: &[u8]) {
     let is_none = encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
     if is_none || list.ends_with("...") {

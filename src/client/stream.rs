@@ -98,9 +98,10 @@ where
 pin_project! {
     /// Yields events, and reconnects by itself: an [`EventSource`] with its driver.
     ///
-    /// It takes a function that [connects](Connect), a [`Timer`], and a clock. It starts at the first poll. It opens one connection at a time
-    /// and holds at most one chunk of its body. When the connection is lost, it drops both. It has
-    /// no runtime of its own: poll it in the runtime that the futures of the function need.
+    /// It takes a function that [connects](Connect), a [`Timer`] and a clock, and starts at the
+    /// first poll. It opens one connection at a time and holds at most one chunk of its body. When
+    /// the connection is lost, it drops both. It has no runtime of its own: poll it in the runtime
+    /// that the futures of the function need.
     ///
     /// After 32 steps without an update, such as chunks that complete no item, a poll returns
     /// `Pending` and wakes its own task, so that other tasks can run.

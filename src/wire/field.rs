@@ -373,8 +373,8 @@ fn joined(high: u64, low: u64) -> u128 {
 
 /// The error for a text that is no valid event type or id.
 ///
-/// Returned by [`EventType::new`] and [`EventId::new`]. A broadcast refuses further ids with it, in
-/// `PublishError::InvalidId`.
+/// Returned by [`EventType::new`] and [`EventId::new`]. A broadcast also refuses ids that can't
+/// come back in a header, with `PublishError::InvalidId`.
 ///
 /// # Examples
 ///

@@ -64,8 +64,8 @@ pin_project! {
         // Rings each half of the interval, from the first poll that finds nothing to send.
         #[pin]
         alarm: Alarm<T>,
-        // How often it rings until the comment is due. A byte that is sent costs one store here, and
-        // nothing at the alarm.
+        // How often it rings until the comment is due. To send a byte costs one store here and does
+        // not touch the alarm.
         rings: u8,
         tail: Tail,
         // The comment with a blank line, or a frame; None for the default. A stream with the default
@@ -173,7 +173,7 @@ impl<S: EventStreamExt, T: Timer> Stream for KeepAlive<S, T> {
                 // An empty chunk sends no byte, so the silence goes on.
                 if !is_empty(&item) {
                     pass(this.tail, &item);
-                    // What is left of the current half does not count.
+                    // The rest of the current half does not count.
                     *this.rings = RINGS + 1;
                 }
                 Poll::Ready(Some(item))

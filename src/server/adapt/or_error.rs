@@ -53,7 +53,7 @@ impl<S: EventStreamExt<Item = Bytes>> Stream for OrError<S> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (least, most) = self.inner.size_hint();
-        // Asked after the hint: a target that has ended until then has failed until then.
+        // Asked after the hint, so that a target that fails between the two is counted.
         let error = usize::from(self.error().is_some());
         (least, most.and_then(|most| most.checked_add(error)))
     }

@@ -68,8 +68,8 @@ impl<'a> Preamble<'a> {
     /// a subscription, use `Subscription::last_event_id`, or
     /// [`with_defaults`](crate::EventStreamExt::with_defaults), which does all of this.
     ///
-    /// Set it for a new client. A client that was resumed has an id, one that was restarted gets an
-    /// id with the event that tells it, and a stream without ids needs none.
+    /// Set it for a new client. A client that was resumed has an id already. The event that tells a
+    /// client of a gap has an id, too. A stream without ids needs none.
     ///
     /// It is an event because browsers and several libraries take an id only from one. Its type is
     /// [`START`](crate::event::START) and its data is `{}`, unless [`with_start`](Self::with_start)

@@ -11,11 +11,11 @@ use crate::wire::last_event_id::LastEventId;
 /// Reads the last event ID of a request, from its header or from its query ([HTML, section
 /// 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
 ///
-/// `header` has the values of all lines of the request's `Last-Event-ID`. They are one value, joined
-/// with `, ` ([RFC 9110, section 5.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.2)), since an
-/// id may have commas. So a request with two ids has one that nobody published, and is not resumed
-/// after the wrong one of the two. Blanks around a value do not belong to it, and empty values do not
-/// count.
+/// `header` has the values of all lines of the request's `Last-Event-ID`. They are one value,
+/// joined with `, ` ([RFC 9110, section 5.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.2)),
+/// since an id may have commas. So a request with two ids has an id that was never published, and
+/// is not resumed after the wrong one. Blanks around a value do not belong to it, and empty values
+/// do not count.
 ///
 /// `query` is the part of the URL after the `?`, and `parameter` the name of a parameter in it, for
 /// clients that can't set a header: `lastEventId` for event-source-polyfill, `evs_last_event_id` for

@@ -17,7 +17,7 @@ use crate::wire::field::EventId;
 /// chunk.
 ///
 /// A block that is incomplete when the stream ends is discarded, as the standard demands.
-/// [`finish`](Self::finish) tells whether there is one, and returns it. Before the next stream,
+/// [`finish`](Self::finish) returns it, if there is one. Before the next stream,
 /// [`reconnect`](Self::reconnect) the decoder.
 ///
 /// [`DecodeStream`](super::DecodeStream) decodes a `Stream` of chunks, and `DecodeRead` (feature
@@ -199,11 +199,10 @@ impl Decoder {
     /// reconnection times and unknown fields is not cut off, and neither is one that ends within a
     /// comment. A block that exceeded a limit was returned as an error before.
     ///
-    /// The standard discards that block. It is returned for callers that would rather have a part
-    /// of an answer than nothing. The last line of the data may be cut, even within a character; a
-    /// type counts only if its line is whole. The id of the block does not count, so the event has
-    /// the [last event ID](Self::last_event_id) from which to resume. The data is empty if there
-    /// was none.
+    /// The standard discards that block. It is returned for callers that want to show a part of an
+    /// answer. The last line of the data may be cut, even within a character; a type counts only if
+    /// its line is whole. The id of the block does not count, so the event has the [last event
+    /// ID](Self::last_event_id) from which to resume. The data is empty if there was none.
     ///
     /// Take all items of the last bytes first: bytes that are not decoded are lost.
     ///

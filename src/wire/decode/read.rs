@@ -22,7 +22,7 @@ const READ: usize = 16 << 10;
 /// [`DecodeError`](super::DecodeError) it continues, unless the limits end the stream.
 ///
 /// If the reader ends within a block, the last item is [`ReceiveError::Unfinished`] with that
-/// block. The standard discards it, so a caller who wants just that treats this error as the end.
+/// block. The standard discards it. To do the same, treat this error as the end.
 ///
 /// [`Interrupted`]: io::ErrorKind::Interrupted
 /// [`WouldBlock`]: io::ErrorKind::WouldBlock

@@ -25,8 +25,8 @@ pin_project! {
     /// continues, unless the limits end the stream. It holds at most one chunk at a time.
     ///
     /// If the body ends within a block, the last item is [`ReceiveError::Unfinished`] with that
-    /// block: the answer was cut off. The standard discards it, so a caller who wants just that
-    /// treats this error as the end. After a transport error, [`Decoder::finish`] of
+    /// block: the answer was cut off. The standard discards it. To do the same, treat this error as
+    /// the end. After a transport error, [`Decoder::finish`] of
     /// [`into_decoder`](Self::into_decoder) returns the block.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that
