@@ -55,7 +55,7 @@ async fn events(State(hub): Shared, user: &'static User, uri: Uri, headers: Head
     // Tells a client that cannot be resumed that it may have missed events.
     let reset = Event::new(event_type!("reset"), "{}");
     let stream = hub.events.subscribe_with(last, &options).or_oldest(&reset);
-    // Nobody else has come if this is the user's second stream, but its client is to be told, too.
+    // A user's second stream changes no presence, but its client must learn who is here.
     hub.presence_changed.notify_one();
     let back = Duration::from_secs(1) + random(2 * WAVES);
     let bye = Event::new(event_type!("bye"), "{}").with_reconnection_time(back);
@@ -80,8 +80,8 @@ fn random(most: Duration) -> Duration {
     most.mul_f64(f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX))
 }
 
-/// Publishes who is here. One event tells of all changes within half a second: a client that reconnects
-/// does not come and go, and presence events push few others out of the log.
+/// Publishes who is here. One event tells of all changes within half a second. So a client that
+/// reconnects does not appear to leave, and presence events push few others out of the log.
 async fn tell_presence(hub: &Hub) {
     loop {
         hub.presence_changed.notified().await;
@@ -116,7 +116,7 @@ async fn send_away(State(hub): Shared, user: &'static User, uri: Uri) -> Done {
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// In the text format of Prometheus. Your own server hides it from the public.
+/// Returns the counts in the text format of Prometheus. Hide this from the public on your own server.
 async fn metrics(State(hub): Shared) -> impl IntoResponse {
     let now = hub.events.statistics();
     let mut text = String::new();
