@@ -204,9 +204,9 @@ impl SubscribeOptions {
     pub fn with_topics<T: AsRef<str>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
         let topics = topics
             .into_iter()
-            .map(|name| Box::<str>::from(name.as_ref()));
+            .filter(|name| name.as_ref().len() <= MAX_NAME);
         self.topics
-            .extend(topics.filter(|name| name.len() <= MAX_NAME));
+            .extend(topics.map(|name| Box::from(name.as_ref())));
         self
     }
 
