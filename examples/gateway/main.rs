@@ -34,7 +34,7 @@ async fn forward(
 ) -> Response {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let url = format!("{}{path}", gateway.upstream);
-    // These are of the connection to the client, not of the request.
+    // These headers belong to the connection to the client, not to the request.
     for name in [
         header::HOST,
         header::CONNECTION,
@@ -80,7 +80,8 @@ async fn forward(
     response(from_stream(events).keep_alive(KEEP_ALIVE_INTERVAL, sleep)).into_response()
 }
 
-/// The events for the client. One is asked for when the client takes it, so nothing is buffered here.
+/// The events for the client. Each is read from the upstream when the client takes it, so nothing is
+/// buffered here.
 fn rewritten<E: std::error::Error>(
     upstream: impl Stream<Item = Result<OwnedItem, ReceiveError<E>>>,
 ) -> impl Stream<Item = Event<'static>> {
@@ -108,7 +109,7 @@ fn rewritten<E: std::error::Error>(
     }
 }
 
-/// Puts the name of the gateway into each chunk. Everything else passes as it came.
+/// Puts the name of the gateway into each chunk. Everything else passes unchanged.
 fn rewrite(event: &OwnedMessageEvent) -> Event<'static> {
     let passed = Event::from(event).with_id_of(event);
     let rewritten = serde_json::from_str(event.data())
@@ -130,9 +131,7 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("http://{}", listener.local_addr()?);
     // Without this, the system may delay an event until the client has acknowledged the previous one.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
+    let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
     let client = reqwest::Client::new();
     let gateway = Gateway { client, upstream };
     let router = Router::new().fallback(forward).with_state(gateway);

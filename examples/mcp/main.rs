@@ -70,7 +70,8 @@ fn initialize(
     request: &Value,
 ) -> Result<Response, Refusal> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // Sorts by age. It can't be guessed, because a session is for everyone who knows its name.
+    // The names sort by age. They can't be guessed, because anyone who knows the name of a session can
+    // use it.
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let random = || getrandom::u64().or(Err((StatusCode::SERVICE_UNAVAILABLE, "try later")));
     let name = format!("{count:016x}-{:016x}{:016x}", random()?, random()?);
@@ -103,9 +104,7 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("http://{}/mcp", listener.local_addr()?);
     // Without this, the system may delay an event until the client has acknowledged the previous one.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
+    let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
     // Any other method is answered with 405 and the list of these.
     let methods = routing::post(answer).get(answer).delete(answer);
     let router = Router::new().route("/mcp", methods);

@@ -1,7 +1,6 @@
 //! `Request`, which a client asks its driver to send.
 
 use alloc::boxed::Box;
-use core::fmt;
 
 use super::route::Shown;
 
@@ -59,7 +58,7 @@ impl Request {
     /// use sse_proto::client::{Options, Output};
     ///
     /// let mut source = EventSource::new("http://localhost/", Options::standard())
-    ///     .with_last_event_id(&EventId::new("4\u{1}2")?);
+    ///     .with_last_event_id(EventId::new("4\u{1}2")?);
     /// source.start(Duration::ZERO);
     /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
     /// assert_eq!(request.last_event_id(), None);
@@ -94,7 +93,7 @@ impl Request {
     /// use sse_proto::client::{Options, Output};
     ///
     /// let mut source = EventSource::new("http://localhost/", Options::standard())
-    ///     .with_last_event_id(&7_u32.into());
+    ///     .with_last_event_id(7);
     /// source.start(Duration::ZERO);
     /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
     /// assert!(request.headers().any(|header| header == ("last-event-id", "7")));
@@ -114,7 +113,7 @@ impl Request {
     }
 }
 
-/// The head of the request. It has the last event ID also beyond ASCII, and no body.
+/// The head of the request. It has no body. Its last event ID may go beyond ASCII.
 ///
 /// # Errors
 ///
@@ -149,16 +148,13 @@ impl TryFrom<&Request> for http::Request<()> {
     }
 }
 
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("method", &self.method())
-            .field("url", &Shown(&self.url))
-            .field("last_event_id", &self.last_event_id)
-            .field("accept_encoding", &self.accept_encoding)
-            .field("may_have_credentials", &self.is_same_origin)
-            .finish()
-    }
+debug! {
+    impl() Request, self =>
+    method: self.method(),
+    url: Shown(&self.url),
+    last_event_id: self.last_event_id,
+    accept_encoding: self.accept_encoding,
+    may_have_credentials: self.is_same_origin,
 }
 
 /// Returns the ID if a header can hold it.

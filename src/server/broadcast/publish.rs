@@ -11,9 +11,9 @@ use bytes::Bytes;
 use super::handle::TopicTooLong;
 use super::hub::Hub;
 use super::ids::{AssignedId, Ids};
+use super::segments::Segments;
 use super::shared::BroadcastShared;
 use super::topics::NOBODY;
-use super::wakes::Wakes;
 use crate::sync::MutexGuard;
 use crate::wire::encode::{FieldRanges, Fields};
 use crate::wire::event::Event;
@@ -135,7 +135,7 @@ pub(super) fn event(
     }
     let fields = event.fields();
     match &shared.ids {
-        Ids::Users(_) => with_own_id(shared, &fields, topic),
+        Ids::Users(_) => with_own_id(shared, event.id(), &fields, topic),
         Ids::Assigned(..) if event.id().is_some() => Err(PublishError::AssignsIds),
         Ids::Assigned(_, prefix) => with_assigned_id(shared, prefix, &fields, topic),
     }
@@ -144,34 +144,27 @@ pub(super) fn event(
 #[inline(never)]
 fn with_own_id(
     shared: &BroadcastShared,
+    id: Option<&EventId<'_>>,
     fields: &Fields<'_>,
     topic: Option<&str>,
 ) -> Result<u64, PublishError> {
-    let key = match fields.id {
-        Some(id) => key_of(shared, id)?,
-        None => 0,
-    };
+    let key = id.map_or(Ok(0), |id| key_of(shared, id.text()))?;
     let measured = fields.measure();
     check_len(shared, measured.len)?;
     let ranges = FieldRanges::of(fields);
-    let mut wakes = Wakes::default();
+    // A large frame is encoded without the lock.
+    let large = Segments::is_large(shared.retention.max_bytes(), measured.len);
+    let large = large.then(|| fields.write_to_bytes(measured));
     let mut hub = lock_open(shared)?;
-    let mut large = None;
-    if hub.log.is_large(measured.len) {
-        drop(hub);
-        large = Some(fields.write_to_bytes(measured));
-        hub = lock_open(shared)?;
-    }
     check_order(&hub, key)?;
     let at = hub.make_room(measured.len, topic);
-    if let Some(bytes) = large {
-        hub.log.append_large(bytes, &ranges, at);
+    let number = if let Some(bytes) = &large {
+        hub.append_bytes(bytes, &ranges, at, key)
     } else {
         let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
-        hub.log.append(measured.len, write, &ranges, at);
-    }
-    let number = hub.enter(at, key, &mut wakes);
-    shared.release(hub, wakes);
+        hub.append(measured.len, write, &ranges, at, key)
+    };
+    shared.release(hub);
     Ok(number)
 }
 
@@ -192,7 +185,6 @@ pub(super) fn all(
         Ok(key)
     };
     let keys: Vec<_> = publications.iter().map(check).collect();
-    let mut wakes = Wakes::default();
     let mut hub = shared.lock_now();
     let mut publish = |one: &Publication<'_>, key: Result<u128, PublishError>| {
         let key = key?;
@@ -200,31 +192,19 @@ pub(super) fn all(
             return Err(PublishError::Closed);
         }
         check_order(&hub, key)?;
-        let (frame, topic) = (&one.frame, one.topic.as_deref());
-        let len = frame.as_bytes().len();
+        let len = one.frame.as_bytes().len();
         let at = if one.is_place {
             hub.drop_for(len);
             NOBODY
         } else {
-            hub.make_room(len, topic)
+            hub.make_room(len, one.topic.as_deref())
         };
-        append_frame(&mut hub, frame, at);
-        Ok(hub.enter(at, key, &mut wakes))
+        Ok(hub.append_bytes(one.frame.bytes(), one.frame.ranges(), at, key))
     };
     let answers = publications.iter().zip(keys);
     let answers = answers.map(|(one, key)| publish(one, key)).collect();
-    shared.release(hub, wakes);
+    shared.release(hub);
     answers
-}
-
-fn append_frame(hub: &mut Hub, frame: &Frame, at: u32) {
-    let bytes: &Bytes = frame.bytes();
-    if hub.log.is_large(bytes.len()) {
-        hub.log.append_large(bytes.clone(), frame.ranges(), at);
-    } else {
-        let write = |out: &mut Vec<u8>| out.extend_from_slice(bytes);
-        hub.log.append(bytes.len(), write, frame.ranges(), at);
-    }
 }
 
 /// Measures the event with the next id, before locking. If another thread publishes meanwhile, the
@@ -239,15 +219,14 @@ fn with_assigned_id(
     let number = shared.head();
     let text = prefix.with(number);
     let later;
-    let mut fields_with_id = fields.with_id(text.as_str());
+    let mut fields_with_id = fields.with_id(text.as_bytes());
     let mut measured = fields_with_id.measure();
+    if Segments::is_large(shared.retention.max_bytes(), measured.len) {
+        return large_with_assigned_id(shared, prefix, fields, topic);
+    }
     let mut ranges = FieldRanges::of(&fields_with_id);
 
     let mut hub = lock_open(shared)?;
-    if hub.log.is_large(measured.len) {
-        drop(hub);
-        return large_with_assigned_id(shared, prefix, fields, topic);
-    }
     let head = hub.log.head();
     if head != number {
         later = prefix.with(head);
@@ -255,15 +234,13 @@ fn with_assigned_id(
         ranges.id = ranges
             .id
             .map(|range| range.start..range.start + later.len());
-        fields_with_id = fields.with_id(later.as_str());
+        fields_with_id = fields.with_id(later.as_bytes());
     }
     check_len(shared, measured.len)?;
     let at = hub.make_room(measured.len, topic);
     let write = |out: &mut Vec<u8>| fields_with_id.write(measured.shape, out);
-    hub.log.append(measured.len, write, &ranges, at);
-    let mut wakes = Wakes::default();
-    let number = hub.enter(at, 0, &mut wakes);
-    shared.release(hub, wakes);
+    let number = hub.append(measured.len, write, &ranges, at, 0);
+    shared.release(hub);
     Ok(number)
 }
 
@@ -277,7 +254,7 @@ fn large_with_assigned_id(
 ) -> Result<u64, PublishError> {
     loop {
         let guess = prefix.with(shared.head());
-        let guessed = fields.with_id(guess.as_str());
+        let guessed = fields.with_id(guess.as_bytes());
         let measured = guessed.measure();
         check_len(shared, measured.len)?;
         let ranges = FieldRanges::of(&guessed);
@@ -286,16 +263,14 @@ fn large_with_assigned_id(
 
         let mut hub = lock_open(shared)?;
         let id = prefix.with(hub.log.head());
-        let id = id.as_str().as_bytes();
+        let id = id.as_bytes();
         let digits = ranges.id.clone().and_then(|range| bytes.get_mut(range));
         // Tries again if the number has gained a digit, at most 19 times per broadcast.
         if let Some(digits) = digits.filter(|digits| digits.len() == id.len()) {
             digits.copy_from_slice(id);
             let at = hub.make_room(bytes.len(), topic);
-            hub.log.append_large(Bytes::from(bytes), &ranges, at);
-            let mut wakes = Wakes::default();
-            let number = hub.enter(at, 0, &mut wakes);
-            shared.release(hub, wakes);
+            let number = hub.append_bytes(&Bytes::from(bytes), &ranges, at, 0);
+            shared.release(hub);
             return Ok(number);
         }
     }
@@ -327,7 +302,7 @@ pub(super) fn key_of(
 fn check_order(hub: &Hub, key: u128) -> Result<(), PublishError> {
     match key {
         0 => Ok(()),
-        _ if key > hub.order.last_key() => Ok(()),
+        _ if key > hub.order.last_key(&hub.log) => Ok(()),
         _ => Err(PublishError::OutOfOrder),
     }
 }

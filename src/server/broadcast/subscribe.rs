@@ -7,7 +7,6 @@ use super::ids::Found;
 use super::options::SubscribeOptions;
 use super::shared::BroadcastShared;
 use super::subscription::Subscription;
-use super::wakes::Wakes;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 use crate::wire::last_event_id::LastEventId;
@@ -143,7 +142,7 @@ impl Restart {
         let text = place.as_ref().map(EventId::to_str);
         let fields = tells.fields();
         let fields = match (fields.id, &text) {
-            (None, Some(id)) => fields.with_id(id),
+            (None, Some(id)) => fields.with_id(id.as_bytes()),
             _ => fields,
         };
         let bytes = fields.write_to_bytes(fields.measure());
@@ -176,7 +175,7 @@ pub(super) fn subscribe(
     };
     let slot = hub.subscribe(options, cursor);
     let missed = hub.waiting(slot);
-    shared.release(hub, Wakes::default());
+    shared.release(hub);
 
     let subscription = Subscription::new(shared, slot, is_new);
     if is_new {
