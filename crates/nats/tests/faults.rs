@@ -597,6 +597,7 @@ async fn poison_in_the_headers_is_a_place_and_stops_nobody() {
     );
     let mut body = live(&relay).await;
     let mut number = 0;
+    let mut first = String::new();
     for headers in [
         &b"NATS/1.0\r\nno colon\r\n\r\n"[..],
         b"NATS/1.0\r\na: \xFF\r\n\r\n",
@@ -606,15 +607,27 @@ async fn poison_in_the_headers_is_a_place_and_stops_nobody() {
         b"NATS/1.0 409 Consumer Deleted\r\n\r\n",
     ] {
         server.put_raw(headers, b"hello").await;
-        publish(&publisher, number..number + 1).await;
+        let id = publish(&publisher, number..number + 1).await.remove(0);
+        if number == 0 {
+            first = id;
+        }
         let text = until(&mut body, &number.to_string()).await;
         assert_eq!(data(&text), [number.to_string()]);
         number += 1;
         assert_eq!(relay.metrics().poison, u64::from(number));
     }
     assert_eq!((relay.metrics().rewinds, relay.metrics().resets), (0, 0));
+    // Within a page of many entries, and one of few.
+    publish(&publisher, number..number + 20).await;
     let cold = self::relay(&stream, Options::new()).await;
     assert_eq!(cold.metrics().poison, 6);
+    for page in [100, 3] {
+        let pages = Options::new().with_sizes(8, 4, page);
+        let pages = self::relay(&stream, pages).await;
+        let mut body = resume(&pages, &first).await.or_live(&reset());
+        let text = until(&mut body, &(number + 19).to_string()).await;
+        assert_eq!(data(&text).len(), 6 - 1 + 20);
+    }
 }
 
 #[tokio::test]
