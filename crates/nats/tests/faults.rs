@@ -800,6 +800,10 @@ async fn the_server_trims_by_the_limits() {
     publish(&publisher, 0..60).await;
     assert_eq!(server.len().await, 30);
     assert!(publisher.with_retry_for(Duration::from_secs(16)).is_err());
+    let unlimited = Limits::new(u64::MAX, Duration::MAX).with_max_bytes(1 << 30);
+    let other = Stream::new(ConnectOptions::new(), server.url(), "other").unwrap();
+    other.create(&unlimited).await.unwrap();
+    assert_eq!(other.engine().await.unwrap().limits(), &unlimited);
 }
 
 #[tokio::test]
@@ -1010,6 +1014,28 @@ async fn a_server_that_is_too_old_is_refused() {
         }
     });
     assert_eq!(stream(port).engine().await.unwrap_err(), Error::TooOld);
+}
+
+#[tokio::test]
+async fn a_slow_engine_loses_nothing() {
+    let server = Server::start(&[]).await;
+    create(&server).await;
+    let proxy = Proxy::start(server.port).await;
+    let stream = stream(proxy.port);
+    let (relay, publisher) = (
+        relay(&stream, Options::new()).await,
+        publisher(&stream).await,
+    );
+    let mut body = live(&relay).await;
+    proxy.set(Link::Slow(150));
+    publish(&publisher, 0..5).await;
+    assert_eq!(
+        data(&until(&mut body, "4").await),
+        ["0", "1", "2", "3", "4"]
+    );
+    assert_eq!(server.len().await, 5);
+    let metrics = relay.metrics();
+    assert_eq!((metrics.rewinds, metrics.resets), (0, 0));
 }
 
 #[tokio::test]
