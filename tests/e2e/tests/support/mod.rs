@@ -1,5 +1,6 @@
 //! The examples as processes, clients over raw sockets, and what those are to receive.
 
+mod balancer;
 mod event_stream;
 mod example;
 mod expected;
@@ -7,22 +8,29 @@ mod follow;
 mod http1;
 mod http2;
 mod nginx;
+mod node;
 mod page;
 mod proxy;
+mod redis;
 mod server;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use balancer::Balancer;
 pub(crate) use event_stream::EventStream;
-pub(crate) use example::{AXUM, EXAMPLES, Example, HYPER_TOKIO, NOTIFY, TONIC, TOWER_HTTP, each};
+pub(crate) use example::{
+    AXUM, CLUSTER, EXAMPLES, Example, HYPER_TOKIO, NOTIFY, TONIC, TOWER_HTTP, each,
+};
 pub(crate) use expected::{HELLO_AGAIN, echo, hello, reset, tick, ticks};
 pub(crate) use follow::{Follower, Seen};
-pub(crate) use http1::Request;
+pub(crate) use http1::{Answer, Request};
 pub(crate) use http2::EventStream2;
 pub(crate) use nginx::Nginx;
+pub(crate) use node::{Node, of_user, publication};
 pub(crate) use page::Page;
 pub(crate) use proxy::Proxy;
+pub(crate) use redis::Redis;
 pub(crate) use server::Server;
 
 /// The bound of all that has to happen soon; far more than it takes.
