@@ -11,7 +11,6 @@ use super::shared::BroadcastShared;
 use super::signal::Signal;
 use super::slab::NONE;
 use super::topics::MAX_NAME;
-use super::wakes::Wakes;
 use crate::server::state::CloseReason;
 use crate::sync::MutexGuard;
 use crate::wire::field::EventId;
@@ -118,7 +117,7 @@ impl Handle {
         if let Some(slot) = slot {
             hub.add_topic(slot, name);
         }
-        self.shared.release(hub, Wakes::default());
+        self.shared.release(hub);
         Ok(id)
     }
 
@@ -127,7 +126,7 @@ impl Handle {
     pub fn remove_topic(&self, name: &str) -> bool {
         let (mut hub, slot) = self.lock();
         let had = slot.is_some_and(|slot| hub.remove_topic(slot, name));
-        self.shared.release(hub, Wakes::default());
+        self.shared.release(hub);
         had
     }
 
@@ -154,11 +153,10 @@ impl Handle {
     /// [204](crate::http#sending-a-client-away), after which an `EventSource` stays away.
     pub fn close(&self, farewell: Option<Frame>) -> bool {
         let farewell = farewell.map(Frame::into_bytes);
-        let mut wakes = Wakes::default();
         let (mut hub, slot) = self.lock();
         let reason = CloseReason::SentAway;
-        let was_open = slot.is_some_and(|slot| hub.detach(slot, reason, farewell, &mut wakes));
-        self.shared.release(hub, wakes);
+        let was_open = slot.is_some_and(|slot| hub.detach(slot, reason, farewell));
+        self.shared.release(hub);
         was_open
     }
 

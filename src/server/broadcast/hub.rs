@@ -47,8 +47,7 @@ pub(super) struct Hub {
     /// The frames that one poll takes; empty between polls.
     picked: Vec<u64>,
     pub(super) awaited: Awaited,
-    /// A list for the next line.
-    pub(super) spare: Vec<Option<Waker>>,
+    pub(super) wakes: Wakes,
     /// The topics that got their first subscriber or lost their last, in order.
     pub(super) presence: VecDeque<(Arc<str>, bool)>,
     /// Whether somebody is told of `presence`.
@@ -129,24 +128,9 @@ struct Chain {
     at: usize,
 }
 
-/// The topics that have frames for a subscriber.
-enum Chains {
-    None,
-    One(Chain),
-    /// Those in `merge`.
-    Several,
-    /// A frame was dropped before the subscriber read it.
-    Lost,
-}
-
-/// What a subscriber takes.
-struct Taken {
-    /// The number of the frame after those that were looked at.
-    next: u64,
-    bytes: Bytes,
-    /// Whether more frames may be there.
-    has_more: bool,
-}
+/// What a subscriber takes: the number of the frame after those that were looked at, the frames, and
+/// whether more may be there.
+type Taken = (u64, Bytes, bool);
 
 /// What comes next for a subscriber.
 pub(super) enum Next {
@@ -225,7 +209,7 @@ impl Hub {
             merge: Vec::new(),
             picked: Vec::new(),
             awaited: Awaited::default(),
-            spare: Vec::new(),
+            wakes: Wakes::default(),
             presence: VecDeque::new(),
             is_told: false,
             is_closed: false,
@@ -284,34 +268,35 @@ impl Hub {
 
     /// Enters a frame that was appended to the log: into its topic, and for those who wait.
     #[inline]
-    pub(super) fn enter(&mut self, topic: u32, key: u128, wakes: &mut Wakes) -> u64 {
+    pub(super) fn enter(&mut self, topic: u32, key: u128) -> u64 {
         let number = self.log.head() - 1;
         self.published += 1;
         self.order.push(key);
         if topic != NOBODY {
             self.topics.push(topic, number);
-            self.wake(topic, wakes);
+            self.wake(topic);
         }
         if !self.awaited.is_empty() {
             let key = self.order.key_before(&self.log, number + 1);
-            self.awaited.pass(key, self.log.id(number), wakes);
+            self.awaited
+                .pass(key, self.log.id(number), &mut self.wakes);
         }
         number
     }
 
     /// Takes the waiters of a topic, and the wakers of those that are not woken yet.
     #[inline]
-    fn wake(&mut self, at: u32, wakes: &mut Wakes) {
+    fn wake(&mut self, at: u32) {
         let Self {
             topics,
             members,
             slots,
-            spare,
+            wakes,
             ..
         } = self;
         if at == ALL {
             if topics.line.len() > 0 {
-                wakes.take_line(&mut topics.line, spare);
+                wakes.take_line(&mut topics.line);
             }
             return;
         }
@@ -330,18 +315,18 @@ impl Hub {
     }
 
     /// Closes the broadcast, unless it is closed. Returns whether it was open.
-    pub(super) fn close(&mut self, farewell: Option<Bytes>, wakes: &mut Wakes) -> bool {
+    pub(super) fn close(&mut self, farewell: Option<Bytes>) -> bool {
         if mem::replace(&mut self.is_closed, true) {
             return false;
         }
         self.farewell = farewell;
-        wakes.take_line(&mut self.topics.line, &mut self.spare);
-        self.awaited.end(Arrival::Closed, wakes);
+        self.wakes.take_line(&mut self.topics.line);
+        self.awaited.end(Arrival::Closed, &mut self.wakes);
         true
     }
 
     /// Drops the frames after a number, and ends the subscribers that were given some of them.
-    pub(super) fn rewind(&mut self, number: u64, wakes: &mut Wakes) {
+    pub(super) fn rewind(&mut self, number: u64) {
         while self.log.head() > number + 1 {
             if let Some(topic) = self.log.pop_newest() {
                 self.order.pop_newest();
@@ -358,24 +343,24 @@ impl Hub {
             let slot = &self.slots[at];
             let told = slot.extra.as_ref().map_or(0, |extra| extra.told);
             if slot.cursor.max(told) > number + 1 {
-                self.detach(at, CloseReason::Rewound, None, wakes);
+                self.detach(at, CloseReason::Rewound, None);
             }
         }
         self.joins.clear();
-        self.awaited.end(Arrival::Rewound, wakes);
+        self.awaited.end(Arrival::Rewound, &mut self.wakes);
     }
 
     /// Drops all frames, and ends all subscribers. The log begins after an id, or anew.
-    pub(super) fn reset(&mut self, origin: Option<(&str, u128)>, wakes: &mut Wakes) {
+    pub(super) fn reset(&mut self, origin: Option<(&str, u128)>) {
         while self.log.frames() > 0 {
             self.drop_oldest();
         }
         for at in self.slots.indexes() {
-            self.detach(at, CloseReason::Rewound, None, wakes);
+            self.detach(at, CloseReason::Rewound, None);
         }
         self.joins.clear();
         self.order.begin(origin, self.log.head());
-        self.awaited.end(Arrival::Rewound, wakes);
+        self.awaited.end(Arrival::Rewound, &mut self.wakes);
     }
 }
 
@@ -561,6 +546,7 @@ impl Hub {
         let line = &mut self.topics.line;
         let slot = &mut self.slots[at];
         slot.cursor = cursor;
+        let mut member = slot.member;
         if slot.generation != line.generation {
             slot.generation = line.generation;
             slot.position = line.add(at, waker.take());
@@ -570,7 +556,6 @@ impl Hub {
         } else if waker.is_some() {
             mem::swap(line.waker(slot.position), waker);
         }
-        let mut member = self.slots[at].member;
         while member != NONE {
             self.list(member);
             member = self.members[member].next;
@@ -596,32 +581,33 @@ impl Hub {
         at: u32,
         reason: CloseReason,
         farewell: Option<Bytes>,
-        wakes: &mut Wakes,
     ) -> bool {
         if self.slots[at].is_over() {
             return false;
         }
-        wakes.extend(self.clear(at));
+        let waker = self.clear(at);
+        self.wakes.extend(waker);
         let extra = self.extra(at);
         extra.first = None;
         extra.end = Some(End::Now(reason, farewell));
-        if let Some(handle) = &extra.handle {
-            wakes.set(handle, reason);
+        if let Some(handle) = extra.handle.clone() {
+            self.wakes.extend(handle.ended.set(reason));
         }
         true
     }
 
-    /// Removes a subscriber that has ended.
-    pub(super) fn remove(&mut self, at: u32, reason: CloseReason, wakes: &mut Wakes) {
-        if !self.slots[at].is_over() {
-            wakes.drop_later(self.clear(at));
+    /// Removes a subscriber that has ended. Returns its waker, to be dropped without the lock.
+    #[must_use]
+    pub(super) fn remove(&mut self, at: u32, reason: CloseReason) -> Option<Waker> {
+        let waker = match self.slots[at].is_over() {
+            true => None,
+            false => self.clear(at),
+        };
+        let extra = self.slots.remove(at).extra;
+        if let Some(handle) = extra.and_then(|extra| extra.handle) {
+            self.wakes.extend(handle.ended.set(reason));
         }
-        let slot = self.slots.remove(at);
-        if let Some(extra) = slot.extra {
-            if let Some(handle) = &extra.handle {
-                wakes.set(handle, reason);
-            }
-        }
+        waker
     }
 
     fn extra(&mut self, at: u32) -> &mut Extra {
@@ -673,82 +659,60 @@ impl Hub {
 impl Hub {
     /// Returns what comes next for a subscriber, and moves it. If nothing is left then, keeps `waker`,
     /// and puts the one before in its place, to be dropped without the lock.
-    #[inline]
+    #[inline(never)]
     pub(super) fn next(&mut self, at: u32, waker: &mut Option<Waker>) -> Next {
         let slot = &self.slots[at];
-        if slot.extra.is_some() {
-            return self.next_with_extra(at, waker);
-        }
-        let (cursor, member) = (slot.cursor, slot.member);
+        let (cursor, member, is_plain) = (slot.cursor, slot.member, slot.extra.is_none());
         let is_listed = slot.generation == self.topics.line.generation;
-        match self.find_chains(cursor, member, is_listed, NEVER) {
-            Chains::One(chain) => {
-                let taken = self.take_of_one(chain, NEVER);
-                self.give(at, taken, NEVER, waker)
+        let (until, is_picky) = if is_plain {
+            (NEVER, false)
+        } else {
+            match self.look_at_extra(at) {
+                Ok(rule) => rule,
+                Err(next) => return next,
             }
-            Chains::Several => {
-                let taken = self.take_of_several(NEVER, None);
-                self.give(at, taken, NEVER, waker)
-            }
-            Chains::None => self.end_or_wait(at, NEVER, waker),
-            Chains::Lost => self.lag(at),
-        }
-    }
-
-    /// The same for a subscriber that has more than topics.
-    #[inline(never)]
-    fn next_with_extra(&mut self, at: u32, waker: &mut Option<Waker>) -> Next {
-        let (until, types) = match self.look_at_extra(at) {
-            Ok(rule) => rule,
-            Err(next) => return next,
         };
-        let slot = &self.slots[at];
-        let (cursor, member) = (slot.cursor, slot.member);
-        let is_listed = slot.generation == self.topics.line.generation;
-        let taken = match self.find_chains(cursor, member, is_listed, until) {
-            Chains::One(chain) if types.is_none() => self.take_of_one(chain, until),
-            Chains::One(chain) => {
+        let all = match is_listed {
+            true => Ok(None),
+            false => self.find_chain(ALL, cursor, until),
+        };
+        let found = match all {
+            Ok(all) if member != NONE => self.find_chains(cursor, member, all, until),
+            all => all,
+        };
+        let (next, bytes, has_more) = match found {
+            Ok(Some(chain)) if self.merge.is_empty() && !is_picky => self.take_of_one(chain, until),
+            Ok(Some(chain)) => {
                 self.merge.push(Reverse(chain));
-                self.take_of_several(until, types.as_deref())
+                self.take_of_several(at, until)
             }
-            Chains::Several => self.take_of_several(until, types.as_deref()),
-            Chains::None => return self.end_or_wait(at, until, waker),
-            Chains::Lost => return self.lag(at),
+            Ok(None) => return self.end_or_wait(at, until, waker),
+            Err(Lost) => return self.lag(at),
         };
-        let next = self.give(at, taken, until, waker);
-        self.note_place(at);
-        next
-    }
-
-    /// Moves a subscriber over what it takes.
-    #[inline]
-    fn give(&mut self, at: u32, taken: Taken, until: u64, waker: &mut Option<Waker>) -> Next {
-        let Taken {
-            next,
-            bytes,
-            has_more,
-        } = taken;
-        // What was looked at and not taken needs no second look.
-        if bytes.is_empty() {
-            self.slots[at].cursor = next;
-            return Next::Again;
-        }
-        let is_last = !has_more && until == NEVER && !self.is_closed;
+        let is_last = !has_more && !bytes.is_empty() && until == NEVER && !self.is_closed;
         if is_last {
             self.settle(at, next, waker);
         } else {
             self.slots[at].cursor = next;
         }
-        Next::Chunk { bytes, is_last }
+        if !is_plain {
+            self.note_place(at);
+        }
+        // What was looked at and not taken needs no second look.
+        match bytes.is_empty() {
+            true => Next::Again,
+            false => Next::Chunk { bytes, is_last },
+        }
     }
 
-    /// Returns before which frame a subscriber ends and which event types it takes, or what comes next
-    /// without a look at the log.
-    fn look_at_extra(&mut self, at: u32) -> Result<(u64, Option<EventTypes>), Next> {
+    /// Returns before which frame a subscriber ends and whether it takes only some event types, or what
+    /// comes next without a look at the log.
+    #[inline(never)]
+    fn look_at_extra(&mut self, at: u32) -> Result<(u64, bool), Next> {
         let slot = &mut self.slots[at];
         let is_held = slot.is_held();
         let Some(extra) = &mut slot.extra else {
-            return Ok((NEVER, None));
+            return Ok((NEVER, false));
         };
         if let Some(End::Now(reason, farewell)) = &mut extra.end {
             return Err(Next::End(*reason, farewell.take()));
@@ -764,61 +728,43 @@ impl Hub {
             Some(End::Before(number)) => number,
             Some(End::Now(..)) | None => NEVER,
         };
-        Ok((until, extra.types.clone()))
+        Ok((until, extra.types.is_some()))
     }
 
-    /// Finds the topics that have frames for a subscriber.
-    #[inline]
-    fn find_chains(&mut self, cursor: u64, mut member: u32, is_listed: bool, until: u64) -> Chains {
-        let Self {
-            topics,
-            members,
-            merge,
-            log,
-            ..
-        } = self;
-        let oldest = log.oldest();
-        let mut found = Chains::None;
-        if !is_listed {
-            match topics.everybody().next_from(cursor, oldest) {
-                Err(Lost) => return Chains::Lost,
-                Ok(Some((number, at))) if number < until => {
-                    let topic = ALL;
-                    found = Chains::One(Chain { number, topic, at });
-                }
-                Ok(_) => {}
-            }
-        }
+    /// Finds the topics of a subscriber that have frames for it, from its first membership on. Returns
+    /// one, which may be that of all, found before, and puts the others in `merge`.
+    #[inline(never)]
+    fn find_chains(
+        &mut self,
+        cursor: u64,
+        mut member: u32,
+        mut found: Option<Chain>,
+        until: u64,
+    ) -> Result<Option<Chain>, Lost> {
         while member != NONE {
-            let one = &members[member];
+            let one = &self.members[member];
             member = one.next;
             if one.position != NONE {
                 continue;
             }
-            let topic = one.topic;
-            match topics.get(topic).next_from(cursor.max(one.since), oldest) {
+            match self.find_chain(one.topic, cursor.max(one.since), until) {
+                Ok(chain) if found.is_none() => found = chain,
+                Ok(chain) => self.merge.extend(chain.map(Reverse)),
                 Err(Lost) => {
-                    merge.clear();
-                    return Chains::Lost;
+                    self.merge.clear();
+                    return Err(Lost);
                 }
-                Ok(Some((number, at))) if number < until => {
-                    let chain = Chain { number, topic, at };
-                    found = match found {
-                        Chains::None => Chains::One(chain),
-                        Chains::One(first) => {
-                            merge.extend([Reverse(first), Reverse(chain)]);
-                            Chains::Several
-                        }
-                        Chains::Several | Chains::Lost => {
-                            merge.push(Reverse(chain));
-                            Chains::Several
-                        }
-                    };
-                }
-                Ok(_) => {}
             }
         }
-        found
+        Ok(found)
+    }
+
+    /// Returns the first frame of a topic in a range.
+    #[inline]
+    fn find_chain(&self, topic: u32, from: u64, until: u64) -> Result<Option<Chain>, Lost> {
+        let next = self.topics.get(topic).next_from(from, self.log.oldest())?;
+        let next = next.filter(|(number, _)| *number < until);
+        Ok(next.map(|(number, at)| Chain { number, topic, at }))
     }
 
     /// Takes frames of one topic.
@@ -834,11 +780,7 @@ impl Hub {
         }
         if members > 1 && until == NEVER {
             if let Some(found) = self.joins.find(topic, number, waiting) {
-                return Taken {
-                    next: found.next,
-                    bytes: found.bytes.clone(),
-                    has_more: found.frames < waiting,
-                };
+                return (found.next, found.bytes.clone(), found.frames < waiting);
             }
         }
         let (next, frames, bytes) = self.join_chain(chain, waiting);
@@ -852,14 +794,10 @@ impl Hub {
                 bytes: bytes.clone(),
             });
         }
-        let has_more = frames < waiting;
-        Taken {
-            next,
-            bytes,
-            has_more,
-        }
+        (next, bytes, frames < waiting)
     }
 
+    #[inline(never)]
     /// Joins frames of one topic. Returns the number of the frame after them, and how many they are.
     fn join_chain(&mut self, chain: Chain, waiting: usize) -> (u64, usize, Bytes) {
         let Chain { number, topic, at } = chain;
@@ -898,19 +836,17 @@ impl Hub {
     }
 
     /// Takes frames of the chains found.
-    fn take_of_several(&mut self, until: u64, types: Option<&[Box<str>]>) -> Taken {
-        let (next, has_more) = self.pick(until, types);
-        let bytes = self.join_picked();
-        Taken {
-            next,
-            bytes,
-            has_more,
-        }
+    #[inline(never)]
+    fn take_of_several(&mut self, at: u32, until: u64) -> Taken {
+        let (next, has_more) = self.pick(at, until);
+        (next, self.join_picked(), has_more)
     }
 
     /// Picks frames of the chains found, in order. Returns the number of the frame after those that
     /// were looked at, and whether more may be there.
-    fn pick(&mut self, until: u64, types: Option<&[Box<str>]>) -> (u64, bool) {
+    fn pick(&mut self, at: u32, until: u64) -> (u64, bool) {
+        let extra = self.slots[at].extra.as_ref();
+        let types = extra.and_then(|extra| extra.types.as_deref());
         let mut heap = BinaryHeap::from(mem::take(&mut self.merge));
         let oldest = self.log.oldest();
         let (mut len, mut looks, mut next) = (0, 0, 0);
@@ -975,6 +911,7 @@ impl Hub {
     }
 
     /// Is called when no frame waits for a subscriber.
+    #[inline(never)]
     fn end_or_wait(&mut self, at: u32, until: u64, waker: &mut Option<Waker>) -> Next {
         if until != NEVER {
             return Next::End(CloseReason::Shutdown, None);
@@ -988,6 +925,7 @@ impl Hub {
     }
 
     /// Is called when a frame that a subscriber had not read was dropped.
+    #[cold]
     fn lag(&mut self, at: u32) -> Next {
         self.lagged += 1;
         let oldest = self.log.oldest();
@@ -1066,7 +1004,7 @@ impl Hub {
     }
 
     /// Notes where a subscriber stands that may need pages.
-    #[inline]
+    #[inline(never)]
     fn note_place(&mut self, at: u32) {
         if self.has_pages(at) {
             let id = self.last_event_id(at);

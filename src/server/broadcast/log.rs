@@ -130,13 +130,11 @@ impl Log {
         self.oldest += 1;
         self.start = dropped.end;
         self.segments.release(dropped.end);
-        if self
-            .times
-            .get(1)
-            .is_some_and(|&(next, _)| next <= self.oldest)
-            || self.entries.is_empty()
-        {
-            self.times.pop_front();
+        if !self.times.is_empty() {
+            let next = self.times.get(1).map_or(self.head(), |&(next, _)| next);
+            if next <= self.oldest {
+                self.times.pop_front();
+            }
         }
         Some((number, dropped.topic))
     }
@@ -156,13 +154,13 @@ impl Log {
     /// Returns the id of a frame that is kept.
     pub(super) fn id(&self, number: u64) -> Option<&str> {
         let entry = self.entry(number)?;
-        entry.id.text(self.frame(number))
+        entry.id.text(|| self.frame(number))
     }
 
     /// Returns the event type of a frame that is kept.
     pub(super) fn event_type(&self, number: u64) -> Option<&str> {
         let entry = self.entry(number)?;
-        entry.event_type.text(self.frame(number))
+        entry.event_type.text(|| self.frame(number))
     }
 
     /// Returns the bytes of a frame that is kept.
@@ -236,12 +234,13 @@ impl FieldRange {
         }
     }
 
-    fn text(self, frame: &[u8]) -> Option<&str> {
+    #[inline]
+    fn text<'a>(self, frame: impl FnOnce() -> &'a [u8]) -> Option<&'a str> {
         if self == Self::NONE {
             return None;
         }
         let start = self.start as usize;
-        let text = frame.get(start..start + self.len as usize)?;
+        let text = frame().get(start..start + self.len as usize)?;
         core::str::from_utf8(text).ok()
     }
 }

@@ -44,7 +44,6 @@ use self::shared::{BroadcastShared, LastHandle};
 use self::signal::Signal;
 pub use self::subscribe::{Restart, Subscribed};
 pub use self::subscription::{Held, Subscription};
-use self::wakes::Wakes;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 use crate::wire::frame::Frame;
@@ -433,7 +432,7 @@ impl Broadcast {
         let mut hub = shared.lock();
         let head = hub.log.head();
         let slot = hub.subscribe(options, head);
-        shared.release(hub, Wakes::default());
+        shared.release(hub);
         Held::new(Subscription::new(shared, slot, false))
     }
 
@@ -512,14 +511,13 @@ impl Broadcast {
         let shared = self.shared();
         let id = id.to_str();
         let key = shared.ids.key(&id).filter(|_| shared.ids.epoch().is_none());
-        let mut wakes = Wakes::default();
         let mut hub = shared.lock();
         let found = hub.find(&id, key);
         let Found::At(number) = found else {
             return false;
         };
-        hub.rewind(number, &mut wakes);
-        shared.release(hub, wakes);
+        hub.rewind(number);
+        shared.release(hub);
         true
     }
 
@@ -555,10 +553,9 @@ impl Broadcast {
             None => None,
         };
         let origin = origin.as_ref().map(|(id, key)| (&**id, *key));
-        let mut wakes = Wakes::default();
         let mut hub = shared.lock();
-        hub.reset(origin, &mut wakes);
-        shared.release(hub, wakes);
+        hub.reset(origin);
+        shared.release(hub);
         Ok(())
     }
 }

@@ -13,7 +13,6 @@ use super::hub::Hub;
 use super::ids::{AssignedId, Ids};
 use super::shared::BroadcastShared;
 use super::topics::NOBODY;
-use super::wakes::Wakes;
 use crate::sync::MutexGuard;
 use crate::wire::encode::{FieldRanges, Fields};
 use crate::wire::event::Event;
@@ -154,7 +153,6 @@ fn with_own_id(
     let measured = fields.measure();
     check_len(shared, measured.len)?;
     let ranges = FieldRanges::of(fields);
-    let mut wakes = Wakes::default();
     let mut hub = lock_open(shared)?;
     let mut large = None;
     if hub.log.is_large(measured.len) {
@@ -170,8 +168,8 @@ fn with_own_id(
         let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
         hub.log.append(measured.len, write, &ranges, at);
     }
-    let number = hub.enter(at, key, &mut wakes);
-    shared.release(hub, wakes);
+    let number = hub.enter(at, key);
+    shared.release(hub);
     Ok(number)
 }
 
@@ -192,7 +190,6 @@ pub(super) fn all(
         Ok(key)
     };
     let keys: Vec<_> = publications.iter().map(check).collect();
-    let mut wakes = Wakes::default();
     let mut hub = shared.lock_now();
     let mut publish = |one: &Publication<'_>, key: Result<u128, PublishError>| {
         let key = key?;
@@ -209,11 +206,11 @@ pub(super) fn all(
             hub.make_room(len, topic)
         };
         append_frame(&mut hub, frame, at);
-        Ok(hub.enter(at, key, &mut wakes))
+        Ok(hub.enter(at, key))
     };
     let answers = publications.iter().zip(keys);
     let answers = answers.map(|(one, key)| publish(one, key)).collect();
-    shared.release(hub, wakes);
+    shared.release(hub);
     answers
 }
 
@@ -261,9 +258,8 @@ fn with_assigned_id(
     let at = hub.make_room(measured.len, topic);
     let write = |out: &mut Vec<u8>| fields_with_id.write(measured.shape, out);
     hub.log.append(measured.len, write, &ranges, at);
-    let mut wakes = Wakes::default();
-    let number = hub.enter(at, 0, &mut wakes);
-    shared.release(hub, wakes);
+    let number = hub.enter(at, 0);
+    shared.release(hub);
     Ok(number)
 }
 
@@ -293,9 +289,8 @@ fn large_with_assigned_id(
             digits.copy_from_slice(id);
             let at = hub.make_room(bytes.len(), topic);
             hub.log.append_large(Bytes::from(bytes), &ranges, at);
-            let mut wakes = Wakes::default();
-            let number = hub.enter(at, 0, &mut wakes);
-            shared.release(hub, wakes);
+            let number = hub.enter(at, 0);
+            shared.release(hub);
             return Ok(number);
         }
     }

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use super::hub::Hub;
 use super::ids::Ids;
 use super::options::Retention;
-use super::wakes::Wakes;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// A handle of the broadcast. Its drop closes the broadcast.
@@ -75,17 +74,15 @@ impl BroadcastShared {
 
     /// Releases the lock after a change, then wakes, and tells of presence.
     #[inline]
-    pub(super) fn release(&self, mut hub: MutexGuard<'_, Hub>, wakes: Wakes) {
+    pub(super) fn release(&self, mut hub: MutexGuard<'_, Hub>) {
         let version = self.version.load(Ordering::Relaxed) + 1;
         self.version.store(version, Ordering::Release);
         self.head.store(hub.log.head(), Ordering::Relaxed);
         let has_presence = self.has_presence(&mut hub);
+        let wakes = hub.wakes.take();
         drop(hub);
         if let Some(list) = wakes.run() {
-            let mut hub = self.lock();
-            if list.capacity() > hub.spare.capacity() {
-                hub.spare = list;
-            }
+            self.lock().wakes.keep(list);
         }
         if has_presence {
             self.tell_presence();
@@ -134,10 +131,9 @@ impl BroadcastShared {
 
     /// Closes the broadcast, unless it is closed.
     pub(super) fn close(&self, farewell: Option<Bytes>) {
-        let mut wakes = Wakes::default();
         let mut hub = self.lock();
-        if hub.close(farewell, &mut wakes) {
-            self.release(hub, wakes);
+        if hub.close(farewell) {
+            self.release(hub);
         }
     }
 }

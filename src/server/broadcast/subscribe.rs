@@ -7,7 +7,6 @@ use super::ids::Found;
 use super::options::SubscribeOptions;
 use super::shared::BroadcastShared;
 use super::subscription::Subscription;
-use super::wakes::Wakes;
 use crate::wire::event::Event;
 use crate::wire::field::EventId;
 use crate::wire::last_event_id::LastEventId;
@@ -176,7 +175,7 @@ pub(super) fn subscribe(
     };
     let slot = hub.subscribe(options, cursor);
     let missed = hub.waiting(slot);
-    shared.release(hub, Wakes::default());
+    shared.release(hub);
 
     let subscription = Subscription::new(shared, slot, is_new);
     if is_new {

@@ -14,7 +14,6 @@ use super::merged::Merged;
 use super::options::place_event;
 use super::shared::BroadcastShared;
 use super::slab::NONE;
-use super::wakes::Wakes;
 use crate::server::foreign::NO_WAKE;
 use crate::server::sharing::Sharing;
 use crate::server::state::CloseReason;
@@ -323,10 +322,10 @@ impl Reader {
         mut hub: MutexGuard<'_, Hub>,
         reason: CloseReason,
     ) {
-        let mut wakes = Wakes::default();
-        hub.remove(self.slot, reason, &mut wakes);
+        let waker = hub.remove(self.slot, reason);
         self.slot = NONE;
-        shared.release(hub, wakes);
+        shared.release(hub);
+        drop(waker);
     }
 }
 

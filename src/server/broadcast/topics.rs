@@ -110,7 +110,7 @@ impl Links {
 
     /// Returns the place of the first frame whose number is `number` or larger.
     #[expect(clippy::cast_possible_truncation, reason = "compares the lower halves")]
-    #[inline]
+    #[inline(never)]
     pub(super) fn first_from(&self, number: u64, oldest: u64) -> usize {
         let Some(after) = number.checked_sub(oldest) else {
             return 0;
@@ -216,17 +216,21 @@ impl Line {
     /// Adds a subscriber. Returns its position.
     #[inline]
     pub(super) fn add(&mut self, slot: u32, waker: Option<Waker>) -> u32 {
-        // Both grow by an eighth: they are a part of the memory of idle subscribers.
-        let more = (self.slots.len() / 8).max(4);
-        if self.slots.len() == self.slots.capacity() {
-            self.slots.reserve_exact(more);
-        }
-        if self.wakers.len() == self.wakers.capacity() {
-            self.wakers.reserve_exact(more);
+        let position = self.slots.len();
+        if position == self.slots.capacity() || position == self.wakers.capacity() {
+            self.grow();
         }
         self.slots.push(slot);
         self.wakers.push(waker);
-        u32::try_from(self.slots.len() - 1).unwrap_or(NONE)
+        u32::try_from(position).unwrap_or(NONE)
+    }
+
+    /// Grows by an eighth: this is a part of the memory of idle subscribers.
+    #[cold]
+    fn grow(&mut self) {
+        let more = (self.slots.len() / 8).max(4);
+        self.slots.reserve_exact(more);
+        self.wakers.reserve_exact(more);
     }
 
     #[inline]
@@ -241,14 +245,18 @@ impl Line {
         (waker, self.slots.get(position as usize).copied())
     }
 
-    /// Takes all wakers, and leaves an empty list in their place.
+    pub(super) fn wakers(&self) -> impl Iterator<Item = &Option<Waker>> {
+        self.wakers.iter()
+    }
+
+    /// Exchanges all wakers for an empty list.
     #[inline]
-    pub(super) fn take(&mut self, mut empty: Vec<Option<Waker>>) -> Vec<Option<Waker>> {
+    pub(super) fn exchange(&mut self, empty: &mut Vec<Option<Waker>>) {
         self.generation += 1;
         self.slots.clear();
         // Those who are woken will wait again.
         empty.reserve_exact(self.wakers.len());
-        mem::replace(&mut self.wakers, empty)
+        mem::swap(&mut self.wakers, empty);
     }
 
     /// Gives memory back that `members` subscribers do not need.

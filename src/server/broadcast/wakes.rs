@@ -4,36 +4,33 @@ use alloc::vec::Vec;
 use core::mem;
 use core::task::Waker;
 
-use super::handle::HandleState;
 use super::topics::Line;
 use super::work;
-use crate::server::state::CloseReason;
 
+/// Filled under the lock; [`take`](Self::take) takes what is to be woken without it.
 #[derive(Default)]
 pub(super) struct Wakes {
-    /// The line of a publication for all.
-    line: Vec<Option<Waker>>,
     /// Most publications to a topic wake one, for which no list is needed.
     first: Option<Waker>,
-    rest: Vec<Waker>,
-    /// Is dropped and not woken.
-    unused: Option<Waker>,
+    /// Empty once it is taken. Keeps its memory for the next line.
+    rest: Vec<Option<Waker>>,
 }
 
-/// The largest line whose memory is kept for the next one. A larger one costs an allocation for more
+/// The largest list whose memory is kept for the next one. A larger one costs an allocation for more
 /// than a thousand wakes, and would be a part of the memory of idle subscribers.
 const MOST_KEPT: usize = 1024;
 
 impl Wakes {
-    /// Takes a line, and leaves an empty list in its place.
+    /// Takes the wakers of a line, and leaves an empty list in its place.
     #[inline]
-    pub(super) fn take_line(&mut self, line: &mut Line, spare: &mut Vec<Option<Waker>>) {
-        let taken = line.take(mem::take(spare));
-        work::wake(|| taken.iter().flatten().count());
-        if self.line.is_empty() {
-            self.line = taken;
+    pub(super) fn take_line(&mut self, line: &mut Line) {
+        work::wake(|| line.wakers().flatten().count());
+        if self.rest.is_empty() {
+            line.exchange(&mut self.rest);
         } else {
-            self.extend(taken.into_iter().flatten());
+            let mut taken = Vec::new();
+            line.exchange(&mut taken);
+            self.rest.append(&mut taken);
         }
     }
 
@@ -41,39 +38,45 @@ impl Wakes {
     pub(super) fn add(&mut self, waker: Waker) {
         match &self.first {
             None => self.first = Some(waker),
-            Some(_) => self.rest.push(waker),
+            Some(_) => self.rest.push(Some(waker)),
         }
     }
 
     pub(super) fn extend(&mut self, wakers: impl IntoIterator<Item = Waker>) {
-        self.rest.extend(wakers);
+        self.rest.extend(wakers.into_iter().map(Some));
     }
 
-    /// Sets the reason for the end of a subscription.
-    pub(super) fn set(&mut self, handle: &HandleState, reason: CloseReason) {
-        self.extend(handle.ended.set(reason));
-    }
-
-    pub(super) fn drop_later(&mut self, waker: Option<Waker>) {
-        self.unused = waker;
-    }
-
-    /// Wakes all. Returns the list of the line, if it is worth keeping.
+    /// Takes all, to be woken.
     #[inline]
-    pub(super) fn run(mut self) -> Option<Vec<Option<Waker>>> {
-        if let Some(waker) = self.first.take() {
+    pub(super) fn take(&mut self) -> Self {
+        let rest = match self.rest.is_empty() {
+            true => Vec::new(),
+            false => mem::take(&mut self.rest),
+        };
+        let first = self.first.take();
+        Self { first, rest }
+    }
+
+    /// Wakes all. Returns the empty list, if it is worth keeping.
+    #[inline]
+    pub(super) fn run(self) -> Option<Vec<Option<Waker>>> {
+        let Self { first, mut rest } = self;
+        if let Some(waker) = first {
             waker.wake();
         }
-        if self.rest.is_empty() && self.line.capacity() == 0 {
+        if rest.is_empty() {
             return None;
         }
-        for waker in mem::take(&mut self.rest) {
+        for waker in rest.drain(..).flatten() {
             waker.wake();
         }
-        for waker in self.line.drain(..).flatten() {
-            waker.wake();
+        (rest.capacity() <= MOST_KEPT).then_some(rest)
+    }
+
+    /// Keeps the memory of a list for the next line.
+    pub(super) fn keep(&mut self, list: Vec<Option<Waker>>) {
+        if self.rest.capacity() == 0 {
+            self.rest = list;
         }
-        let capacity = self.line.capacity();
-        (1..=MOST_KEPT).contains(&capacity).then_some(self.line)
     }
 }

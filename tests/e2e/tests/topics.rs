@@ -43,6 +43,10 @@ fn own(user: usize) -> String {
 
 const ROOM: &str = "room";
 
+/// The head of each response.
+const HEAD: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+
 impl Hub {
     /// Answers one request: `GET /user`.
     async fn answer(self: Arc<Self>, connection: TcpStream) {
@@ -71,15 +75,18 @@ impl Hub {
             state.handle = Some(subscription.handle());
             (subscription, start)
         };
-        let head =
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
-        let mut chunk = Some(Bytes::from(head));
+        let mut chunk = Some(Bytes::from(HEAD));
         let mut body = std::pin::pin!(subscription.preamble(&Preamble::new().with_id(start)));
+        let mut rest = [0];
         while let Some(bytes) = chunk {
             if write_all(&connection, &bytes).await.is_err() {
                 return;
             }
-            chunk = std::future::poll_fn(|cx| body.as_mut().poll_next(cx)).await;
+            chunk = tokio::select! {
+                chunk = std::future::poll_fn(|cx| body.as_mut().poll_next(cx)) => chunk,
+                // A quiet subscription would not notice that the client has gone.
+                _ = read(&connection, &mut rest) => return,
+            };
         }
     }
 
@@ -108,18 +115,30 @@ fn number(id: &str) -> u64 {
         .expect("digits")
 }
 
+/// Reads a request.
 async fn read_head(connection: &TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        connection.readable().await.unwrap();
-        match connection.try_read(&mut byte) {
-            Ok(1) => head.push(byte[0]),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Ok(_) | Err(_) => break,
+        let mut bytes = [0; 256];
+        match read(connection, &mut bytes).await {
+            0 => break,
+            read => head.extend(&bytes[..read]),
         }
     }
     String::from_utf8(head).expect("a head")
+}
+
+/// Reads some bytes. Returns 0 at the end and after an error.
+async fn read(connection: &TcpStream, bytes: &mut [u8]) -> usize {
+    loop {
+        if connection.readable().await.is_err() {
+            return 0;
+        }
+        match connection.try_read(bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            read => return read.unwrap_or(0),
+        }
+    }
 }
 
 async fn write_all(connection: &TcpStream, mut bytes: &[u8]) -> std::io::Result<()> {
@@ -162,7 +181,12 @@ async fn client(port: u16, user: usize) -> (usize, Vec<(u64, String)>, usize) {
         write_all(&connection, (request + "\r\n").as_bytes())
             .await
             .unwrap();
-        read_head(&connection).await;
+        let mut head = HEAD.len();
+        while head > 0 {
+            let read = read(&connection, &mut [0; HEAD.len()][..head]).await;
+            assert!(read > 0, "a head");
+            head -= read;
+        }
         let cut = sleep(Duration::from_millis(20 + random.next(400)));
         let mut cut = std::pin::pin!(cut);
         let mut decoder = Decoder::new();
@@ -170,16 +194,13 @@ async fn client(port: u16, user: usize) -> (usize, Vec<(u64, String)>, usize) {
         // Cut after any byte.
         let mut buffer = vec![0; 1 + usize::try_from(random.next(200)).unwrap()];
         loop {
-            tokio::select! {
+            let bytes = tokio::select! {
                 () = &mut cut => break,
-                ready = connection.readable() => ready.unwrap(),
-            }
-            let bytes = match connection.try_read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => &buffer[..read],
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-                Err(_) => break,
+                read = read(&connection, &mut buffer) => &buffer[..read],
             };
+            if bytes.is_empty() {
+                break;
+            }
             let mut items = decoder.feed(bytes);
             while let Some(item) = items.next().expect("well-formed") {
                 let Item::Event(event) = item else { continue };
