@@ -635,7 +635,10 @@ async fn a_node_that_is_cut_off_serves_its_log_and_catches_up_without_a_telling(
 
     proxy.set(Link::Up);
     publisher.publish(&entry("third")).await.unwrap();
-    assert_eq!(data(&until(&mut body, "third").await), ["second", "third"]);
+    // After the event that says that the node is stale.
+    let text = until(&mut body, "third").await;
+    assert!(text.starts_with("event: stale\n"));
+    assert_eq!(data(&text), ["", "second", "third"]);
     let mut body = resume(&cut, &second).await.or_live(&reset());
     assert_eq!(data(&until(&mut body, "third").await), ["third"]);
     eventually("ready", || cut.ready()).await;

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::engine::{Engine, Facts, Page, PageLimit};
@@ -47,13 +47,18 @@ pub(crate) struct Lines {
     pub(crate) lines: Vec<Line>,
     /// Whether nothing is before the first line in the log, and nothing ever was.
     is_from_start: Option<Id>,
-    len: usize,
     read_at: Instant,
+    /// The room that it takes in the memory of pages.
+    _room: OwnedSemaphorePermit,
 }
 
 pub(crate) struct History<E> {
     engine: Arc<E>,
     slots: Semaphore,
+    /// The memory of pages, in KiB: of those in hand and of those that are being read.
+    memory: Arc<Semaphore>,
+    /// The most KiB that a page takes.
+    most: u32,
     pages: Mutex<Pages>,
     budget: Mutex<(f64, Instant)>,
     counts: Arc<Counts>,
@@ -64,7 +69,6 @@ pub(crate) struct History<E> {
 #[derive(Default)]
 struct Pages {
     held: VecDeque<Arc<Lines>>,
-    len: usize,
     /// Grows with each `forget`, so that a page that was read before it is not kept.
     turn: u64,
 }
@@ -75,9 +79,13 @@ pub(crate) struct TooBusy;
 
 impl<E: Engine> History<E> {
     pub(crate) fn new(engine: &Arc<E>, counts: &Arc<Counts>, options: &Arc<Options>) -> Self {
+        let most = kib(PAGE_LEN.max(2 * engine.max_entry_len()) + options.page_entries * LINE_LEN);
+        let memory = kib(options.history_bytes).max(most);
         Self {
             engine: Arc::clone(engine),
             slots: Semaphore::new(SLOTS),
+            memory: Arc::new(Semaphore::new(memory as usize)),
+            most,
             pages: Mutex::default(),
             budget: Mutex::new((UNKNOWN_AT_ONCE, Instant::now())),
             counts: Arc::clone(counts),
@@ -93,8 +101,12 @@ impl<E: Engine> History<E> {
         if !self.has_budget() {
             return Err(TooBusy);
         }
-        let slot = timeout_at(deadline, self.slots.acquire()).await;
-        let Ok(Ok(_slot)) = slot else {
+        let Ok(Ok(_slot)) = timeout_at(deadline, self.slots.acquire()).await else {
+            return Err(TooBusy);
+        };
+        // Only those with a slot ask for room, so that the others leave the pages in hand alone.
+        let room = Arc::clone(&self.memory).acquire_many_owned(self.most);
+        let Ok(Ok(room)) = timeout_at(deadline, room).await else {
             return Err(TooBusy);
         };
         // Another client may have read it meanwhile.
@@ -110,7 +122,7 @@ impl<E: Engine> History<E> {
         Counts::add(&self.counts.pages);
         Ok(match self.decide(&page, id) {
             Decision::Exact => {
-                let lines = Arc::new(self.lines(page));
+                let lines = Arc::new(self.lines(page, room));
                 self.keep(&lines, turn);
                 let at = lines.after(id);
                 Found::Exact(lines, at)
@@ -142,43 +154,40 @@ impl<E: Engine> History<E> {
     fn in_hand(&self, id: Id) -> Option<Found> {
         let pages = self.lock();
         let fresh = pages.held.iter().rev();
-        let mut fresh = fresh.take_while(|page| page.read_at.elapsed() < FRESH);
+        let mut fresh = fresh.take_while(|page| page.is_fresh());
         let (page, at) = fresh.find_map(|page| Some((page, page.position::<E>(id)?)))?;
         Counts::add(&self.counts.shared_pages);
         Some(Found::Exact(Arc::clone(page), at))
     }
 
-    fn lines(&self, page: Page) -> Lines {
+    fn lines(&self, page: Page, mut room: OwnedSemaphorePermit) -> Lines {
         let read = |record| Line::new(record, self.options.max_bytes);
         let lines: Vec<_> = page.records.iter().map(read).collect();
         let start = origin(&page.facts.mark, Place::START);
+        let taken = kib(lines.iter().map(|line| line.len() + LINE_LEN).sum());
+        drop(room.split(room.num_permits().saturating_sub(taken as usize)));
         Lines {
             is_from_start: (page.facts.is_whole && page.facts.first == first_of(&lines))
                 .then_some(start),
-            len: lines.iter().map(|line| line.len() + LINE_LEN).sum(),
             lines,
             read_at: Instant::now(),
+            _room: room,
         }
     }
 
+    /// Keeps a page for other clients, unless its memory is needed for the next read.
     fn keep(&self, page: &Arc<Lines>, turn: u64) {
         let mut pages = self.lock();
-        if pages.turn != turn {
-            return;
+        if pages.turn == turn {
+            pages.held.push_back(Arc::clone(page));
         }
-        pages.len += page.len;
-        pages.held.push_back(Arc::clone(page));
-        while pages.len > self.options.history_bytes
-            || pages
-                .held
-                .front()
-                .is_some_and(|page| page.read_at.elapsed() >= FRESH)
-        {
-            let Some(oldest) = pages.held.pop_front() else {
-                break;
-            };
-            pages.len -= oldest.len;
-        }
+        let is_short = || self.memory.available_permits() < self.most as usize;
+        while is_short() && pages.held.pop_front().is_some() {}
+    }
+
+    /// Drops the pages that are too old to serve anybody.
+    pub(crate) fn drop_old(&self) {
+        self.lock().held.retain(|page| page.is_fresh());
     }
 
     fn has_budget(&self) -> bool {
@@ -199,6 +208,10 @@ impl<E: Engine> History<E> {
 }
 
 impl Lines {
+    fn is_fresh(&self) -> bool {
+        self.read_at.elapsed() < FRESH
+    }
+
     /// Returns the index of the first line after an id of this page.
     fn after(&self, id: Id) -> usize {
         usize::from(
@@ -236,6 +249,11 @@ impl Lines {
 
 fn first_of(lines: &[Line]) -> Option<Place> {
     lines.first().map(|line| line.id.place)
+}
+
+/// Returns how many KiB bytes take.
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -29,13 +29,38 @@ pub(crate) struct Server {
 static SERVERS: AtomicU32 = AtomicU32::new(0);
 
 impl Server {
+    /// Starts one that replicates another.
+    pub(crate) async fn replica_of(master: &Self) -> Self {
+        let port = master.port.to_string();
+        Self::start(&["--replicaof", "127.0.0.1", &port]).await
+    }
+
+    /// Starts a sentinel that watches a master, whose name is `m`, and its replicas.
+    pub(crate) async fn sentinel_of(master: &Self) -> Self {
+        let port = master.port.to_string();
+        let config = format!(
+            "sentinel monitor m 127.0.0.1 {port} 1\nsentinel down-after-milliseconds m 300\n\
+             sentinel failover-timeout m 3000\n"
+        );
+        Self::start_with(Some(&config), &["--sentinel"]).await
+    }
+
     pub(crate) async fn start(args: &[&str]) -> Self {
+        Self::start_with(None, args).await
+    }
+
+    async fn start_with(config: Option<&str>, args: &[&str]) -> Self {
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);
         let name = format!("sse-proto-redis-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         fs::create_dir_all(&dir).unwrap();
         let port = free_port();
-        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let mut args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+        if let Some(config) = config {
+            let file = dir.join("own.conf");
+            fs::write(&file, config).unwrap();
+            args.insert(0, file.to_str().unwrap().to_owned());
+        }
         let child = spawn(port, &dir, &args);
         let server = Self {
             child,
@@ -110,7 +135,10 @@ impl Drop for Server {
 }
 
 fn spawn(port: u16, dir: &Path, args: &[String]) -> Child {
+    // A file is the first argument.
+    let (file, args) = args.split_at(args.iter().take_while(|arg| arg.ends_with(".conf")).count());
     Command::new("redis-server")
+        .args(file)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--dir", dir.to_str().unwrap(), "--save", ""])
         .args(args)
@@ -130,6 +158,8 @@ pub(crate) enum Link {
     Up,
     /// No connections, and none that were there before.
     Down,
+    /// Each reply takes this number of milliseconds.
+    Slow(u64),
     /// Requests pass. The first reply cuts the connection, and from then on it is as `Up`.
     LoseReply,
 }
@@ -187,6 +217,10 @@ async fn pass(mut client: TcpStream, to: u16, link: Arc<watch::Sender<Link>>) {
                         }
                         loses
                     });
+                    let now = *link.borrow();
+                    if let Link::Slow(ms) = now {
+                        sleep(Duration::from_millis(ms)).await;
+                    }
                     if lost || client.write_all(&told[..len]).await.is_err() {
                         return;
                     }
