@@ -10,7 +10,8 @@ use sse_proto::broadcast::{Retention, SubscribeOptions};
 use sse_proto::deps::bytes::Bytes;
 use sse_proto::event::LastEventId;
 use sse_proto::{Broadcast, Event, EventStreamExt, event_type};
-use sse_proto_redis::{Limits, Stream, redis};
+use sse_proto_nats::async_nats::ConnectOptions;
+use sse_proto_redis::redis::Client;
 use sse_proto_relay::{
     Busy, Engine, Entry, Metrics, Options, PublishError, Publisher, Readiness, Refusal, Relay,
 };
@@ -104,15 +105,6 @@ struct Shared<E: Engine> {
     publisher: Publisher<E>,
 }
 
-impl<E: Engine> Shared<E> {
-    async fn open(reader: E, writer: E) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        Ok(Self {
-            relay: Relay::open(reader, Options::new()).await?,
-            publisher: Publisher::open(writer).await?,
-        })
-    }
-}
-
 impl<E: Engine> Log for Shared<E> {
     fn broadcast(&self) -> &Broadcast {
         self.relay.broadcast()
@@ -165,36 +157,66 @@ impl<E: Engine> Log for Shared<E> {
 pub(crate) enum Place {
     Here,
     Redis(String),
+    Nats(String),
 }
 
+/// The name of the stream in the engine.
+const STREAM: &str = "cluster";
 /// The engine keeps this many entries, and for this long.
-const MAX_ENTRIES: usize = 1_000_000;
+const MAX_ENTRIES: u32 = 1_000_000;
 const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+type Failed = Box<dyn Error + Send + Sync>;
 
 impl Place {
     /// Opens the log.
-    pub(crate) async fn open(&self) -> Result<Box<dyn Log>, Box<dyn Error + Send + Sync>> {
-        Ok(match self {
-            Self::Here => Box::new(Broadcast::new(Retention::default())),
-            Self::Redis(url) => {
-                let stream = redis_stream(url)?;
-                Box::new(Shared::open(stream.engine().await?, stream.engine().await?).await?)
-            }
-        })
-    }
-
-    /// Makes the stream of the engine, which no node does by itself.
-    pub(crate) async fn create(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+    pub(crate) async fn open(&self) -> Result<Box<dyn Log>, Failed> {
         match self {
-            Self::Here => Ok(()),
+            Self::Here => Ok(Box::new(Broadcast::new(Retention::default()))),
             Self::Redis(url) => {
-                let limits = Limits::new(MAX_ENTRIES, MAX_AGE);
-                Ok(redis_stream(url)?.create(&limits).await?)
+                let stream = redis(url)?;
+                Box::pin(join(stream.engine().await?, stream.engine().await?)).await
+            }
+            Self::Nats(url) => {
+                let stream = nats(url)?;
+                Box::pin(join(stream.engine().await?, stream.engine().await?)).await
             }
         }
     }
+
+    /// Makes the stream of the engine, which no node does by itself.
+    pub(crate) async fn create(&self) -> Result<(), Failed> {
+        match self {
+            Self::Here => {}
+            Self::Redis(url) => {
+                let limits = sse_proto_redis::Limits::new(MAX_ENTRIES as usize, MAX_AGE);
+                redis(url)?.create(&limits).await?;
+            }
+            Self::Nats(url) => {
+                let limits = sse_proto_nats::Limits::new(MAX_ENTRIES.into(), MAX_AGE);
+                nats(url)?.create(&limits).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
-fn redis_stream(url: &str) -> Result<Stream, Box<dyn Error + Send + Sync>> {
-    Ok(Stream::new(redis::Client::open(url)?, "cluster")?)
+/// Opens the log of an engine, with a connection to read and one to write.
+async fn join<E: Engine>(reader: E, writer: E) -> Result<Box<dyn Log>, Failed> {
+    Ok(Box::new(Shared {
+        relay: Relay::open(reader, Options::new()).await?,
+        publisher: Publisher::open(writer).await?,
+    }))
+}
+
+fn redis(url: &str) -> Result<sse_proto_redis::Stream, Failed> {
+    Ok(sse_proto_redis::Stream::new(Client::open(url)?, STREAM)?)
+}
+
+fn nats(url: &str) -> Result<sse_proto_nats::Stream, Failed> {
+    Ok(sse_proto_nats::Stream::new(
+        ConnectOptions::new(),
+        url,
+        STREAM,
+    )?)
 }

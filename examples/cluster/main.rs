@@ -24,6 +24,7 @@ const NOTICE: Duration = Duration::from_secs(1);
 const USAGE: &str = "\
 usage: cluster [OPTIONS]
   --redis URL       join the nodes that share this Redis
+  --nats URL        join the nodes that share this NATS, with JetStream
   --create          make the stream there, once, and end
   --listen ADDRESS  by default 127.0.0.1:8080
   --name NAME       of this node, by default its address
@@ -57,6 +58,7 @@ impl Options {
             match &*argument {
                 "--create" => options.creates = true,
                 "--redis" => options.place = Place::Redis(arguments.next()?),
+                "--nats" => options.place = Place::Nats(arguments.next()?),
                 "--listen" => options.listen = arguments.next()?,
                 "--name" => options.name = Some(arguments.next()?),
                 "--users" => options.users = Some(arguments.next()?),

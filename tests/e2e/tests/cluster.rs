@@ -1,4 +1,4 @@
-//! The hub of many nodes: refusals, topics, drain, what operators see; and over Redis, behind the balancers that the example
+//! The hub of many nodes: refusals, topics, drain, what operators see; and over an engine, behind the balancers that the example
 //! shows, no loss when a node is killed.
 
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use sse_proto::Decoder;
 use sse_proto::decode::{OwnedItem, OwnedMessageEvent};
 
 use crate::support::{
-    Balancer, EventStream, Node, PATIENCE, Redis, Request, of_user, publication, until,
+    Balancer, Engine, EventStream, Kind, Node, PATIENCE, Request, of_user, publication, until,
 };
 
 /// Opens the stream of a user.
@@ -241,26 +241,35 @@ fn number(beat: &str) -> (String, u64) {
 }
 
 #[test]
-fn health_is_not_the_engines_and_a_publication_without_an_answer_can_be_tried_again() {
-    let address = Redis::free_address();
-    let url = format!("redis://{address}/");
-    let arguments = ["--redis", &*url, "--beat", "0"];
+fn health_is_not_that_of_redis_and_a_publication_without_an_answer_can_be_tried_again() {
+    engine_stops(Kind::Redis);
+}
+
+#[test]
+fn health_is_not_that_of_nats_and_a_publication_without_an_answer_can_be_tried_again() {
+    engine_stops(Kind::Nats);
+}
+
+fn engine_stops(kind: Kind) {
+    let address = Kind::free_address();
+    let place = kind.arguments(address);
+    let arguments = [&*place[0], &*place[1], "--beat", "0"];
     // Before there is an engine, and before there is its stream.
     let node = Node::start(&arguments);
     assert_eq!(node.until_readiness("Joining\n").status, 503);
     assert_eq!(node.get("/health").status, 200);
     assert_eq!(node.metric("cluster_ready "), 0);
     assert_eq!(node.publish("ann", "news", "x").status, 503);
-    let redis = Redis::start(address);
+    let engine = kind.start(address);
     Node::create(&arguments);
     node.until_ready();
 
     let [mut ann, mut bob] = ["ann", "bob"].map(|user| stream(node.address, user));
     ann.greeting();
     bob.greeting();
-    // From now on Redis knows the script, and would run it after the pause.
+    // Redis knows the script from now on, and runs it after the pause.
     assert_eq!(node.publish("ann", "news", "first").status, 204);
-    redis.process.pause();
+    engine.process.pause();
     let unconfirmed = node.publish("ann", "news", "once");
     assert_eq!(unconfirmed.status, 504);
     let key = unconfirmed
@@ -276,7 +285,7 @@ fn health_is_not_the_engines_and_a_publication_without_an_answer_can_be_tried_ag
             .status,
         503
     );
-    redis.process.resume();
+    engine.process.resume();
     node.until_ready();
 
     let again = publication("ann", "news", "once").with_header("idempotency-key", key.as_bytes());
@@ -296,22 +305,24 @@ fn health_is_not_the_engines_and_a_publication_without_an_answer_can_be_tried_ag
     });
 }
 
-/// Redis, and three nodes that beat 50 times a second.
+/// An engine, and three nodes that beat 50 times a second.
 struct Cluster {
     nodes: [Node; 3],
-    _redis: Redis,
+    _engine: Engine,
 }
 
 impl Cluster {
-    fn start() -> Self {
-        let redis = Redis::start(Redis::free_address());
-        let arguments = ["--redis", &redis.url, "--beat", "20"];
+    fn start(kind: Kind) -> Self {
+        let address = Kind::free_address();
+        let engine = kind.start(address);
+        let place = kind.arguments(address);
+        let arguments = [&*place[0], &*place[1], "--beat", "20"];
         Node::create(&arguments);
         let nodes = [(); 3].map(|()| Node::start(&arguments));
         nodes.iter().for_each(Node::until_ready);
         Self {
             nodes,
-            _redis: redis,
+            _engine: engine,
         }
     }
 
@@ -383,7 +394,7 @@ impl Client {
     }
 
     fn take(&mut self, event: &OwnedMessageEvent) {
-        self.last = event.last_event_id().to_owned();
+        event.last_event_id().clone_into(&mut self.last);
         match event.event_type() {
             "node" => self.nodes.push(event.data().to_owned()),
             "beat" => self.beats.push(number(event.data())),
@@ -405,17 +416,17 @@ impl Client {
 }
 
 #[test]
-fn behind_nginx_a_client_loses_nothing_when_its_node_is_killed_and_then_all() {
-    no_loss_behind(Balancer::nginx);
+fn over_redis_behind_nginx_a_client_loses_nothing_when_its_node_is_killed_and_then_all() {
+    no_loss(Kind::Redis, Balancer::nginx);
 }
 
 #[test]
-fn behind_haproxy_a_client_loses_nothing_when_its_node_is_killed_and_then_all() {
-    no_loss_behind(Balancer::haproxy);
+fn over_nats_behind_haproxy_a_client_loses_nothing_when_its_node_is_killed_and_then_all() {
+    no_loss(Kind::Nats, Balancer::haproxy);
 }
 
-fn no_loss_behind(balancer: impl Fn([SocketAddr; 3]) -> Balancer) {
-    let mut cluster = Cluster::start();
+fn no_loss(kind: Kind, balancer: impl Fn([SocketAddr; 3]) -> Balancer) {
+    let mut cluster = Cluster::start(kind);
     let balancer = balancer(cluster.addresses());
     let mut client = Client::new(balancer.address);
     client.until("beats", |client| client.beats.len() > 30);
@@ -552,7 +563,7 @@ impl Tabs {
 
 #[tokio::test]
 async fn three_tabs_behind_nginx_count_no_loss_when_a_node_is_killed() {
-    let mut cluster = Cluster::start();
+    let mut cluster = Cluster::start(Kind::Redis);
     let nginx = Balancer::nginx(cluster.addresses());
     let tabs = Tabs::open(nginx.address).await;
     let shown = tabs.assert_no_loss().await;

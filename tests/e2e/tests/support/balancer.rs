@@ -19,7 +19,7 @@ pub(crate) struct Balancer {
 }
 
 impl Balancer {
-    /// Starts nginx in front of three nodes.
+    /// Starts `nginx` in front of three nodes.
     pub(crate) fn nginx(nodes: [SocketAddr; 3]) -> Self {
         // One process, which ends when it is killed.
         let one = "master_process off;";
@@ -27,7 +27,7 @@ impl Balancer {
         Self::start("nginx", &arguments, nodes)
     }
 
-    /// Starts HAProxy in front of three nodes.
+    /// Starts `haproxy` in front of three nodes.
     pub(crate) fn haproxy(nodes: [SocketAddr; 3]) -> Self {
         Self::start("haproxy", &["-f", "haproxy.cfg"], nodes)
     }

@@ -1,6 +1,7 @@
 //! The examples as processes, clients over raw sockets, and what those are to receive.
 
 mod balancer;
+mod engine;
 mod event_stream;
 mod example;
 mod expected;
@@ -11,13 +12,13 @@ mod nginx;
 mod node;
 mod page;
 mod proxy;
-mod redis;
 mod server;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use balancer::Balancer;
+pub(crate) use engine::{Engine, Kind};
 pub(crate) use event_stream::EventStream;
 pub(crate) use example::{
     AXUM, CLUSTER, EXAMPLES, Example, HYPER_TOKIO, NOTIFY, TONIC, TOWER_HTTP, each,
@@ -30,7 +31,6 @@ pub(crate) use nginx::Nginx;
 pub(crate) use node::{Node, of_user, publication};
 pub(crate) use page::Page;
 pub(crate) use proxy::Proxy;
-pub(crate) use redis::Redis;
 pub(crate) use server::Server;
 
 /// The bound of all that has to happen soon; far more than it takes.

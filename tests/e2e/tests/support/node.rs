@@ -91,9 +91,10 @@ impl Node {
     pub(crate) fn until_readiness(&self, text: &str) -> Answer {
         until(text, || {
             let answer = self.get("/ready");
-            match answer.body.starts_with(text) {
-                true => Ok(answer),
-                false => Err(answer.body),
+            if answer.body.starts_with(text) {
+                Ok(answer)
+            } else {
+                Err(answer.body)
             }
         })
     }
@@ -101,8 +102,8 @@ impl Node {
     /// Returns the value of a metric.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").body;
-        let values = text.lines().filter_map(|line| line.strip_prefix(name));
-        let value = values.last().unwrap_or_else(|| panic!("no {name}: {text}"));
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(name));
+        let value = values.next().unwrap_or_else(|| panic!("no {name}: {text}"));
         value.trim().parse().expect("a number")
     }
 
