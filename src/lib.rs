@@ -35,8 +35,17 @@
 //!
 //! # A client
 //!
-//! [`decode::DecodeStream`] reads the body of any HTTP client, and the crate `sse-proto-reqwest` makes
-//! a request a stream that reconnects. The decoder alone takes bytes:
+//! The crate `sse-proto-reqwest` makes a request a stream of events that reconnects:
+//!
+//! ```ignore
+//! let mut events = EventSource::new(reqwest::Client::new().get("https://example.org/events"))?;
+//! while let Some(event) = events.next().await {
+//!     println!("{}", event?.data());
+//! }
+//! ```
+//!
+//! Over any other HTTP client, [`decode::DecodeStream`] reads the body of one response, and
+//! [`client::EventSourceStream`] reconnects. The decoder alone takes bytes:
 //!
 //! ```
 //! let events = sse_proto::decode::events(b"data: Hel\n\ndata: lo\n\n").unwrap();
@@ -56,7 +65,7 @@
 //! | read the last event ID of a request | [`http::last_event_id`] |
 //! | read an answer, such as a language model's | [`decode::DecodeStream`], `decode::DecodeRead`, [`Decoder`] |
 //! | follow a stream and reconnect | [`EventSource`], [`client::EventSourceStream`] |
-//! | send on what was received | `Event::from(&received)` |
+//! | pass a received event on | `Event::from(&received)` |
 //! | test a handler | [`decode::events`], `http::events` |
 //!
 //! The [guide] has a page each on the life of a stream (slow clients, waiting, ends), mounting
@@ -116,7 +125,7 @@
 //! - `std` (default): [`Broadcast`], [`channel`], `std::io::Write` for [`EventWriter`],
 //!   `DecodeRead`.
 //! - `json`: `Event::json`, `EventWriter::json`, `json()` of a received event. Implies `std`.
-//! - `http`: `http::Body`, `http::response`, `http::events`. Implies `std`.
+//! - `http`: `http::response`, `http::Body`, `http::stop`, `http::events`. Implies `std`.
 //!
 //! Without features the crate is `no_std` with `alloc`. Rust 1.85 or later.
 // Without `std`, links to items that need it point to the section on features.
@@ -133,7 +142,11 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[macro_use]
+mod macros;
+
 pub mod client;
+mod header;
 mod server;
 mod sync;
 mod timer;
@@ -183,8 +196,9 @@ pub use crate::wire::frame::Frame;
 pub use crate::wire::writer::EventWriter;
 
 pub mod event {
-    //! Errors of events and their fields, [`LastEventId`], which requests bring, the type of the event
-    //! that [`START`]s a stream, and [`lines`], which splits text into lines.
+    //! Errors of events and their fields; [`LastEventId`], the last event ID of a request;
+    //! [`START`], the type of the event that starts a stream; and [`lines`], which splits text into
+    //! lines.
 
     pub use crate::wire::encode::BufferTooSmall;
     pub use crate::wire::field::{InvalidField, START};

@@ -12,7 +12,8 @@ use core::time::Duration;
 /// The output of the future is ignored. The adapter or client makes and polls the future within its
 /// own polls, so a timer such as tokio's finds its runtime. If the future is dropped early, it
 /// should not wake its task later; the futures of the timers above do not. The future must wake its
-/// task, also in a main loop that polls all the time: an adapter polls it again only after that.
+/// task, even in a main loop that polls all the time, because an adapter polls the future again
+/// only after its wake.
 ///
 /// # Examples
 ///
@@ -58,4 +59,14 @@ where
     fn sleep(&mut self, duration: Duration) -> S {
         self(duration)
     }
+}
+
+/// Returns `whole * count / of`, where `count` is at most `of`.
+pub(crate) fn scale(whole: Duration, count: u32, of: u64) -> Duration {
+    // Less than 2^94 nanoseconds, times less than 2^32: the product does not overflow.
+    let nanos = whole.as_nanos() * u128::from(count) / u128::from(of);
+    Duration::new(
+        u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX),
+        u32::try_from(nanos % 1_000_000_000).unwrap_or_default(),
+    )
 }

@@ -130,9 +130,7 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("http://{}", listener.local_addr()?);
     // Without this, the system may delay an event until the client has acknowledged the previous one.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
+    let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
     let client = reqwest::Client::new();
     let gateway = Gateway { client, upstream };
     let router = Router::new().fallback(forward).with_state(gateway);

@@ -94,8 +94,7 @@ struct Head {
 
 impl Head {
     fn new(request: &Request) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.unwrap_or_default();
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         Self {
             id: format!("chatcmpl-{:x}", now.as_nanos()),
             created: now.as_secs(),
@@ -142,9 +141,7 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("http://{}/v1", listener.local_addr()?);
     // Without this, the system may delay a token until the client has acknowledged the previous one.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
+    let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
     let router = Router::new().route("/v1/chat/completions", post(completions));
     axum::serve(listener, router).await
 }

@@ -38,30 +38,26 @@ pub(crate) async fn run(
         sleep(Duration::from_millis(50)).await;
         if let Some(token) = &token {
             let params = json!({ "progressToken": token, "progress": progress, "total": limit });
-            send(
-                &answer,
-                json!({ "method": "notifications/progress", "params": params }),
-            );
+            send(&answer, "notifications/progress", params);
         }
     }
     let text = format!("counted to {limit}");
-    let params = json!({ "level": "info", "logger": "count", "data": text });
-    send(
-        &unasked,
-        json!({ "method": "notifications/message", "params": params }),
-    );
+    let log = json!({ "level": "info", "logger": "count", "data": text });
+    send(&unasked, "notifications/message", log);
     let content = json!([{ "type": "text", "text": text }]);
-    send(
+    publish(
         &answer,
         json!({ "id": request, "result": { "content": content } }),
     );
     answer.close(None);
 }
 
-fn send(log: &Broadcast, mut message: Value) {
+fn send(log: &Broadcast, method: &str, params: Value) {
+    publish(log, json!({ "method": method, "params": params }));
+}
+
+fn publish(log: &Broadcast, mut message: Value) {
     message["jsonrpc"] = "2.0".into();
-    // A `Value` is always JSON, and a log that is closed has no readers.
-    if let Ok(event) = Event::json(&message) {
-        let _ = log.publish(&event);
-    }
+    // A log that is closed has no readers.
+    let _ = log.publish(&Event::message(message.to_string()));
 }

@@ -103,9 +103,7 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("http://{}/mcp", listener.local_addr()?);
     // Without this, the system may delay an event until the client has acknowledged the previous one.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
+    let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
     // Any other method is answered with 405 and the list of these.
     let methods = routing::post(answer).get(answer).delete(answer);
     let router = Router::new().route("/mcp", methods);

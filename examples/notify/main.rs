@@ -5,9 +5,9 @@
 
 mod users;
 
-use std::{env, error::Error, fmt::Write, time::Duration};
+use std::{collections::HashMap, env, error::Error, fmt::Write, time::Duration};
 
-use axum::extract::{DefaultBodyLimit, State, rejection::StringRejection};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -19,7 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::{net::TcpListener, select, time::sleep};
 use tower_http::cors::CorsLayer;
 
-use users::{User, Users, parameter};
+use users::{User, parameter};
 
 /// The other origin whose pages may send requests with the cookie and read the answers. It is of the
 /// same site (only the port differs), or browsers would keep the cookie back.
@@ -31,27 +31,32 @@ const WAVES: Duration = Duration::from_secs(2);
 
 struct Hub {
     events: Broadcast,
-    users: Users,
+    users: HashMap<String, User>,
     presence_changed: Notify,
     is_stopping: watch::Sender<bool>,
 }
 
 type Shared = State<&'static Hub>;
+type Done = Result<StatusCode, StatusCode>;
 
 async fn login(State(hub): Shared, uri: Uri) -> Result<impl IntoResponse, StatusCode> {
-    let (token, _) = hub.users.named(&uri).ok_or(StatusCode::UNAUTHORIZED)?;
+    let named = |(_, user): &(_, &User)| parameter(&uri, "user") == Some(user.name);
+    let (token, _) = hub
+        .users
+        .iter()
+        .find(named)
+        .ok_or(StatusCode::UNAUTHORIZED)?;
     // `Strict` keeps other sites from notifying in the user's name. Add `Secure` behind TLS.
     let cookie = format!("token={token}; HttpOnly; SameSite=Strict; Path=/");
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]))
 }
 
-async fn events(State(hub): Shared, uri: Uri, headers: HeaderMap) -> Result<Response, StatusCode> {
-    let user = hub.users.of(&uri, &headers)?;
+async fn events(State(hub): Shared, user: &'static User, uri: Uri, headers: HeaderMap) -> Response {
     if *user.is_sent_away.borrow() {
-        return Ok(stop());
+        return stop();
     }
     let last = last_event_id(headers.get_all("last-event-id"), uri.query(), "lastEventId");
-    let options = SubscribeOptions::new().with_topics(user.topics);
+    let options = SubscribeOptions::new().with_topics(&user.topics);
     // Tells a client that cannot be resumed that it may have missed events.
     let reset = Event::new(event_type!("reset"), "{}");
     let stream = hub.events.subscribe_with(last, &options).or_oldest(&reset);
@@ -60,7 +65,7 @@ async fn events(State(hub): Shared, uri: Uri, headers: HeaderMap) -> Result<Resp
     let back = Duration::from_secs(1) + random(2 * WAVES);
     let bye = Event::new(event_type!("bye"), "{}").with_reconnection_time(back);
     let stream = stream.with_defaults(sleep).until(end(hub, user));
-    Ok(response(stream.with_farewell(Frame::new(&bye))).into_response())
+    response(stream.with_farewell(Frame::new(&bye))).into_response()
 }
 
 /// Waits for the end of a stream: the user is sent away, or the stream's turn at a shutdown has come.
@@ -86,8 +91,8 @@ async fn tell_presence(hub: &Hub) {
     loop {
         hub.presence_changed.notified().await;
         sleep(Duration::from_millis(500)).await;
-        let is_here = |user: &&User| hub.events.subscribers_of(user.topics[0]) > 0;
-        let here = hub.users.iter().filter(is_here);
+        let is_here = |user: &&User| hub.events.subscribers_of(&user.topics[0]) > 0;
+        let here = hub.users.values().filter(is_here);
         let mut names: Vec<_> = here.map(|user| user.name).collect();
         names.sort_unstable();
         let event = Event::new(event_type!("presence"), names.join(" "));
@@ -97,16 +102,10 @@ async fn tell_presence(hub: &Hub) {
 }
 
 /// Publishes the body to a topic. The first line of the event names the topic.
-async fn notify(
-    State(hub): Shared,
-    uri: Uri,
-    headers: HeaderMap,
-    text: Result<String, StringRejection>,
-) -> Result<StatusCode, StatusCode> {
-    hub.users.check_right(&uri, &headers)?;
-    let text = text.map_err(|refused| refused.status())?;
-    let has = |topic: &&str| hub.users.iter().any(|user| user.topics.contains(topic));
-    let topic = parameter(&uri, "to").filter(has);
+async fn notify(State(hub): Shared, user: &'static User, uri: Uri, text: String) -> Done {
+    user.check_right()?;
+    let mut topics = hub.users.values().flat_map(|user| &user.topics);
+    let topic = topics.find(|topic| parameter(&uri, "to") == Some(topic));
     let topic = topic.ok_or(StatusCode::NOT_FOUND)?;
     let event = Event::message(format!("{topic}\n{text}"));
     let published = hub.events.publish_to(topic, &event);
@@ -115,14 +114,12 @@ async fn notify(
 }
 
 /// Ends the streams of a user. The clients come back within seconds, and are stopped.
-async fn send_away(
-    State(hub): Shared,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<StatusCode, StatusCode> {
-    hub.users.check_right(&uri, &headers)?;
-    let (_, user) = hub.users.named(&uri).ok_or(StatusCode::NOT_FOUND)?;
-    user.is_sent_away.send_replace(true);
+async fn send_away(State(hub): Shared, user: &'static User, uri: Uri) -> Done {
+    user.check_right()?;
+    let mut users = hub.users.values();
+    let sent = users.find(|user| parameter(&uri, "user") == Some(user.name));
+    let sent = sent.ok_or(StatusCode::NOT_FOUND)?;
+    sent.is_sent_away.send_replace(true);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -146,7 +143,7 @@ async fn metrics(State(hub): Shared) -> impl IntoResponse {
 async fn main() -> Result<(), Box<dyn Error>> {
     let hub: &Hub = Box::leak(Box::new(Hub {
         events: Broadcast::new(Retention::default()),
-        users: Users::new(),
+        users: users::by_token(),
         presence_changed: Notify::new(),
         is_stopping: watch::Sender::new(false),
     }));

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::options::Options;
 use super::output::LossReason;
+use crate::timer::scale;
 
 /// The reconnection time, and the failures in a row.
 pub(super) struct Backoff {
@@ -88,16 +89,16 @@ impl Backoff {
 
     /// Returns the delay before the next request, within its bounds.
     ///
-    /// What the server or the backoff asks for is the least. Jitter lengthens it at random, so that
-    /// clients that were disconnected together reconnect at different times. If the caller's bound
-    /// cuts the delay off, jitter shortens the bound instead.
+    /// The delay is not shorter than the server or the backoff asks for. Jitter lengthens it at
+    /// random, so that clients that were disconnected together reconnect at different times. If the
+    /// caller's bound cuts the delay off, jitter shortens the bound instead.
     pub(super) fn delay(&mut self, retry_after: Option<Duration>, options: &Options) -> Duration {
         let (min, max) = options.delay_bounds();
         // The minimum is applied before the delay is doubled, because doubling zero has no effect.
         let base = self.reconnection_time.unwrap_or(options.reconnection_time);
         let grown = grown(base.max(min), self.steps, options.max_backoff);
         let least = grown.max(retry_after.unwrap_or_default());
-        let spread = scale(least.min(max), options.jitter_percent.into(), 100);
+        let spread = scale(least.min(max), options.jitter.into(), 100);
         let (least, most) = if least > max {
             (max.saturating_sub(spread).max(min), max)
         } else {
@@ -125,14 +126,4 @@ fn grown(base: Duration, steps: u32, max: Option<Duration>) -> Duration {
         .checked_shl(steps.saturating_sub(1))
         .unwrap_or(u32::MAX);
     base.saturating_mul(factor).min(max).max(base)
-}
-
-/// Returns `whole * count / of`, where `count` is at most `of`.
-fn scale(whole: Duration, count: u32, of: u64) -> Duration {
-    // Less than 2^94 nanoseconds, times less than 2^32: the product does not overflow.
-    let nanos = whole.as_nanos() * u128::from(count) / u128::from(of);
-    Duration::new(
-        u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX),
-        u32::try_from(nanos % 1_000_000_000).unwrap_or_default(),
-    )
 }

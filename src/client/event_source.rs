@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use core::error::Error;
-use core::fmt;
 use core::time::Duration;
 
 use super::machine::{Machine, Progress};
@@ -286,15 +285,12 @@ impl EventSource {
     }
 }
 
-impl fmt::Debug for EventSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventSource")
-            .field("state", &self.machine.state())
-            .field("url", &Shown(self.url()))
-            .field("last_event_id", &self.last_event_id())
-            .field("next_deadline", &self.next_deadline())
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl() EventSource, self =>
+    state: self.machine.state(),
+    url: Shown(self.url()),
+    last_event_id: self.last_event_id(),
+    next_deadline: self.next_deadline(),
 }
 
 /// Returns the [`Progress`] of a result with an `Item` or an `OwnedItem`, whose variants are alike.
@@ -354,10 +350,4 @@ impl<'i> Received<'_, 'i> {
     }
 }
 
-impl fmt::Debug for Received<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received")
-            .field("remaining", &self.remaining().len())
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl() Received<'_, '_>, self => remaining: self.remaining().len());

@@ -6,7 +6,7 @@ use core::task::Waker;
 
 use crate::sync::{Mutex, PoisonError};
 
-/// What a handle asks for. A later one in this order wins.
+/// The request of a handle. The later one in this order wins.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub(super) enum Command {
     Reconnect,

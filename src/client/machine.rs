@@ -38,7 +38,7 @@ pub(super) struct Machine {
     unpolled: Unpolled,
 }
 
-/// What the driver has taken. The requests of one connection and its redirects are one.
+/// Which requests the driver has taken. A request and its redirects count as one.
 #[derive(Clone, Copy, PartialEq)]
 enum Sent {
     Nothing,
@@ -338,7 +338,7 @@ impl Machine {
     /// progress, this is the first loss again.
     fn start_loss(&mut self, now: Duration, loss: &Loss, decoder: &Decoder) {
         let is_stable = now.saturating_sub(self.opened_at) >= self.options.stable_after;
-        // A server that is polled ends each of its answers.
+        // A server that is polled ends each of its answers, so such an end is progress.
         let id = decoder.last_event_id();
         let has_new_id = !id.is_empty() && *id != *self.known_id;
         let is_polled = self.had_event && has_new_id && is_whole(loss);

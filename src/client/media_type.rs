@@ -1,5 +1,7 @@
 //! The media type of a response, as browsers read it.
 
+use crate::header::{split_unquoted, trim};
+
 /// Returns whether the essence of a `Content-Type`, with its lines joined by `, `, is
 /// `text/event-stream`.
 ///
@@ -7,40 +9,19 @@
 /// that it carries over changes nothing here, since event streams are always UTF-8.
 ///
 /// [Fetch]: https://fetch.spec.whatwg.org/#concept-header-extract-mime-type
-pub(super) fn is_event_stream(mut lines: &[u8]) -> bool {
-    let mut found = false;
-    loop {
-        let (value, rest) = split_value(lines);
-        // > If temporaryMimeType is failure or its essence is "*/*", then continue.
-        if let Some(essence) = essence(value).filter(|essence| *essence != b"*/*") {
-            found = essence.eq_ignore_ascii_case(b"text/event-stream");
-        }
-        match rest {
-            Some(rest) => lines = rest,
-            None => return found,
-        }
-    }
-}
-
-/// Splits at the first comma that is not within a quoted string.
-fn split_value(lines: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    for (at, byte) in lines.iter().enumerate() {
-        match byte {
-            b',' if !is_quoted => return (&lines[..at], Some(&lines[at + 1..])),
-            b'"' if !is_escaped => is_quoted = !is_quoted,
-            _ => {}
-        }
-        is_escaped = is_quoted && *byte == b'\\' && !is_escaped;
-    }
-    (lines, None)
+pub(super) fn is_event_stream(lines: &[u8]) -> bool {
+    // > If temporaryMimeType is failure or its essence is "*/*", then continue.
+    let essences = split_unquoted(lines, b',').filter_map(essence);
+    let last = essences.filter(|essence| *essence != b"*/*").last();
+    last.is_some_and(|essence| essence.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 /// Returns the type and subtype ("parse a MIME type" of the MIME Sniffing Standard). Parameters
 /// can't make it fail.
 fn essence(value: &[u8]) -> Option<&[u8]> {
     let essence = value.split(|&byte| byte == b';').next()?;
-    let essence = trim(essence);
+    // HTTP whitespace has no form feed.
+    let essence = trim(essence, b" \t\n\r");
     let slash = essence.iter().position(|&byte| byte == b'/')?;
     let is_token = |text: &[u8]| {
         let is_special = |byte: &u8| b"!#$%&'*+-.^_`|~".contains(byte);
@@ -50,14 +31,4 @@ fn essence(value: &[u8]) -> Option<&[u8]> {
                 .all(|byte| byte.is_ascii_alphanumeric() || is_special(byte))
     };
     (is_token(&essence[..slash]) && is_token(&essence[slash + 1..])).then_some(essence)
-}
-
-/// Removes HTTP whitespace at both ends, which has no form feed.
-fn trim(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..]
-    | [rest @ .., b' ' | b'\t' | b'\n' | b'\r'] = text
-    {
-        text = rest;
-    }
-    text
 }

@@ -52,7 +52,7 @@ pub struct Options {
     pub(super) stable_after: Duration,
     pub(super) max_elapsed: Option<Duration>,
     pub(super) max_retries: Option<u32>,
-    pub(super) jitter_percent: u8,
+    pub(super) jitter: u8,
     pub(super) max_redirects: u8,
     /// An event or a new id is progress at once.
     pub(super) forgets_at_events: bool,
@@ -83,7 +83,7 @@ impl Options {
             stable_after: Duration::from_secs(60),
             max_elapsed: None,
             max_retries: None,
-            jitter_percent: 0,
+            jitter: 0,
             max_redirects: 5,
             forgets_at_events: true,
             repeat: None,
@@ -103,26 +103,75 @@ impl Options {
         options.max_backoff = Some(Duration::from_secs(30));
         options.connect_timeout = Some(Duration::from_secs(60));
         options.idle_timeout = Some(Duration::from_secs(5 * 60));
-        options.jitter_percent = 50;
+        options.jitter = 50;
         options.forgets_at_events = false;
         options
     }
 
-    /// Sets the reconnection time that applies until the server sets one.
-    #[doc(alias = "retry")]
-    #[must_use]
-    pub const fn with_reconnection_time(mut self, time: Duration) -> Self {
-        self.reconnection_time = time;
-        self
-    }
+    setters! {
+        /// Sets the reconnection time that applies until the server sets one.
+        #[doc(alias = "retry")]
+        const fn with_reconnection_time(reconnection_time: Duration);
 
-    /// Sets the maximum to which repeated failures double the delay. With `None`, the delay does
-    /// not grow. Each redirect counts as a failure here. A longer reconnection time from the server
-    /// is not reduced.
-    #[must_use]
-    pub const fn with_max_backoff(mut self, delay: Option<Duration>) -> Self {
-        self.max_backoff = delay;
-        self
+        /// Sets the maximum to which repeated failures double the delay. With `None`, the delay
+        /// does not grow. Each redirect counts as a failure here. A longer reconnection time from
+        /// the server is not reduced.
+        const fn with_max_backoff(max_backoff: Option<Duration>);
+
+        /// Sets the maximum random addition to a delay, in percent of it; more than 100 counts as
+        /// 100. It is also added to a reconnection time or a `Retry-After` of the server, so the
+        /// delay is never shorter than those. If the longest delay is shorter, the random part is
+        /// subtracted from it instead.
+        const fn with_jitter(jitter: u8) = if jitter > 100 { 100 } else { jitter };
+
+        /// Sets how many retries in a row may fail without progress. Progress is a
+        /// [stable](Self::with_stable_after) connection, or a whole body that had an event and
+        /// changed the last event ID. For options made by [`standard`](Self::standard), any event
+        /// and any new id is progress. `None` means no limit; with 0, the client never reconnects.
+        const fn with_max_retries(max_retries: Option<u32>);
+
+        /// Sets how much time may pass without progress. The time counts from the start of the
+        /// client or from the first loss after progress. When it is over, no request is sent, and a
+        /// request that waits for its response is dropped. `None` means no limit.
+        const fn with_max_elapsed(max_elapsed: Option<Duration>);
+
+        /// Sets how long a stream must stay open to reset the count of failures, even without an
+        /// event.
+        const fn with_stable_after(stable_after: Duration);
+
+        /// Sets how long a request may wait for its response, including redirects. `None` means no
+        /// limit.
+        const fn with_connect_timeout(connect_timeout: Option<Duration>);
+
+        /// Sets how long an open stream may be silent. Any byte restarts the timeout, also in a
+        /// comment. `None` means no limit.
+        const fn with_idle_timeout(idle_timeout: Option<Duration>);
+
+        /// Sets how many redirects one connection may follow; 0 rejects them.
+        const fn with_max_redirects(max_redirects: u8);
+
+        /// Sets whether the request may be sent again. By default it may if its method is
+        /// idempotent by RFC 9110 (9.2.2), such as GET and PUT, or QUERY.
+        const fn with_repeat(repeat: bool) = Some(repeat);
+
+        /// Sets whether the client resumes with a GET once it has an ID to resume from, whatever
+        /// its method is, as in the Model Context Protocol. That request has no body. It follows
+        /// each end of the stream, also a whole answer: [close](crate::EventSource::close) the
+        /// client once it has all that it waits for.
+        const fn with_get_resume(get_resume: bool);
+
+        /// Sets the content encodings that the driver decodes, as the value of `accept-encoding`,
+        /// such as `gzip, br`. Requests have this header, unless it is empty. A body with any other
+        /// encoding is refused, because its bytes are no event stream.
+        ///
+        /// An HTTP client that decodes usually removes the response's `content-encoding`.
+        const fn with_accept_encoding(accept_encoding: &'static str);
+
+        /// Sets whether comments are returned.
+        const fn with_comments(comments: bool);
+
+        /// Sets the limits of the client's decoder.
+        const fn with_decode_limits(decode_limits: DecodeLimits);
     }
 
     /// Sets the shortest and the longest delay, which also bound the times that the server sets,
@@ -131,59 +180,6 @@ impl Options {
     pub const fn with_delay_bounds(mut self, min: Duration, max: Duration) -> Self {
         self.min_delay = min;
         self.max_delay = max;
-        self
-    }
-
-    /// Sets the maximum random addition to a delay, in percent of it; more than 100 counts as 100.
-    /// It also goes on top of a reconnection time or a `Retry-After` of the server, which a client
-    /// never undercuts, unless the longest delay does. In that case, the random part is subtracted
-    /// from the longest delay.
-    #[must_use]
-    pub const fn with_jitter(mut self, percent: u8) -> Self {
-        self.jitter_percent = if percent > 100 { 100 } else { percent };
-        self
-    }
-
-    /// Sets how many retries in a row may fail without progress. Progress is a
-    /// [stable](Self::with_stable_after) connection, or a body that ended, not within a block, and
-    /// had an event and another last event ID than the request. For options made by
-    /// [`standard`](Self::standard), any event and any new id is progress. `None` means no limit;
-    /// with 0, the client never reconnects.
-    #[must_use]
-    pub const fn with_max_retries(mut self, retries: Option<u32>) -> Self {
-        self.max_retries = retries;
-        self
-    }
-
-    /// Sets how much time may pass without progress. The time counts from the start of the client
-    /// or from the first loss after progress. When it is over, no request is sent, and a request
-    /// that waits for its response is dropped. `None` means no limit.
-    #[must_use]
-    pub const fn with_max_elapsed(mut self, elapsed: Option<Duration>) -> Self {
-        self.max_elapsed = elapsed;
-        self
-    }
-
-    /// Sets how long a stream must stay open to reset the count of failures, even without an event.
-    #[must_use]
-    pub const fn with_stable_after(mut self, duration: Duration) -> Self {
-        self.stable_after = duration;
-        self
-    }
-
-    /// Sets how long a request may wait for its response, including redirects. `None` means no
-    /// limit.
-    #[must_use]
-    pub const fn with_connect_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Sets how long an open stream may be silent. Any byte restarts the timeout, also in a
-    /// comment. `None` means no limit.
-    #[must_use]
-    pub const fn with_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.idle_timeout = timeout;
         self
     }
 
@@ -206,56 +202,6 @@ impl Options {
         is_retried: impl Fn(&Response) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.retry_if = RetryIf::Caller(Arc::new(AssertUnwindSafe(Box::new(is_retried))));
-        self
-    }
-
-    /// Sets how many redirects one connection may follow; 0 rejects them.
-    #[must_use]
-    pub const fn with_max_redirects(mut self, redirects: u8) -> Self {
-        self.max_redirects = redirects;
-        self
-    }
-
-    /// Sets whether the request may be sent again. By default it may if its method is idempotent by
-    /// RFC 9110 (9.2.2), such as GET and PUT, or QUERY.
-    #[must_use]
-    pub const fn with_repeat(mut self, is_repeatable: bool) -> Self {
-        self.repeat = Some(is_repeatable);
-        self
-    }
-
-    /// Sets whether the client resumes with a GET once it has an ID to resume from, whatever its
-    /// method is, as in the Model Context Protocol. That request has no body. It follows each end of
-    /// the stream, also a whole answer: [close](crate::EventSource::close) the client once it has
-    /// all that it waits for.
-    #[must_use]
-    pub const fn with_get_resume(mut self, resumes: bool) -> Self {
-        self.get_resume = resumes;
-        self
-    }
-
-    /// Sets the content encodings that the driver decodes, as the value of `accept-encoding`, such
-    /// as `gzip, br`. Requests have this header, unless it is empty. A body with any other encoding
-    /// is refused, because its bytes are no event stream.
-    ///
-    /// An HTTP client that decodes usually removes the response's `content-encoding`.
-    #[must_use]
-    pub const fn with_accept_encoding(mut self, encodings: &'static str) -> Self {
-        self.accept_encoding = encodings;
-        self
-    }
-
-    /// Sets whether comments are returned.
-    #[must_use]
-    pub const fn with_comments(mut self, comments: bool) -> Self {
-        self.comments = comments;
-        self
-    }
-
-    /// Sets the limits of the client's decoder.
-    #[must_use]
-    pub const fn with_decode_limits(mut self, limits: DecodeLimits) -> Self {
-        self.decode_limits = limits;
         self
     }
 

@@ -1,7 +1,6 @@
 //! `Request`, which a client asks its driver to send.
 
 use alloc::boxed::Box;
-use core::fmt;
 
 use super::route::Shown;
 
@@ -114,7 +113,7 @@ impl Request {
     }
 }
 
-/// The head of the request. It has the last event ID also beyond ASCII, and no body.
+/// The head of the request. It has no body. Its last event ID may go beyond ASCII.
 ///
 /// # Errors
 ///
@@ -149,16 +148,13 @@ impl TryFrom<&Request> for http::Request<()> {
     }
 }
 
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("method", &self.method())
-            .field("url", &Shown(&self.url))
-            .field("last_event_id", &self.last_event_id)
-            .field("accept_encoding", &self.accept_encoding)
-            .field("may_have_credentials", &self.is_same_origin)
-            .finish()
-    }
+debug! {
+    impl() Request, self =>
+    method: self.method(),
+    url: Shown(&self.url),
+    last_event_id: self.last_event_id,
+    accept_encoding: self.accept_encoding,
+    may_have_credentials: self.is_same_origin,
 }
 
 /// Returns the ID if a header can hold it.

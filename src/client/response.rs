@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::fmt;
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 
@@ -129,8 +128,8 @@ impl Response {
         self
     }
 
-    /// Attaches a value of the driver's, such as the body or the headers of a refusal. It comes
-    /// back in [`Loss::response`](super::Loss::response) if the response is refused.
+    /// Attaches a value, such as the body or the headers of a refusal. It comes back in
+    /// [`Loss::response`](super::Loss::response) if the response is refused.
     ///
     /// # Examples
     ///
@@ -190,8 +189,8 @@ impl Response {
         self.status == 200 && self.is_event_stream
     }
 
-    /// Returns whether the status is one of 408, 425, 429 and 5xx, which a later request may not
-    /// get. [`Options::resilient`](super::Options::resilient) retries these.
+    /// Returns whether the status is one of 408, 425, 429 and 5xx, after which a later request may
+    /// succeed. [`Options::resilient`](super::Options::resilient) retries these.
     pub const fn is_transient(&self) -> bool {
         matches!(self.status, 408 | 425 | 429 | 500..=599)
     }
@@ -241,17 +240,14 @@ impl<B> From<&http::Response<B>> for Response {
     }
 }
 
-impl fmt::Debug for Response {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
-            .field("status", &self.status)
-            .field("content_type", &self.content_type)
-            .field("content_encoding", &self.content_encoding)
-            .field("retry_after", &self.retry_after)
-            .field("location", &self.location.as_deref().map(Shown))
-            .field("url", &self.url.as_deref().map(Shown))
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl() Response, self =>
+    status: self.status,
+    content_type: self.content_type,
+    content_encoding: self.content_encoding,
+    retry_after: self.retry_after,
+    location: self.location.as_deref().map(Shown),
+    url: self.url.as_deref().map(Shown),
 }
 
 /// Adds a line of a header that may come once. Lines that differ, or can't be read, have no value.
@@ -267,8 +263,8 @@ fn add_sole<T: PartialEq>(sole: &mut Option<Option<T>>, line: Option<T>) {
     }
 }
 
-/// Adds an encoding to a list, unless it changes nothing. A list that is too long ends in an
-/// encoding that nobody decodes.
+/// Adds an encoding to a list, unless it changes nothing. A list that is too long ends in `...`,
+/// which no driver decodes.
 fn add_encoding(list: &mut String, encoding: &[u8]) {
     let is_none = encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
     if is_none || list.ends_with("...") {

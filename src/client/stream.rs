@@ -3,7 +3,6 @@
 
 use alloc::boxed::Box;
 use core::error::Error;
-use core::fmt;
 use core::future::Future;
 use core::mem;
 use core::ops::ControlFlow;
@@ -99,9 +98,10 @@ where
 pin_project! {
     /// Yields events, and reconnects by itself: an [`EventSource`] with its driver.
     ///
-    /// It takes a function that [connects](Connect), a [`Timer`], and a clock. It starts at the first poll. It opens one connection at a time
-    /// and holds at most one chunk of its body. When the connection is lost, it drops both. It has
-    /// no runtime of its own: poll it in the runtime that the futures of the function need.
+    /// It takes a function that [connects](Connect), a [`Timer`] and a clock, and starts at the
+    /// first poll. It opens one connection at a time and holds at most one chunk of its body. When
+    /// the connection is lost, it drops both. It has no runtime of its own: poll it in the runtime
+    /// that the futures of the function need.
     ///
     /// After 32 steps without an update, such as chunks that complete no item, a poll returns
     /// `Pending` and wakes its own task, so that other tasks can run.
@@ -501,10 +501,4 @@ impl<C: Connect, T: Timer, N: FnMut() -> Duration> Stream for Events<EventSource
     }
 }
 
-impl<C: Connect, T: Timer, N> fmt::Debug for EventSourceStream<C, T, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventSourceStream")
-            .field("source", &self.source)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(C: Connect, T: Timer, N) EventSourceStream<C, T, N>, self => source: self.source);

@@ -1,7 +1,6 @@
 //! The futures of a target, which wait for room in the queue or for the end, and `Permit`, which
 //! holds room.
 
-use core::fmt;
 use core::future::{self, Future};
 use core::task::{Context, Poll};
 
@@ -58,13 +57,7 @@ impl<S: Sharing> Permit<S> {
     }
 }
 
-impl<S: Sharing> fmt::Debug for Permit<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit")
-            .field("room", &self.room())
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(S: Sharing) Permit<S>, self => room: self.room());
 
 /// Waits for room, then dispatches an event. If the future is polled again after it has resolved,
 /// it returns the same result.

@@ -1,7 +1,6 @@
 //! `Event`, the value that a server sends.
 
 use alloc::borrow::Cow;
-use core::fmt;
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -155,119 +154,90 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Sets the event type.
-    #[doc(alias = "name")]
-    #[doc(alias = "kind")]
-    #[inline]
-    pub fn with_event_type(mut self, event_type: EventType<'a>) -> Self {
-        self.event_type = Some(event_type);
-        self
-    }
+    setters! {
+        /// Sets the event type.
+        #[doc(alias = "name")]
+        #[doc(alias = "kind")]
+        fn with_event_type(event_type: EventType<'a>) = Some(event_type);
 
-    /// Sets the id. A client sends it back as `Last-Event-ID` when it reconnects.
-    #[doc(alias = "cursor")]
-    #[doc(alias = "offset")]
-    #[inline]
-    pub fn with_id(mut self, id: impl Into<EventId<'a>>) -> Self {
-        self.id = Some(id.into());
-        self
-    }
+        /// Sets the id. A client sends it back as `Last-Event-ID` when it reconnects.
+        #[doc(alias = "cursor")]
+        #[doc(alias = "offset")]
+        fn with_id(id: impl Into<EventId<'a>>) = Some(id.into());
 
-    /// Sets the id of an event that was received, for a server that passes events on.
-    ///
-    /// That is the last event ID of the client at that event, also if an earlier block has set it.
-    /// So who reads the events that are passed on has the same ID at each. Sets none if there is
-    /// none.
-    ///
-    /// Takes a `&MessageEvent` or a `&OwnedMessageEvent`, which convert into an event without an
-    /// id.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use sse_proto::{Event, decode};
-    ///
-    /// let upstream = "event: error\nid: 7\ndata: busy\n\n";
-    /// let received = &decode::events(upstream)?[0];
-    /// assert_eq!(Event::from(received).to_bytes(), "event: error\ndata: busy\n\n");
-    /// assert_eq!(Event::from(received).with_id_of(received).to_bytes(), upstream);
-    /// # Ok::<(), sse_proto::decode::ReceiveError<std::convert::Infallible>>(())
-    /// ```
-    #[inline]
-    pub fn with_id_of(mut self, received: impl Into<Option<EventId<'a>>>) -> Self {
-        self.id = received.into();
-        self
-    }
+        /// Sets the id of an event that was received, for a server that passes events on.
+        ///
+        /// This is the last event ID at that event, even if an earlier block has set it. So the
+        /// readers of the sent events have the same ID as the reader of the received ones. If there
+        /// is no ID, none is set.
+        ///
+        /// Takes a `&MessageEvent` or a `&OwnedMessageEvent`, which convert into an event without
+        /// an id.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use sse_proto::{Event, decode};
+        ///
+        /// let upstream = "event: error\nid: 7\ndata: busy\n\n";
+        /// let received = &decode::events(upstream)?[0];
+        /// assert_eq!(Event::from(received).to_bytes(), "event: error\ndata: busy\n\n");
+        /// assert_eq!(Event::from(received).with_id_of(received).to_bytes(), upstream);
+        /// # Ok::<(), sse_proto::decode::ReceiveError<std::convert::Infallible>>(())
+        /// ```
+        fn with_id_of(id: impl Into<Option<EventId<'a>>>) = id.into();
 
-    /// Sets how long the client waits before it reconnects. The time applies until another block
-    /// sets one.
-    ///
-    /// The time is sent in whole milliseconds, rounded up, at most [`u64::MAX`] of them. Browsers
-    /// use a 32-bit timer for it, so stay below 24 days.
-    #[doc(alias = "retry")]
-    #[inline]
-    pub fn with_reconnection_time(mut self, time: Duration) -> Self {
-        self.reconnection_time = Some(time);
-        self
-    }
+        /// Sets how long the client waits before it reconnects. The time applies until another
+        /// block sets one.
+        ///
+        /// The time is sent in whole milliseconds, rounded up, at most [`u64::MAX`] of them.
+        /// Browsers use a 32-bit timer for it, so stay below 24 days.
+        #[doc(alias = "retry")]
+        fn with_reconnection_time(reconnection_time: Duration) = Some(reconnection_time);
 
-    /// Sets the comment, which is sent before the fields. Clients ignore it. Each of its lines is
-    /// sent as a comment of its own.
-    #[doc(alias = "ping")]
-    #[doc(alias = "heartbeat")]
-    #[inline]
-    pub fn with_comment(mut self, text: impl Into<Cow<'a, str>>) -> Self {
-        self.comment = Some(text.into());
-        self
-    }
+        /// Sets the comment, which is sent before the fields. Clients ignore it. Each of its lines
+        /// is sent as a comment of its own.
+        #[doc(alias = "ping")]
+        #[doc(alias = "heartbeat")]
+        fn with_comment(comment: impl Into<Cow<'a, str>>) = Some(comment.into());
 
-    /// Sets the data. This turns a block into an event.
-    #[doc(alias = "payload")]
-    #[doc(alias = "body")]
-    #[inline]
-    pub fn with_data(mut self, data: impl Into<Cow<'a, str>>) -> Self {
-        self.data = Some(data.into());
-        self
-    }
+        /// Sets the data. This turns a block into an event.
+        #[doc(alias = "payload")]
+        #[doc(alias = "body")]
+        fn with_data(data: impl Into<Cow<'a, str>>) = Some(data.into());
 
-    /// Sets whether a local listener may cancel the event; the default is `true`.
-    #[inline]
-    pub fn with_cancelable(mut self, cancelable: bool) -> Self {
-        self.cancelable = cancelable;
-        self
-    }
+        /// Sets whether a local listener may cancel the event; the default is `true`.
+        fn with_cancelable(cancelable: bool) = cancelable;
 
-    /// Sets whether comments and a reconnection time that go out alone end with a blank line; the
-    /// default is `false`. Everything else ends with one in any case.
-    ///
-    /// A client that follows the standard reads both forms alike. Others lose something in one of
-    /// them:
-    ///
-    /// - Without the blank line, a reader that splits the stream at blank lines and looks only at
-    ///   the first bytes of a block (many pages do, with `fetch`) loses the event that follows.
-    /// - With it, deployed libraries (httpx-sse, fetch-event-source, openai for Python) make an empty
-    ///   message of each.
-    ///
-    /// A few accept nothing but `data` lines, in either form, such as google-genai for Python. Send
-    /// them events without type and id, and a keep-alive that is
-    /// [an event](crate::adapt::KeepAlive::with_frame).
-    ///
-    /// So keep the default for clients that you do not know. Set it for a stream without ids that
-    /// only your own pages read.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use sse_proto::Event;
-    ///
-    /// let comment = Event::block().with_comment("still here");
-    /// assert_eq!(comment.to_bytes(), ": still here\n");
-    /// assert_eq!(comment.with_blank_line(true).to_bytes(), ": still here\n\n");
-    /// ```
-    #[inline]
-    pub fn with_blank_line(mut self, blank_line: bool) -> Self {
-        self.blank_line = blank_line;
-        self
+        /// Sets whether comments and a reconnection time that go out alone end with a blank line;
+        /// the default is `false`. Everything else ends with one in any case.
+        ///
+        /// A client that follows the standard reads both forms alike. Others lose something in one
+        /// of them:
+        ///
+        /// - Without the blank line, a reader that splits the stream at blank lines and looks only
+        ///   at the first bytes of a block (many pages do, with `fetch`) loses the event that
+        ///   follows.
+        /// - With it, deployed libraries (httpx-sse, fetch-event-source, openai for Python) make an
+        ///   empty message of each.
+        ///
+        /// A few accept nothing but `data` lines, in either form, such as google-genai for Python.
+        /// Send them events without type and id, and a keep-alive that is
+        /// [an event](crate::adapt::KeepAlive::with_frame).
+        ///
+        /// So keep the default for clients that you do not know. Set it for a stream without ids
+        /// that only your own pages read.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use sse_proto::Event;
+        ///
+        /// let comment = Event::block().with_comment("still here");
+        /// assert_eq!(comment.to_bytes(), ": still here\n");
+        /// assert_eq!(comment.with_blank_line(true).to_bytes(), ": still here\n\n");
+        /// ```
+        fn with_blank_line(blank_line: bool) = blank_line;
     }
 
     /// Returns the event type; `None` stands for `message`.
@@ -412,18 +382,15 @@ impl<'a> Event<'a> {
     }
 }
 
-/// Shows the fields. Data and comment may be large or secret, so only their lengths are shown, in
-/// bytes.
-impl fmt::Debug for Event<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Event")
-            .field("event_type", &self.event_type)
-            .field("id", &self.id)
-            .field("reconnection_time", &self.reconnection_time)
-            .field("comment_len", &self.comment().map(str::len))
-            .field("data_len", &self.data().map(str::len))
-            .field("cancelable", &self.cancelable)
-            .field("blank_line", &self.blank_line)
-            .finish()
-    }
+// Shows the fields. Data and comment may be large or secret, so only their lengths are shown, in
+// bytes.
+debug! {
+    impl() Event<'_>, self =>
+    event_type: self.event_type,
+    id: self.id,
+    reconnection_time: self.reconnection_time,
+    comment_len: self.comment().map(str::len),
+    data_len: self.data().map(str::len),
+    cancelable: self.cancelable,
+    blank_line: self.blank_line,
 }

@@ -221,11 +221,7 @@ impl<'a> EventId<'a> {
 
     /// Copies the text if it is borrowed.
     pub fn into_owned(self) -> EventId<'static> {
-        EventId(match self.0 {
-            TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Owned(text.into_owned())),
-            TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
-            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
-        })
+        EventId(self.0.map(|text| Cow::Owned(text.into_owned())))
     }
 
     /// Checks that a client can send the id back in a header.
@@ -259,11 +255,7 @@ impl<'a> EventId<'a> {
 /// Borrows the text.
 impl<'a> From<&'a EventId<'_>> for EventId<'a> {
     fn from(id: &'a EventId<'_>) -> Self {
-        EventId(match id.text() {
-            TextOrNumber::Text(text) => TextOrNumber::Text(Cow::Borrowed(text)),
-            TextOrNumber::Number(high, low) => TextOrNumber::Number(high, low),
-            TextOrNumber::Negative(high, low) => TextOrNumber::Negative(high, low),
-        })
+        EventId(id.text().map(Cow::Borrowed))
     }
 }
 
@@ -286,38 +278,24 @@ trait Integer {
     fn sign_and_magnitude(self) -> (bool, u128);
 }
 
-macro_rules! unsigned {
+macro_rules! integers {
     ($($number:ty),*) => {$(
         impl Integer for $number {
             #[inline]
             fn sign_and_magnitude(self) -> (bool, u128) {
-                (false, self.into())
+                // Only a `u128` can be too large for the signed type.
+                match i128::try_from(self) {
+                    Ok(number) => (number < 0, number.unsigned_abs()),
+                    Err(_) => (false, u128::try_from(self).unwrap_or_default()),
+                }
             }
         }
     )*};
 }
 
-unsigned!(u8, u16, u32, u64, u128);
-
-impl Integer for usize {
-    #[inline]
-    fn sign_and_magnitude(self) -> (bool, u128) {
-        (false, self as u128)
-    }
-}
-
-macro_rules! signed {
-    ($($number:ty),*) => {$(
-        impl Integer for $number {
-            #[inline]
-            fn sign_and_magnitude(self) -> (bool, u128) {
-                (self < 0, self.unsigned_abs().sign_and_magnitude().1)
-            }
-        }
-    )*};
-}
-
-signed!(i8, i16, i32, i64, i128, isize);
+integers!(
+    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
+);
 
 impl PartialEq for EventId<'_> {
     fn eq(&self, other: &Self) -> bool {
@@ -357,6 +335,17 @@ pub(crate) enum TextOrNumber<T> {
     Negative(u64, u64),
 }
 
+impl<T> TextOrNumber<T> {
+    #[inline]
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> TextOrNumber<U> {
+        match self {
+            Self::Text(text) => TextOrNumber::Text(change(text)),
+            Self::Number(high, low) => TextOrNumber::Number(high, low),
+            Self::Negative(high, low) => TextOrNumber::Negative(high, low),
+        }
+    }
+}
+
 impl TextOrNumber<&str> {
     #[inline]
     pub(crate) fn len(self) -> usize {
@@ -384,8 +373,8 @@ fn joined(high: u64, low: u64) -> u128 {
 
 /// The error for a text that is no valid event type or id.
 ///
-/// Returned by [`EventType::new`] and [`EventId::new`]. A broadcast refuses further ids with it, in
-/// `PublishError::InvalidId`.
+/// Returned by [`EventType::new`] and [`EventId::new`]. A broadcast also refuses ids that can't
+/// come back in a header, with `PublishError::InvalidId`.
 ///
 /// # Examples
 ///

@@ -1,6 +1,5 @@
 //! One encoded event as bytes that many streams share.
 
-use core::fmt;
 use core::ops::Range;
 
 use bytes::Bytes;
@@ -83,13 +82,10 @@ impl From<Event<'_>> for Frame {
     }
 }
 
-/// Shows the event type, the id and the length, but not the data.
-impl fmt::Debug for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frame")
-            .field("event_type", &self.event_type())
-            .field("id", &self.id())
-            .field("len", &self.as_bytes().len())
-            .finish()
-    }
+// Shows the event type, the id and the length, but not the data.
+debug! {
+    impl() Frame, self =>
+    event_type: self.event_type(),
+    id: self.id(),
+    len: self.as_bytes().len(),
 }

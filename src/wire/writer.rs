@@ -267,13 +267,10 @@ impl<B: BorrowMut<BytesMut>> std::io::Write for EventWriter<B> {
     }
 }
 
-impl<B: BorrowMut<BytesMut>> fmt::Debug for EventWriter<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventWriter")
-            .field("limit", &self.limit)
-            .field("failure", &self.failure)
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl(B: BorrowMut<BytesMut>) EventWriter<B>, self =>
+    limit: self.limit,
+    failure: self.failure,
 }
 
 /// The reason why an [`EventWriter`](crate::EventWriter) cannot finish its event.

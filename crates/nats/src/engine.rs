@@ -186,10 +186,9 @@ impl Range {
             }
         };
         mean_len.measure(&records);
-        // Read after the records: what was whole now was whole then.
+        // Read after the records: if nothing was removed until now, nothing was until then.
         let mut facts = connection.info().await?.facts()?;
         if let Some(missing) = missing {
-            facts.is_whole = false;
             let oldest = match self {
                 Self::From(_) => records.first(),
                 Self::Back(_) => records.last(),

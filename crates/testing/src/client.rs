@@ -71,9 +71,11 @@ pub async fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
-/// Returns the data of events in the text of a stream.
+/// Returns the data of events in the text of a stream, without those that tell that a node is stale,
+/// which have none.
 pub fn data(text: &str) -> Vec<&str> {
     text.lines()
         .filter_map(|line| line.strip_prefix("data: "))
+        .filter(|data| !data.is_empty())
         .collect()
 }

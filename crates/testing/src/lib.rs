@@ -2,6 +2,7 @@
 //! told to, and clients.
 
 mod client;
+pub mod kill;
 mod process;
 mod proxy;
 

@@ -3,16 +3,23 @@
 const seen = Object.fromEntries(TYPES.map(type => [type, { total: 0, rows: [], waiting: [], shown: true, chip: null }]));
 
 function chip(type) {
-  const made = element("button", "", { type: "button", "aria-pressed": "true", "data-type": type });
+  const made = element("button", "", { type: "button", "data-type": type });
   made.onclick = () => show(type, !seen[type].shown);
   $("chips").append(made);
   return made;
 }
 
+// A chip says how many events of its type there are, whether they are listed, and what a click does.
+function label({ chip, shown, total }, type) {
+  chip.textContent = `${shown ? "\u2713 " : ""}${type} ${count(total)}`;
+  chip.title = `${shown ? "Hide" : "Show"} events of the type ${type}`;
+  chip.setAttribute("aria-pressed", shown);
+}
+
 function show(type, shown) {
   const of = seen[type];
   of.shown = shown;
-  of.chip?.setAttribute("aria-pressed", shown);
+  if (of.chip !== null) label(of, type);
   for (const row of of.rows) row.hidden = !shown;
 }
 
@@ -34,11 +41,18 @@ const visible = text => text
   .replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, c => `<U+${c.charCodeAt(0).toString(16).toUpperCase()}>`)
   .replaceAll("\n", "\u23ce\n");
 
+// An id whose end stays visible if there is no room for all of it: the end tells it from others.
+function number(id) {
+  const made = element("small", "", { class: "id", title: id });
+  made.append(element("bdi", id));
+  return made;
+}
+
 function row({ time, type, id, data, length }) {
   const made = element("li", "", { "data-type": type });
   const text = element("span", visible(data));
   if (length > SHOWN) text.prepend(element("small", `The first ${count(SHOWN)} of ${count(length)} characters:\n`));
-  made.append(element("small", clock.format(date(time ?? started))), element("span", type), element("small", id, { title: id }), text);
+  made.append(element("small", clock.format(date(time ?? started))), element("span", type), number(id), text);
   made.hidden = !seen[type].shown;
   return made;
 }
@@ -50,8 +64,7 @@ function drawList() {
   for (const [type, of] of Object.entries(seen)) {
     if (of.waiting.length === 0) continue;
     of.chip ??= chip(type);
-    of.chip.setAttribute("aria-pressed", of.shown);
-    of.chip.textContent = `${type} ${count(of.total)}`;
+    label(of, type);
     batch.push(...of.waiting);
     of.waiting = [];
   }

@@ -138,16 +138,13 @@ impl<S: Stream<Item: StreamItem>, T: Timer> Stream for Coalesce<S, T> {
     }
 }
 
-impl<S: Stream<Item: StreamItem> + fmt::Debug, T: Timer> fmt::Debug for Coalesce<S, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Coalesce")
-            .field("inner", &self.inner)
-            .field("max_bytes", &self.batch.max_bytes)
-            .field("held_bytes", &self.batch.len())
-            .field("linger", &self.alarm.duration())
-            .field("waits", &self.alarm.is_set())
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl(S: Stream<Item: StreamItem> + fmt::Debug, T: Timer) Coalesce<S, T>, self =>
+    inner: self.inner,
+    max_bytes: self.batch.max_bytes,
+    held_bytes: self.batch.len(),
+    linger: self.alarm.duration(),
+    waits: self.alarm.is_set(),
 }
 
 /// Chunks that are joined into one, and the item that comes after them.

@@ -48,7 +48,7 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     #[doc(hidden)]
     fn shut_down(self: Pin<&mut Self>, _: Sealed) -> bool;
 
-    /// Returns the event that tells the client its place, if it is to be told and has moved.
+    /// Returns the event that tells the client its place in the log, if one is due.
     #[doc(hidden)]
     fn place(self: Pin<&mut Self>, _: Sealed) -> Option<Bytes> {
         None
@@ -104,12 +104,12 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
         self.preamble(&start).keep_alive(KEEP_ALIVE_INTERVAL, timer)
     }
 
-    /// Sends a comment when no byte has been sent for `interval`, or for up to half as long again.
+    /// Sends a comment when no byte has been sent for `interval`.
     ///
     /// The comment keeps proxies from closing the connection, and shows the server that a client is
-    /// gone. It comes after a silence of at least one interval and at most one and a half: the timer
-    /// runs for half an interval at a time, and a delivery does not touch it. Nothing is sent within
-    /// a block, after a CR whose LF may follow, or if the interval is zero.
+    /// gone. It comes after a silence of at least one interval and at most one and a half: the
+    /// timer runs for half an interval at a time, and sending an event does not touch it. Nothing
+    /// is sent within a block, after a CR whose LF may follow, or if the interval is zero.
     ///
     /// The text is `keep-alive comment`, unless
     /// [`with_comment`](KeepAlive::with_comment) sets another.
@@ -218,9 +218,9 @@ pub trait EventStreamExt: Stream<Item: StreamItem> {
     /// Ends the stream with the error that its target [failed](crate::Target::fail) with, after
     /// everything that was queued.
     ///
-    /// As the body of a response, such a stream breaks the response off, so that the client does not
-    /// take it for whole. Without this method, the response of a target that fails ends as usual.
-    /// Call it before `keep_alive` and the other adapters or after them.
+    /// As the body of a response, such a stream breaks the response off, so that the client does
+    /// not take it for whole. Without this method, the response of a target that fails ends as
+    /// usual. It may be called before or after the other adapters.
     ///
     /// # Examples
     ///
@@ -332,7 +332,7 @@ impl<S: Stream<Item: Encode>> EventStreamExt for FromStream<S> {
     }
 }
 
-/// The methods of an adapter that asks the stream which it wraps.
+/// The methods of an adapter that passes each call on to the stream that it wraps.
 macro_rules! ask_inner {
     () => {
         fn shut_down(self: Pin<&mut Self>, sealed: Sealed) -> bool {
@@ -381,7 +381,7 @@ impl<S: EventStreamExt, T: Timer> EventStreamExt for Coalesce<S, T> {
     ask_inner!();
 
     fn place(self: Pin<&mut Self>, sealed: Sealed) -> Option<Bytes> {
-        // What is held back would come after a place behind it.
+        // The chunks that are held back must be sent before a later place.
         let this = self.project();
         (!this.alarm.is_set()).then(|| this.inner.place(sealed))?
     }
@@ -493,11 +493,4 @@ impl<S: EventStreamExt, F: Future> Stream for Until<S, F> {
     }
 }
 
-impl<S: fmt::Debug, F> fmt::Debug for Until<S, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Until")
-            .field("inner", &self.inner)
-            .field("resolved", &self.resolved)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(S: fmt::Debug, F) Until<S, F>, self => inner: self.inner, resolved: self.resolved);

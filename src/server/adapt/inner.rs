@@ -223,13 +223,7 @@ impl<S> FromStream<S> {
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for FromStream<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FromStream")
-            .field("stream", &self.stream)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(S: fmt::Debug) FromStream<S>, self => stream: self.stream);
 
 /// The maximum number of empty chunks that one poll skips.
 pub(super) const MAX_EMPTY: usize = 128;

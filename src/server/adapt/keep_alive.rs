@@ -64,8 +64,8 @@ pin_project! {
         // Rings each half of the interval, from the first poll that finds nothing to send.
         #[pin]
         alarm: Alarm<T>,
-        // How often it rings until the comment is due. A byte that is sent costs one store here, and
-        // nothing at the alarm.
+        // How often it rings until the comment is due. To send a byte costs one store here and does
+        // not touch the alarm.
         rings: u8,
         tail: Tail,
         // The comment with a blank line, or a frame; None for the default. A stream with the default
@@ -173,7 +173,7 @@ impl<S: EventStreamExt, T: Timer> Stream for KeepAlive<S, T> {
                 // An empty chunk sends no byte, so the silence goes on.
                 if !is_empty(&item) {
                     pass(this.tail, &item);
-                    // What is left of the current half does not count.
+                    // The rest of the current half does not count.
                     *this.rings = RINGS + 1;
                 }
                 Poll::Ready(Some(item))
@@ -193,14 +193,11 @@ impl<S: EventStreamExt, T: Timer> Stream for KeepAlive<S, T> {
     }
 }
 
-impl<S: fmt::Debug, T: Timer> fmt::Debug for KeepAlive<S, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeepAlive")
-            .field("inner", &self.inner)
-            .field("interval", &self.alarm.duration().saturating_mul(2))
-            .field("waits", &self.alarm.is_set())
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl(S: fmt::Debug, T: Timer) KeepAlive<S, T>, self =>
+    inner: self.inner,
+    interval: self.alarm.duration().saturating_mul(2),
+    waits: self.alarm.is_set(),
 }
 
 #[cfg(test)]

@@ -53,16 +53,10 @@ impl<S: EventStreamExt<Item = Bytes>> Stream for OrError<S> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (least, most) = self.inner.size_hint();
-        // Asked after the hint: a target that has ended until then has failed until then.
+        // Asked after the hint, so that a target that fails between the two is counted.
         let error = usize::from(self.error().is_some());
         (least, most.and_then(|most| most.checked_add(error)))
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for OrError<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OrError")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(S: fmt::Debug) OrError<S>, self => inner: self.inner);

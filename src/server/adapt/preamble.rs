@@ -13,6 +13,7 @@ use futures_core::stream::Stream;
 use pin_project_lite::pin_project;
 
 use super::inner::{Sealed, StreamItem};
+use crate::timer::scale;
 use crate::wire::event::Event;
 use crate::wire::field::{EventId, EventType, START};
 use crate::wire::last_event_id::LastEventId;
@@ -67,8 +68,8 @@ impl<'a> Preamble<'a> {
     /// a subscription, use `Subscription::last_event_id`, or
     /// [`with_defaults`](crate::EventStreamExt::with_defaults), which does all of this.
     ///
-    /// Set it for a new client. A client that was resumed has an id, one that was restarted gets an
-    /// id with the event that tells it, and a stream without ids needs none.
+    /// Set it for a new client. A client that was resumed has an id already. The event that tells a
+    /// client of a gap has an id, too. A stream without ids needs none.
     ///
     /// It is an event because browsers and several libraries take an id only from one. Its type is
     /// [`START`](crate::event::START) and its data is `{}`, unless [`with_start`](Self::with_start)
@@ -124,11 +125,23 @@ impl<'a> Preamble<'a> {
         self
     }
 
-    /// Sets how long the client waits before it reconnects.
-    #[doc(alias = "retry")]
-    pub const fn with_reconnection_time(mut self, time: Duration) -> Self {
-        self.reconnection_time = Some(time);
-        self
+    setters! {
+        /// Sets how long the client waits before it reconnects.
+        #[doc(alias = "retry")]
+        const fn with_reconnection_time(reconnection_time: Duration) = Some(reconnection_time);
+
+        /// Sets the comment. Each line of it is sent as a comment of its own.
+        fn with_comment(comment: impl Into<Cow<'a, str>>) = Some(comment.into());
+
+        /// Adds a comment of this many spaces.
+        ///
+        /// Some proxies and old browsers hold a response back until it has some kilobytes. For the
+        /// known ones, 2048 is enough.
+        const fn with_padding(padding: u16);
+
+        /// Sets whether comments and a reconnection time end with a blank line; the default is
+        /// `false`. The method [`Event::with_blank_line`] tells which clients need which form.
+        const fn with_blank_line(blank_line: bool);
     }
 
     /// Adds a random part of `most` to the reconnection time: nothing if `random` is 0, nearly all
@@ -153,33 +166,7 @@ impl<'a> Preamble<'a> {
     /// assert_eq!(retry(u32::MAX), "retry: 3000\n");
     /// ```
     pub fn with_jitter(mut self, most: Duration, random: u32) -> Self {
-        // Cannot overflow: less than 2^94 nanoseconds times less than 2^32.
-        let nanos = (most.as_nanos() * u128::from(random)) >> 32;
-        let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
-        let below = u32::try_from(nanos % 1_000_000_000).unwrap_or(0);
-        self.jitter = Duration::new(seconds, below);
-        self
-    }
-
-    /// Sets the comment. Each line of it is sent as a comment of its own.
-    pub fn with_comment(mut self, text: impl Into<Cow<'a, str>>) -> Self {
-        self.comment = Some(text.into());
-        self
-    }
-
-    /// Adds a comment of this many spaces.
-    ///
-    /// Some proxies and old browsers hold a response back until it has some kilobytes. For the
-    /// known ones, 2048 is enough.
-    pub const fn with_padding(mut self, spaces: u16) -> Self {
-        self.padding = spaces;
-        self
-    }
-
-    /// Sets whether comments and a reconnection time end with a blank line; the default is `false`.
-    /// The method [`Event::with_blank_line`] tells which clients need which form.
-    pub const fn with_blank_line(mut self, blank_line: bool) -> Self {
-        self.blank_line = blank_line;
+        self.jitter = scale(most, random, 1 << 32);
         self
     }
 
@@ -211,20 +198,17 @@ impl Default for Preamble<'_> {
     }
 }
 
-/// Shows the lengths of comment and data, not their texts.
-impl fmt::Debug for Preamble<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Preamble")
-            .field("id", &self.id)
-            .field("start_type", &self.start_type)
-            .field("start_data_len", &self.start_data.len())
-            .field("reconnection_time", &self.reconnection_time)
-            .field("jitter", &self.jitter)
-            .field("comment_len", &self.comment.as_deref().map(str::len))
-            .field("padding", &self.padding)
-            .field("blank_line", &self.blank_line)
-            .finish()
-    }
+// Shows the lengths of comment and data, not their texts.
+debug! {
+    impl() Preamble<'_>, self =>
+    id: self.id,
+    start_type: self.start_type,
+    start_data_len: self.start_data.len(),
+    reconnection_time: self.reconnection_time,
+    jitter: self.jitter,
+    comment_len: self.comment.as_deref().map(str::len),
+    padding: self.padding,
+    blank_line: self.blank_line,
 }
 
 pin_project! {
@@ -270,11 +254,8 @@ impl<S: Stream<Item: StreamItem>> Stream for WithPreamble<S> {
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for WithPreamble<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WithPreamble")
-            .field("inner", &self.inner)
-            .field("sent", &self.preamble.is_empty())
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl(S: fmt::Debug) WithPreamble<S>, self =>
+    inner: self.inner,
+    sent: self.preamble.is_empty(),
 }

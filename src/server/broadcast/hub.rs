@@ -26,6 +26,7 @@ use super::topics::{ALL, Lost, NOBODY, Topics};
 use super::wakes::Wakes;
 use super::work;
 use crate::server::state::CloseReason;
+use crate::wire::encode::FieldRanges;
 use crate::wire::field::EventId;
 
 /// The largest number of frames that one turn under the lock looks at, for a subscriber that takes
@@ -220,8 +221,8 @@ impl Hub {
     }
 
     /// Sets the time, and drops the frames that are too old.
-    pub(super) fn advance(&mut self, now: Option<Duration>) {
-        let Some(now) = now else { return };
+    #[inline(never)]
+    pub(super) fn advance(&mut self, now: Duration) {
         while self.log.is_expired_at(now) {
             self.drop_oldest();
         }
@@ -257,6 +258,7 @@ impl Hub {
         }
     }
 
+    #[inline(never)]
     fn drop_oldest(&mut self) {
         self.order.pop_oldest(&self.log);
         if let Some((number, topic)) = self.log.pop_oldest() {
@@ -266,20 +268,55 @@ impl Hub {
         }
     }
 
+    /// Appends a frame of `len` bytes that is not large, with its key, or 0. Returns its number.
+    #[inline]
+    pub(super) fn append(
+        &mut self,
+        len: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+        ranges: &FieldRanges,
+        topic: u32,
+        key: u128,
+    ) -> u64 {
+        let key = self.key_or_last(key);
+        self.log.append(len, write, ranges, topic, key);
+        self.enter(topic)
+    }
+
+    /// Appends an encoded frame.
+    pub(super) fn append_bytes(
+        &mut self,
+        bytes: &Bytes,
+        ranges: &FieldRanges,
+        topic: u32,
+        key: u128,
+    ) -> u64 {
+        let key = self.key_or_last(key);
+        self.log.append_bytes(bytes, ranges, topic, key);
+        self.enter(topic)
+    }
+
+    #[inline]
+    fn key_or_last(&self, key: u128) -> u128 {
+        if key == 0 {
+            self.order.last_key(&self.log)
+        } else {
+            key
+        }
+    }
+
     /// Enters a frame that was appended to the log: into its topic, and for those who wait.
     #[inline]
-    pub(super) fn enter(&mut self, topic: u32, key: u128) -> u64 {
+    fn enter(&mut self, topic: u32) -> u64 {
         let number = self.log.head() - 1;
         self.published += 1;
-        self.order.push(key);
         if topic != NOBODY {
             self.topics.push(topic, number);
             self.wake(topic);
         }
         if !self.awaited.is_empty() {
             let key = self.order.key_before(&self.log, number + 1);
-            self.awaited
-                .pass(key, self.log.id(number), &mut self.wakes);
+            self.awaited.pass(key, self.log.id(number), &mut self.wakes);
         }
         number
     }
@@ -329,7 +366,6 @@ impl Hub {
     pub(super) fn rewind(&mut self, number: u64) {
         while self.log.head() > number + 1 {
             if let Some(topic) = self.log.pop_newest() {
-                self.order.pop_newest();
                 if topic != NOBODY {
                     self.topics.pop_newest(topic, self.log.oldest());
                 }
@@ -495,12 +531,13 @@ impl Hub {
         let mut member = slot.member;
         let mut waker = None;
         if slot.generation == line.generation {
-            let position = slot.position;
             slot.generation = 0;
-            let moved;
-            (waker, moved) = line.remove(position);
-            if let Some(moved) = moved {
-                self.slots[moved].position = position;
+            waker = line.remove(slot.position);
+            if line.is_sparse() {
+                let generation = line.generation;
+                let slots = self.slots.values_mut();
+                let in_line = slots.filter(|slot| slot.generation == generation);
+                line.compact(in_line.map(|slot| &mut slot.position));
             }
         }
         while member != NONE {
@@ -554,7 +591,7 @@ impl Hub {
         let mut member = slot.member;
         if slot.generation != line.generation {
             slot.generation = line.generation;
-            slot.position = line.add(at, waker.take());
+            slot.position = line.add(waker.take());
             if line.len() == self.topics.everybody().members as usize {
                 self.joins.forget(ALL);
             }
@@ -581,12 +618,7 @@ impl Hub {
     }
 
     /// Ends a subscriber at its next poll, without the frames that wait. Returns whether it was open.
-    pub(super) fn detach(
-        &mut self,
-        at: u32,
-        reason: CloseReason,
-        farewell: Option<Bytes>,
-    ) -> bool {
+    pub(super) fn detach(&mut self, at: u32, reason: CloseReason, farewell: Option<Bytes>) -> bool {
         if self.slots[at].is_over() {
             return false;
         }
@@ -604,9 +636,10 @@ impl Hub {
     /// Removes a subscriber that has ended. Returns its waker, to be dropped without the lock.
     #[must_use]
     pub(super) fn remove(&mut self, at: u32, reason: CloseReason) -> Option<Waker> {
-        let waker = match self.slots[at].is_over() {
-            true => None,
-            false => self.clear(at),
+        let waker = if self.slots[at].is_over() {
+            None
+        } else {
+            self.clear(at)
         };
         let extra = self.slots.remove(at).extra;
         if let Some(handle) = extra.and_then(|extra| extra.handle) {
@@ -664,11 +697,21 @@ impl Hub {
 impl Hub {
     /// Returns what comes next for a subscriber, and moves it. If nothing is left then, keeps `waker`,
     /// and puts the one before in its place, to be dropped without the lock.
-    #[inline(never)]
+    #[inline]
     pub(super) fn next(&mut self, at: u32, waker: &mut Option<Waker>) -> Next {
         let slot = &self.slots[at];
         let (cursor, member, is_plain) = (slot.cursor, slot.member, slot.extra.is_none());
         let is_listed = slot.generation == self.topics.line.generation;
+        // Most have no topics and lack what the one before them lacked, so this is worth a shortcut:
+        // it takes a quarter of the instructions of a poll away.
+        if is_plain && member == NONE && !self.is_closed {
+            let all = self.topics.everybody();
+            if let Some((next, bytes)) = self.joins.newest(ALL, cursor, all.end_from(cursor)) {
+                self.settle(at, next, waker);
+                let is_last = true;
+                return Next::Chunk { bytes, is_last };
+            }
+        }
         let (until, is_picky) = if is_plain {
             (NEVER, false)
         } else {
@@ -677,9 +720,10 @@ impl Hub {
                 Err(next) => return next,
             }
         };
-        let all = match is_listed {
-            true => Ok(None),
-            false => self.find_chain(ALL, cursor, until),
+        let all = if is_listed {
+            Ok(None)
+        } else {
+            self.find_chain(ALL, cursor, until)
         };
         let found = match all {
             Ok(all) if member != NONE => self.find_chains(cursor, member, all, until),
@@ -691,10 +735,10 @@ impl Hub {
                 self.merge.push(Reverse(chain));
                 self.take_of_several(at, until)
             }
-            Ok(None) => return self.end_or_wait(at, until, waker),
+            Ok(None) => (cursor, Bytes::new(), false),
             Err(Lost) => return self.lag(at),
         };
-        let is_last = !has_more && !bytes.is_empty() && until == NEVER && !self.is_closed;
+        let is_last = !has_more && until == NEVER && !self.is_closed;
         if is_last {
             self.settle(at, next, waker);
         } else {
@@ -703,10 +747,15 @@ impl Hub {
         if !is_plain {
             self.note_place(at);
         }
-        // What was looked at and not taken needs no second look.
-        match bytes.is_empty() {
-            true => Next::Again,
-            false => Next::Chunk { bytes, is_last },
+        if !bytes.is_empty() {
+            return Next::Chunk { bytes, is_last };
+        }
+        match is_last {
+            true => Next::Nothing,
+            // What was looked at and not taken needs no second look.
+            false if has_more => Next::Again,
+            false if until != NEVER => Next::End(CloseReason::Shutdown, None),
+            false => Next::End(CloseReason::Closed, self.farewell.clone()),
         }
     }
 
@@ -913,20 +962,6 @@ impl Hub {
         self.picked.clear();
         self.picked.shrink_to(BUDGET / 8);
         bytes
-    }
-
-    /// Is called when no frame waits for a subscriber.
-    #[inline(never)]
-    fn end_or_wait(&mut self, at: u32, until: u64, waker: &mut Option<Waker>) -> Next {
-        if until != NEVER {
-            return Next::End(CloseReason::Shutdown, None);
-        }
-        if self.is_closed {
-            return Next::End(CloseReason::Closed, self.farewell.clone());
-        }
-        self.settle(at, self.slots[at].cursor, waker);
-        self.note_place(at);
-        Next::Nothing
     }
 
     /// Is called when a frame that a subscriber had not read was dropped.

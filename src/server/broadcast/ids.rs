@@ -1,6 +1,5 @@
 //! Ids and their order: assigned by the broadcast, or the user's with a key.
 
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
@@ -194,9 +193,6 @@ pub(super) enum Found {
 /// The ids of the frames in the log.
 pub(super) struct Order {
     epoch: Option<u64>,
-    /// For a user's ids, the key of each frame: that of the frame before if it has no id, 0 if
-    /// there is none before.
-    keys: VecDeque<u128>,
     /// The last id before the log: that of a dropped frame, or where the log begins.
     floor: Floor,
 }
@@ -214,7 +210,6 @@ impl Order {
     pub(super) fn new(ids: &Ids) -> Self {
         Self {
             epoch: ids.epoch(),
-            keys: VecDeque::new(),
             floor: Floor::default(),
         }
     }
@@ -222,7 +217,6 @@ impl Order {
     /// Begins an empty log after an id, or anew.
     pub(super) fn begin(&mut self, origin: Option<(&str, u128)>, head: u64) {
         let (id, key) = origin.unwrap_or_default();
-        self.keys = VecDeque::new();
         self.floor = Floor {
             key,
             id: id.into(),
@@ -230,41 +224,27 @@ impl Order {
         };
     }
 
-    /// Returns the key of the last id; 0 if there is none.
-    pub(super) fn last_key(&self) -> u128 {
-        self.keys.back().copied().unwrap_or(self.floor.key)
-    }
-
-    /// Enters the key of a new frame, or 0 if it has no id.
+    /// Returns the key of the last id; 0 if there is none, or if ids are assigned.
     #[inline]
-    pub(super) fn push(&mut self, key: u128) {
-        if self.epoch.is_none() {
-            let key = if key == 0 { self.last_key() } else { key };
-            self.keys.push_back(key);
-        }
+    pub(super) fn last_key(&self, log: &Log) -> u128 {
+        log.key(log.head() - 1).unwrap_or(self.floor.key)
     }
 
     /// Enters that the oldest frame is about to be dropped.
     #[inline]
     pub(super) fn pop_oldest(&mut self, log: &Log) {
         let number = log.oldest();
-        let Some(key) = self.keys.pop_front() else {
+        // A frame without an id has the key of the frame before.
+        let key = log.key(number).unwrap_or(0);
+        if key <= self.floor.key {
             return;
-        };
+        }
         if let Some(id) = log.id(number) {
             self.floor.key = key;
             self.floor.number = number;
             self.floor.id.clear();
             self.floor.id.push_str(id);
         }
-        let (len, capacity) = (self.keys.len(), self.keys.capacity());
-        if capacity > 64 && len < capacity / 4 {
-            self.keys.shrink_to(2 * len);
-        }
-    }
-
-    pub(super) fn pop_newest(&mut self) {
-        self.keys.pop_back();
     }
 
     /// Finds an id, given its key.
@@ -285,16 +265,14 @@ impl Order {
                 false => Found::At(floor.number),
             };
         }
-        if self.last_key() == 0 {
+        if self.last_key(log) == 0 {
             return Found::Unknown;
         }
-        let at = self.keys.partition_point(|one| *one < key);
-        match self.keys.get(at) {
-            None => Found::Ahead,
-            Some(_) if log.id(log.oldest() + at as u64) == Some(id) => {
-                Found::At(log.oldest() + at as u64)
-            }
-            Some(_) => Found::Unknown,
+        let number = log.first_from_key(key);
+        match log.id(number) {
+            _ if number == log.head() => Found::Ahead,
+            Some(one) if one == id => Found::At(number),
+            _ => Found::Unknown,
         }
     }
 
@@ -305,12 +283,11 @@ impl Order {
             return EventId::new(String::from(id.as_str())).ok();
         }
         let key = self.key_before(log, number);
-        // The first frame with the key is the one with the id.
-        let at = self.keys.partition_point(|one| *one < key) as u64;
         let id = match key {
             0 => return None,
             _ if key == self.floor.key => &*self.floor.id,
-            _ => log.id(log.oldest() + at)?,
+            // The first frame with the key is the one with the id.
+            _ => log.id(log.first_from_key(key))?,
         };
         EventId::new(String::from(id)).ok()
     }
@@ -320,10 +297,7 @@ impl Order {
         if self.epoch.is_some() {
             return u128::from(number - 1);
         }
-        let before = number.checked_sub(log.oldest() + 1);
-        let before = before.and_then(|before| usize::try_from(before).ok());
-        let key = before.and_then(|before| self.keys.get(before));
-        key.copied().unwrap_or(self.floor.key)
+        log.key(number - 1).unwrap_or(self.floor.key)
     }
 }
 

@@ -39,6 +39,15 @@ impl Joins {
         is_enough.then_some(found)
     }
 
+    /// Returns the newest chunk, and the number after its last frame, if it is that of a topic from a
+    /// frame to another.
+    #[inline]
+    pub(super) fn newest(&self, topic: u32, first: u64, end: Option<u64>) -> Option<(u64, Bytes)> {
+        let one = self.0.last()?;
+        let is_it = one.first == first && Some(one.next) == end && one.topic == topic;
+        is_it.then(|| (one.next, one.bytes.clone()))
+    }
+
     /// Keeps a chunk, in the place of one that begins at the same frame.
     pub(super) fn keep(&mut self, joined: Joined) {
         let is_other = |one: &Joined| one.first != joined.first || one.topic != joined.topic;

@@ -30,6 +30,8 @@ struct LogEntry {
     topic: u32,
     event_type: FieldRange,
     id: FieldRange,
+    /// The key of the user's id, or of the frame before if this one has none; 0 if there is none.
+    key: u128,
 }
 
 impl Log {
@@ -65,10 +67,6 @@ impl Log {
         self.segments.end() - self.start
     }
 
-    pub(super) fn is_large(&self, len: usize) -> bool {
-        self.segments.is_large(len)
-    }
-
     /// Returns whether frames must be dropped before `more` bytes fit beside the log.
     #[inline]
     pub(super) fn is_full_for(&self, more: usize) -> bool {
@@ -98,19 +96,31 @@ impl Log {
         write: impl FnOnce(&mut Vec<u8>),
         fields: &FieldRanges,
         topic: u32,
+        key: u128,
     ) {
         self.segments.append(len, write);
-        self.enter(fields, topic);
+        self.enter(fields, topic, key);
     }
 
-    /// Appends a frame that is large.
-    pub(super) fn append_large(&mut self, bytes: Bytes, fields: &FieldRanges, topic: u32) {
-        self.segments.append_segment(bytes);
-        self.enter(fields, topic);
+    /// Appends an encoded frame.
+    pub(super) fn append_bytes(
+        &mut self,
+        bytes: &Bytes,
+        fields: &FieldRanges,
+        topic: u32,
+        key: u128,
+    ) {
+        if Segments::is_large(self.retention.max_bytes(), bytes.len()) {
+            self.segments.append_segment(bytes.clone());
+        } else {
+            let write = |out: &mut Vec<u8>| out.extend_from_slice(bytes);
+            self.segments.append(bytes.len(), write);
+        }
+        self.enter(fields, topic, key);
     }
 
     #[inline]
-    fn enter(&mut self, fields: &FieldRanges, topic: u32) {
+    fn enter(&mut self, fields: &FieldRanges, topic: u32, key: u128) {
         let is_timed = self.retention.max_age().is_some();
         if is_timed && self.times.back().is_none_or(|&(_, time)| time < self.now) {
             self.times.push_back((self.head(), self.now));
@@ -120,6 +130,7 @@ impl Log {
             topic,
             event_type: FieldRange::of(fields.event_type.as_ref()),
             id: FieldRange::of(fields.id.as_ref()),
+            key,
         });
     }
 
@@ -149,6 +160,17 @@ impl Log {
             self.times.pop_back();
         }
         Some(dropped.topic)
+    }
+
+    /// Returns the key of a frame, if it is kept.
+    #[inline]
+    pub(super) fn key(&self, number: u64) -> Option<u128> {
+        self.entry(number).map(|entry| entry.key)
+    }
+
+    /// Returns the number of the first frame that has this key or a larger one, or of the next frame.
+    pub(super) fn first_from_key(&self, key: u128) -> u64 {
+        self.oldest + self.entries.partition_point(|entry| entry.key < key) as u64
     }
 
     /// Returns the id of a frame that is kept.

@@ -201,10 +201,10 @@ impl SubscribeOptions {
     /// No frame has a topic with a name above 256 bytes, so such a name is left out. See
     /// [`Handle::add_topic`](crate::broadcast::Handle::add_topic) for topics that come later.
     #[doc(alias("room", "channel"))]
-    pub fn with_topics<T: Into<Box<str>>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
-        let topics = topics.into_iter().map(Into::into);
+    pub fn with_topics<T: AsRef<str>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
+        let topics = topics.into_iter().map(|name| Box::from(name.as_ref()));
         self.topics
-            .extend(topics.filter(|name| name.len() <= MAX_NAME));
+            .extend(topics.filter(|name: &Box<str>| name.len() <= MAX_NAME));
         self
     }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::handle::TopicTooLong;
 use super::hub::Hub;
 use super::ids::{AssignedId, Ids};
+use super::segments::Segments;
 use super::shared::BroadcastShared;
 use super::topics::NOBODY;
 use crate::sync::MutexGuard;
@@ -153,22 +154,18 @@ fn with_own_id(
     let measured = fields.measure();
     check_len(shared, measured.len)?;
     let ranges = FieldRanges::of(fields);
+    // A large frame is encoded without the lock.
+    let large = Segments::is_large(shared.retention.max_bytes(), measured.len);
+    let large = large.then(|| fields.write_to_bytes(measured));
     let mut hub = lock_open(shared)?;
-    let mut large = None;
-    if hub.log.is_large(measured.len) {
-        drop(hub);
-        large = Some(fields.write_to_bytes(measured));
-        hub = lock_open(shared)?;
-    }
     check_order(&hub, key)?;
     let at = hub.make_room(measured.len, topic);
-    if let Some(bytes) = large {
-        hub.log.append_large(bytes, &ranges, at);
+    let number = if let Some(bytes) = &large {
+        hub.append_bytes(bytes, &ranges, at, key)
     } else {
         let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
-        hub.log.append(measured.len, write, &ranges, at);
-    }
-    let number = hub.enter(at, key);
+        hub.append(measured.len, write, &ranges, at, key)
+    };
     shared.release(hub);
     Ok(number)
 }
@@ -197,31 +194,19 @@ pub(super) fn all(
             return Err(PublishError::Closed);
         }
         check_order(&hub, key)?;
-        let (frame, topic) = (&one.frame, one.topic.as_deref());
-        let len = frame.as_bytes().len();
+        let len = one.frame.as_bytes().len();
         let at = if one.is_place {
             hub.drop_for(len);
             NOBODY
         } else {
-            hub.make_room(len, topic)
+            hub.make_room(len, one.topic.as_deref())
         };
-        append_frame(&mut hub, frame, at);
-        Ok(hub.enter(at, key))
+        Ok(hub.append_bytes(one.frame.bytes(), one.frame.ranges(), at, key))
     };
     let answers = publications.iter().zip(keys);
     let answers = answers.map(|(one, key)| publish(one, key)).collect();
     shared.release(hub);
     answers
-}
-
-fn append_frame(hub: &mut Hub, frame: &Frame, at: u32) {
-    let bytes: &Bytes = frame.bytes();
-    if hub.log.is_large(bytes.len()) {
-        hub.log.append_large(bytes.clone(), frame.ranges(), at);
-    } else {
-        let write = |out: &mut Vec<u8>| out.extend_from_slice(bytes);
-        hub.log.append(bytes.len(), write, frame.ranges(), at);
-    }
 }
 
 /// Measures the event with the next id, before locking. If another thread publishes meanwhile, the
@@ -238,13 +223,12 @@ fn with_assigned_id(
     let later;
     let mut fields_with_id = fields.with_id(text.as_str());
     let mut measured = fields_with_id.measure();
+    if Segments::is_large(shared.retention.max_bytes(), measured.len) {
+        return large_with_assigned_id(shared, prefix, fields, topic);
+    }
     let mut ranges = FieldRanges::of(&fields_with_id);
 
     let mut hub = lock_open(shared)?;
-    if hub.log.is_large(measured.len) {
-        drop(hub);
-        return large_with_assigned_id(shared, prefix, fields, topic);
-    }
     let head = hub.log.head();
     if head != number {
         later = prefix.with(head);
@@ -257,8 +241,7 @@ fn with_assigned_id(
     check_len(shared, measured.len)?;
     let at = hub.make_room(measured.len, topic);
     let write = |out: &mut Vec<u8>| fields_with_id.write(measured.shape, out);
-    hub.log.append(measured.len, write, &ranges, at);
-    let number = hub.enter(at, 0);
+    let number = hub.append(measured.len, write, &ranges, at, 0);
     shared.release(hub);
     Ok(number)
 }
@@ -288,8 +271,7 @@ fn large_with_assigned_id(
         if let Some(digits) = digits.filter(|digits| digits.len() == id.len()) {
             digits.copy_from_slice(id);
             let at = hub.make_room(bytes.len(), topic);
-            hub.log.append_large(Bytes::from(bytes), &ranges, at);
-            let number = hub.enter(at, 0);
+            let number = hub.append_bytes(&Bytes::from(bytes), &ranges, at, 0);
             shared.release(hub);
             return Ok(number);
         }
@@ -322,7 +304,7 @@ pub(super) fn key_of(
 fn check_order(hub: &Hub, key: u128) -> Result<(), PublishError> {
     match key {
         0 => Ok(()),
-        _ if key > hub.order.last_key() => Ok(()),
+        _ if key > hub.order.last_key(&hub.log) => Ok(()),
         _ => Err(PublishError::OutOfOrder),
     }
 }

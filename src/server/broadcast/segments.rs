@@ -47,18 +47,22 @@ impl Segments {
             sealed: VecDeque::new(),
             open: Vec::new(),
             open_start: 0,
-            most: (max_bytes / 8).clamp(LEAST, MOST),
+            most: Self::most(max_bytes),
         }
+    }
+
+    fn most(max_bytes: usize) -> usize {
+        (max_bytes / 8).clamp(LEAST, MOST)
+    }
+
+    /// Returns whether a frame should be a segment of its own.
+    pub(super) fn is_large(max_bytes: usize, len: usize) -> bool {
+        len > Self::most(max_bytes) / 4
     }
 
     /// Returns the offset of the next byte.
     pub(super) fn end(&self) -> u64 {
         self.open_start + self.open.len() as u64
-    }
-
-    /// Returns whether a frame should be a segment of its own.
-    pub(super) fn is_large(&self, len: usize) -> bool {
-        len > self.most / 4
     }
 
     /// Appends a frame of `len` bytes that is not large.
@@ -110,6 +114,14 @@ impl Segments {
     /// Frees the segments that end at or before `offset`.
     #[inline]
     pub(super) fn release(&mut self, offset: u64) {
+        let end = self.sealed.front().map_or(self.end(), Segment::end);
+        if end <= offset {
+            self.free(offset);
+        }
+    }
+
+    #[cold]
+    fn free(&mut self, offset: u64) {
         while self
             .sealed
             .front()

@@ -58,7 +58,9 @@ impl BroadcastShared {
     pub(super) fn lock_now(&self) -> MutexGuard<'_, Hub> {
         let now = self.retention.now();
         let mut hub = self.lock();
-        hub.advance(now);
+        if let Some(now) = now {
+            hub.advance(now);
+        }
         hub
     }
 
@@ -79,10 +81,14 @@ impl BroadcastShared {
         self.version.store(version, Ordering::Release);
         self.head.store(hub.log.head(), Ordering::Relaxed);
         let has_presence = self.has_presence(&mut hub);
-        let wakes = hub.wakes.take();
-        drop(hub);
-        if let Some(list) = wakes.run() {
-            self.lock().wakes.keep(list);
+        if hub.wakes.is_empty() {
+            drop(hub);
+        } else {
+            let wakes = hub.wakes.take();
+            drop(hub);
+            if let Some(list) = wakes.run() {
+                self.lock().wakes.keep(list);
+            }
         }
         if has_presence {
             self.tell_presence();

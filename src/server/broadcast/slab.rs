@@ -69,6 +69,11 @@ impl<T: Default> Slab<T> {
         value
     }
 
+    /// Returns the values, and the default at indexes that are free.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.pages.iter_mut().flat_map(|page| &mut page.values)
+    }
+
     /// Returns the indexes in use.
     pub(super) fn indexes(&self) -> impl Iterator<Item = u32> + use<T> {
         let used: Vec<u64> = self.pages.iter().map(|page| page.used).collect();

@@ -59,6 +59,12 @@ impl Topic {
         Ok(self.links.get(at, oldest).map(|number| (number, at)))
     }
 
+    /// Returns the number after the newest frame, if no frame from `from` on was dropped.
+    #[inline]
+    pub(super) fn end_from(&self, from: u64) -> Option<u64> {
+        (self.lost < from).then_some(self.newest + 1)
+    }
+
     /// Returns whether only retained frames keep it.
     fn is_orphan(&self) -> bool {
         self.members == 0 && self.name.is_some()
@@ -186,21 +192,22 @@ impl Waiters {
     }
 }
 
-/// The waiters of the topic of all, which are the subscribers themselves. Each keeps its position, and
-/// the generation of the line.
+/// The waiters of the topic of all: the subscribers themselves, with their wakers. Each keeps its
+/// position, and the generation of the line.
 ///
 /// A publication takes the whole line without a look at the subscribers, and a new generation begins.
 pub(super) struct Line {
-    slots: Vec<u32>,
     wakers: Vec<Option<Waker>>,
+    /// The positions that subscribers have left.
+    free: Vec<u32>,
     pub(super) generation: u64,
 }
 
 impl Default for Line {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
             wakers: Vec::new(),
+            free: Vec::new(),
             // A subscriber is in no generation at first.
             generation: 1,
         }
@@ -210,27 +217,23 @@ impl Default for Line {
 impl Line {
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.wakers.len() - self.free.len()
     }
 
     /// Adds a subscriber. Returns its position.
     #[inline]
-    pub(super) fn add(&mut self, slot: u32, waker: Option<Waker>) -> u32 {
-        let position = self.slots.len();
-        if position == self.slots.capacity() || position == self.wakers.capacity() {
-            self.grow();
+    pub(super) fn add(&mut self, waker: Option<Waker>) -> u32 {
+        if let Some(position) = self.free.pop() {
+            self.wakers[position as usize] = waker;
+            return position;
         }
-        self.slots.push(slot);
+        let position = self.wakers.len();
+        if position == self.wakers.capacity() {
+            // Grows by an eighth: this is a part of the memory of idle subscribers.
+            self.wakers.reserve_exact((position / 8).max(4));
+        }
         self.wakers.push(waker);
         u32::try_from(position).unwrap_or(NONE)
-    }
-
-    /// Grows by an eighth: this is a part of the memory of idle subscribers.
-    #[cold]
-    fn grow(&mut self) {
-        let more = (self.slots.len() / 8).max(4);
-        self.slots.reserve_exact(more);
-        self.wakers.reserve_exact(more);
     }
 
     #[inline]
@@ -238,34 +241,49 @@ impl Line {
         &mut self.wakers[position as usize]
     }
 
-    /// Removes a subscriber. Returns its waker, and the subscriber that gets its position.
-    pub(super) fn remove(&mut self, position: u32) -> (Option<Waker>, Option<u32>) {
-        let waker = self.wakers.swap_remove(position as usize);
-        self.slots.swap_remove(position as usize);
-        (waker, self.slots.get(position as usize).copied())
-    }
-
     pub(super) fn wakers(&self) -> impl Iterator<Item = &Option<Waker>> {
         self.wakers.iter()
+    }
+
+    /// Removes a subscriber. Returns its waker.
+    pub(super) fn remove(&mut self, position: u32) -> Option<Waker> {
+        self.free.push(position);
+        self.wakers[position as usize].take()
     }
 
     /// Exchanges all wakers for an empty list.
     #[inline]
     pub(super) fn exchange(&mut self, empty: &mut Vec<Option<Waker>>) {
-        self.generation += 1;
-        self.slots.clear();
         // Those who are woken will wait again.
-        empty.reserve_exact(self.wakers.len());
+        empty.reserve_exact(self.len());
+        self.generation += 1;
+        self.free = Vec::new();
         mem::swap(&mut self.wakers, empty);
     }
 
     /// Gives memory back that `members` subscribers do not need.
     fn shrink(&mut self, members: usize) {
-        let capacity = self.slots.capacity().max(self.wakers.capacity());
+        let capacity = self.wakers.capacity();
         if capacity > 64 && capacity / 4 > members {
-            self.slots.shrink_to(2 * members);
             self.wakers.shrink_to(2 * members);
         }
+    }
+
+    /// Returns whether so many positions are free that the others should move together.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.free.len() > 64 && self.free.len() > self.wakers.len() / 2
+    }
+
+    /// Gives the subscribers in the line, by their positions, new ones without free ones in between.
+    pub(super) fn compact<'a>(&mut self, positions: impl Iterator<Item = &'a mut u32>) {
+        let mut together = Vec::with_capacity(self.len());
+        for position in positions {
+            let waker = self.wakers[*position as usize].take();
+            *position = u32::try_from(together.len()).unwrap_or(NONE);
+            together.push(waker);
+        }
+        self.wakers = together;
+        self.free = Vec::new();
     }
 }
 

@@ -46,12 +46,18 @@ impl Wakes {
         self.rest.extend(wakers.into_iter().map(Some));
     }
 
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.is_empty()
+    }
+
     /// Takes all, to be woken.
     #[inline]
     pub(super) fn take(&mut self) -> Self {
-        let rest = match self.rest.is_empty() {
-            true => Vec::new(),
-            false => mem::take(&mut self.rest),
+        let rest = if self.rest.is_empty() {
+            Vec::new()
+        } else {
+            mem::take(&mut self.rest)
         };
         let first = self.first.take();
         Self { first, rest }

@@ -18,7 +18,7 @@ use crate::server::adapt::inner::{Encode, Sealed, StreamItem, poll_filled};
 /// stream as [`Body`].
 ///
 /// `stream` is any stream of events, of what converts into a frame, of bytes, or of `Result`s of
-/// these. So all streams of this crate are.
+/// these. All streams of this crate are among them.
 ///
 /// The response is the same for each version of HTTP. A server ends it with the connection in
 /// HTTP/1.0, where a body without a length has no other end.
@@ -144,9 +144,9 @@ pin_project! {
     /// connection without the last chunk, over HTTP/2 it resets the stream.
     ///
     /// Servers drop what they have not written yet when a body fails. So before the error the body
-    /// returns `Pending` once and wakes its task, in which time the server writes the chunks before.
-    /// This is best effort: a client that reads slowly may still lose the last of them, and over
-    /// HTTP/2 also one of a stream with hundreds of chunks ready at that moment, unless
+    /// returns `Pending` once and wakes its task, so that the server can write the earlier chunks.
+    /// This is best effort: a client that reads slowly may still lose the last of them. Over
+    /// HTTP/2, any client may lose some if hundreds of chunks are ready at that moment, unless
     /// [`coalesce`](crate::EventStreamExt::coalesce) joins them.
     ///
     /// # Examples

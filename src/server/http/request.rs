@@ -4,17 +4,18 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::header::{split_unquoted, trim};
 use crate::wire::field::{EventId, MAX_SENT_BACK};
 use crate::wire::last_event_id::LastEventId;
 
 /// Reads the last event ID of a request, from its header or from its query ([HTML, section
 /// 9.2.4](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header)).
 ///
-/// `header` has the values of all lines of the request's `Last-Event-ID`. They are one value, joined
-/// with `, ` ([RFC 9110, section 5.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.2)), since an
-/// id may have commas. So a request with two ids has one that nobody published, and is not resumed
-/// after the wrong one of the two. Blanks around a value do not belong to it, and empty values do not
-/// count.
+/// `header` has the values of all lines of the request's `Last-Event-ID`. They are one value,
+/// joined with `, ` ([RFC 9110, section 5.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.2)),
+/// since an id may have commas. So a request with two ids has an id that was never published, and
+/// is not resumed after the wrong one. Blanks around a value do not belong to it, and empty values
+/// do not count.
 ///
 /// `query` is the part of the URL after the `?`, and `parameter` the name of a parameter in it, for
 /// clients that can't set a header: `lastEventId` for event-source-polyfill, `evs_last_event_id` for
@@ -129,7 +130,9 @@ pub fn accepts_event_stream<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) 
 
 fn in_header<'a>(lines: impl Iterator<Item = &'a [u8]>) -> LastEventId<'a> {
     let mut joined = Cow::Borrowed(&b""[..]);
-    for line in lines.map(trim_blanks).filter(|line| !line.is_empty()) {
+    // Blanks at the ends are not part of a field's value (RFC 9110, section 5.5).
+    let values = lines.map(|line| trim(line, b" \t"));
+    for line in values.filter(|line| !line.is_empty()) {
         if joined.is_empty() {
             joined = Cow::Borrowed(line);
         } else {
@@ -141,14 +144,6 @@ fn in_header<'a>(lines: impl Iterator<Item = &'a [u8]>) -> LastEventId<'a> {
         }
     }
     read(joined)
-}
-
-/// Removes what is not part of a field's value (RFC 9110, section 5.5).
-fn trim_blanks(mut line: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = line {
-        line = rest;
-    }
-    line
 }
 
 fn in_query<'a>(query: &'a [u8], parameter: &str) -> LastEventId<'a> {
@@ -212,20 +207,6 @@ fn is_utf8(charset: &[u8]) -> bool {
         .strip_prefix(b"\"")
         .and_then(|name| name.strip_suffix(b"\""));
     unquoted.unwrap_or(charset).eq_ignore_ascii_case(b"utf-8")
-}
-
-/// Splits at a separator that is not within a quoted string (RFC 9110, section 5.6.4).
-fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let (mut quoted, mut escaped) = (false, false);
-    text.split(move |&byte| {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            _ => return !quoted && byte == separator,
-        }
-        false
-    })
 }
 
 /// Decodes `+` and `%xx` as in a form. Returns `None` if the result has more than `most` bytes, or if

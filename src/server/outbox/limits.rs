@@ -116,21 +116,17 @@ impl Limits {
         self
     }
 
-    /// Sets how many bytes may be queued. More than `usize::MAX / 4` counts as that.
-    ///
-    /// A single larger event is refused as [too large](crate::target::DispatchError::TooLarge). The
-    /// memory held stays below 17/16 of `bytes`, plus 128 KiB, plus 96 bytes for each frame that
-    /// may be queued. With [`Overflow::KeepNewest`], it stays below 9/8 of `bytes`, plus 320 KiB,
-    /// plus 96 bytes for each frame.
-    pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = if bytes > MAX { MAX } else { bytes };
-        self
-    }
+    setters! {
+        /// Sets how many bytes may be queued. More than `usize::MAX / 4` counts as that.
+        ///
+        /// A single larger event is refused as [too large](crate::target::DispatchError::TooLarge).
+        /// The memory held stays below 17/16 of `bytes`, plus 128 KiB, plus 96 bytes for each frame
+        /// that may be queued. With [`Overflow::KeepNewest`], it stays below 9/8 of `bytes`, plus
+        /// 320 KiB, plus 96 bytes for each frame.
+        const fn with_max_bytes(max_bytes: usize) = if max_bytes > MAX { MAX } else { max_bytes };
 
-    /// Sets what happens to an event that finds the queue full.
-    pub const fn with_overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
-        self
+        /// Sets what happens to an event that finds the queue full.
+        const fn with_overflow(overflow: Overflow);
     }
 }
 

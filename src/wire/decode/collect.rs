@@ -51,7 +51,7 @@ impl Collected {
     /// copy of a long last event ID.
     const MAX_BYTES: usize = 16 << 20;
 
-    /// What an event takes beside its text.
+    /// The memory of an event beside its text.
     const EVENT_BYTES: usize = 64;
 
     fn add<E>(&mut self, bytes: &[u8]) -> Result<(), ReceiveError<E>> {

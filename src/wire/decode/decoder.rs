@@ -1,7 +1,5 @@
 //! The decoder: a line reader, a block, and the caller's settings.
 
-use core::fmt;
-
 use super::block::{Block, Completed};
 use super::input::InputChunk;
 use super::item::{Item, OwnedItem, OwnedMessageEvent};
@@ -19,7 +17,7 @@ use crate::wire::field::EventId;
 /// chunk.
 ///
 /// A block that is incomplete when the stream ends is discarded, as the standard demands.
-/// [`finish`](Self::finish) tells whether there is one, and returns it. Before the next stream,
+/// [`finish`](Self::finish) returns it, if there is one. Before the next stream,
 /// [`reconnect`](Self::reconnect) the decoder.
 ///
 /// [`DecodeStream`](super::DecodeStream) decodes a `Stream` of chunks, and `DecodeRead` (feature
@@ -201,11 +199,10 @@ impl Decoder {
     /// reconnection times and unknown fields is not cut off, and neither is one that ends within a
     /// comment. A block that exceeded a limit was returned as an error before.
     ///
-    /// The standard discards that block. It is returned for callers that would rather have a part
-    /// of an answer than nothing. The last line of the data may be cut, even within a character; a
-    /// type counts only if its line is whole. The id of the block does not count, so the event has
-    /// the [last event ID](Self::last_event_id) from which to resume. The data is empty if there
-    /// was none.
+    /// The standard discards that block. It is returned for callers that want to show a part of an
+    /// answer. The last line of the data may be cut, even within a character; a type counts only if
+    /// its line is whole. The id of the block does not count, so the event has the [last event
+    /// ID](Self::last_event_id) from which to resume. The data is empty if there was none.
     ///
     /// Take all items of the last bytes first: bytes that are not decoded are lost.
     ///
@@ -294,14 +291,7 @@ impl Default for Decoder {
     }
 }
 
-impl fmt::Debug for Decoder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder")
-            .field("limits", &self.lines.limits())
-            .field("last_event_id", &self.last_event_id())
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl() Decoder, self => limits: self.lines.limits(), last_event_id: self.last_event_id());
 
 /// A limit was exceeded: [`LineReader::error`] says which one.
 struct TooLong;
@@ -380,10 +370,4 @@ impl<'i> Items<'_, 'i> {
     }
 }
 
-impl fmt::Debug for Items<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Items")
-            .field("remaining", &self.remaining().len())
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl() Items<'_, '_>, self => remaining: self.remaining().len());

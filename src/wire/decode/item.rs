@@ -2,7 +2,6 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use core::fmt;
 use core::time::Duration;
 
 use super::text::Text;
@@ -168,15 +167,12 @@ impl<'a> From<&MessageEvent<'a>> for Option<EventId<'a>> {
     }
 }
 
-impl fmt::Debug for MessageEvent<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessageEvent")
-            .field("event_type", &self.event_type())
-            .field("data_len", &self.data_bytes().len())
-            .field("last_event_id", &self.last_event_id())
-            .field("has_own_id", &self.own_id)
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl() MessageEvent<'_>, self =>
+    event_type: self.event_type(),
+    data_len: self.data_bytes().len(),
+    last_event_id: self.last_event_id(),
+    has_own_id: self.own_id,
 }
 
 /// An [`Item`] that borrows nothing.
@@ -328,13 +324,10 @@ fn id(last_event_id: &str, is_own: bool) -> Option<EventId<'_>> {
     (is_own || !last_event_id.is_empty()).then(|| EventId::received(last_event_id))
 }
 
-impl fmt::Debug for OwnedMessageEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnedMessageEvent")
-            .field("event_type", &self.event_type())
-            .field("data_len", &self.data_len)
-            .field("last_event_id", &self.last_event_id())
-            .field("has_own_id", &self.own_id)
-            .finish_non_exhaustive()
-    }
+debug! {
+    impl() OwnedMessageEvent, self =>
+    event_type: self.event_type(),
+    data_len: self.data_len,
+    last_event_id: self.last_event_id(),
+    has_own_id: self.own_id,
 }

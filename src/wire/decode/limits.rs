@@ -73,35 +73,21 @@ impl DecodeLimits {
         }
     }
 
-    /// Sets how many bytes one line may have, without its end.
-    #[must_use]
-    pub const fn with_max_line_bytes(mut self, bytes: usize) -> Self {
-        self.line = bytes;
-        self
-    }
+    setters! {
+        /// Sets how many bytes one line may have, without its end.
+        const fn with_max_line_bytes(line: usize);
 
-    /// Sets how many bytes an `id` line may have, without its end.
-    #[must_use]
-    pub const fn with_max_id_bytes(mut self, bytes: usize) -> Self {
-        self.id = bytes;
-        self
-    }
+        /// Sets how many bytes an `id` line may have, without its end.
+        const fn with_max_id_bytes(id: usize);
 
-    /// Sets how many bytes the lines of one block may have in total, without their ends.
-    #[must_use]
-    pub const fn with_max_event_bytes(mut self, bytes: usize) -> Self {
-        self.event = bytes;
-        self
-    }
+        /// Sets how many bytes the lines of one block may have in total, without their ends.
+        const fn with_max_event_bytes(event: usize);
 
-    /// Sets whether the first error ends the stream. If so, the decoder skips all later input.
-    ///
-    /// By default the decoder discards the block, skips the rest of it, and continues after the
-    /// next blank line. An id in the discarded block does not change the last event ID.
-    #[must_use]
-    pub const fn with_end_at_limit(mut self, end_at_limit: bool) -> Self {
-        self.end_at_limit = end_at_limit;
-        self
+        /// Sets whether the first error ends the stream. If so, the decoder skips all later input.
+        ///
+        /// By default the decoder discards the block, skips the rest of it, and continues after the
+        /// next blank line. An id in the discarded block does not change the last event ID.
+        const fn with_end_at_limit(end_at_limit: bool);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Owned items from a blocking reader.
 
 use std::boxed::Box;
-use std::fmt;
 use std::io::{self, Read};
 use std::vec;
 
@@ -23,7 +22,7 @@ const READ: usize = 16 << 10;
 /// [`DecodeError`](super::DecodeError) it continues, unless the limits end the stream.
 ///
 /// If the reader ends within a block, the last item is [`ReceiveError::Unfinished`] with that
-/// block. The standard discards it, so a caller who wants just that treats this error as the end.
+/// block. The standard discards it. To do the same, treat this error as the end.
 ///
 /// [`Interrupted`]: io::ErrorKind::Interrupted
 /// [`WouldBlock`]: io::ErrorKind::WouldBlock
@@ -129,10 +128,4 @@ impl<R: Read> Iterator for DecodeRead<R> {
     }
 }
 
-impl<R> fmt::Debug for DecodeRead<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DecodeRead")
-            .field("decoder", &self.decoder)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(R) DecodeRead<R>, self => decoder: self.decoder);

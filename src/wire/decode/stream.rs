@@ -25,8 +25,8 @@ pin_project! {
     /// continues, unless the limits end the stream. It holds at most one chunk at a time.
     ///
     /// If the body ends within a block, the last item is [`ReceiveError::Unfinished`] with that
-    /// block: the answer was cut off. The standard discards it, so a caller who wants just that
-    /// treats this error as the end. After a transport error, [`Decoder::finish`] of
+    /// block: the answer was cut off. The standard discards it. To do the same, treat this error as
+    /// the end. After a transport error, [`Decoder::finish`] of
     /// [`into_decoder`](Self::into_decoder) returns the block.
     ///
     /// After 32 chunks without an item, a poll returns `Pending` and wakes its own task, so that
@@ -163,13 +163,7 @@ where
     }
 }
 
-impl<S, B> fmt::Debug for DecodeStream<S, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DecodeStream")
-            .field("decoder", &self.decoder)
-            .finish_non_exhaustive()
-    }
-}
+debug!(impl(S, B) DecodeStream<S, B>, self => decoder: self.decoder);
 
 /// The error of [`DecodeStream`] and `DecodeRead`.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
-//! Where a stream of bytes stands: whether lines may be put in there.
+//! Tells whether lines may be inserted after the bytes that a stream has sent.
 
 use super::scan::{CR, LF, find_end};
 
-/// The last line of a stream, as far as it came.
+/// The state of the last line of a stream.
 ///
 /// Lines may be put in after a blank line, and where only whole comments and `retry` fields came
 /// since: a client applies both at once, so they are no part of a block. Nothing may be put in
@@ -64,7 +64,7 @@ impl Tail {
         while let [byte, after @ ..] = rest {
             *self = self.next(*byte);
             rest = after;
-            // The other bytes of these lines say nothing.
+            // The rest of such a line changes nothing.
             if let Self::Apart | Self::Within = self {
                 rest = &rest[find_end(rest).unwrap_or(rest.len())..];
             }

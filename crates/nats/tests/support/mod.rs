@@ -208,7 +208,7 @@ fn copy_dir(from: &Path, to: &Path) {
     assert!(copied.unwrap().success());
 }
 
-fn url(port: u16) -> String {
+pub(crate) fn url(port: u16) -> String {
     format!("nats://127.0.0.1:{port}")
 }
 
