@@ -111,10 +111,8 @@ fn random(most: Duration) -> Duration {
 }
 
 pub(crate) fn random_word() -> String {
-    format!(
-        "{:016x}",
-        getrandom::u64().expect("the system has random numbers")
-    )
+    let random = getrandom::u64().expect("the system has random numbers");
+    format!("{random:016x}")
 }
 
 /// The user of a request. It comes before the body, so nothing is read from a stranger.
@@ -151,10 +149,10 @@ async fn events(
     let log = hub.ready()?;
     let last = last_event_id(headers.get_all("last-event-id"), uri.query(), "lastEventId");
     // A new client gets the id of the head, and so misses nothing if it is cut before an event.
-    let head = log
-        .broadcast()
-        .last_event_id()
-        .filter(|_| last == LastEventId::None);
+    let head = match last {
+        LastEventId::None => log.broadcast().last_event_id(),
+        _ => None,
+    };
     let last = head.clone().map_or(last, LastEventId::Id);
     let options = SubscribeOptions::new().with_topics(user.receives.iter().map(String::as_str));
     let body = log.subscribe(&options, last).await;
@@ -189,11 +187,9 @@ async fn publish(
     };
     let log = hub.log.get().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
     let event = Event::message(format!("{topic}\n{text}"));
-    // One user's keys are apart from those of another.
-    let status = match log
-        .publish(Some(&topic), event, format!("{}/{key}", user.name))
-        .await
-    {
+    // The keys of one user are apart from those of another.
+    let of_user = format!("{}/{key}", user.name);
+    let status = match log.publish(Some(&topic), event, of_user).await {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(Unpublished::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         Err(Unpublished::Refused) => StatusCode::SERVICE_UNAVAILABLE,
