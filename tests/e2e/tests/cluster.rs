@@ -278,6 +278,7 @@ fn engine_stops(kind: Kind) {
         .to_owned();
     let answer = node.until_readiness("Stale");
     assert_eq!(answer.status, 503);
+    bob.until("told so", |bob| data(bob, "stale") == [""]);
     assert_eq!(node.get("/health").status, 200);
     assert_eq!(
         of_user(Request::get("/events"), "bob")
@@ -398,7 +399,7 @@ impl Client {
         match event.event_type() {
             "node" => self.nodes.push(event.data().to_owned()),
             "beat" => self.beats.push(number(event.data())),
-            "place" | "bye" | "message" => {}
+            "place" | "bye" | "stale" | "message" => {}
             other => panic!("it is told {other}"),
         }
     }
