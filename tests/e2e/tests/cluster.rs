@@ -317,7 +317,7 @@ impl Cluster {
         let address = Kind::free_address();
         let engine = kind.start(address);
         let place = kind.arguments(address);
-        let arguments = [&*place[0], &*place[1], "--beat", "20"];
+        let arguments = [&*place[0], &*place[1], "--beat", "20", "--drain", "1"];
         Node::create(&arguments);
         let nodes = [(); 3].map(|()| Node::start(&arguments));
         nodes.iter().for_each(Node::until_ready);
@@ -417,12 +417,12 @@ impl Client {
 }
 
 #[test]
-fn over_redis_behind_nginx_a_client_loses_nothing_when_its_node_is_killed_and_then_all() {
+fn over_redis_behind_nginx_a_client_loses_nothing_when_its_node_ends_or_is_killed_and_then_all() {
     no_loss(Kind::Redis, Balancer::nginx);
 }
 
 #[test]
-fn over_nats_behind_haproxy_a_client_loses_nothing_when_its_node_is_killed_and_then_all() {
+fn over_nats_behind_haproxy_a_client_loses_nothing_when_its_node_ends_or_is_killed_and_then_all() {
     no_loss(Kind::Nats, Balancer::haproxy);
 }
 
@@ -431,8 +431,12 @@ fn no_loss(kind: Kind, balancer: impl Fn([SocketAddr; 3]) -> Balancer) {
     let balancer = balancer(cluster.addresses());
     let mut client = Client::new(balancer.address);
     client.until("beats", |client| client.beats.len() > 30);
-    for _ in 0..2 {
-        // With -9, while the client is on it.
+    // With -9, and as it is meant to be ended, while the client is on it.
+    let ends: [fn(&mut Node); 2] = [Node::kill, |node| {
+        node.process.terminate();
+        assert!(node.exit_status().success());
+    }];
+    for end in ends {
         let (name, count) = (
             client.nodes.last().cloned().expect("a node"),
             client.beats.len(),
@@ -445,7 +449,7 @@ fn no_loss(kind: Kind, balancer: impl Fn([SocketAddr; 3]) -> Balancer) {
                 });
             });
             thread::sleep(Duration::from_millis(100));
-            cluster.by_name(&name).kill();
+            end(cluster.by_name(&name));
             following.join().expect("it follows");
         });
         cluster.by_name(&name).restart();
