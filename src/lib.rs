@@ -157,36 +157,29 @@ pub mod guide {
     //! Guide pages, one per subject. This module exists only in the documentation.
 
     #[cfg(feature = "std")]
-    pub mod life {
-        #![doc = include_str!("guide/life.md")]
-    }
+    #[doc = include_str!("guide/life.md")]
+    pub mod life {}
 
-    pub mod browsers {
-        #![doc = include_str!("guide/browsers.md")]
-    }
+    #[doc = include_str!("guide/browsers.md")]
+    pub mod browsers {}
 
     #[cfg(feature = "std")]
-    pub mod observe {
-        #![doc = include_str!("guide/observe.md")]
-    }
+    #[doc = include_str!("guide/observe.md")]
+    pub mod observe {}
 
     #[cfg(feature = "std")]
-    pub mod testing {
-        #![doc = include_str!("guide/testing.md")]
-    }
+    #[doc = include_str!("guide/testing.md")]
+    pub mod testing {}
 
     #[cfg(feature = "std")]
-    pub mod mounting {
-        #![doc = include_str!("guide/mounting.md")]
-    }
+    #[doc = include_str!("guide/mounting.md")]
+    pub mod mounting {}
 
-    pub mod receive {
-        #![doc = include_str!("guide/receive.md")]
-    }
+    #[doc = include_str!("guide/receive.md")]
+    pub mod receive {}
 
-    pub mod security {
-        #![doc = include_str!("guide/security.md")]
-    }
+    #[doc = include_str!("guide/security.md")]
+    pub mod security {}
 }
 
 // Events, their fields and their bytes.

@@ -34,7 +34,7 @@ async fn forward(
 ) -> Response {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let url = format!("{}{path}", gateway.upstream);
-    // These are of the connection to the client, not of the request.
+    // These headers belong to the connection to the client, not to the request.
     for name in [
         header::HOST,
         header::CONNECTION,
@@ -80,7 +80,8 @@ async fn forward(
     response(from_stream(events).keep_alive(KEEP_ALIVE_INTERVAL, sleep)).into_response()
 }
 
-/// The events for the client. One is asked for when the client takes it, so nothing is buffered here.
+/// The events for the client. Each is read from the upstream when the client takes it, so nothing is
+/// buffered here.
 fn rewritten<E: std::error::Error>(
     upstream: impl Stream<Item = Result<OwnedItem, ReceiveError<E>>>,
 ) -> impl Stream<Item = Event<'static>> {
@@ -108,7 +109,7 @@ fn rewritten<E: std::error::Error>(
     }
 }
 
-/// Puts the name of the gateway into each chunk. Everything else passes as it came.
+/// Puts the name of the gateway into each chunk. Everything else passes unchanged.
 fn rewrite(event: &OwnedMessageEvent) -> Event<'static> {
     let passed = Event::from(event).with_id_of(event);
     let rewritten = serde_json::from_str(event.data())

@@ -66,7 +66,7 @@ fn answer(request: Request) -> impl Stream<Item = Result<Event<'static>, serde_j
         while let Some(token) = tokens.next().await {
             match token {
                 Ok(text) => yield head.delta(&json!({ "content": text }), None)?,
-                // The status was sent long ago, so the error is an event, and no end follows it.
+                // The status was sent long ago, so the error is an event, and no `[DONE]` follows it.
                 Err(error) => {
                     yield Event::json(&error_body(error))?;
                     return;

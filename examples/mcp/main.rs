@@ -70,7 +70,8 @@ fn initialize(
     request: &Value,
 ) -> Result<Response, Refusal> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // Sorts by age. It can't be guessed, because a session is for everyone who knows its name.
+    // The names sort by age. They can't be guessed, because anyone who knows the name of a session can
+    // use it.
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let random = || getrandom::u64().or(Err((StatusCode::SERVICE_UNAVAILABLE, "try later")));
     let name = format!("{count:016x}-{:016x}{:016x}", random()?, random()?);

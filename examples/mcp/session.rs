@@ -21,7 +21,7 @@ pub(crate) type Refusal = (StatusCode, &'static str);
 
 const UNKNOWN: Refusal = (StatusCode::BAD_REQUEST, "the event is not known");
 
-/// The streams by number: 0 is of what the server says unasked, each other answers a request.
+/// The streams by number: 0 has the server's own notifications, each other one answers a request.
 pub(crate) struct Session {
     streams: BTreeMap<u64, Stream>,
     next: u64,
@@ -80,7 +80,7 @@ impl Session {
         Ok(answer)
     }
 
-    /// Resumes the stream that has an event, or opens that of what the server says unasked.
+    /// Resumes the stream that has an event, or opens that of the server's own notifications.
     pub(crate) fn open(&mut self, last: LastEventId<'_>) -> Result<Response, Refusal> {
         let number = match &last {
             LastEventId::Id(id) => id.to_str().split('-').next().and_then(|id| id.parse().ok()),
@@ -91,7 +91,8 @@ impl Session {
     }
 }
 
-/// The messages of a stream, and the connection that has it. Its drop ends both, and cancels the tool.
+/// The messages of a stream, and the connection that reads them. Its drop ends both and cancels the
+/// tool.
 struct Stream {
     log: Broadcast,
     reader: Option<Handle>,
@@ -113,13 +114,14 @@ impl Stream {
 
     fn open(&mut self, last: LastEventId<'_>) -> Result<Response, Refusal> {
         let subscription = match self.log.subscribe(last) {
-            // The client has all of it; some would come back forever.
+            // The client has the whole answer. Without a 204, some clients would reconnect forever.
             Subscribed::Resumed { missed: 0, .. } if self.log.is_closed() => return Ok(stop()),
             Subscribed::Live(new) => new,
             Subscribed::Resumed { subscription, .. } => subscription,
             _ => return Err(UNKNOWN),
         };
-        // A message is for one connection only. The previous one is cut, even if it is not noticed yet.
+        // A message is for one connection only. So the previous connection is closed, even if the server
+        // does not know yet that it is dead.
         if let Some(previous) = self.reader.replace(subscription.handle()) {
             previous.close(None);
         }

@@ -5,7 +5,7 @@
 
 mod users;
 
-use std::{collections::HashMap, env, error::Error, fmt::Write, time::Duration};
+use std::{env, error::Error, fmt::Write, time::Duration};
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -19,7 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::{net::TcpListener, select, time::sleep};
 use tower_http::cors::CorsLayer;
 
-use users::{User, parameter};
+use users::{User, Users, named, parameter};
 
 /// The other origin whose pages may send requests with the cookie and read the answers. It is of the
 /// same site (only the port differs), or browsers would keep the cookie back.
@@ -31,7 +31,7 @@ const WAVES: Duration = Duration::from_secs(2);
 
 struct Hub {
     events: Broadcast,
-    users: HashMap<String, User>,
+    users: Users,
     presence_changed: Notify,
     is_stopping: watch::Sender<bool>,
 }
@@ -40,12 +40,7 @@ type Shared = State<&'static Hub>;
 type Done = Result<StatusCode, StatusCode>;
 
 async fn login(State(hub): Shared, uri: Uri) -> Result<impl IntoResponse, StatusCode> {
-    let named = |(_, user): &(_, &User)| parameter(&uri, "user") == Some(user.name);
-    let (token, _) = hub
-        .users
-        .iter()
-        .find(named)
-        .ok_or(StatusCode::UNAUTHORIZED)?;
+    let (token, _) = named(&hub.users, &uri).ok_or(StatusCode::UNAUTHORIZED)?;
     // `Strict` keeps other sites from notifying in the user's name. Add `Secure` behind TLS.
     let cookie = format!("token={token}; HttpOnly; SameSite=Strict; Path=/");
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]))
@@ -60,7 +55,7 @@ async fn events(State(hub): Shared, user: &'static User, uri: Uri, headers: Head
     // Tells a client that cannot be resumed that it may have missed events.
     let reset = Event::new(event_type!("reset"), "{}");
     let stream = hub.events.subscribe_with(last, &options).or_oldest(&reset);
-    // Nobody else has come if this is the user's second stream, but its client is to be told, too.
+    // A user's second stream changes no presence, but its client must learn who is here.
     hub.presence_changed.notify_one();
     let back = Duration::from_secs(1) + random(2 * WAVES);
     let bye = Event::new(event_type!("bye"), "{}").with_reconnection_time(back);
@@ -85,8 +80,8 @@ fn random(most: Duration) -> Duration {
     most.mul_f64(f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX))
 }
 
-/// Publishes who is here. One event tells of all changes within half a second: a client that reconnects
-/// does not come and go, and presence events push few others out of the log.
+/// Publishes who is here. One event tells of all changes within half a second. So a client that
+/// reconnects does not appear to leave, and presence events push few others out of the log.
 async fn tell_presence(hub: &Hub) {
     loop {
         hub.presence_changed.notified().await;
@@ -116,14 +111,12 @@ async fn notify(State(hub): Shared, user: &'static User, uri: Uri, text: String)
 /// Ends the streams of a user. The clients come back within seconds, and are stopped.
 async fn send_away(State(hub): Shared, user: &'static User, uri: Uri) -> Done {
     user.check_right()?;
-    let mut users = hub.users.values();
-    let sent = users.find(|user| parameter(&uri, "user") == Some(user.name));
-    let sent = sent.ok_or(StatusCode::NOT_FOUND)?;
+    let (_, sent) = named(&hub.users, &uri).ok_or(StatusCode::NOT_FOUND)?;
     sent.is_sent_away.send_replace(true);
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// In the text format of Prometheus. Your own server hides it from the public.
+/// Returns the counts in the text format of Prometheus. Hide this from the public on your own server.
 async fn metrics(State(hub): Shared) -> impl IntoResponse {
     let now = hub.events.statistics();
     let mut text = String::new();

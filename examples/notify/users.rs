@@ -42,8 +42,11 @@ impl FromRequestParts<&'static Hub> for &'static User {
     }
 }
 
+/// The users by their tokens.
+pub(crate) type Users = HashMap<String, User>;
+
 /// Draws a token for each user. Tokens of your own expire; these are valid until the server ends.
-pub(crate) fn by_token() -> HashMap<String, User> {
+pub(crate) fn by_token() -> Users {
     let random = || getrandom::u64().expect("the system has random numbers");
     let user = |(name, team, may_notify)| {
         let user = User {
@@ -54,9 +57,14 @@ pub(crate) fn by_token() -> HashMap<String, User> {
         };
         (format!("{:016x}{:016x}", random(), random()), user)
     };
-    let red = [("ann", "red", true), ("bob", "red", false)];
-    let all = red.into_iter().chain([("carol", "blue", false)]);
-    all.map(user).collect()
+    let (ann, bob) = (("ann", "red", true), ("bob", "red", false));
+    [ann, bob, ("carol", "blue", false)].map(user).into()
+}
+
+/// Returns the user whom the query names, and the user's token.
+pub(crate) fn named<'a>(users: &'a Users, uri: &Uri) -> Option<(&'a String, &'a User)> {
+    let name = parameter(uri, "user")?;
+    users.iter().find(|(_, user)| user.name == name)
 }
 
 pub(crate) fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {

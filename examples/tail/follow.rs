@@ -23,7 +23,8 @@ type Http = Client<HttpConnector, Empty<Bytes>>;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Shows the events at a URL until the server wants no more clients, or whoever reads them has gone.
+/// Shows the events at a URL until the server sends the client away, or the reader of standard
+/// output has gone.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn follow(url: &str, last_event_id: Option<&EventId<'_>>, json: bool) -> ExitCode {
     let mut source = EventSource::new(url, Options::resilient().with_comments(true));
@@ -103,7 +104,8 @@ fn ended(loss: &Loss) -> ExitCode {
 fn is_hopeless(loss: &Loss) -> bool {
     let mut causes = iter::successors(loss.source(), |&error| error.source());
     causes.any(|error| {
-        // What is no HTTP/1.1, such as HTTP/2 alone, fails as text that can't be read.
+        // A server without HTTP/1.1, such as one with HTTP/2 alone, fails with text that can't be
+        // read.
         let is_other_protocol = error
             .downcast_ref()
             .is_some_and(|error: &hyper::Error| error.is_parse());

@@ -39,8 +39,8 @@ fn show_event(out: &mut impl Write, event: &OwnedMessageEvent) -> io::Result<()>
     lines.try_for_each(|line| writeln!(out, "    {line}"))
 }
 
-/// Replaces what a stranger could use against the reader of a terminal: control characters, and all
-/// that is not seen or turns the direction of text.
+/// Replaces the characters with which a server could deceive the reader of a terminal: control
+/// characters, invisible ones, and those that turn the direction of text.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c| {
         if is_unseen(c) && c != '\t' {
@@ -70,7 +70,7 @@ fn escaped(json: &str) -> String {
     for c in json.chars() {
         if is_unseen(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                // A `String` takes all that is written to it.
+                // Writing to a `String` never fails.
                 let _ = write!(escaped, "\\u{unit:04x}");
             }
         } else {
@@ -107,8 +107,8 @@ fn is_unseen(c: char) -> bool {
         )
 }
 
-/// An object whose fields are in this order: the type of an event is the first, for whoever reads a
-/// line from its start.
+/// An object whose fields are in this order. The type of an event comes first, because people read
+/// a line from its start.
 fn as_json(item: &OwnedItem) -> String {
     let fields: &[(&str, Value)] = &match item {
         OwnedItem::Event(event) => vec![

@@ -147,7 +147,7 @@ impl EventSource {
 
     /// Sets the last event ID that an earlier process received. The client resumes after it.
     #[must_use]
-    pub fn with_last_event_id(mut self, id: &EventId<'_>) -> Self {
+    pub fn with_last_event_id<'a>(mut self, id: impl Into<EventId<'a>>) -> Self {
         self.decoder = self.decoder.with_last_event_id(id);
         self
     }

@@ -58,7 +58,7 @@ impl Request {
     /// use sse_proto::client::{Options, Output};
     ///
     /// let mut source = EventSource::new("http://localhost/", Options::standard())
-    ///     .with_last_event_id(&EventId::new("4\u{1}2")?);
+    ///     .with_last_event_id(EventId::new("4\u{1}2")?);
     /// source.start(Duration::ZERO);
     /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
     /// assert_eq!(request.last_event_id(), None);
@@ -93,7 +93,7 @@ impl Request {
     /// use sse_proto::client::{Options, Output};
     ///
     /// let mut source = EventSource::new("http://localhost/", Options::standard())
-    ///     .with_last_event_id(&7_u32.into());
+    ///     .with_last_event_id(7);
     /// source.start(Duration::ZERO);
     /// let Some(Output::Request(request)) = source.poll_output() else { panic!() };
     /// assert!(request.headers().any(|header| header == ("last-event-id", "7")));

@@ -24,7 +24,9 @@ pub struct Permit<
     #[cfg(feature = "std")] S: Sharing = Shared,
     #[cfg(not(feature = "std"))] S: Sharing,
 > {
-    held: HeldRoom<S::Means>,
+    handle: Handle<S::Means>,
+    /// `None` once it is used.
+    room: Option<Reservation>,
 }
 
 impl<S: Sharing> Permit<S> {
@@ -38,7 +40,7 @@ impl<S: Sharing> Permit<S> {
     ///
     /// Never [`DispatchError::Full`].
     pub fn dispatch(self, event: &Event<'_>) -> Result<Dispatched, DispatchError> {
-        self.held.dispatch(Outgoing::Event(event, None))
+        self.queue(Outgoing::Event(event, None))
     }
 
     /// Queues a frame into this room. See
@@ -48,12 +50,23 @@ impl<S: Sharing> Permit<S> {
     ///
     /// As [`dispatch`](Self::dispatch).
     pub fn dispatch_frame(self, frame: &Frame) -> Result<(), DispatchError> {
-        self.held.dispatch(Outgoing::Frame(frame)).map(|_| ())
+        self.queue(Outgoing::Frame(frame)).map(|_| ())
     }
 
     /// Returns the number of bytes for which this permit holds room.
     pub fn room(&self) -> usize {
-        self.held.room.as_ref().map_or(0, Reservation::bytes)
+        self.room.as_ref().map_or(0, Reservation::bytes)
+    }
+
+    fn queue(mut self, outgoing: Outgoing<'_>) -> DispatchResult {
+        let room = self.room.take();
+        self.handle.channel.dispatch(outgoing, room)
+    }
+}
+
+impl<S: Sharing> Drop for Permit<S> {
+    fn drop(&mut self) {
+        self.handle.channel.release_room(self.room.take());
     }
 }
 
@@ -97,10 +110,8 @@ pub(super) fn reserve<S: Sharing>(
     future::poll_fn(move |cx| {
         let room = turn.poll_room(len, Purpose::DropsNone, cx);
         room.map_ok(|room| Permit {
-            held: HeldRoom {
-                handle: turn.handle.clone(),
-                room: Some(room),
-            },
+            handle: turn.handle.clone(),
+            room: Some(room),
         })
     })
 }
@@ -155,26 +166,6 @@ impl<K: Primitives> Drop for Turn<K> {
         if let Some(ticket) = self.ticket {
             self.handle.channel.leave_line(ticket);
         }
-    }
-}
-
-/// The room of a permit. Dropping it gives the room back.
-struct HeldRoom<K: Primitives> {
-    handle: Handle<K>,
-    // `None` once it is used.
-    room: Option<Reservation>,
-}
-
-impl<K: Primitives> HeldRoom<K> {
-    fn dispatch(mut self, outgoing: Outgoing<'_>) -> DispatchResult {
-        let room = self.room.take();
-        self.handle.channel.dispatch(outgoing, room)
-    }
-}
-
-impl<K: Primitives> Drop for HeldRoom<K> {
-    fn drop(&mut self) {
-        self.handle.channel.release_room(self.room.take());
     }
 }
 

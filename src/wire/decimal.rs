@@ -7,6 +7,17 @@ pub(crate) struct Decimal {
     array: [u8; Self::MAX_LEN],
 }
 
+/// The digits of the numbers below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    pairs
+};
+
 impl Decimal {
     /// A sign, and the 39 digits of `u128::MAX`.
     const MAX_LEN: usize = 40;
@@ -20,6 +31,13 @@ impl Decimal {
             array: [b'0'; Self::MAX_LEN],
         };
         let mut rest = u64::try_from(number).unwrap_or_else(|_| digits.push_beyond_u64(number));
+        // Two digits at a time: a division takes longer than all else.
+        while rest >= 100 {
+            let [tens, ones] = PAIRS[(rest % 100) as usize];
+            digits.push_front(ones);
+            digits.push_front(tens);
+            rest /= 100;
+        }
         loop {
             digits.push_front(b'0' + (rest % 10) as u8);
             rest /= 10;

@@ -45,7 +45,7 @@ pub(crate) const BLANK: &[u8] = b"\n\n";
 pub(crate) struct Fields<'a> {
     pub(crate) comment: Option<&'a str>,
     pub(crate) event_type: Option<&'a str>,
-    pub(crate) id: Option<TextOrNumber<&'a str>>,
+    pub(crate) id: Option<TextOrNumber<&'a [u8]>>,
     pub(crate) reconnection_time: Option<Duration>,
     pub(crate) data: Option<&'a str>,
     /// Whether comments and a reconnection time alone end with a blank line, too.
@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
     /// Returns the same fields with another id. The caller has checked the text.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn with_id(&self, id: &'a str) -> Self {
+    pub(crate) fn with_id(&self, id: &'a [u8]) -> Self {
         Self {
             id: Some(TextOrNumber::Text(id)),
             ..*self
@@ -84,7 +84,11 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the exact length and the shape.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs a tenth of a queued event"
+    )]
+    #[inline(always)]
     pub(crate) fn measure(&self) -> Measured {
         self.measure_with(|text| {
             let ends = line::count_ends(text);
@@ -92,7 +96,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see `measure`")]
+    #[inline(always)]
     fn measure_with(&self, look: impl Fn(&[u8]) -> (Ends, bool)) -> Measured {
         // Each line is counted with a line end before its name. The first line has none, but a block
         // ends with two line ends.

@@ -374,7 +374,7 @@ impl<'a> Event<'a> {
         Fields {
             comment: self.comment(),
             event_type: self.event_type.as_ref().map(EventType::as_str),
-            id: self.id.as_ref().map(EventId::text),
+            id: self.id.as_ref().map(|id| id.text().map(str::as_bytes)),
             reconnection_time: self.reconnection_time,
             data: self.data(),
             blank_line: self.blank_line,

@@ -337,7 +337,7 @@ pub(crate) enum TextOrNumber<T> {
 
 impl<T> TextOrNumber<T> {
     #[inline]
-    fn map<U>(self, change: impl FnOnce(T) -> U) -> TextOrNumber<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> TextOrNumber<U> {
         match self {
             Self::Text(text) => TextOrNumber::Text(change(text)),
             Self::Number(high, low) => TextOrNumber::Number(high, low),
@@ -346,11 +346,11 @@ impl<T> TextOrNumber<T> {
     }
 }
 
-impl TextOrNumber<&str> {
+impl<S: AsRef<[u8]>> TextOrNumber<S> {
     #[inline]
     pub(crate) fn len(self) -> usize {
         match self {
-            Self::Text(text) => text.len(),
+            Self::Text(text) => text.as_ref().len(),
             Self::Number(0, low) => Decimal::count(low),
             Self::Number(..) | Self::Negative(..) => self.with_bytes(<[u8]>::len),
         }
@@ -359,7 +359,7 @@ impl TextOrNumber<&str> {
     #[inline]
     pub(crate) fn with_bytes<T>(self, work: impl FnOnce(&[u8]) -> T) -> T {
         match self {
-            Self::Text(text) => work(text.as_bytes()),
+            Self::Text(text) => work(text.as_ref()),
             Self::Number(high, low) => work(Decimal::of(joined(high, low)).as_bytes()),
             Self::Negative(high, low) => work(Decimal::negative(joined(high, low)).as_bytes()),
         }

@@ -54,7 +54,10 @@ use super::line::{Span, Splitter};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct EventWriter<B: BorrowMut<BytesMut> = BytesMut> {
-    out: Unfinished<B>,
+    /// `None` once the event is finished.
+    out: Option<B>,
+    /// The offset in the buffer at which the event starts.
+    start: usize,
     limit: usize,
     ranges: FieldRanges,
     splitter: Splitter,
@@ -80,7 +83,8 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         let least = head.measure().len;
         let data = head.data.replace("").unwrap_or_default();
         let mut writer = Self {
-            out: Unfinished::new(out),
+            start: out.borrow().len(),
+            out: Some(out),
             limit,
             ranges: FieldRanges::of(&head),
             splitter: Splitter::default(),
@@ -90,7 +94,7 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         };
         if least > limit {
             writer.fail(WriteError::TooLarge { limit });
-        } else if let Some(buffer) = writer.out.buffer() {
+        } else if let Some(buffer) = writer.buffer() {
             head.append(buffer);
             buffer.truncate(buffer.len() - encode::BLANK.len());
         }
@@ -110,11 +114,14 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         if self.in_value {
             self.fail(WriteError::Aborted);
         }
-        match self.failure.take() {
-            Some(failure) => Err(failure),
-            // Each write left enough of the limit for the end of the event.
-            None => self.out.finish(encode::BLANK).ok_or(WriteError::Aborted),
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
         }
+        if let Some(buffer) = self.buffer() {
+            // Each write left enough of the limit for the end of the event.
+            buffer.extend_from_slice(encode::BLANK);
+        }
+        self.out.take().ok_or(WriteError::Aborted)
     }
 
     /// Ends the event, takes it out of the buffer, and returns it as a frame.
@@ -126,7 +133,7 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     ///
     /// As [`finish`](Self::finish).
     pub fn into_frame(self) -> Result<Frame, WriteError> {
-        let (start, ranges) = (self.out.start, self.ranges.clone());
+        let (start, ranges) = (self.start, self.ranges.clone());
         let mut buffer = self.finish()?;
         let buffer: &mut BytesMut = buffer.borrow_mut();
         let event = buffer.split_off(start);
@@ -177,8 +184,9 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
         let limit = self.limit;
         let most = limit
             .saturating_sub(encode::BLANK.len())
-            .saturating_add(self.out.start);
-        let Some(buffer) = self.out.buffer().filter(|_| self.failure.is_none()) else {
+            .saturating_add(self.start);
+        let buffer = self.out.as_mut().map(B::borrow_mut);
+        let Some(buffer) = buffer.filter(|_| self.failure.is_none()) else {
             return Err(fmt::Error);
         };
         let mut put = |bytes: &[u8]| {
@@ -193,6 +201,10 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
             Span::End => put(encode::DATA),
         });
         written.map_err(|failure| self.fail(failure))
+    }
+
+    fn buffer(&mut self) -> Option<&mut BytesMut> {
+        self.out.as_mut().map(B::borrow_mut)
     }
 
     /// Fails the event if a write ended within a character.
@@ -217,6 +229,16 @@ impl<B: BorrowMut<BytesMut>> EventWriter<B> {
     fn fail(&mut self, failure: WriteError) -> fmt::Error {
         self.failure.get_or_insert(failure);
         fmt::Error
+    }
+}
+
+/// Removes an event that is not finished.
+impl<B: BorrowMut<BytesMut>> Drop for EventWriter<B> {
+    fn drop(&mut self) {
+        let start = self.start;
+        if let Some(buffer) = self.buffer() {
+            buffer.truncate(start);
+        }
     }
 }
 
@@ -302,41 +324,6 @@ impl fmt::Display for WriteError {
 }
 
 impl Error for WriteError {}
-
-/// A buffer, and the offset at which its unfinished event starts. Dropping this value removes the
-/// event.
-struct Unfinished<B: BorrowMut<BytesMut>> {
-    /// `None` once the event is finished.
-    buffer: Option<B>,
-    start: usize,
-}
-
-impl<B: BorrowMut<BytesMut>> Unfinished<B> {
-    fn new(buffer: B) -> Self {
-        Self {
-            start: buffer.borrow().len(),
-            buffer: Some(buffer),
-        }
-    }
-
-    fn buffer(&mut self) -> Option<&mut BytesMut> {
-        self.buffer.as_mut().map(B::borrow_mut)
-    }
-
-    fn finish(&mut self, end: &[u8]) -> Option<B> {
-        self.buffer()?.extend_from_slice(end);
-        self.buffer.take()
-    }
-}
-
-impl<B: BorrowMut<BytesMut>> Drop for Unfinished<B> {
-    fn drop(&mut self) {
-        let start = self.start;
-        if let Some(buffer) = self.buffer() {
-            buffer.truncate(start);
-        }
-    }
-}
 
 /// Converts bytes to text. A character may be split between two pieces: at most three bytes of it
 /// are held until the next piece.

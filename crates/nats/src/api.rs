@@ -85,6 +85,15 @@ impl Got<'_> {
     }
 }
 
+/// Reads the answer of `DIRECT.GET`: the message itself, with headers.
+pub(crate) fn direct(message: &async_nats::Message, seq: u64) -> Option<Record> {
+    let time = message.headers.as_ref()?.get("Nats-Time-Stamp")?;
+    Some(Record {
+        place: Place::new(milliseconds(time.as_str())?, seq),
+        fields: fields::decode(&message.payload),
+    })
+}
+
 /// The answer of `STREAM.INFO`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Info {
@@ -126,6 +135,8 @@ pub(crate) struct Config {
     pub(crate) duplicate_window: u64,
     #[serde(default)]
     pub(crate) no_ack: bool,
+    #[serde(default)]
+    pub(crate) allow_direct: bool,
     #[serde(default)]
     pub(crate) sealed: bool,
     #[serde(default)]

@@ -25,21 +25,34 @@ const TICK: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub(crate) struct Connections {
     stream: Stream,
-    shared: Arc<Mutex<Option<Connection>>>,
+    shared: Shared,
+    for_many: Shared,
 }
+
+type Shared = Arc<Mutex<Option<Connection>>>;
 
 impl Connections {
     pub(crate) fn new(stream: &Stream) -> Self {
         Self {
             stream: stream.clone(),
             shared: Arc::default(),
+            for_many: Arc::default(),
         }
     }
 
     /// Returns the connection that calls share.
     pub(crate) async fn get(&self) -> Result<Connection, Error> {
+        self.get_of(&self.shared).await
+    }
+
+    /// Returns the connection on which many messages come.
+    pub(crate) async fn for_many(&self) -> Result<Connection, Error> {
+        self.get_of(&self.for_many).await
+    }
+
+    async fn get_of(&self, shared: &Shared) -> Result<Connection, Error> {
         let get = async {
-            let mut shared = self.shared.lock().await;
+            let mut shared = shared.lock().await;
             if let Some(connection) = shared.as_ref().filter(|one| !one.is_lost()) {
                 return Ok(connection.clone());
             }
@@ -60,9 +73,13 @@ impl Connections {
     /// Lets the next call open another connection if an error of this one says so.
     pub(crate) async fn note(&self, connection: &Connection, error: &Error) {
         if error.is_of_connection() {
-            let mut shared = self.shared.lock().await;
-            shared.take_if(|one| Arc::ptr_eq(&one.statistics, &connection.statistics));
+            connection.leave(&self.shared).await;
         }
+    }
+
+    /// Lets the next page open another connection.
+    pub(crate) async fn drop_for_many(&self, connection: &Connection) {
+        connection.leave(&self.for_many).await;
     }
 }
 
@@ -82,6 +99,12 @@ impl Connection {
             client,
             name: Arc::clone(name),
         }
+    }
+
+    /// Takes it from where it is shared.
+    async fn leave(&self, shared: &Shared) {
+        let is_this = |one: &mut Self| Arc::ptr_eq(&one.statistics, &self.statistics);
+        shared.lock().await.take_if(is_this);
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -147,6 +170,13 @@ impl Connection {
             return Ok(None);
         }
         self.get_by(json!({ "seq": seq })).await
+    }
+
+    /// Returns a message from any server that has the stream, which may be behind the leader. Costs the
+    /// server less.
+    pub(crate) async fn get_anywhere(&self, seq: u64) -> Result<Option<Record>, Error> {
+        let message = self.call("DIRECT.GET", &json!({ "seq": seq })).await?;
+        Ok(api::direct(&message, seq))
     }
 
     /// Returns the newest message.

@@ -3,16 +3,15 @@
 use core::fmt;
 use core::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::consumer::pull;
 use futures_util::{FutureExt, StreamExt};
 use sse_proto_relay::{Anchor, Batch, Follower, Page, PageLimit, Place, Record};
 use tokio::time::timeout;
 
-use crate::api;
-use crate::connection::Connection;
-use crate::engine::{MeanLen, Range};
+use crate::connection::{Connection, Connections};
+use crate::consumer;
 use crate::error::Error;
-use crate::fields;
+use crate::range::{MeanLen, Range};
 
 /// The most entries that the reader takes at once, and about the most bytes.
 const BATCH: PageLimit = PageLimit {
@@ -32,6 +31,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(5);
 /// The reader of a relay, on a connection of its own.
 pub struct NatsFollower {
     connection: Connection,
+    connections: Connections,
     feed: Option<Feed>,
     mean_len: MeanLen,
 }
@@ -44,12 +44,18 @@ struct Feed {
 }
 
 impl NatsFollower {
-    pub(crate) fn new(connection: Connection, mean_len: MeanLen) -> Self {
+    pub(crate) fn new(connection: Connection, connections: Connections, mean_len: MeanLen) -> Self {
         Self {
             connection,
+            connections,
             feed: None,
             mean_len,
         }
+    }
+
+    async fn read_range(&self, range: Range, limit: PageLimit) -> Result<Page, Error> {
+        let page = range.read(&self.connection, &self.connections, limit, &self.mean_len);
+        page.await
     }
 }
 
@@ -93,13 +99,12 @@ impl Follower for NatsFollower {
     }
 
     async fn read(&mut self, from: Place, limit: PageLimit) -> Result<Page, Error> {
-        let range = Range::from(from);
-        range.read(&self.connection, limit, &self.mean_len).await
+        self.read_range(Range::from(from), limit).await
     }
 
     async fn read_back(&mut self, from: Option<Place>, limit: PageLimit) -> Result<Page, Error> {
-        let range = Range::Back(from.map(|place| place.seq));
-        range.read(&self.connection, limit, &self.mean_len).await
+        self.read_range(Range::Back(from.map(|place| place.seq)), limit)
+            .await
     }
 }
 
@@ -109,20 +114,7 @@ fn anchor(record: Option<Record>) -> Anchor {
 
 impl Feed {
     async fn open(connection: &Connection, next: u64, mean_len: &MeanLen) -> Result<Self, Error> {
-        let context = async_nats::jetstream::new(connection.client.clone());
-        let config = pull::Config {
-            deliver_policy: DeliverPolicy::ByStartSequence {
-                start_sequence: next,
-            },
-            ack_policy: AckPolicy::None,
-            inactive_threshold: FORGOTTEN_AFTER,
-            memory_storage: true,
-            num_replicas: 1,
-            ..pull::Config::default()
-        };
-        let name = connection.name();
-        let consumer = context.create_consumer_on_stream(config, name).await;
-        let consumer = consumer.map_err(|_| Error::Broken)?;
+        let consumer = consumer::open(connection, next, FORGOTTEN_AFTER).await?;
         let messages = consumer
             .stream()
             .max_messages_per_batch(mean_len.count(BATCH))
@@ -143,18 +135,15 @@ impl Feed {
             let Some(Ok(one)) = &message else {
                 return Err(Error::Broken);
             };
-            let place = one.reply.as_deref().and_then(api::place);
-            let place = place
-                .filter(|place| place.seq == self.next)
-                .ok_or(Error::Broken)?;
+            let record = consumer::record(one)?;
+            if record.place.seq != self.next {
+                return Err(Error::Broken);
+            }
             self.next += 1;
             // The reader may have read it in another way.
-            if place.seq > after.seq {
-                len += one.payload.len();
-                records.push(Record {
-                    place,
-                    fields: fields::decode(&one.payload),
-                });
+            if record.place.seq > after.seq {
+                len += record.len();
+                records.push(record);
             }
             if records.len() >= BATCH.records || len >= BATCH.bytes {
                 return Ok(records);

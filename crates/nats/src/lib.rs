@@ -2,10 +2,12 @@
 
 mod api;
 mod connection;
+mod consumer;
 mod engine;
 mod error;
 mod fields;
 mod follower;
+mod range;
 mod stream;
 
 pub use async_nats;

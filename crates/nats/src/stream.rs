@@ -21,6 +21,9 @@ const VERSION: u64 = 1;
 /// How long JetStream remembers the key of a publication at least.
 const MEMORY: Duration = Duration::from_secs(30);
 
+/// The least time for a connection to one server.
+const MIN_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// The least room for the fields of an entry.
 const MIN_ENTRY_LEN: usize = 1024;
 
@@ -55,8 +58,10 @@ impl Stream {
         if servers.is_empty() {
             return Err(Error::InvalidAddress);
         }
+        // So that one server that does not answer leaves time for another.
+        let share = TIMEOUT / u32::try_from(servers.len()).unwrap_or(u32::MAX);
         let options = options
-            .connection_timeout(TIMEOUT)
+            .connection_timeout(share.max(MIN_TIMEOUT))
             .request_timeout(Some(TIMEOUT))
             // Each server is tried once. A connection that is lost is not used again.
             .max_reconnects(servers.len());
@@ -85,6 +90,7 @@ impl Stream {
             "discard": "old",
             "storage": "file",
             "num_replicas": limits.replicas,
+            "allow_direct": true,
             "max_consumers": -1,
             "max_msgs": limits.max_entries,
             "max_bytes": limits.max_bytes.map_or(-1, |bytes| bytes as i64),
@@ -121,9 +127,7 @@ impl Stream {
         if !connection.client.is_server_compatible(2, 10, 23) {
             warnings.push(Warning::LosesAtCrash);
         }
-        let window = Duration::from_nanos(info.config.duplicate_window);
-        let subject = &info.config.subjects[0];
-        Ok(Nats::new(connections, subject, limits, warnings, window))
+        Ok(Nats::new(connections, limits, warnings, &info.config))
     }
 
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {

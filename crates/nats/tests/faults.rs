@@ -341,9 +341,16 @@ async fn a_publication_into_a_stream_that_is_gone_is_refused_and_not_tried_again
     };
     let entry = entry("x");
     let (answer, ()) = tokio::join!(publisher.publish(&entry), makes);
-    let refused = PublishError::Refused(Refusal::Engine(Error::NoStream));
-    assert_eq!(answer, Err(refused));
+    let refused = || Err(PublishError::Refused(Refusal::Engine(Error::NoStream)));
+    assert_eq!(answer, refused());
     assert_eq!(server.len().await, 0);
+    // Another stream takes its subject.
+    server.run("STREAM.DELETE.s", Value::Null).await;
+    let other = json!({ "name": "other", "subjects": ["s"] });
+    server.run("STREAM.CREATE.other", other).await;
+    assert_eq!(publisher.publish(&entry).await, refused());
+    let other = server.run("STREAM.INFO.other", Value::Null).await;
+    assert_eq!(other["state"]["messages"], 0);
 }
 
 #[tokio::test]
@@ -435,7 +442,7 @@ async fn an_older_copy_with_equal_or_lower_sequences_ends_those_who_saw_what_is_
         assert_eq!(end(&mut saw_all).await, "", "{new}");
         eventually("the new head", || {
             let head = relay.broadcast().last_event_id();
-            head.is_some_and(|id| id.to_string() == last)
+            head.is_some_and(|id| id == event_id(&last))
         })
         .await;
         // Who saw what is lost is told; who did not goes on.
@@ -735,6 +742,23 @@ async fn open_refuses_what_cannot_hold_the_promise() {
 }
 
 #[tokio::test]
+async fn a_stream_without_direct_access_is_published_into_by_its_leader_alone() {
+    let server = Server::start(&[]).await;
+    let stream = create(&server).await;
+    let mut config = server.info().await["config"].clone();
+    assert_eq!(config["allow_direct"], true);
+    // Of this the publisher does not know.
+    let was_open = publisher(&stream).await;
+    config["allow_direct"] = json!(false);
+    server.run("STREAM.UPDATE.s", config).await;
+    publish(&was_open, 0..3).await;
+    let ids = publish(&publisher(&stream).await, 3..6).await;
+    let relay = relay(&stream, Options::new()).await;
+    let resumed = resume(&relay, &ids[0]).await;
+    assert!(matches!(resumed, Subscribed::Resumed(_)), "{resumed:?}");
+}
+
+#[tokio::test]
 async fn names_and_addresses_are_checked() {
     let new = |servers: &str, name: &str| Stream::new(ConnectOptions::new(), servers, name);
     for name in ["", "a.b", "a b", "a*", "ä", &"x".repeat(201)] {
@@ -880,7 +904,8 @@ authorization {
                 "$JS.API.CONSUMER.CREATE.s", "$JS.API.CONSUMER.MSG.NEXT.s.*"],
             subscribe: ["_INBOX.>"] } }
         { user: "publisher", password: "p", permissions: {
-            publish: ["s", "$JS.API.STREAM.INFO.s", "$JS.API.STREAM.MSG.GET.s"],
+            publish: ["s", "$JS.API.STREAM.INFO.s", "$JS.API.STREAM.MSG.GET.s",
+                "$JS.API.DIRECT.GET.s"],
             subscribe: ["_INBOX.>"] } }
     ]
 }
@@ -964,4 +989,41 @@ async fn a_server_that_is_too_old_is_refused() {
         }
     });
     assert_eq!(stream(port).engine().await.unwrap_err(), Error::TooOld);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_left_for_another() {
+    let server = Server::start(&[]).await;
+    create(&server).await;
+    let proxy = Proxy::start(server.port).await;
+    let servers = [proxy.port, server.port].map(support::url);
+    let options = ConnectOptions::new().retain_servers_order();
+    let stream = Stream::new(options, &servers[..], "s").unwrap();
+    let (relay, publisher) = (
+        relay(&stream, Options::new()).await,
+        publisher(&stream).await,
+    );
+    let mut body = live(&relay).await;
+    publish(&publisher, 0..1).await;
+    until(&mut body, "0").await;
+    proxy.set(Link::Silent);
+    publish(&publisher, 1..2).await;
+    until(&mut body, "1").await;
+    assert_eq!((relay.metrics().rewinds, relay.metrics().resets), (0, 0));
+}
+
+#[tokio::test]
+async fn an_idle_reader_keeps_its_connection() {
+    let server = Server::start(&[]).await;
+    let stream = create(&server).await;
+    let empty = relay(&stream, Options::new()).await;
+    sleep(Duration::from_millis(1500)).await;
+    publish(&publisher(&stream).await, 0..1).await;
+    let relay = relay(&stream, Options::new()).await;
+    // Longer than two heartbeats.
+    sleep(Duration::from_millis(1500)).await;
+    for relay in [empty, relay] {
+        assert_eq!(relay.metrics().reconnections, 0);
+        assert!(relay.ready());
+    }
 }

@@ -5,7 +5,7 @@ use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use core::time::Duration;
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::engine::Engine;
-use crate::entry::Form;
-use crate::history::Found;
+use crate::entry::{Form, Line};
+use crate::history::{Found, Lines};
 use crate::id::Id;
 use crate::options::{Options, Rule, WhenStale};
 use crate::random::random;
@@ -261,12 +261,14 @@ impl<E: Engine> Pages<E> {
                     Err(_) => return Step::End,
                 }
             }
-            let Ok(Found::Exact(page, at)) = self.inner.history.find(self.last, deadline).await
-            else {
-                return Step::End;
+            let found = self.inner.history.find(self.last, deadline).await;
+            let Ok(Found::Exact(page, at)) = found else {
+                return match found.is_err() && self.told != self.last {
+                    true => Step::Chunk(self.place(), self.boxed()),
+                    false => Step::End,
+                };
             };
-            let lines = page.lines.get(at..).unwrap_or_default();
-            if lines.is_empty() {
+            if page.is_over(at) {
                 // The local log is about to have this place, or has just lost it.
                 if Instant::now() >= deadline {
                     return Step::End;
@@ -275,40 +277,14 @@ impl<E: Engine> Pages<E> {
                 sleep(Duration::from_millis(100)).await;
                 continue;
             }
-            let topics = Topics::of(&self.held);
-            let mut chunk = BytesMut::new();
-            for line in lines {
-                match &line.form {
-                    Form::Unreadable if chunk.is_empty() && self.told == self.last => {
-                        return Step::End;
-                    }
-                    Form::Unreadable => {
-                        if chunk.is_empty() {
-                            // The client must not come back with its old id for ever.
-                            chunk.extend_from_slice(&self.place());
-                        }
-                        break;
-                    }
-                    Form::Poison => {}
-                    Form::Frame(frame, topic) => {
-                        let bytes = frame.as_bytes();
-                        if !chunk.is_empty() && chunk.len() + bytes.len() > MAX_CHUNK {
-                            break;
-                        }
-                        let topic = topic.as_deref();
-                        let is_for = || {
-                            let id = line.id.to_event_id();
-                            self.held.takes(topic, frame.event_type(), &id)
-                        };
-                        if topics.may_have(topic) && is_for()
-                            || self.inner.options.breaks(Rule::TopicsInPages)
-                        {
-                            chunk.extend_from_slice(bytes);
-                            self.told = line.id;
-                        }
-                    }
-                }
-                self.last = line.id;
+            let lines = page.readable(at);
+            if lines.is_empty() && self.told == self.last {
+                return Step::End;
+            }
+            let mut chunk = self.take(&page, at, lines);
+            if lines.is_empty() {
+                // The client must not come back with its old id for ever.
+                chunk.extend_from_slice(&self.place());
             }
             pages += 1;
             if chunk.is_empty() && pages == MAX_SILENT {
@@ -319,17 +295,33 @@ impl<E: Engine> Pages<E> {
             }
         }
     }
-}
 
-/// The topics of a client, to leave out most frames for others without a look at its subscription.
-struct Topics(HashSet<Arc<str>>);
-
-impl Topics {
-    fn of(held: &Held) -> Self {
-        Self(held.handle().topics().into_iter().collect())
-    }
-
-    fn may_have(&self, topic: Option<&str>) -> bool {
-        topic.is_none_or(|topic| self.0.contains(topic))
+    /// Takes what is for the client from lines of a page, at most one chunk.
+    fn take(&mut self, page: &Lines, at: usize, lines: &[Line]) -> BytesMut {
+        let mut chunk = BytesMut::new();
+        let frames = match self.inner.options.breaks(Rule::TopicsInPages) {
+            true => (0..lines.len()).collect(),
+            false => page.frames(at, &self.held.handle().topics()),
+        };
+        for at in frames {
+            let Some(line) = lines.get(at) else { break };
+            let Form::Frame(frame, topic) = &line.form else {
+                continue;
+            };
+            let (bytes, id) = (frame.as_bytes(), line.id.to_event_id());
+            if !chunk.is_empty() && chunk.len() + bytes.len() > MAX_CHUNK {
+                self.last = lines[at - 1].id;
+                return chunk;
+            }
+            // Its event type may be for others, and the topic may have been added after it.
+            if self.held.takes(topic.as_deref(), frame.event_type(), &id)
+                || self.inner.options.breaks(Rule::TopicsInPages)
+            {
+                chunk.extend_from_slice(bytes);
+                self.told = line.id;
+            }
+        }
+        self.last = lines.last().map_or(self.last, |line| line.id);
+        chunk
     }
 }

@@ -2,10 +2,10 @@
 
 use core::future::Future;
 use core::time::Duration;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::engine::{Engine, Facts, Page, PageLimit};
@@ -25,7 +25,7 @@ const SLOTS: usize = 16;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The bytes that a line of a page takes, besides those of its frame.
-const LINE_LEN: usize = 160;
+const LINE_LEN: usize = 256;
 
 /// The clients that may be answered that their ids are unknown, at once and in a second.
 const UNKNOWN_AT_ONCE: f64 = 1000.0;
@@ -44,7 +44,10 @@ pub(crate) enum Found {
 /// The lines of a page, in order.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    pub(crate) lines: Vec<Line>,
+    lines: Vec<Line>,
+    /// The indexes of the frames for all, and of those of each topic.
+    for_all: Vec<usize>,
+    by_topic: HashMap<Box<str>, Vec<usize>>,
     /// Whether nothing is before the first line in the log, and nothing ever was.
     is_from_start: Option<Id>,
     read_at: Instant,
@@ -66,9 +69,12 @@ pub(crate) struct History<E> {
 }
 
 /// The newest pages last.
-#[derive(Default)]
 struct Pages {
     held: VecDeque<Arc<Lines>>,
+    /// The reads that are on their way, by the order of their first places.
+    being_read: Vec<(u128, watch::Sender<()>)>,
+    /// How much of the order the last page had.
+    span: u128,
     /// Grows with each `forget`, so that a page that was read before it is not kept.
     turn: u64,
 }
@@ -86,33 +92,56 @@ impl<E: Engine> History<E> {
             slots: Semaphore::new(SLOTS),
             memory: Arc::new(Semaphore::new(memory as usize)),
             most,
-            pages: Mutex::default(),
+            pages: Mutex::new(Pages {
+                held: VecDeque::new(),
+                being_read: Vec::new(),
+                // The first read is waited for by all.
+                span: u128::MAX,
+                turn: 0,
+            }),
             budget: Mutex::new((UNKNOWN_AT_ONCE, Instant::now())),
             counts: Arc::clone(counts),
             options: Arc::clone(options),
         }
     }
 
-    /// Finds an id in the log, and what follows it. Reads the engine unless a page in hand has it.
+    /// Finds an id in the log, and what follows it. Reads the engine unless a page in hand has it, or
+    /// one that is being read is likely to have it.
     pub(crate) async fn find(&self, id: Id, deadline: Instant) -> Result<Found, TooBusy> {
-        if let Some(found) = self.in_hand(id) {
-            return Ok(found);
+        loop {
+            if let Some(found) = self.in_hand(id) {
+                return Ok(found);
+            }
+            if let Some(mut read) = self.being_read(id) {
+                // An error: it is over.
+                if let Ok(Ok(())) | Err(_) = timeout_at(deadline, read.changed()).await {
+                    return Err(TooBusy);
+                }
+                continue;
+            }
+            if !self.has_budget() {
+                return Err(TooBusy);
+            }
+            let Ok(Ok(_slot)) = timeout_at(deadline, self.slots.acquire()).await else {
+                return Err(TooBusy);
+            };
+            // Another client may have read it meanwhile.
+            if let Some(found) = self.in_hand(id) {
+                return Ok(found);
+            }
+            if self.being_read(id).is_none() {
+                return self.read(id, deadline).await;
+            }
         }
-        if !self.has_budget() {
-            return Err(TooBusy);
-        }
-        let Ok(Ok(_slot)) = timeout_at(deadline, self.slots.acquire()).await else {
-            return Err(TooBusy);
-        };
+    }
+
+    async fn read(&self, id: Id, deadline: Instant) -> Result<Found, TooBusy> {
+        let _reading = Reading::begin(&self.pages, E::order(id.place));
         // Only those with a slot ask for room, so that the others leave the pages in hand alone.
         let room = Arc::clone(&self.memory).acquire_many_owned(self.most);
         let Ok(Ok(room)) = timeout_at(deadline, room).await else {
             return Err(TooBusy);
         };
-        // Another client may have read it meanwhile.
-        if let Some(found) = self.in_hand(id) {
-            return Ok(found);
-        }
         let turn = self.lock().turn;
         let limit = PageLimit {
             records: self.options.page_entries,
@@ -135,13 +164,19 @@ impl<E: Engine> History<E> {
         })
     }
 
+    /// Returns what ends with a read that is likely to have an id.
+    fn being_read(&self, id: Id) -> Option<watch::Receiver<()>> {
+        let (order, pages) = (E::order(id.place), self.lock());
+        let has = |from: u128| from <= order && order - from <= pages.span;
+        let read = pages.being_read.iter().find(|(from, _)| has(*from));
+        read.map(|(_, read)| read.subscribe())
+    }
+
     /// Forgets the pages in hand, because the log has lost entries.
     pub(crate) fn forget(&self) {
         let mut pages = self.lock();
-        *pages = Pages {
-            turn: pages.turn + 1,
-            ..Pages::default()
-        };
+        pages.turn += 1;
+        pages.held.clear();
     }
 
     fn decide(&self, page: &Page, id: Id) -> Decision {
@@ -164,12 +199,22 @@ impl<E: Engine> History<E> {
         let read = |record| Line::new(record, self.options.max_bytes);
         let lines: Vec<_> = page.records.iter().map(read).collect();
         let start = origin(&page.facts.mark, Place::START);
+        let (mut for_all, mut by_topic) = (Vec::new(), HashMap::<_, Vec<_>>::new());
+        for (at, line) in lines.iter().enumerate() {
+            match &line.form {
+                Form::Frame(_, None) => for_all.push(at),
+                Form::Frame(_, Some(topic)) => by_topic.entry(topic.clone()).or_default().push(at),
+                Form::Poison | Form::Unreadable => {}
+            }
+        }
         let taken = kib(lines.iter().map(|line| line.len() + LINE_LEN).sum());
         drop(room.split(room.num_permits().saturating_sub(taken as usize)));
         Lines {
             is_from_start: (page.facts.is_whole && page.facts.first == first_of(&lines))
                 .then_some(start),
             lines,
+            for_all,
+            by_topic,
             read_at: Instant::now(),
             _room: room,
         }
@@ -178,6 +223,10 @@ impl<E: Engine> History<E> {
     /// Keeps a page for other clients, unless its memory is needed for the next read.
     fn keep(&self, page: &Arc<Lines>, turn: u64) {
         let mut pages = self.lock();
+        if let [first, .., last] = &page.lines[..] {
+            let order = |line: &Line| E::order(line.id.place);
+            pages.span = order(last) - order(first);
+        }
         if pages.turn == turn {
             pages.held.push_back(Arc::clone(page));
         }
@@ -202,8 +251,36 @@ impl<E: Engine> History<E> {
         budget.0 -= 1.0;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Pages> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        lock(&self.pages)
+    }
+}
+
+fn lock(pages: &Mutex<Pages>) -> MutexGuard<'_, Pages> {
+    pages.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A read that is on its way. Wakes those who wait for it when it is dropped.
+struct Reading<'a>(&'a Mutex<Pages>, u128);
+
+impl<'a> Reading<'a> {
+    fn begin(pages: &'a Mutex<Pages>, from: u128) -> Self {
+        lock(pages).being_read.push((from, watch::Sender::new(())));
+        Self(pages, from)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let mut pages = lock(self.0);
+        let at = pages
+            .being_read
+            .iter()
+            .position(|(from, _)| *from == self.1);
+        let ended = at.map(|at| pages.being_read.swap_remove(at));
+        drop(pages);
+        // Without the lock, since it wakes.
+        drop(ended);
     }
 }
 
@@ -225,6 +302,32 @@ impl Lines {
     /// changed, and only a new page can tell a client so.
     fn has_readable(&self, at: usize) -> bool {
         at < self.lines.len() && !self.is_unreadable(at)
+    }
+
+    /// Returns the lines from one on, as far as this node can read them.
+    pub(crate) fn readable(&self, at: usize) -> &[Line] {
+        let lines = self.lines.get(at..).unwrap_or_default();
+        let is_unreadable = |line: &Line| matches!(line.form, Form::Unreadable);
+        &lines[..lines.iter().position(is_unreadable).unwrap_or(lines.len())]
+    }
+
+    /// Returns the lines from one on that are for all or of some topics, in order: each as the number
+    /// of lines before it.
+    pub(crate) fn frames(&self, at: usize, topics: &[Arc<str>]) -> Vec<usize> {
+        let chains = topics
+            .iter()
+            .filter_map(|topic| self.by_topic.get(&**topic));
+        let chains = chains.chain([&self.for_all]);
+        let after = |chain: &Vec<usize>| chain.partition_point(|one| *one < at);
+        let frames = chains.flat_map(|chain| &chain[after(chain)..]);
+        let mut frames: Vec<_> = frames.map(|one| one - at).collect();
+        frames.sort_unstable();
+        frames
+    }
+
+    /// Returns whether there is no line from an index on.
+    pub(crate) fn is_over(&self, at: usize) -> bool {
+        at >= self.lines.len()
     }
 
     /// Returns whether this node cannot read the line at an index.

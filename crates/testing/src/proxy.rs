@@ -1,10 +1,12 @@
 //! `Proxy`, between a client and a server.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 /// What a proxy does with connections.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,6 +15,10 @@ pub enum Link {
     Up,
     /// No connections, and none that were there before.
     Down,
+    /// Connections stay, and new ones come, but nothing passes.
+    Silent,
+    /// Each reply takes this number of milliseconds.
+    Slow(u64),
     /// Requests pass. The first reply cuts the connection, and from then on it is as `Up`.
     LoseReply,
 }
@@ -52,29 +58,39 @@ async fn pass(mut client: TcpStream, to: u16, link: Arc<watch::Sender<Link>>) {
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", to)).await else {
         return;
     };
-    let mut changed = link.subscribe();
+    let (mut down, mut passes) = (link.subscribe(), link.subscribe());
     let (mut asked, mut told) = ([0; 65536], [0; 65536]);
     loop {
-        tokio::select! {
-            () = async { drop(changed.wait_for(|link| *link == Link::Down).await) } => return,
-            len = client.read(&mut asked) => match len {
-                Ok(len) if len > 0 && server.write_all(&asked[..len]).await.is_ok() => {}
-                _ => return,
-            },
-            len = server.read(&mut told) => match len {
-                Ok(len) if len > 0 => {
-                    let lost = link.send_if_modified(|link| {
-                        let loses = *link == Link::LoseReply;
-                        if loses {
-                            *link = Link::Up;
-                        }
-                        loses
-                    });
-                    if lost || client.write_all(&told[..len]).await.is_err() {
-                        return;
-                    }
+        let moved = async {
+            let len = tokio::select! {
+                len = client.read(&mut asked) => len.map(|len| (len, true)),
+                len = server.read(&mut told) => len.map(|len| (len, false)),
+            };
+            let (len, is_request) = len.ok().filter(|(len, _)| *len > 0)?;
+            passes.wait_for(|link| *link != Link::Silent).await.ok()?;
+            if is_request {
+                return server.write_all(&asked[..len]).await.ok();
+            }
+            let lost = link.send_if_modified(|link| {
+                let loses = *link == Link::LoseReply;
+                if loses {
+                    *link = Link::Up;
                 }
-                _ => return,
+                loses
+            });
+            let now = *link.borrow();
+            if let Link::Slow(ms) = now {
+                sleep(Duration::from_millis(ms)).await;
+            }
+            if lost {
+                return None;
+            }
+            client.write_all(&told[..len]).await.ok()
+        };
+        tokio::select! {
+            () = async { drop(down.wait_for(|link| *link == Link::Down).await) } => return,
+            moved = moved => if moved.is_none() {
+                return;
             },
         }
     }

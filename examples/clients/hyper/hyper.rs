@@ -115,7 +115,7 @@ async fn open(
         .into_parts();
     let mut response = client::Response::from_headers(head.status.as_u16(), &head.headers);
     if !response.is_event_stream() {
-        // What the server says with a refusal is for whoever reads the loss.
+        // The reader of the loss may want to see the body of the refusal.
         let text = Limited::new(&mut body, MAX_REFUSAL).collect();
         if let Ok(Ok(text)) = tokio::time::timeout(REFUSAL_TIMEOUT, text).await {
             response = response.with_attachment(text.to_bytes());

@@ -116,14 +116,14 @@ fn follow(
     }
 }
 
-/// Closes the client once nobody listens any more.
+/// Closes the client once the receiver was dropped.
 fn tell(source: &mut EventSource, update: Update, updates: &Updates) {
     if updates.send(update).is_err() {
         source.close();
     }
 }
 
-/// A read that took too long is the deadline, if that has come; all else is an error.
+/// A read that timed out counts as the deadline, if that has passed. Anything else is an error.
 fn lose(source: &mut EventSource, now: Duration, error: Error) {
     let is_due = source
         .next_deadline()

@@ -568,9 +568,9 @@ impl Hub {
         names.collect()
     }
 
-    /// Notes that a subscriber has read all frames of a topic.
+    /// Notes that a subscriber has read all frames of a topic. Returns its next membership.
     #[inline]
-    fn list(&mut self, at: u32) {
+    fn list(&mut self, at: u32) -> u32 {
         let member = &mut self.members[at];
         if member.position == NONE {
             let topic = self.topics.get_mut(member.topic);
@@ -579,6 +579,7 @@ impl Hub {
                 self.joins.forget(member.topic);
             }
         }
+        member.next
     }
 
     /// Notes that a subscriber has read all frames of all its topics, and keeps its waker, if there is
@@ -599,8 +600,7 @@ impl Hub {
             mem::swap(line.waker(slot.position), waker);
         }
         while member != NONE {
-            self.list(member);
-            member = self.members[member].next;
+            member = self.list(member);
         }
     }
 

@@ -163,8 +163,8 @@ impl AssignedId {
     }
 
     #[inline]
-    pub(super) fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 
     #[inline]
@@ -279,8 +279,8 @@ impl Order {
     /// Returns the newest id of the frames before a number, which is in the log or its head.
     pub(super) fn last_id_before(&self, log: &Log, number: u64) -> Option<EventId<'static>> {
         if let Some(epoch) = self.epoch {
-            let id = AssignedId::prefix(epoch).with(number - 1);
-            return EventId::new(String::from(id.as_str())).ok();
+            let id = alloc::format!("{epoch}-{}", number - 1);
+            return EventId::new(id).ok();
         }
         let key = self.key_before(log, number);
         let id = match key {

@@ -202,9 +202,11 @@ impl SubscribeOptions {
     /// [`Handle::add_topic`](crate::broadcast::Handle::add_topic) for topics that come later.
     #[doc(alias("room", "channel"))]
     pub fn with_topics<T: AsRef<str>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
-        let topics = topics.into_iter().map(|name| Box::from(name.as_ref()));
+        let topics = topics
+            .into_iter()
+            .filter(|name| name.as_ref().len() <= MAX_NAME);
         self.topics
-            .extend(topics.filter(|name: &Box<str>| name.len() <= MAX_NAME));
+            .extend(topics.map(|name| Box::from(name.as_ref())));
         self
     }
 

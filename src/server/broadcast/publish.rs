@@ -135,7 +135,7 @@ pub(super) fn event(
     }
     let fields = event.fields();
     match &shared.ids {
-        Ids::Users(_) => with_own_id(shared, &fields, topic),
+        Ids::Users(_) => with_own_id(shared, event.id(), &fields, topic),
         Ids::Assigned(..) if event.id().is_some() => Err(PublishError::AssignsIds),
         Ids::Assigned(_, prefix) => with_assigned_id(shared, prefix, &fields, topic),
     }
@@ -144,13 +144,11 @@ pub(super) fn event(
 #[inline(never)]
 fn with_own_id(
     shared: &BroadcastShared,
+    id: Option<&EventId<'_>>,
     fields: &Fields<'_>,
     topic: Option<&str>,
 ) -> Result<u64, PublishError> {
-    let key = match fields.id {
-        Some(id) => key_of(shared, id)?,
-        None => 0,
-    };
+    let key = id.map_or(Ok(0), |id| key_of(shared, id.text()))?;
     let measured = fields.measure();
     check_len(shared, measured.len)?;
     let ranges = FieldRanges::of(fields);
@@ -221,7 +219,7 @@ fn with_assigned_id(
     let number = shared.head();
     let text = prefix.with(number);
     let later;
-    let mut fields_with_id = fields.with_id(text.as_str());
+    let mut fields_with_id = fields.with_id(text.as_bytes());
     let mut measured = fields_with_id.measure();
     if Segments::is_large(shared.retention.max_bytes(), measured.len) {
         return large_with_assigned_id(shared, prefix, fields, topic);
@@ -236,7 +234,7 @@ fn with_assigned_id(
         ranges.id = ranges
             .id
             .map(|range| range.start..range.start + later.len());
-        fields_with_id = fields.with_id(later.as_str());
+        fields_with_id = fields.with_id(later.as_bytes());
     }
     check_len(shared, measured.len)?;
     let at = hub.make_room(measured.len, topic);
@@ -256,7 +254,7 @@ fn large_with_assigned_id(
 ) -> Result<u64, PublishError> {
     loop {
         let guess = prefix.with(shared.head());
-        let guessed = fields.with_id(guess.as_str());
+        let guessed = fields.with_id(guess.as_bytes());
         let measured = guessed.measure();
         check_len(shared, measured.len)?;
         let ranges = FieldRanges::of(&guessed);
@@ -265,7 +263,7 @@ fn large_with_assigned_id(
 
         let mut hub = lock_open(shared)?;
         let id = prefix.with(hub.log.head());
-        let id = id.as_str().as_bytes();
+        let id = id.as_bytes();
         let digits = ranges.id.clone().and_then(|range| bytes.get_mut(range));
         // Tries again if the number has gained a digit, at most 19 times per broadcast.
         if let Some(digits) = digits.filter(|digits| digits.len() == id.len()) {

@@ -142,7 +142,7 @@ impl Restart {
         let text = place.as_ref().map(EventId::to_str);
         let fields = tells.fields();
         let fields = match (fields.id, &text) {
-            (None, Some(id)) => fields.with_id(id),
+            (None, Some(id)) => fields.with_id(id.as_bytes()),
             _ => fields,
         };
         let bytes = fields.write_to_bytes(fields.measure());

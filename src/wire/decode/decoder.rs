@@ -103,17 +103,17 @@ impl Decoder {
     /// # Examples
     ///
     /// ```
-    /// use sse_proto::{Decoder, EventId, Item};
+    /// use sse_proto::{Decoder, Item};
     ///
-    /// let mut decoder = Decoder::new().with_last_event_id(&EventId::from(41_u32));
+    /// let mut decoder = Decoder::new().with_last_event_id(41);
     /// let mut items = decoder.feed(b"data: x\n\n");
     /// let Some(Item::Event(event)) = items.next()? else { panic!() };
     /// assert_eq!((event.last_event_id(), event.has_own_id()), ("41", false));
     /// # Ok::<(), sse_proto::decode::DecodeError>(())
     /// ```
     #[must_use]
-    pub fn with_last_event_id(mut self, last_event_id: &EventId<'_>) -> Self {
-        self.block.set_last_event_id(&last_event_id.to_str());
+    pub fn with_last_event_id<'a>(mut self, id: impl Into<EventId<'a>>) -> Self {
+        self.block.set_last_event_id(&id.into().to_str());
         self
     }
 

@@ -98,6 +98,16 @@ enum Content {
     Raw(Vec<u8>),
 }
 
+/// Does the same with a text and with unchecked bytes.
+macro_rules! each {
+    ($content:expr, $text:ident => $work:expr) => {
+        match $content {
+            Content::Text($text) => $work,
+            Content::Raw($text) => $work,
+        }
+    };
+}
+
 impl TextBuffer {
     pub(super) const fn new() -> Self {
         Self {
@@ -109,18 +119,12 @@ impl TextBuffer {
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        match &self.content {
-            Content::Text(text) => text.len(),
-            Content::Raw(bytes) => bytes.len(),
-        }
+        each!(&self.content, text => text.len())
     }
 
     #[inline]
     pub(super) fn capacity(&self) -> usize {
-        match &self.content {
-            Content::Text(text) => text.capacity(),
-            Content::Raw(bytes) => bytes.capacity(),
-        }
+        each!(&self.content, text => text.capacity())
     }
 
     /// Returns whether `more` bytes can be pushed.
@@ -132,37 +136,25 @@ impl TextBuffer {
     /// Grows the capacity to `capacity`, plus the bytes that a push may append to its piece.
     pub(super) fn reserve(&mut self, capacity: usize) {
         let more = capacity.saturating_add(BEYOND) - self.len();
-        match &mut self.content {
-            Content::Text(text) => text.reserve_exact(more),
-            Content::Raw(bytes) => bytes.reserve_exact(more),
-        }
+        each!(&mut self.content, text => text.reserve_exact(more));
     }
 
     /// Empties the buffer and keeps its memory.
     #[inline]
     pub(super) fn clear(&mut self) {
         self.partial_len = 0;
-        match &mut self.content {
-            Content::Text(text) => text.clear(),
-            Content::Raw(bytes) => bytes.clear(),
-        }
+        each!(&mut self.content, text => text.clear());
     }
 
     /// Shrinks the capacity to `kept` or to the content, whichever is larger.
     pub(super) fn shrink(&mut self, kept: usize) {
-        match &mut self.content {
-            Content::Text(text) => text.shrink_to(kept),
-            Content::Raw(bytes) => bytes.shrink_to(kept),
-        }
+        each!(&mut self.content, text => text.shrink_to(kept));
     }
 
     /// Removes the last byte, an LF.
     #[inline]
     pub(super) fn pop(&mut self) {
-        match &mut self.content {
-            Content::Text(text) => drop(text.pop()),
-            Content::Raw(bytes) => drop(bytes.pop()),
-        }
+        each!(&mut self.content, text => drop(text.pop()));
     }
 
     /// Appends a piece; `checked` returns the same as text if it is known to be UTF-8.
