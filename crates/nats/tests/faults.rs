@@ -5,7 +5,7 @@ mod support;
 use std::ops::Range;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use sse_proto::broadcast::SubscribeOptions;
 use sse_proto_nats::async_nats::ConnectOptions;
@@ -13,7 +13,7 @@ use sse_proto_nats::{
     Body, Error, Id, Limits, Options, PublishError, Publisher, Readiness, Refusal, Relay, Setting,
     Stream, Subscribed, Warning,
 };
-use sse_proto_relay::Rule;
+use sse_proto_relay::{Engine, Follower, Page, PageLimit, Rule};
 use sse_proto_testing::{
     HOUR, Link, Proxy, all, end, entry, event_id, eventually, free_port, reset, until,
 };
@@ -538,6 +538,38 @@ async fn an_entry_that_is_missing_from_a_page_is_a_gap() {
 }
 
 #[tokio::test]
+async fn a_page_has_the_entries_that_were_asked_for_and_at_least_two() {
+    let server = Server::start(&[]).await;
+    let stream = create(&server).await;
+    let publisher = publisher(&stream).await;
+    let ids: Vec<_> = publish(&publisher, 0..3).await;
+    for _ in 0..3 {
+        publisher.publish(&entry(&"x".repeat(400))).await.unwrap();
+    }
+    let engine = stream.engine().await.unwrap();
+    let mut follower = engine.follow().await.unwrap();
+    let place = |id: &String| sse_proto_relay::Id::parse(id).unwrap().place;
+    for (from, records, bytes, forwards, backwards) in [
+        (0, 100, 1 << 20, &[1, 2, 3, 4, 5, 6][..], &[1][..]),
+        (1, 3, 1 << 20, &[2, 3, 4], &[2, 1]),
+        (2, 1, 1 << 20, &[3, 4], &[3, 2]),
+        // The last of the large ones is one too many.
+        (2, 100, 1100, &[3, 4, 5], &[3, 2, 1]),
+    ] {
+        let (from, limit) = (place(&ids[from]), PageLimit { records, bytes });
+        let seqs = |page: Page| -> Vec<_> {
+            let records = page.records.iter();
+            records.map(|record| record.place.seq).collect()
+        };
+        // A new engine has not learned how long the entries are.
+        let read = stream.engine().await.unwrap().read(from, limit).await;
+        assert_eq!(seqs(read.unwrap()), forwards);
+        let read = follower.read_back(Some(from), limit).await;
+        assert_eq!(seqs(read.unwrap()), backwards);
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_trimming_overtakes_ends_the_stream_and_the_client_is_told() {
     let server = Server::start(&[]).await;
     let stream = create(&server).await;
@@ -772,7 +804,14 @@ async fn a_stream_without_direct_access_is_published_into_by_its_leader_alone() 
     let was_open = publisher(&stream).await;
     config["allow_direct"] = json!(false);
     server.run("STREAM.UPDATE.s", config).await;
+    let client = server.client().await;
+    let mut asked = client.subscribe("$JS.API.DIRECT.GET.s").await.unwrap();
+    client.flush().await.unwrap();
     publish(&was_open, 0..3).await;
+    // It was asked once in vain.
+    assert!(asked.next().await.is_some());
+    client.flush().await.unwrap();
+    assert!(asked.next().now_or_never().is_none());
     let ids = publish(&publisher(&stream).await, 3..6).await;
     let relay = relay(&stream, Options::new()).await;
     let resumed = resume(&relay, &ids[0]).await;
