@@ -1025,13 +1025,20 @@ async fn a_publication_is_never_sent_after_its_tries_have_ended() {
         .with_retry_for(Duration::from_millis(300))
         .unwrap();
     proxy.set(Link::Down);
-    let tries = (0..50).map(|_| async {
-        let failed = publisher.publish(&entry("late")).await;
-        assert!(failed.is_err(), "{failed:?}");
-    });
-    futures_util::future::join_all(tries).await;
+    let fail = || {
+        let tries = (0..25).map(|_| async {
+            let failed = publisher.publish(&entry("late")).await;
+            assert!(failed.is_err(), "{failed:?}");
+        });
+        futures_util::future::join_all(tries)
+    };
+    // Before the client knows that its connection is lost, and after.
+    fail().await;
+    sleep(Duration::from_millis(200)).await;
+    fail().await;
     proxy.set(Link::Up);
-    sleep(Duration::from_secs(2)).await;
+    // The client would be back by now, with what it had queued.
+    sleep(Duration::from_secs(5)).await;
     assert_eq!(server.len().await, 1);
     publish(&publisher, 1..2).await;
 }
