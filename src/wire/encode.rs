@@ -84,7 +84,11 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the exact length and the shape.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs a tenth of a queued event"
+    )]
+    #[inline(always)]
     pub(crate) fn measure(&self) -> Measured {
         self.measure_with(|text| {
             let ends = line::count_ends(text);
@@ -92,7 +96,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see `measure`")]
+    #[inline(always)]
     fn measure_with(&self, look: impl Fn(&[u8]) -> (Ends, bool)) -> Measured {
         // Each line is counted with a line end before its name. The first line has none, but a block
         // ends with two line ends.

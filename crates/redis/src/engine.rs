@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::{Arc, LazyLock};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, Script, Value};
+use redis::{RedisResult, Script, Value};
 use sse_proto_relay::{
     Anchor, AppendError, Batch, Engine, Follower, Page, PageLimit, Place, Record, Write, Written,
 };
@@ -18,7 +18,10 @@ use crate::stream::{Limits, MEMORY, Names, Warning};
 
 const APPEND: &str = include_str!("append.lua");
 
+const READ: &str = include_str!("read.lua");
+
 static APPEND_HASH: LazyLock<String> = LazyLock::new(|| Script::new(APPEND).get_hash().to_owned());
+static READ_HASH: LazyLock<String> = LazyLock::new(|| Script::new(READ).get_hash().to_owned());
 
 /// The most entries that the reader takes at once, and about the most bytes.
 const BATCH: PageLimit = PageLimit {
@@ -251,7 +254,7 @@ impl Range {
         }
     }
 
-    /// Reads the entries and the facts in one transaction.
+    /// Reads the entries and the facts in one script, and then makes sure that a master has answered.
     async fn read(
         &self,
         connection: &mut MultiplexedConnection,
@@ -259,18 +262,24 @@ impl Range {
         limit: PageLimit,
         mean_len: &AtomicUsize,
     ) -> Result<Page, Error> {
-        let mut ask: Pipeline = redis::pipe();
-        ask.atomic();
-        ask.cmd(self.command)
-            .arg(&names.stream)
-            .arg(&self.from)
-            .arg(self.to);
-        ask.arg("COUNT").arg(count(limit, mean_len));
-        ask.cmd("XINFO").arg("STREAM").arg(&names.stream);
-        ask.cmd("HGET").arg(&names.limits).arg("mark");
-        ask.cmd("ROLE");
-        let (records, info, mark, role): (Value, Value, Option<String>, Value) =
-            ask.query_async(connection).await?;
+        let count = count(limit, mean_len);
+        let ask = |command: &str, script: &str| {
+            let mut ask = redis::pipe();
+            ask.cmd(command).arg(script).arg(2);
+            ask.arg(&names.stream).arg(&names.limits);
+            ask.arg(self.command).arg(&self.from).arg(self.to);
+            ask.arg(count).cmd("ROLE");
+            ask
+        };
+        type Read = (Value, Value, Option<String>);
+        let by_hash = ask("EVALSHA_RO", &READ_HASH).query_async(connection).await;
+        let answer: RedisResult<(Read, Value)> = match by_hash {
+            Err(error) if error.code() == Some("NOSCRIPT") => {
+                ask("EVAL_RO", READ).query_async(connection).await
+            }
+            answer => answer,
+        };
+        let ((records, info, mark), role) = answer?;
         reply::check_master(&role)?;
         let mut records = reply::records(records)?;
         measure(&records, mean_len);

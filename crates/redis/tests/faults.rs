@@ -132,7 +132,7 @@ async fn a_reply_that_is_lost_after_the_write_writes_no_second_entry() {
     let server = Server::start(&[]).await;
     let direct = create(server.client()).await;
     let proxy = Proxy::start(server.port).await;
-    let stream = Stream::new(proxy.client(), "s").unwrap();
+    let stream = Stream::new(support::client(proxy.port), "s").unwrap();
     for (rule, written) in [(None, 1), (Some(Rule::SameKey), 3)] {
         let publisher = publisher(&stream).await.with_broken(rule);
         proxy.set(Link::LoseReply);
@@ -256,7 +256,7 @@ async fn a_reader_that_trimming_has_passed_ends_its_clients_and_they_are_told() 
     let server = Server::start(&[]).await;
     let direct = create(server.client()).await;
     let proxy = Proxy::start(server.port).await;
-    let stream = Stream::new(proxy.client(), "s").unwrap();
+    let stream = Stream::new(support::client(proxy.port), "s").unwrap();
     let (relay, publisher) = (
         relay(&stream, Options::new()).await,
         publisher(&direct).await,
@@ -329,7 +329,7 @@ async fn an_older_state_with_equal_or_lower_ids_ends_those_who_saw_what_is_lost(
             let server = Server::start(&[]).await;
             create(server.client()).await;
             let proxy = Proxy::start(server.port).await;
-            let stream = Stream::new(proxy.client(), "s").unwrap();
+            let stream = Stream::new(support::client(proxy.port), "s").unwrap();
             for (id, data) in [("4-1", "a"), ("4-2", "b"), ("5-3", "c"), ("5-4", "d")] {
                 let _: String = server.run(&["XADD", "s", id, "v", "1", "data", data]).await;
             }
@@ -609,7 +609,7 @@ async fn a_node_that_is_cut_off_serves_its_log_and_catches_up_without_a_telling(
     let server = Server::start(&[]).await;
     let direct = create(server.client()).await;
     let proxy = Proxy::start(server.port).await;
-    let stream = Stream::new(proxy.client(), "s").unwrap();
+    let stream = Stream::new(support::client(proxy.port), "s").unwrap();
     let options = Options::new()
         .with_stale_after(Duration::from_secs(2))
         .with_patience(Duration::from_millis(200));
@@ -635,7 +635,10 @@ async fn a_node_that_is_cut_off_serves_its_log_and_catches_up_without_a_telling(
 
     proxy.set(Link::Up);
     publisher.publish(&entry("third")).await.unwrap();
-    assert_eq!(data(&until(&mut body, "third").await), ["second", "third"]);
+    // After the event that says that the node is stale.
+    let text = until(&mut body, "third").await;
+    assert!(text.starts_with("event: stale\n"));
+    assert_eq!(data(&text), ["", "second", "third"]);
     let mut body = resume(&cut, &second).await.or_live(&reset());
     assert_eq!(data(&until(&mut body, "third").await), ["third"]);
     eventually("ready", || cut.ready()).await;

@@ -1,473 +1,63 @@
-//! Three nodes, 50 clients that hop between them, five publishers, 5 000 events. The nodes are killed
-//! with -9 all the time, and the engine four times. An auditor reads the engine before anything is
-//! trimmed, and what each client received is compared with what the auditor read.
-//!
-//! `SSE_PROTO_KILL_RUNS` is the number of runs with trimming, and of runs without.
+//! Nodes and the server are killed all the time, and clients hop between the nodes: see
+//! `sse_proto_testing::kill`.
 
 mod support;
 
 use std::collections::HashMap;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::{Router, routing::get};
-use sse_proto::broadcast::SubscribeOptions;
-use sse_proto::{Event, EventType, http};
-use sse_proto_redis::{Entry, Limits, Options, Publisher, Relay, Stream};
-use support::{HOUR, Server, free_port};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
-
-const NODES: usize = 3;
-const CLIENTS: usize = 50;
-const PUBLISHERS: usize = 5;
-const EVENTS: usize = 5000;
-const TOPICS: usize = 5;
+use sse_proto_redis::{Limits, Redis, Stream};
+use sse_proto_testing::kill::{self, Logged};
+use support::{HOUR, Server, client};
 
 fn main() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    if let Ok(ports) = std::env::var("SSE_PROTO_NODE") {
-        return runtime.block_on(node(&ports));
+    kill::main::<Server>();
+}
+
+impl kill::Server for Server {
+    type Engine = Redis;
+
+    async fn start(most: usize) -> Self {
+        let server = Self::start(&["--appendonly", "yes", "--appendfsync", "no"]).await;
+        let stream = Stream::new(server.client(), "s").unwrap();
+        stream.create(&Limits::new(most, HOUR)).await.unwrap();
+        server
     }
-    let runs = std::env::var("SSE_PROTO_KILL_RUNS").map_or(1, |runs| runs.parse().unwrap());
-    for number in 0..runs {
-        for trims in [false, true] {
-            runtime.block_on(run(number, trims));
-        }
-    }
-}
 
-/// A node: what the README shows.
-async fn node(ports: &str) {
-    let (port, redis) = ports.split_once(' ').unwrap();
-    let client = redis::Client::open(format!("redis://127.0.0.1:{redis}/")).unwrap();
-    let stream = Stream::new(client, "s").unwrap();
-    let relay = loop {
-        // Small, so that clients need pages of history.
-        let options = Options::new()
-            .with_sizes(500, 50, 100)
-            .with_keep_alive(Duration::from_millis(300));
-        if let Ok(engine) = stream.engine().await
-            && let Ok(relay) = Relay::open(engine, options).await
-        {
-            break relay;
-        }
-        sleep(Duration::from_millis(20)).await;
-    };
-    let app = Router::new().route("/", get(events)).with_state(relay);
-    let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}"))
-        .await
-        .unwrap();
-    axum::serve(listener, app).await.unwrap();
-}
-
-async fn events(
-    State(relay): State<Relay>,
-    RawQuery(topic): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let last = http::last_event_id(headers.get_all("last-event-id"), None, "");
-    let options = SubscribeOptions::new().with_topics(topic);
-    match relay.subscribe(&options, last).await {
-        Ok(subscribed) => {
-            let reset = Event::new(EventType::from_static("reset"), "");
-            http::response(subscribed.or_live(&reset)).into_response()
-        }
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    }
-}
-
-struct Node {
-    child: Child,
-    port: u16,
-    redis: u16,
-}
-
-impl Node {
-    fn start(port: u16, redis: u16) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .env("SSE_PROTO_NODE", format!("{port} {redis}"))
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        Self { child, port, redis }
+    fn port(&self) -> u16 {
+        self.port
     }
 
     fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.kill();
     }
-}
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    async fn restart(&mut self) {
+        self.restart().await;
     }
-}
 
-/// What the auditor read: the log.
-#[derive(Default)]
-struct Log {
-    entries: Vec<Logged>,
-    by_place: HashMap<String, usize>,
-}
-
-struct Logged {
-    topic: Option<String>,
-    data: String,
-}
-
-/// What a client received over one connection.
-#[derive(Default, Debug)]
-struct Connection {
-    /// The id with which it came back.
-    from: String,
-    is_told: bool,
-    /// How many entries were in the log when the client was answered.
-    head: usize,
-    events: Vec<(String, Kind)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
-    Told,
-    Place,
-    Frame,
-}
-
-async fn run(number: usize, trims: bool) {
-    let start = Instant::now();
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "no"]).await;
-    let stream = Stream::new(server.client(), "s").unwrap();
-    let most = if trims { 300 } else { 1_000_000 };
-    stream.create(&Limits::new(most, HOUR)).await.unwrap();
-
-    let log = Arc::new(Mutex::new(Log::default()));
-    let auditor = tokio::spawn(audit(server.client(), Arc::clone(&log)));
-    let mut nodes: Vec<_> = (0..NODES)
-        .map(|_| Node::start(free_port(), server.port))
-        .collect();
-    let ports: Vec<_> = nodes.iter().map(|node| node.port).collect();
-
-    let (calm, done) = (watch::Sender::new(false), watch::Sender::new(false));
-    let seen: Vec<_> = (0..CLIENTS)
-        .map(|_| Arc::new(Mutex::new(Vec::new())))
-        .collect();
-    for (client, seen) in seen.iter().enumerate() {
-        let (ports, log) = (ports.clone(), Arc::clone(&log));
-        let (calm, done) = (calm.subscribe(), done.subscribe());
-        tokio::spawn(hop(client, ports, Arc::clone(seen), log, calm, done));
+    async fn open(port: u16) -> Option<Redis> {
+        Stream::new(client(port), "s").unwrap().engine().await.ok()
     }
-    let publisher = support::publisher(&stream).await;
-    let written = Arc::new(Mutex::new(0));
-    let publishers: Vec<_> = (0..PUBLISHERS)
-        .map(|number| {
-            let (publisher, log) = (publisher.clone(), Arc::clone(&log));
-            tokio::spawn(publish(number, publisher, log, Arc::clone(&written)))
-        })
-        .collect();
 
-    // The faults, until everything is published.
-    let mut engine_kills = 0;
-    while publishers.iter().any(|publisher| !publisher.is_finished()) {
-        sleep(Duration::from_millis(100 + random() % 200)).await;
-        let at = (random() % NODES as u64) as usize;
-        nodes[at].kill();
-        nodes[at] = Node::start(nodes[at].port, nodes[at].redis);
-        if *written.lock().unwrap() > (engine_kills + 1) * EVENTS / 5 && engine_kills < 4 {
-            engine_kills += 1;
-            server.kill();
-            sleep(Duration::from_millis(random() % 300)).await;
-            server.restart().await;
-        }
+    async fn tick(port: u16) {
+        let connection = client(port).get_multiplexed_async_connection().await;
+        let mut tick = redis::cmd("SET");
+        tick.arg("tick").arg(1);
+        let () = tick.query_async(&mut connection.unwrap()).await.unwrap();
     }
-    for publisher in publishers {
-        publisher.await.unwrap();
-    }
-    assert_eq!(engine_kills, 4);
-    publisher.publish(&support::entry("final")).await.unwrap();
-    let last_fault = Instant::now();
-    calm.send_replace(true);
-    let has_final = |seen: &Arc<Mutex<Vec<Connection>>>| {
-        let seen = seen.lock().unwrap();
-        let last = seen
-            .iter()
-            .rev()
-            .find_map(|connection| connection.events.last());
-        let log = log.lock().unwrap();
-        let last = last.and_then(|(id, _)| log.position(id));
-        last.is_some_and(|at| log.entries[at].data == "final")
-    };
-    while !seen.iter().all(has_final) {
-        if last_fault.elapsed() > Duration::from_secs(5) {
-            let behind = seen.iter().position(|seen| !has_final(seen)).unwrap();
-            let seen = seen[behind].lock().unwrap();
-            panic!("client {behind} is not at the head: {:#?}", seen.last());
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    let after = last_fault.elapsed();
-    assert!(!auditor.is_finished(), "the auditor has failed");
-    done.send_replace(true);
-    auditor.abort();
 
-    let log = log.lock().unwrap();
-    log.check_publications();
-    let (mut connections, mut told, mut received) = (0, 0, 0);
-    for (client, seen) in seen.iter().enumerate() {
-        for connection in &*seen.lock().unwrap() {
-            connections += 1;
-            told += usize::from(connection.is_told);
-            received += connection.events.len();
-            if let Err(error) = connection.check(&log, client, trims) {
-                panic!("client {client}: {error}: {connection:#?}");
-            }
-        }
-    }
-    assert_eq!(told > 0, trims, "{told} told");
-    println!(
-        "run {number}, trims {trims}: {} entries, {connections} connections, {received} events, \
-         {told} told, at the head after {after:?}, {:?}",
-        log.entries.len(),
-        start.elapsed(),
-    );
-}
-
-/// Publishes a part of the events, one after the other, and waits for the auditor.
-async fn publish(
-    number: usize,
-    publisher: Publisher,
-    log: Arc<Mutex<Log>>,
-    written: Arc<Mutex<usize>>,
-) {
-    for event in 0..EVENTS / PUBLISHERS {
-        let entry = Entry::new(&Event::message(format!("{number} {event}"))).unwrap();
-        let topic = event % (TOPICS + 1);
-        let entry = match topic < TOPICS {
-            true => entry.with_topic(format!("t{topic}")).unwrap(),
-            false => entry,
+    async fn read(port: u16, from: Option<&str>) -> Option<Vec<Logged>> {
+        let connection = client(port).get_multiplexed_async_connection().await;
+        let mut range = redis::cmd("XRANGE");
+        range.arg("s").arg(from.unwrap_or("-")).arg("+");
+        range.arg("COUNT").arg(1000);
+        let entries: Vec<(String, HashMap<String, String>)> =
+            range.query_async(&mut connection.ok()?).await.ok()?;
+        let logged = |(place, mut fields): (String, HashMap<String, String>)| Logged {
+            place,
+            topic: fields.remove("topic"),
+            data: fields.remove("data").unwrap(),
         };
-        publisher.publish(&entry).await.unwrap();
-        *written.lock().unwrap() += 1;
-        while *written.lock().unwrap() > log.lock().unwrap().entries.len() + 100 {
-            sleep(Duration::from_millis(1)).await;
-        }
-        sleep(Duration::from_millis(3 + random() % 4)).await;
+        Some(entries.into_iter().map(logged).collect())
     }
-}
-
-/// Reads the log, always from the last entry on and including it.
-async fn audit(client: redis::Client, log: Arc<Mutex<Log>>) {
-    let mut last = "-".to_owned();
-    loop {
-        let Ok(mut connection) = client.get_multiplexed_async_connection().await else {
-            sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        loop {
-            let mut range = redis::cmd("XRANGE");
-            range.arg("s").arg(&last).arg("+").arg("COUNT").arg(1000);
-            let read: redis::RedisResult<Vec<(String, HashMap<String, String>)>> =
-                range.query_async(&mut connection).await;
-            let Ok(entries) = read else { break };
-            log.lock().unwrap().add(&mut last, entries);
-            sleep(Duration::from_millis(3)).await;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// A client: connects to a node, reads for a while, and goes to another one.
-async fn hop(
-    client: usize,
-    ports: Vec<u16>,
-    seen: Arc<Mutex<Vec<Connection>>>,
-    log: Arc<Mutex<Log>>,
-    calm: watch::Receiver<bool>,
-    mut done: watch::Receiver<bool>,
-) {
-    let mut last = String::new();
-    loop {
-        let port = ports[(random() % NODES as u64) as usize];
-        // A client that hops is a fault, too.
-        let is_calm = *calm.borrow();
-        let stays = Duration::from_millis(if is_calm {
-            60_000
-        } else {
-            100 + random() % 500
-        });
-        let read = async {
-            if let Some((socket, text)) = connect(client, port, &last, &seen, &log).await {
-                let _ = timeout(stays, read(socket, text, &mut last, &seen)).await;
-            }
-        };
-        tokio::select! {
-            () = read => {}
-            _ = done.changed() => return,
-        }
-        // Now and then it is away for longer than local logs, and than a stream that is trimmed.
-        let most = if random().is_multiple_of(8) { 2000 } else { 30 };
-        sleep(Duration::from_millis(random() % most)).await;
-    }
-}
-
-/// Returns the connection once it is answered, and what came of the body.
-async fn connect(
-    client: usize,
-    port: u16,
-    last: &str,
-    seen: &Mutex<Vec<Connection>>,
-    log: &Mutex<Log>,
-) -> Option<(TcpStream, String)> {
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-    let topic = client % TOPICS;
-    // With HTTP/1.0 the body ends with the connection, and has no chunks.
-    let request = format!("GET /?t{topic} HTTP/1.0\r\nlast-event-id: {last}\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.ok()?;
-    let (mut text, mut buffer) = (String::new(), vec![0; 65536]);
-    while !text.contains("\r\n\r\n") {
-        let len = socket.read(&mut buffer).await.ok().filter(|len| *len > 0)?;
-        text.push_str(str::from_utf8(&buffer[..len]).unwrap());
-    }
-    let (head, rest) = text.split_once("\r\n\r\n").unwrap();
-    if !head.starts_with("HTTP/1.0 200") {
-        return None;
-    }
-    // Not under the lock of the other, which the check takes in the other order.
-    let head = log.lock().unwrap().entries.len();
-    seen.lock().unwrap().push(Connection {
-        from: last.to_owned(),
-        head,
-        ..Connection::default()
-    });
-    Some((socket, rest.to_owned()))
-}
-
-async fn read(
-    mut socket: TcpStream,
-    mut text: String,
-    last: &mut String,
-    seen: &Mutex<Vec<Connection>>,
-) -> Option<()> {
-    let mut buffer = vec![0; 65536];
-    loop {
-        while let Some(end) = text.find('\n') {
-            if text.starts_with(':') {
-                // A comment is one line.
-                text.drain(..=end);
-                continue;
-            }
-            let Some(end) = text.find("\n\n") else { break };
-            let block: String = text.drain(..end + 2).collect();
-            let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
-            field("id: ").expect("an id").clone_into(last);
-            let kind = match field("event: ") {
-                Some("reset") => Kind::Told,
-                Some(_) => Kind::Place,
-                None => Kind::Frame,
-            };
-            let mut seen = seen.lock().unwrap();
-            let connection = seen.last_mut().unwrap();
-            connection.is_told |= kind == Kind::Told;
-            connection.events.push((last.clone(), kind));
-        }
-        let len = socket.read(&mut buffer).await.ok().filter(|len| *len > 0)?;
-        text.push_str(str::from_utf8(&buffer[..len]).unwrap());
-    }
-}
-
-impl Log {
-    /// Adds entries that begin with the last one.
-    fn add(&mut self, last: &mut String, entries: Vec<(String, HashMap<String, String>)>) {
-        let is_new = last == "-";
-        assert!(
-            is_new || entries.first().is_some_and(|(id, _)| id == last),
-            "audit too late"
-        );
-        for (id, fields) in entries.into_iter().skip(usize::from(!is_new)) {
-            self.by_place.insert(id.clone(), self.entries.len());
-            self.entries.push(Logged {
-                topic: fields.get("topic").cloned(),
-                data: fields["data"].clone(),
-            });
-            *last = id;
-        }
-    }
-
-    /// Returns where the entry of an id is.
-    fn position(&self, id: &str) -> Option<usize> {
-        self.by_place.get(id.rsplit_once('-')?.0).copied()
-    }
-
-    /// Each publication is there once, and those of one publisher are in order.
-    fn check_publications(&self) {
-        let mut next = [0; PUBLISHERS];
-        for entry in &self.entries {
-            if entry.data == "final" {
-                continue;
-            }
-            let (publisher, event) = entry.data.split_once(' ').unwrap();
-            let publisher: usize = publisher.parse().unwrap();
-            assert_eq!(event, next[publisher].to_string(), "publisher {publisher}");
-            next[publisher] += 1;
-        }
-        assert_eq!(next, [EVENTS / PUBLISHERS; PUBLISHERS]);
-    }
-}
-
-impl Connection {
-    fn check(&self, log: &Log, client: usize, trims: bool) -> Result<(), String> {
-        let topic = format!("t{}", client % TOPICS);
-        let is_for = |entry: &Logged| entry.topic.as_ref().is_none_or(|one| *one == topic);
-        let mut at = log.position(&self.from);
-        // The stream keeps the newest 300 at least, and the clients are answered within moments.
-        let is_there = at.is_some_and(|at| !trims || self.head < at + 200);
-        if self.is_told && is_there {
-            return Err("told, but the id is there".into());
-        }
-        // A client without an id begins with its first event, one that began before all at the start.
-        let mut from = match (at, self.from.starts_with("0-0-")) {
-            (_, true) => Some(0),
-            (at, false) => at.map(|at| at + 1),
-        };
-        for (id, kind) in &self.events {
-            let to = log.position(id);
-            if *kind == Kind::Told || to.is_none() {
-                from = to.map(|to| to + 1).or(id.starts_with("0-0-").then_some(0));
-                continue;
-            }
-            let to = to.unwrap_or_default();
-            if let Some(from) = from {
-                if from > to + 1 || (from > to && *kind == Kind::Frame) {
-                    return Err(format!("{id} came twice"));
-                }
-                let until = if *kind == Kind::Frame { to } else { to + 1 };
-                let missed = log.entries[from..until.max(from)]
-                    .iter()
-                    .filter(|one| is_for(one));
-                if missed.count() > 0 {
-                    return Err(format!("entries are missing before {id}"));
-                }
-            }
-            if *kind == Kind::Frame && !is_for(&log.entries[to]) {
-                return Err(format!("{id} is for others"));
-            }
-            at = Some(to);
-            from = at.map(|at| at + 1);
-        }
-        Ok(())
-    }
-}
-
-fn random() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-
-    RandomState::new().hash_one(0)
 }

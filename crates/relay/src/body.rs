@@ -13,13 +13,13 @@ use futures_core::Stream;
 use sse_proto::broadcast::{Handle, Held};
 use sse_proto::{Event, EventStreamExt, Subscription};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::engine::Engine;
-use crate::entry::Form;
-use crate::history::Found;
+use crate::entry::{Form, Line};
+use crate::history::{Found, Lines};
 use crate::id::Id;
-use crate::options::Rule;
+use crate::options::{Options, Rule, WhenStale};
 use crate::random::random;
 use crate::relay::Inner;
 
@@ -34,6 +34,7 @@ pub struct Body {
     /// Only for a broken rule.
     pub(crate) first: VecDeque<Bytes>,
     stage: Stage,
+    news: Pin<Box<dyn Future<Output = News> + Send>>,
     live: Live,
     handle: Handle,
 }
@@ -51,25 +52,40 @@ enum Step {
     End,
 }
 
-/// The settings of a stream in the local log.
+/// What a stream is told from elsewhere.
+enum News {
+    /// The client comes back to another node.
+    Leave,
+    /// The relay has become stale.
+    Stale(Bytes),
+}
+
+/// What the streams of a relay are told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Signals {
+    /// The time within which all end.
+    pub(crate) drain: Option<Duration>,
+    pub(crate) is_stale: bool,
+}
+
+/// The settings of a stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
-    pub(crate) keep_alive: Duration,
-    pub(crate) drain: watch::Receiver<Option<Duration>>,
-    pub(crate) tells_after: bool,
+    pub(crate) options: Arc<Options>,
+    pub(crate) signals: watch::Receiver<Signals>,
 }
 
 /// A chunk of history has at most this many bytes, or one larger frame.
-const MAX_CHUNK: usize = 64 * 1024;
+const MAX_CHUNK: usize = 32 * 1024;
+
+/// After this number of pages for others, a client is told its place, so that it does not begin anew
+/// if it is cut off.
+const MAX_SILENT: u32 = 32;
 
 impl Body {
     pub(crate) fn live(subscription: Subscription, live: Live) -> Self {
-        Self {
-            first: VecDeque::new(),
-            handle: subscription.handle(),
-            stage: live.follow(subscription),
-            live,
-        }
+        let handle = subscription.handle();
+        Self::new(live.follow(subscription), handle, live)
     }
 
     pub(crate) fn pages<E: Engine>(inner: &Arc<Inner<E>>, held: Held, last: Id) -> Self {
@@ -80,11 +96,16 @@ impl Body {
             last,
             told: last,
         };
+        Self::new(Stage::Pages(pages.boxed()), handle, inner.live())
+    }
+
+    fn new(stage: Stage, handle: Handle, live: Live) -> Self {
         Self {
             first: VecDeque::new(),
+            stage,
+            news: Box::pin(live.clone().news(false)),
+            live,
             handle,
-            stage: Stage::Pages(pages.boxed()),
-            live: inner.live(),
         }
     }
 
@@ -96,19 +117,45 @@ impl Body {
 
 impl Live {
     fn follow(&self, subscription: Subscription) -> Stage {
-        let mut drain = self.drain.clone();
-        let drained = Box::pin(async move {
-            let within = drain.wait_for(Option::is_some).await;
-            let Some(within) = within.ok().and_then(|within| *within) else {
-                // The relay is gone, which closes its log.
-                return core::future::pending().await;
+        Stage::Log(Box::pin(
+            subscription.keep_alive(self.options.keep_alive, sleep),
+        ))
+    }
+
+    /// Waits for the next thing to tell a stream.
+    async fn news(mut self, knows_stale: bool) -> News {
+        let (options, signals) = (&self.options, &mut self.signals);
+        if knows_stale {
+            changed_to(signals, |now| now.drain.is_some() || !now.is_stale).await;
+        }
+        loop {
+            let now = changed_to(signals, |now| now.drain.is_some() || now.is_stale).await;
+            let within = match (&now.drain, &options.when_stale) {
+                (None, WhenStale::Tell(event_type, data)) => {
+                    let event = Event::new(event_type.clone(), &**data);
+                    return News::Stale(event.to_bytes());
+                }
+                (Some(within), _) | (None, WhenStale::End(within)) => *within,
             };
-            sleep(within.mul_f64(random() as f64 / u64::MAX as f64)).await;
-        });
-        let body = subscription
-            .until(drained)
-            .keep_alive(self.keep_alive, sleep);
-        Stage::Log(Box::pin(body))
+            let moment = within.mul_f64(random() as f64 / u64::MAX as f64);
+            let is_over = |signals: &Signals| now.drain.is_none() && !signals.is_stale;
+            if timeout(moment, changed_to(signals, is_over)).await.is_err() {
+                return News::Leave;
+            }
+        }
+    }
+}
+
+/// Waits until the signals are such.
+async fn changed_to(
+    signals: &mut watch::Receiver<Signals>,
+    are: impl FnMut(&Signals) -> bool,
+) -> Signals {
+    let now = signals.wait_for(are).await.map(|now| *now);
+    match now {
+        Ok(now) => now,
+        // The relay is gone, which closes its log.
+        Err(_) => core::future::pending().await,
     }
 }
 
@@ -119,6 +166,19 @@ impl Stream for Body {
         let this = self.get_mut();
         if let Some(chunk) = this.first.pop_front() {
             return Poll::Ready(Some(chunk));
+        }
+        if let Stage::Over = this.stage {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(news) = this.news.as_mut().poll(cx) {
+            if let News::Stale(event) = news {
+                // Each chunk ends between two events.
+                this.news = Box::pin(this.live.clone().news(true));
+                return Poll::Ready(Some(event));
+            }
+            this.handle.close(None);
+            this.stage = Stage::Over;
+            return Poll::Ready(None);
         }
         loop {
             let step = match &mut this.stage {
@@ -179,6 +239,7 @@ impl<E: Engine> Pages<E> {
 
     async fn step(mut self) -> Step {
         let deadline = Instant::now() + self.inner.options.patience;
+        let mut pages = 0;
         loop {
             if self.inner.options.breaks(Rule::WaitForJoin) {
                 let head = self.inner.broadcast.last_event_id();
@@ -200,51 +261,67 @@ impl<E: Engine> Pages<E> {
                     Err(_) => return Step::End,
                 }
             }
-            let Ok(Found::Exact(lines, at)) = self.inner.history.find(self.last, deadline).await
-            else {
-                return Step::End;
+            let found = self.inner.history.find(self.last, deadline).await;
+            let Ok(Found::Exact(page, at)) = found else {
+                return match found.is_err() && self.told != self.last {
+                    true => Step::Chunk(self.place(), self.boxed()),
+                    false => Step::End,
+                };
             };
-            let lines = lines.lines.get(at..).unwrap_or_default();
-            if lines.is_empty() {
+            if page.is_over(at) {
                 // The local log is about to have this place, or has just lost it.
                 if Instant::now() >= deadline {
                     return Step::End;
                 }
+                drop(page);
                 sleep(Duration::from_millis(100)).await;
+                continue;
             }
-            let mut chunk = BytesMut::new();
-            for line in lines {
-                match &line.form {
-                    Form::Unreadable if chunk.is_empty() && self.told == self.last => {
-                        return Step::End;
-                    }
-                    Form::Unreadable => {
-                        if chunk.is_empty() {
-                            // The client must not come back with its old id for ever.
-                            chunk.extend_from_slice(&self.place());
-                        }
-                        break;
-                    }
-                    Form::Poison => {}
-                    Form::Frame(frame, topic) => {
-                        let bytes = frame.as_bytes();
-                        if !chunk.is_empty() && chunk.len() + bytes.len() > MAX_CHUNK {
-                            break;
-                        }
-                        let id = line.id.to_event_id();
-                        if self.held.takes(topic.as_deref(), frame.event_type(), &id)
-                            || self.inner.options.breaks(Rule::TopicsInPages)
-                        {
-                            chunk.extend_from_slice(bytes);
-                            self.told = line.id;
-                        }
-                    }
-                }
-                self.last = line.id;
+            let lines = page.readable(at);
+            if lines.is_empty() && self.told == self.last {
+                return Step::End;
+            }
+            let mut chunk = self.take(&page, at, lines);
+            if lines.is_empty() {
+                // The client must not come back with its old id for ever.
+                chunk.extend_from_slice(&self.place());
+            }
+            pages += 1;
+            if chunk.is_empty() && pages == MAX_SILENT {
+                chunk.extend_from_slice(&self.place());
             }
             if !chunk.is_empty() {
                 return Step::Chunk(chunk.freeze(), self.boxed());
             }
         }
+    }
+
+    /// Takes what is for the client from lines of a page, at most one chunk.
+    fn take(&mut self, page: &Lines, at: usize, lines: &[Line]) -> BytesMut {
+        let mut chunk = BytesMut::new();
+        let frames = match self.inner.options.breaks(Rule::TopicsInPages) {
+            true => (0..lines.len()).collect(),
+            false => page.frames(at, &self.held.handle().topics()),
+        };
+        for at in frames {
+            let Some(line) = lines.get(at) else { break };
+            let Form::Frame(frame, topic) = &line.form else {
+                continue;
+            };
+            let (bytes, id) = (frame.as_bytes(), line.id.to_event_id());
+            if !chunk.is_empty() && chunk.len() + bytes.len() > MAX_CHUNK {
+                self.last = lines[at - 1].id;
+                return chunk;
+            }
+            // Its event type may be for others, and the topic may have been added after it.
+            if self.held.takes(topic.as_deref(), frame.event_type(), &id)
+                || self.inner.options.breaks(Rule::TopicsInPages)
+            {
+                chunk.extend_from_slice(bytes);
+                self.told = line.id;
+            }
+        }
+        self.last = lines.last().map_or(self.last, |line| line.id);
+        chunk
     }
 }

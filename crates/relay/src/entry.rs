@@ -6,6 +6,7 @@ use core::fmt;
 use sse_proto::broadcast::Publication;
 use sse_proto::{Event, EventType, Frame};
 
+use crate::engine::Written;
 use crate::id::{Id, Place, tag};
 
 /// The version of the entries that this crate writes, and the newest that it reads.
@@ -249,6 +250,16 @@ impl Record {
         self.len() == 0
     }
 
+    /// Returns what was written under a key, if this is the record of it: for an engine that
+    /// remembers only the place of a key.
+    pub fn written_as(&self, key: &str) -> Option<Written> {
+        let draw = u32::from_str_radix(self.text(DRAW)?, 16).ok()?;
+        (self.text(KEY)? == key).then_some(Written {
+            place: self.place,
+            draw,
+        })
+    }
+
     /// Reads the fields. Unknown names are left out.
     pub(crate) fn content(&self) -> Content<'_> {
         let Some(version) = self.text(VERSION_FIELD).and_then(|v| v.parse::<u64>().ok()) else {
@@ -370,6 +381,14 @@ mod tests {
         turned.reverse();
         assert_eq!(record(turned).id(), base);
         assert_eq!(base.to_string(), "5-1-b1724877");
+    }
+
+    #[test]
+    fn a_record_tells_the_draw_of_its_own_key() {
+        let record = record(entry().to_fields("k", 0xBEEF));
+        let (place, draw) = (record.place, 0xBEEF);
+        assert_eq!(record.written_as("k"), Some(Written { place, draw }));
+        assert_eq!(record.written_as("l"), None);
     }
 
     #[test]

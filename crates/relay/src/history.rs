@@ -2,10 +2,10 @@
 
 use core::future::Future;
 use core::time::Duration;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::engine::{Engine, Facts, Page, PageLimit};
@@ -25,7 +25,7 @@ const SLOTS: usize = 16;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The bytes that a line of a page takes, besides those of its frame.
-const LINE_LEN: usize = 160;
+const LINE_LEN: usize = 256;
 
 /// The clients that may be answered that their ids are unknown, at once and in a second.
 const UNKNOWN_AT_ONCE: f64 = 1000.0;
@@ -44,16 +44,24 @@ pub(crate) enum Found {
 /// The lines of a page, in order.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    pub(crate) lines: Vec<Line>,
+    lines: Vec<Line>,
+    /// The indexes of the frames for all, and of those of each topic.
+    for_all: Vec<usize>,
+    by_topic: HashMap<Box<str>, Vec<usize>>,
     /// Whether nothing is before the first line in the log, and nothing ever was.
     is_from_start: Option<Id>,
-    len: usize,
     read_at: Instant,
+    /// The room that it takes in the memory of pages.
+    _room: OwnedSemaphorePermit,
 }
 
 pub(crate) struct History<E> {
     engine: Arc<E>,
     slots: Semaphore,
+    /// The memory of pages, in KiB: of those in hand and of those that are being read.
+    memory: Arc<Semaphore>,
+    /// The most KiB that a page takes.
+    most: u32,
     pages: Mutex<Pages>,
     budget: Mutex<(f64, Instant)>,
     counts: Arc<Counts>,
@@ -61,10 +69,12 @@ pub(crate) struct History<E> {
 }
 
 /// The newest pages last.
-#[derive(Default)]
 struct Pages {
     held: VecDeque<Arc<Lines>>,
-    len: usize,
+    /// The reads that are on their way, by the order of their first places.
+    being_read: Vec<(u128, watch::Sender<()>)>,
+    /// How much of the order the last page had.
+    span: u128,
     /// Grows with each `forget`, so that a page that was read before it is not kept.
     turn: u64,
 }
@@ -75,32 +85,63 @@ pub(crate) struct TooBusy;
 
 impl<E: Engine> History<E> {
     pub(crate) fn new(engine: &Arc<E>, counts: &Arc<Counts>, options: &Arc<Options>) -> Self {
+        let most = kib(PAGE_LEN.max(2 * engine.max_entry_len()) + options.page_entries * LINE_LEN);
+        let memory = kib(options.history_bytes).max(most);
         Self {
             engine: Arc::clone(engine),
             slots: Semaphore::new(SLOTS),
-            pages: Mutex::default(),
+            memory: Arc::new(Semaphore::new(memory as usize)),
+            most,
+            pages: Mutex::new(Pages {
+                held: VecDeque::new(),
+                being_read: Vec::new(),
+                // The first read is waited for by all.
+                span: u128::MAX,
+                turn: 0,
+            }),
             budget: Mutex::new((UNKNOWN_AT_ONCE, Instant::now())),
             counts: Arc::clone(counts),
             options: Arc::clone(options),
         }
     }
 
-    /// Finds an id in the log, and what follows it. Reads the engine unless a page in hand has it.
+    /// Finds an id in the log, and what follows it. Reads the engine unless a page in hand has it, or
+    /// one that is being read is likely to have it.
     pub(crate) async fn find(&self, id: Id, deadline: Instant) -> Result<Found, TooBusy> {
-        if let Some(found) = self.in_hand(id) {
-            return Ok(found);
+        loop {
+            if let Some(found) = self.in_hand(id) {
+                return Ok(found);
+            }
+            if let Some(mut read) = self.being_read(id) {
+                // An error: it is over.
+                if let Ok(Ok(())) | Err(_) = timeout_at(deadline, read.changed()).await {
+                    return Err(TooBusy);
+                }
+                continue;
+            }
+            if !self.has_budget() {
+                return Err(TooBusy);
+            }
+            let Ok(Ok(_slot)) = timeout_at(deadline, self.slots.acquire()).await else {
+                return Err(TooBusy);
+            };
+            // Another client may have read it meanwhile.
+            if let Some(found) = self.in_hand(id) {
+                return Ok(found);
+            }
+            if self.being_read(id).is_none() {
+                return self.read(id, deadline).await;
+            }
         }
-        if !self.has_budget() {
-            return Err(TooBusy);
-        }
-        let slot = timeout_at(deadline, self.slots.acquire()).await;
-        let Ok(Ok(_slot)) = slot else {
+    }
+
+    async fn read(&self, id: Id, deadline: Instant) -> Result<Found, TooBusy> {
+        let _reading = Reading::begin(&self.pages, E::order(id.place));
+        // Only those with a slot ask for room, so that the others leave the pages in hand alone.
+        let room = Arc::clone(&self.memory).acquire_many_owned(self.most);
+        let Ok(Ok(room)) = timeout_at(deadline, room).await else {
             return Err(TooBusy);
         };
-        // Another client may have read it meanwhile.
-        if let Some(found) = self.in_hand(id) {
-            return Ok(found);
-        }
         let turn = self.lock().turn;
         let limit = PageLimit {
             records: self.options.page_entries,
@@ -110,7 +151,7 @@ impl<E: Engine> History<E> {
         Counts::add(&self.counts.pages);
         Ok(match self.decide(&page, id) {
             Decision::Exact => {
-                let lines = Arc::new(self.lines(page));
+                let lines = Arc::new(self.lines(page, room));
                 self.keep(&lines, turn);
                 let at = lines.after(id);
                 Found::Exact(lines, at)
@@ -123,13 +164,19 @@ impl<E: Engine> History<E> {
         })
     }
 
+    /// Returns what ends with a read that is likely to have an id.
+    fn being_read(&self, id: Id) -> Option<watch::Receiver<()>> {
+        let (order, pages) = (E::order(id.place), self.lock());
+        let has = |from: u128| from <= order && order - from <= pages.span;
+        let read = pages.being_read.iter().find(|(from, _)| has(*from));
+        read.map(|(_, read)| read.subscribe())
+    }
+
     /// Forgets the pages in hand, because the log has lost entries.
     pub(crate) fn forget(&self) {
         let mut pages = self.lock();
-        *pages = Pages {
-            turn: pages.turn + 1,
-            ..Pages::default()
-        };
+        pages.turn += 1;
+        pages.held.clear();
     }
 
     fn decide(&self, page: &Page, id: Id) -> Decision {
@@ -142,43 +189,54 @@ impl<E: Engine> History<E> {
     fn in_hand(&self, id: Id) -> Option<Found> {
         let pages = self.lock();
         let fresh = pages.held.iter().rev();
-        let mut fresh = fresh.take_while(|page| page.read_at.elapsed() < FRESH);
+        let mut fresh = fresh.take_while(|page| page.is_fresh());
         let (page, at) = fresh.find_map(|page| Some((page, page.position::<E>(id)?)))?;
         Counts::add(&self.counts.shared_pages);
         Some(Found::Exact(Arc::clone(page), at))
     }
 
-    fn lines(&self, page: Page) -> Lines {
+    fn lines(&self, page: Page, mut room: OwnedSemaphorePermit) -> Lines {
         let read = |record| Line::new(record, self.options.max_bytes);
         let lines: Vec<_> = page.records.iter().map(read).collect();
         let start = origin(&page.facts.mark, Place::START);
+        let (mut for_all, mut by_topic) = (Vec::new(), HashMap::<_, Vec<_>>::new());
+        for (at, line) in lines.iter().enumerate() {
+            match &line.form {
+                Form::Frame(_, None) => for_all.push(at),
+                Form::Frame(_, Some(topic)) => by_topic.entry(topic.clone()).or_default().push(at),
+                Form::Poison | Form::Unreadable => {}
+            }
+        }
+        let taken = kib(lines.iter().map(|line| line.len() + LINE_LEN).sum());
+        drop(room.split(room.num_permits().saturating_sub(taken as usize)));
         Lines {
             is_from_start: (page.facts.is_whole && page.facts.first == first_of(&lines))
                 .then_some(start),
-            len: lines.iter().map(|line| line.len() + LINE_LEN).sum(),
             lines,
+            for_all,
+            by_topic,
             read_at: Instant::now(),
+            _room: room,
         }
     }
 
+    /// Keeps a page for other clients, unless its memory is needed for the next read.
     fn keep(&self, page: &Arc<Lines>, turn: u64) {
         let mut pages = self.lock();
-        if pages.turn != turn {
-            return;
+        if let [first, .., last] = &page.lines[..] {
+            let order = |line: &Line| E::order(line.id.place);
+            pages.span = order(last) - order(first);
         }
-        pages.len += page.len;
-        pages.held.push_back(Arc::clone(page));
-        while pages.len > self.options.history_bytes
-            || pages
-                .held
-                .front()
-                .is_some_and(|page| page.read_at.elapsed() >= FRESH)
-        {
-            let Some(oldest) = pages.held.pop_front() else {
-                break;
-            };
-            pages.len -= oldest.len;
+        if pages.turn == turn {
+            pages.held.push_back(Arc::clone(page));
         }
+        let is_short = || self.memory.available_permits() < self.most as usize;
+        while is_short() && pages.held.pop_front().is_some() {}
+    }
+
+    /// Drops the pages that are too old to serve anybody.
+    pub(crate) fn drop_old(&self) {
+        self.lock().held.retain(|page| page.is_fresh());
     }
 
     fn has_budget(&self) -> bool {
@@ -193,12 +251,44 @@ impl<E: Engine> History<E> {
         budget.0 -= 1.0;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Pages> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        lock(&self.pages)
+    }
+}
+
+fn lock(pages: &Mutex<Pages>) -> MutexGuard<'_, Pages> {
+    pages.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A read that is on its way. Wakes those who wait for it when it is dropped.
+struct Reading<'a>(&'a Mutex<Pages>, u128);
+
+impl<'a> Reading<'a> {
+    fn begin(pages: &'a Mutex<Pages>, from: u128) -> Self {
+        lock(pages).being_read.push((from, watch::Sender::new(())));
+        Self(pages, from)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let mut pages = lock(self.0);
+        let at = pages
+            .being_read
+            .iter()
+            .position(|(from, _)| *from == self.1);
+        let ended = at.map(|at| pages.being_read.swap_remove(at));
+        drop(pages);
+        // Without the lock, since it wakes.
+        drop(ended);
     }
 }
 
 impl Lines {
+    fn is_fresh(&self) -> bool {
+        self.read_at.elapsed() < FRESH
+    }
+
     /// Returns the index of the first line after an id of this page.
     fn after(&self, id: Id) -> usize {
         usize::from(
@@ -212,6 +302,32 @@ impl Lines {
     /// changed, and only a new page can tell a client so.
     fn has_readable(&self, at: usize) -> bool {
         at < self.lines.len() && !self.is_unreadable(at)
+    }
+
+    /// Returns the lines from one on, as far as this node can read them.
+    pub(crate) fn readable(&self, at: usize) -> &[Line] {
+        let lines = self.lines.get(at..).unwrap_or_default();
+        let is_unreadable = |line: &Line| matches!(line.form, Form::Unreadable);
+        &lines[..lines.iter().position(is_unreadable).unwrap_or(lines.len())]
+    }
+
+    /// Returns the lines from one on that are for all or of some topics, in order: each as the number
+    /// of lines before it.
+    pub(crate) fn frames(&self, at: usize, topics: &[Arc<str>]) -> Vec<usize> {
+        let chains = topics
+            .iter()
+            .filter_map(|topic| self.by_topic.get(&**topic));
+        let chains = chains.chain([&self.for_all]);
+        let after = |chain: &Vec<usize>| chain.partition_point(|one| *one < at);
+        let frames = chains.flat_map(|chain| &chain[after(chain)..]);
+        let mut frames: Vec<_> = frames.map(|one| one - at).collect();
+        frames.sort_unstable();
+        frames
+    }
+
+    /// Returns whether there is no line from an index on.
+    pub(crate) fn is_over(&self, at: usize) -> bool {
+        at >= self.lines.len()
     }
 
     /// Returns whether this node cannot read the line at an index.
@@ -236,6 +352,11 @@ impl Lines {
 
 fn first_of(lines: &[Line]) -> Option<Place> {
     lines.first().map(|line| line.id.place)
+}
+
+/// Returns how many KiB bytes take.
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

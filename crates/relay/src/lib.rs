@@ -24,9 +24,9 @@ pub use self::engine::{
 pub use self::entry::{Entry, EntryError, Fields, Record};
 pub use self::id::{Id, Place};
 pub use self::metrics::Metrics;
-pub use self::options::Options;
 #[doc(hidden)]
 pub use self::options::Rule;
+pub use self::options::{Options, WhenStale};
 pub use self::publisher::{PublishError, Publisher, Refusal, RetriesTooLong};
 pub use self::relay::{Busy, OpenError, Readiness, Relay};
 pub use self::subscribed::{Restart, Subscribed};

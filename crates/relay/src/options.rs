@@ -14,6 +14,7 @@ pub struct Options {
     pub(crate) history_bytes: usize,
     pub(crate) keep_alive: Duration,
     pub(crate) stale_after: Duration,
+    pub(crate) when_stale: WhenStale,
     pub(crate) patience: Duration,
     pub(crate) place: (EventType<'static>, Box<str>),
     pub(crate) seed_entries: usize,
@@ -27,6 +28,9 @@ pub struct Options {
 /// these, those of the last 60 s before the last one.
 const SEED_ENTRIES: usize = 1000;
 
+/// The longest silence: half of the age of a seed, and a second for the way.
+const KEEP_ALIVE_BELOW: Duration = Duration::from_secs(29);
+
 impl Options {
     /// Keeps 131 072 frames and 64 MiB.
     pub fn new() -> Self {
@@ -34,9 +38,10 @@ impl Options {
             max_frames: 1 << 17,
             max_bytes: 64 << 20,
             seed_bytes: 32 << 20,
-            history_bytes: 32 << 20,
+            history_bytes: 48 << 20,
             keep_alive: KEEP_ALIVE_INTERVAL,
             stale_after: Duration::from_secs(5),
+            when_stale: WhenStale::Tell(EventType::from_static("stale"), "".into()),
             patience: Duration::from_secs(5),
             place: (EventType::from_static("place"), "".into()),
             seed_entries: SEED_ENTRIES,
@@ -63,23 +68,36 @@ impl Options {
         self
     }
 
-    /// Sets how many bytes of pages of history are held at once: 32 MiB by default.
+    /// Sets how many bytes of pages of history are held at once, those that are being read among them:
+    /// 48 MiB by default, and at least one page. Above it clients wait for each other, at most for the
+    /// [patience](Self::with_patience).
     pub const fn with_history_bytes(mut self, history_bytes: usize) -> Self {
         self.history_bytes = history_bytes;
         self
     }
 
     /// Sets the silence after which a client gets a comment, or the id of its place if that has
-    /// moved: 15 s by default. Keep it below half of the time that the local log covers, so that a
-    /// client that comes back to another node needs no page of history.
+    /// moved: 15 s by default, and 29 s at most. That is less than half of what another node has
+    /// read before it serves anybody, so that a client that comes back to it needs no page of history.
     pub const fn with_keep_alive(mut self, interval: Duration) -> Self {
-        self.keep_alive = interval;
+        self.keep_alive = match interval.as_secs() < KEEP_ALIVE_BELOW.as_secs() {
+            true => interval,
+            false => KEEP_ALIVE_BELOW,
+        };
         self
     }
 
     /// Sets how long a relay is ready without a proof that its log is the engine's: 5 s by default.
+    /// After that it is stale.
     pub const fn with_stale_after(mut self, stale_after: Duration) -> Self {
         self.stale_after = stale_after;
+        self
+    }
+
+    /// Sets what becomes of the clients of a stale relay. By default they stay, and get an event of the
+    /// type `stale`.
+    pub fn with_when_stale(mut self, when_stale: WhenStale) -> Self {
+        self.when_stale = when_stale;
         self
     }
 
@@ -129,6 +147,20 @@ impl Default for Options {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// What becomes of the clients of a relay that has no proof any more that its log is the engine's.
+///
+/// Either way nothing is lost: what the log has gained meanwhile comes when the engine is back.
+#[derive(Clone, Debug)]
+pub enum WhenStale {
+    /// They stay. Each gets an event with this type and data, without an id, whenever the relay
+    /// becomes stale, and first of all if it is stale already.
+    Tell(EventType<'static>, Box<str>),
+    /// Their streams end, each at a random moment within this time unless the relay is up to date
+    /// again before, so that they come to other nodes in waves. Where all nodes are stale, they come
+    /// back to the same ones.
+    End(Duration),
 }
 
 /// A rule that the tests break, so that they show that they would see it.

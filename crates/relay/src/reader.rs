@@ -143,9 +143,15 @@ impl<E: Engine> Reader<E> {
         if !self.proves(&page) {
             return self.resync(follower).await;
         }
+        if E::order(page.facts.deleted) > E::order(from) {
+            // Something was removed that this node has not read.
+            Counts::add(&self.inner.counts.resets);
+            return self.seed(follower).await;
+        }
         let at = usize::from(page.records.first().is_some_and(|one| one.place == from));
         self.enter(&page.records[at..]);
         self.inner.know_first(page.facts.first);
+        self.inner.history.drop_old();
         self.checked = Instant::now();
         self.inner.prove();
         Ok(())
@@ -232,8 +238,13 @@ impl<E: Engine> Reader<E> {
             if seed.oldest().is_some() && seed.oldest() != records.next().map(Record::id) {
                 return Err(Failure::Moved);
             }
-            let stop = records.find_map(|record| seed.add(record, &options));
             let facts = page.facts;
+            let deleted = E::order(facts.deleted);
+            let stop = records.find_map(|record| match E::order(record.place) < deleted {
+                // A client that stands before what was removed from the middle is told of a gap.
+                true => Some(origin(&facts.mark, facts.deleted)),
+                false => seed.add(record, &options),
+            });
             if let Some(before) = stop {
                 break (before, facts);
             }

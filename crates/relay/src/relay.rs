@@ -10,9 +10,9 @@ use sse_proto::broadcast::{self, Key, Retention, SubscribeOptions};
 use sse_proto::event::LastEventId;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::body::{Body, Live};
+use crate::body::{Body, Live, Signals};
 use crate::engine::Engine;
 use crate::history::{Found, History, TooBusy};
 use crate::id::{Id, Place};
@@ -32,15 +32,15 @@ use crate::subscribed::{Restart, Subscribed};
 /// end after what they have.
 pub struct Relay<E: Engine> {
     inner: Arc<Inner<E>>,
-    reader: Arc<Ending>,
+    ending: Arc<Ending>,
 }
 
-/// Ends the reader with the last handle.
-struct Ending(AbortHandle, Broadcast);
+/// Ends the tasks with the last handle.
+struct Ending([AbortHandle; 2], Broadcast);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.iter().for_each(AbortHandle::abort);
         self.1.close(None);
     }
 }
@@ -55,7 +55,7 @@ pub(crate) struct Inner<E> {
     state: Mutex<State>,
     /// The number of proofs that the local log is the engine's.
     proofs: watch::Sender<u64>,
-    drain: watch::Sender<Option<Duration>>,
+    signals: watch::Sender<Signals>,
 }
 
 #[derive(Clone, Copy)]
@@ -111,14 +111,17 @@ impl<E: Engine> Relay<E> {
                 first: Place::START,
             }),
             proofs: watch::Sender::new(0),
-            drain: watch::Sender::new(None),
+            signals: watch::Sender::default(),
         });
         let (reader, follower) = Reader::open(Arc::clone(&inner)).await?;
         let broadcast = inner.broadcast.clone();
-        let reader = tokio::spawn(reader.run(follower)).abort_handle();
+        let tasks = [
+            tokio::spawn(reader.run(follower)),
+            tokio::spawn(Arc::clone(&inner).watch_proofs()),
+        ];
         Ok(Self {
             inner,
-            reader: Arc::new(Ending(reader, broadcast)),
+            ending: Arc::new(Ending(tasks.map(|task| task.abort_handle()), broadcast)),
         })
     }
 
@@ -167,14 +170,14 @@ impl<E: Engine> Relay<E> {
     pub fn readiness(&self) -> Readiness {
         let state = *self.inner.state();
         let since = state.proved.elapsed();
-        if self.inner.drain.borrow().is_some() {
+        if self.inner.signals.borrow().drain.is_some() {
             Readiness::Draining
         } else if state
             .cannot_read
             .is_some_and(|at| at.elapsed() < UNREADABLE_FOR)
         {
             Readiness::Unreadable
-        } else if since > self.inner.options.stale_after {
+        } else if since >= self.inner.options.stale_after {
             Readiness::Stale(since)
         } else {
             Readiness::Ready
@@ -184,7 +187,9 @@ impl<E: Engine> Relay<E> {
     /// Ends all streams, each at a random moment within a time, and those that begin later too. The
     /// clients reconnect to other nodes with their ids. The node is not ready from now on.
     pub fn drain(&self, within: Duration) {
-        self.inner.drain.send_replace(Some(within));
+        self.inner
+            .signals
+            .send_modify(|signals| signals.drain = Some(within));
     }
 
     /// Returns what the relay has done since it was opened.
@@ -292,9 +297,27 @@ impl<E: Engine> Inner<E> {
 
     pub(crate) fn live(&self) -> Live {
         Live {
-            keep_alive: self.options.keep_alive,
-            drain: self.drain.subscribe(),
-            tells_after: self.options.breaks(crate::Rule::TellBeforeId),
+            options: Arc::clone(&self.options),
+            signals: self.signals.subscribe(),
+        }
+    }
+
+    /// Tells the streams when the relay becomes stale, and when it is up to date again.
+    async fn watch_proofs(self: Arc<Self>) {
+        let mut proofs = self.proofs.subscribe();
+        loop {
+            let until = self.state().proved + self.options.stale_after;
+            let is_stale = until <= Instant::now();
+            self.signals.send_if_modified(|signals| {
+                core::mem::replace(&mut signals.is_stale, is_stale) != is_stale
+            });
+            if is_stale {
+                // The sender is in `self`.
+                let _ = proofs.changed().await;
+            } else {
+                proofs.mark_unchanged();
+                sleep_until(until).await;
+            }
         }
     }
 
@@ -332,7 +355,7 @@ impl<E: Engine> Clone for Relay<E> {
     fn clone(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
-            reader: Arc::clone(&self.reader),
+            ending: Arc::clone(&self.ending),
         }
     }
 }

@@ -4,6 +4,7 @@ use sse_proto::Event;
 use sse_proto::broadcast;
 
 use crate::body::{Body, Live};
+use crate::options::Rule;
 
 /// Where a client begins. Returned by [`Relay::subscribe`](crate::Relay::subscribe).
 ///
@@ -59,7 +60,7 @@ impl Restart {
 
     /// Begins with the next entry.
     pub fn live(self, tells: &Event<'_>) -> Body {
-        if self.live.tells_after {
+        if self.live.options.breaks(Rule::TellBeforeId) {
             return self.tell_after(tells);
         }
         Body::live(self.restart.live(tells), self.live)

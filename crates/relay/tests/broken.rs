@@ -37,8 +37,7 @@ fn the_law_sees_each_broken_rule() {
         Rule::SameKey,
         Rule::CheckAfterBatch,
         Rule::WaitForJoin,
-        // `Rule::TopicsInPages` breaks a test on a real server, `crates/redis/tests/faults.rs`: random
-        // plays seldom get a page with a frame of another topic.
+        Rule::TopicsInPages,
     ] {
         must_fail(rule);
     }

@@ -9,7 +9,7 @@ use support::law;
 fn config() -> ProptestConfig {
     let cases = std::env::var("SSE_PROTO_LAW_CASES");
     ProptestConfig {
-        cases: cases.map_or(512, |cases| cases.parse().unwrap()),
+        cases: cases.map_or(2048, |cases| cases.parse().unwrap()),
         max_shrink_iters: 4000,
         ..ProptestConfig::default()
     }

@@ -375,7 +375,12 @@ impl Hub {
             let since = &mut self.members[at].since;
             *since = (*since).min(number + 1);
         }
+        let last = self.order.key_before(&self.log, number + 1);
         for at in self.slots.indexes() {
+            if let Some(pages) = self.slots[at].pages() {
+                let since = pages.since.iter_mut();
+                since.for_each(|(_, key)| *key = (*key).min(last));
+            }
             let slot = &self.slots[at];
             let told = slot.extra.as_ref().map_or(0, |extra| extra.told);
             if slot.cursor.max(told) > number + 1 {

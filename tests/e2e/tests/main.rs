@@ -4,6 +4,7 @@ mod attacked;
 mod bare_metal;
 mod behind;
 mod browser;
+mod cluster;
 mod failing;
 mod glue;
 mod gone;

@@ -56,6 +56,16 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
+    /// Sends SIGSTOP: the process holds its connections and does nothing.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Sends SIGCONT, after which a process that was paused goes on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("the process is a child");
     }

@@ -1,10 +1,11 @@
 //! The law of the joint: once, in order, or told.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use sse_proto::broadcast::SubscribeOptions;
+use sse_proto::broadcast::{Handle, SubscribeOptions};
 use sse_proto::{Event, EventId, EventType};
 use sse_proto_relay::{Entry, Id, Options, Place, Publisher, Record, Relay, Rule, Subscribed};
 use tokio::sync::watch;
@@ -51,15 +52,10 @@ async fn play(steps: &[u8], broken: Option<Rule>) {
         .collect();
     let mut publications = tokio::task::JoinSet::new();
     for (number, step) in steps.chunks_exact(2).enumerate() {
-        let (kind, with) = (step[0] % 16, usize::from(step[1]));
+        let (kind, with) = (step[0] % 18, usize::from(step[1]));
         match kind {
             0..=4 => {
-                let event = Event::message(format!("event {number}"));
-                let mut entry = Entry::new(&event).unwrap();
-                if let Some(topic) = TOPICS.get(with % 4) {
-                    entry = entry.with_topic(*topic).unwrap();
-                }
-                let publisher = publisher.clone();
+                let (entry, publisher) = (entry(&number.to_string(), with), publisher.clone());
                 publications.spawn(async move { publisher.publish(&entry).await });
                 sleep(Duration::from_millis(2)).await;
             }
@@ -93,6 +89,16 @@ async fn play(steps: &[u8], broken: Option<Rule>) {
                 ]);
             }
             14 => engine.world().ms += 1,
+            16 => clients[with % CLIENTS].change_topic(with / CLIENTS % TOPICS.len()),
+            17 => {
+                // More than a local log has.
+                for one in 0..with % 16 {
+                    let entry = entry(&format!("{number} {one}"), with + one);
+                    let publisher = publisher.clone();
+                    publications.spawn(async move { publisher.publish(&entry).await });
+                }
+                sleep(Duration::from_millis(2)).await;
+            }
             _ => sleep(Duration::from_millis([1, 20, 400, 2500][with % 4])).await,
         }
         tokio::task::yield_now().await;
@@ -139,11 +145,21 @@ async fn play(steps: &[u8], broken: Option<Rule>) {
     assert_eq!(data.len(), len, "a publication is in the log twice");
 }
 
+fn entry(name: &str, topic: usize) -> Entry {
+    let entry = Entry::new(&Event::message(format!("event {name}"))).unwrap();
+    match TOPICS.get(topic % (TOPICS.len() + 1)) {
+        Some(topic) => entry.with_topic(*topic).unwrap(),
+        None => entry,
+    }
+}
+
 /// A client that hops from node to node.
 struct Client {
     number: usize,
     /// The node, and a number that changes when the connection is cut.
     node: watch::Sender<(usize, u32)>,
+    /// The topic that it adds, or removes if it has it.
+    topic: watch::Sender<usize>,
     seen: Arc<Mutex<Vec<Connection>>>,
     told_though_there: Arc<Mutex<Option<Id>>>,
 }
@@ -151,7 +167,7 @@ struct Client {
 /// What a client received over one connection.
 #[derive(Debug)]
 struct Connection {
-    topics: Vec<&'static str>,
+    topics: Topics,
     /// The id with which the client came back, if it was resumed.
     from: Option<String>,
     events: Vec<Received>,
@@ -162,6 +178,29 @@ enum Received {
     Told(String),
     Place(String),
     Frame(String),
+    Added(&'static str, Since),
+    Removed(&'static str),
+}
+
+/// The topics in force, each with where it was added while the stream was open.
+type Topics = BTreeMap<&'static str, Option<Since>>;
+
+/// When a topic was added.
+#[derive(Debug, Clone)]
+struct Since {
+    /// The head of the local log.
+    head: Option<Id>,
+    /// The number of entries that had been written to any log.
+    written: usize,
+}
+
+/// Whether an entry is for a client.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Due {
+    Yes,
+    No,
+    /// The topic was added on a log that the engine had lost, unseen by the node.
+    Maybe,
 }
 
 impl Client {
@@ -173,6 +212,7 @@ impl Client {
         let client = Self {
             number,
             node: watch::Sender::new((number % NODES, 0)),
+            topic: watch::Sender::new(0),
             seen: Arc::default(),
             told_though_there: Arc::default(),
         };
@@ -180,6 +220,7 @@ impl Client {
             engine: engine.clone(),
             nodes: nodes.iter().map(watch::Sender::subscribe).collect(),
             node: client.node.subscribe(),
+            topic: client.topic.subscribe(),
             seen: Arc::clone(&client.seen),
             told_though_there: Arc::clone(&client.told_though_there),
             // The first client takes what is for all.
@@ -193,12 +234,18 @@ impl Client {
     fn cut(&self, node: usize) {
         self.node.send_modify(|now| *now = (node, now.1 + 1));
     }
+
+    /// Adds a topic to the open stream, or removes it.
+    fn change_topic(&self, topic: usize) {
+        self.topic.send_replace(topic);
+    }
 }
 
 struct Run {
     engine: VecEngine,
     nodes: Vec<watch::Receiver<Option<Relay<VecEngine>>>>,
     node: watch::Receiver<(usize, u32)>,
+    topic: watch::Receiver<usize>,
     seen: Arc<Mutex<Vec<Connection>>>,
     told_though_there: Arc<Mutex<Option<Id>>>,
     number: usize,
@@ -242,7 +289,7 @@ impl Run {
             }
         };
         self.seen.lock().unwrap().push(Connection {
-            topics,
+            topics: topics.iter().map(|topic| (*topic, None)).collect(),
             from: is_resumed.then(|| last.clone()),
             events: Vec::new(),
         });
@@ -250,12 +297,17 @@ impl Run {
         let mut body = subscribed.or_live(&tells);
         // A node that goes down takes its connections with it.
         drop(relay);
+        self.topic.mark_unchanged();
         let mut wire = String::new();
         loop {
             let chunk = tokio::select! {
                 biased;
                 _ = self.node.changed() => return,
                 _ = self.nodes[node].changed() => return,
+                _ = self.topic.changed() => {
+                    self.change_topic(&body.handle());
+                    continue;
+                }
                 chunk = body.next() => chunk,
             };
             let Some(chunk) = chunk else { return };
@@ -265,9 +317,11 @@ impl Run {
             while let Some(end) = wire.find("\n\n") {
                 let block: String = wire.drain(..end + 2).collect();
                 let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
-                if let Some(id) = field("id: ") {
-                    id.clone_into(last);
-                }
+                let Some(id) = field("id: ") else {
+                    assert_eq!(field("event: "), Some("stale"), "{block:?}");
+                    continue;
+                };
+                id.clone_into(last);
                 events.push(match (field("event: "), field("data: ")) {
                     (Some("reset"), _) => Received::Told(last.clone()),
                     (Some("place"), _) | (None, Some("")) => Received::Place(last.clone()),
@@ -276,6 +330,20 @@ impl Run {
                 });
             }
         }
+    }
+
+    fn change_topic(&mut self, handle: &Handle) {
+        let topic = TOPICS[*self.topic.borrow_and_update()];
+        let change = if handle.remove_topic(topic) {
+            Received::Removed(topic)
+        } else {
+            let head = handle.add_topic(topic).unwrap();
+            let head = head.and_then(|id| Id::parse(&id.to_str()));
+            let written = self.engine.world().nodes.len();
+            Received::Added(topic, Since { head, written })
+        };
+        let mut seen = self.seen.lock().unwrap();
+        seen.last_mut().unwrap().events.push(change);
     }
 
     /// Returns the number of losses so far, if the entry is there, and nothing after it that nodes
@@ -297,11 +365,20 @@ impl Connection {
             None => Start::Anywhere,
         };
         let mut is_told = self.from.is_some();
+        let mut topics = self.topics.clone();
         for event in &self.events {
             let (id, is_frame) = match event {
                 Received::Told(id) => {
                     is_told = true;
                     at = Start::of(id, world);
+                    continue;
+                }
+                Received::Added(topic, since) => {
+                    topics.insert(topic, Some(since.clone()));
+                    continue;
+                }
+                Received::Removed(topic) => {
+                    topics.remove(topic);
                     continue;
                 }
                 Received::Place(id) => (id, false),
@@ -315,7 +392,10 @@ impl Connection {
                 at = Start::of(id, world);
                 continue;
             };
-            let missed = self.between(at, to, world)?;
+            if is_frame && due(&topics, to, world) == Due::No {
+                return Err(format!("{id} is for others"));
+            }
+            let missed = between(&topics, at, to, world)?;
             let missed: Vec<_> = missed
                 .iter()
                 .filter(|node| **node != to || !is_frame)
@@ -332,34 +412,52 @@ impl Connection {
             at = Start::At(to);
         }
         if let (true, Some(head)) = (is_last, world.head) {
-            let missed = self.between(at, head, world)?;
+            let missed = between(&topics, at, head, world)?;
             if !missed.is_empty() {
                 return Err(format!("{} entries short of the head", missed.len()));
             }
         }
         Ok(())
     }
+}
 
-    /// Returns what is for the client after a place of the log, up to an entry.
-    fn between(&self, at: Start, to: usize, world: &World) -> Result<Vec<usize>, String> {
-        let from = match at {
-            Start::Anywhere => return Ok(Vec::new()),
-            Start::At(from) => Some(from),
-            Start::Origin(mark) if world.nodes[to].mark == mark => None,
-            Start::Origin(mark) => return Err(format!("not of the log that began at {mark}")),
-        };
-        let path = world.path(from, Some(to));
-        let mut path = path.ok_or_else(|| {
-            let id = |at: usize| world.nodes[at].record.id().to_string();
-            format!("{} is not after {:?} in any log", id(to), from.map(id))
-        })?;
-        path.retain(|at| {
-            let Some(topic) = &world.nodes[*at].topic else {
-                return world.nodes[*at].data.is_some();
-            };
-            self.topics.contains(&topic.as_str())
-        });
-        Ok(path)
+/// Returns what is for a client after a place of the log, up to an entry.
+fn between(topics: &Topics, at: Start, to: usize, world: &World) -> Result<Vec<usize>, String> {
+    let from = match at {
+        Start::Anywhere => return Ok(Vec::new()),
+        Start::At(from) => Some(from),
+        Start::Origin(mark) if world.nodes[to].mark == mark => None,
+        Start::Origin(mark) => return Err(format!("not of the log that began at {mark}")),
+    };
+    let path = world.path(from, Some(to));
+    let mut path = path.ok_or_else(|| {
+        let id = |at: usize| world.nodes[at].record.id().to_string();
+        format!("{} is not after {:?} in any log", id(to), from.map(id))
+    })?;
+    path.retain(|at| due(topics, *at, world) == Due::Yes);
+    Ok(path)
+}
+
+/// Returns whether an entry is for a client, by its topics.
+fn due(topics: &Topics, at: usize, world: &World) -> Due {
+    let node = &world.nodes[at];
+    if node.data.is_none() {
+        return Due::No;
+    }
+    let Some(topic) = &node.topic else {
+        return Due::Yes;
+    };
+    let since = match topics.get(topic.as_str()) {
+        None => return Due::No,
+        Some(None) => return Due::Yes,
+        Some(Some(since)) => since,
+    };
+    let head = since.head.and_then(|id| world.by_id.get(&id).copied());
+    match head {
+        Some(head) if head == at || world.path(Some(at), Some(head)).is_some() => Due::No,
+        Some(head) if world.path(Some(head), Some(at)).is_some() => Due::Yes,
+        _ if at >= since.written => Due::Yes,
+        _ => Due::Maybe,
     }
 }
 

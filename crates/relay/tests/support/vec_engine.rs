@@ -40,6 +40,10 @@ pub(crate) struct World {
     /// How long an answer of a read is on its way.
     pub(crate) lag: Duration,
     pub(crate) ms: u64,
+    /// A reader gets at most this many records at once.
+    pub(crate) batch: usize,
+    /// Readers get no answer.
+    pub(crate) holds_readers: bool,
     /// The reads of pages so far, those that are on their way, and the most of these at once.
     pub(crate) reads: usize,
     pub(crate) reading: usize,
@@ -89,6 +93,8 @@ impl VecEngine {
             lost_replies: 0,
             lag: Duration::ZERO,
             ms: 1,
+            batch: 5,
+            holds_readers: false,
             reads: 0,
             reading: 0,
             most_reading: 0,
@@ -212,8 +218,10 @@ impl World {
     }
 
     fn from(&self, from: Place, limit: PageLimit) -> Page {
-        let log = self.log.iter().copied();
-        self.page(log.filter(|at| self.nodes[*at].record.place >= from), limit)
+        let at = self
+            .log
+            .partition_point(|at| self.nodes[*at].record.place < from);
+        self.page(self.log[at..].iter().copied(), limit)
     }
 }
 
@@ -262,8 +270,8 @@ impl Engine for VecEngine {
             world.most_reading = world.most_reading.max(world.reading);
             world.from(from, limit)
         };
+        let _reading = Reading(self);
         sleep(self.lag()).await;
-        self.world().reading -= 1;
         Ok(page)
     }
 
@@ -274,12 +282,28 @@ impl Engine for VecEngine {
     }
 }
 
+/// A read that is on its way, or was given up.
+struct Reading<'a>(&'a VecEngine);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.world().reading -= 1;
+    }
+}
+
 pub(crate) struct VecFollower {
     engine: VecEngine,
     cuts: u32,
 }
 
 impl VecFollower {
+    async fn answer(&self) {
+        while self.engine.world().holds_readers {
+            sleep(Duration::from_millis(10)).await;
+        }
+        sleep(self.engine.lag()).await;
+    }
+
     fn up(&self) -> Result<MutexGuard<'_, World>, Down> {
         let world = self.engine.up()?;
         match world.cuts == self.cuts {
@@ -288,9 +312,6 @@ impl VecFollower {
         }
     }
 }
-
-/// A reader gets at most this many records at once.
-const BATCH: usize = 5;
 
 impl Follower for VecFollower {
     type Error = Down;
@@ -301,15 +322,13 @@ impl Follower for VecFollower {
             let written = self.engine.0.written.notified();
             let mut page = {
                 let world = self.up()?;
-                let log = world.log.iter().copied();
                 let limit = PageLimit {
-                    records: BATCH,
+                    records: world.batch,
                     bytes: usize::MAX,
                 };
-                world.page(
-                    log.filter(|at| world.nodes[*at].record.place > after),
-                    limit,
-                )
+                let log = &world.log;
+                let at = log.partition_point(|at| world.nodes[*at].record.place <= after);
+                world.page(log[at..].iter().copied(), limit)
             };
             let left = wait.saturating_duration_since(tokio::time::Instant::now());
             if !page.records.is_empty() || left.is_zero() {
@@ -318,11 +337,18 @@ impl Follower for VecFollower {
             // Cut connections are seen soon.
             let _ = timeout(left.min(Duration::from_millis(100)), written).await;
         };
-        sleep(self.engine.lag()).await;
+        self.answer().await;
         let world = self.up()?;
-        let mut there = world.log.iter().map(|at| &world.nodes[*at].record);
-        let anchor = there.find(|record| record.place == after).cloned();
-        drop(there);
+        let anchor = world
+            .from(
+                after,
+                PageLimit {
+                    records: 1,
+                    bytes: 0,
+                },
+            )
+            .records;
+        let anchor = anchor.into_iter().find(|record| record.place == after);
         Ok(Batch {
             records,
             anchor: Anchor::Record(anchor),
@@ -331,14 +357,14 @@ impl Follower for VecFollower {
 
     async fn read(&mut self, from: Place, limit: PageLimit) -> Result<Page, Down> {
         let page = self.up()?.from(from, limit);
-        sleep(self.engine.lag()).await;
+        self.answer().await;
         Ok(page)
     }
 
     async fn read_back(&mut self, from: Option<Place>, limit: PageLimit) -> Result<Page, Down> {
         let world = self.up()?;
         let is_below = |at: &usize| from.is_none_or(|from| world.nodes[*at].record.place <= from);
-        let log = world.log.iter().rev().copied();
-        Ok(world.page(log.filter(is_below), limit))
+        let at = world.log.partition_point(is_below);
+        Ok(world.page(world.log[..at].iter().rev().copied(), limit))
     }
 }

@@ -27,6 +27,9 @@ pub(crate) const TOWER_HTTP: Example = example("tower-http", true);
 /// A recipe of its own, which is built with the others.
 pub(crate) const NOTIFY: Example = example("notify", false);
 
+/// Another, which many of are one.
+pub(crate) const CLUSTER: Example = example("cluster", false);
+
 /// All that speak the protocol of `examples/mounted/app`.
 pub(crate) const EXAMPLES: [Example; 10] = [
     example("actix-web", false),

@@ -1,5 +1,7 @@
 //! The examples as processes, clients over raw sockets, and what those are to receive.
 
+mod balancer;
+mod engine;
 mod event_stream;
 mod example;
 mod expected;
@@ -7,6 +9,7 @@ mod follow;
 mod http1;
 mod http2;
 mod nginx;
+mod node;
 mod page;
 mod proxy;
 mod server;
@@ -14,13 +17,18 @@ mod server;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use balancer::Balancer;
+pub(crate) use engine::{Engine, Kind};
 pub(crate) use event_stream::EventStream;
-pub(crate) use example::{AXUM, EXAMPLES, Example, HYPER_TOKIO, NOTIFY, TONIC, TOWER_HTTP, each};
+pub(crate) use example::{
+    AXUM, CLUSTER, EXAMPLES, Example, HYPER_TOKIO, NOTIFY, TONIC, TOWER_HTTP, each,
+};
 pub(crate) use expected::{HELLO_AGAIN, echo, hello, reset, tick, ticks};
 pub(crate) use follow::{Follower, Seen};
-pub(crate) use http1::Request;
+pub(crate) use http1::{Answer, Request};
 pub(crate) use http2::EventStream2;
 pub(crate) use nginx::Nginx;
+pub(crate) use node::{Node, of_user, publication};
 pub(crate) use page::Page;
 pub(crate) use proxy::Proxy;
 pub(crate) use server::Server;
