@@ -49,9 +49,9 @@ fn a_block_of_the_connection_before_does_not_count_against_the_next() {
 
 #[test]
 fn the_decoder_starts_with_the_id_that_it_is_given() {
-    let decoder = Decoder::new().with_last_event_id(&EventId::from_static("7"));
+    let decoder = Decoder::new().with_last_event_id(EventId::from_static("7"));
     assert_eq!(decoder.last_event_id(), "7");
-    let decoder = decoder.with_last_event_id(&EventId::from_static(""));
+    let decoder = decoder.with_last_event_id(EventId::from_static(""));
     assert_eq!(decoder.last_event_id(), "");
 }
 

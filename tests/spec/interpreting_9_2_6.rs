@@ -46,7 +46,7 @@ fn the_buffers_start_empty() {
     assert!(matches!(items.next(), Ok(None)));
     decoder.reconnect();
     assert_eq!(decode_with(decoder, b"data: b\n\n"), ["message//b"]);
-    let decoder = Decoder::new().with_last_event_id(&EventId::from_static("1"));
+    let decoder = Decoder::new().with_last_event_id(EventId::from_static("1"));
     assert_eq!(decode_with(decoder, b"data: b\n\n"), ["message/1/b"]);
 }
 

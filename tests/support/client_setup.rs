@@ -223,7 +223,7 @@ impl Setup {
         }
         let mut source = EventSource::with_seed(FIRST, options, seed).with_method(plain.method);
         if let Some(id) = &self.id {
-            source = source.with_last_event_id(&EventId::new(id.as_str()).expect("checked"));
+            source = source.with_last_event_id(EventId::new(id.as_str()).expect("checked"));
         }
         let id = self.id.as_deref().unwrap_or_default();
         (source, Model::new(plain, id))

@@ -210,7 +210,7 @@ impl Builder {
             .with_method(request.method().as_str());
         let ids = request.headers().get_all("last-event-id");
         if let LastEventId::Id(id) = last_event_id(ids, None, "") {
-            source = source.with_last_event_id(&id);
+            source = source.with_last_event_id(id);
         }
         let connect = connect(http, request, self.hook);
         let sleep: fn(Duration) -> _ = |duration| Box::pin(tokio::time::sleep(duration));
