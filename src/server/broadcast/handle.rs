@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error;
 use core::fmt;
-use core::future::{self, Future};
+use core::future::Future;
 
 use super::hub::Hub;
 use super::shared::BroadcastShared;
@@ -55,7 +55,7 @@ pub struct Handle {
 pub(super) struct HandleState {
     slot: u32,
     /// Set, under the lock of the broadcast, before the slot gets another subscriber.
-    pub(super) ended: Signal<CloseReason>,
+    pub(super) ended: Arc<Signal<CloseReason>>,
 }
 
 impl HandleState {
@@ -70,7 +70,7 @@ impl HandleState {
     pub(super) fn of_ended(reason: CloseReason) -> Self {
         let state = Self::new(NONE);
         // Nobody waits yet.
-        let _ = state.ended.set(reason);
+        drop(state.ended.set(reason));
         state
     }
 }
@@ -167,8 +167,7 @@ impl Handle {
     /// [`close`](Self::close), [`Rewound`](CloseReason::Rewound) with the log, and
     /// [`Closed`](CloseReason::Closed) with the broadcast.
     pub fn closed(&self) -> impl Future<Output = CloseReason> + Send + Sync + Unpin + use<> {
-        let state = Arc::clone(&self.state);
-        future::poll_fn(move |cx| state.ended.poll(cx))
+        self.state.ended.wait()
     }
 
     /// Locks the hub. Returns the slot, too, unless the subscription has ended.

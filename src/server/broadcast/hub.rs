@@ -94,7 +94,7 @@ pub(super) struct Extra {
     /// What tells of a lag.
     skipped: Option<Bytes>,
     place: Option<PlaceEvent>,
-    /// The number of the last frame whose id was told as a place.
+    /// The number after the last frame whose id was told as a place.
     told: u64,
     handle: Option<Arc<HandleState>>,
     end: Option<End>,
@@ -526,6 +526,7 @@ impl Hub {
     /// Takes a subscriber from the waiters of all its topics. Returns its waker, to be dropped without
     /// the lock.
     fn unlist_all(&mut self, at: u32) -> Option<Waker> {
+        let members = self.topics.everybody().members as usize;
         let line = &mut self.topics.line;
         let slot = &mut self.slots[at];
         let mut member = slot.member;
@@ -533,7 +534,7 @@ impl Hub {
         if slot.generation == line.generation {
             slot.generation = 0;
             waker = line.remove(slot.position);
-            if line.is_sparse() {
+            if line.is_sparse(members) {
                 let generation = line.generation;
                 let slots = self.slots.values_mut();
                 let in_line = slots.filter(|slot| slot.generation == generation);
@@ -816,6 +817,9 @@ impl Hub {
     /// Returns the first frame of a topic in a range.
     #[inline]
     fn find_chain(&self, topic: u32, from: u64, until: u64) -> Result<Option<Chain>, Lost> {
+        if from >= until {
+            return Ok(None);
+        }
         let next = self.topics.get(topic).next_from(from, self.log.oldest())?;
         let next = next.filter(|(number, _)| *number < until);
         Ok(next.map(|(number, at)| Chain { number, topic, at }))
@@ -851,8 +855,8 @@ impl Hub {
         (next, bytes, frames < waiting)
     }
 
-    #[inline(never)]
     /// Joins frames of one topic. Returns the number of the frame after them, and how many they are.
+    #[inline(never)]
     fn join_chain(&mut self, chain: Chain, waiting: usize) -> (u64, usize, Bytes) {
         let Chain { number, topic, at } = chain;
         if waiting == 1 {
@@ -936,6 +940,7 @@ impl Hub {
         self.merge = heap.into_vec();
         let has_more = !self.merge.is_empty();
         self.merge.clear();
+        self.merge.shrink_to(MOST_LOOKS);
         (next, has_more)
     }
 
@@ -1015,6 +1020,14 @@ impl Hub {
 
 /// Places and pages.
 impl Hub {
+    /// Returns whether no frame with a number below this one is to come for a subscriber.
+    pub(super) fn has_passed(&self, at: u32, number: u64) -> bool {
+        // A rewind may have taken the head back.
+        let number = number.min(self.log.head());
+        let first = self.first_waiting(at);
+        self.slots[at].cursor >= number || first.is_some_and(|first| first >= number)
+    }
+
     /// Finds an id, given its key if it has one.
     pub(super) fn find(&self, id: &str, key: Option<u128>) -> Found {
         key.map_or(Found::Unknown, |key| self.order.find(&self.log, id, key))

@@ -52,14 +52,15 @@ impl Joins {
     pub(super) fn keep(&mut self, joined: Joined) {
         let is_other = |one: &Joined| one.first != joined.first || one.topic != joined.topic;
         self.0.retain(is_other);
+        if joined.bytes.len() > MOST_BYTES {
+            return;
+        }
         let mut bytes: usize = self.0.iter().map(|one| one.bytes.len()).sum();
         while self.0.len() == MOST || bytes + joined.bytes.len() > MOST_BYTES && !self.0.is_empty()
         {
             bytes -= self.0.remove(0).bytes.len();
         }
-        if joined.bytes.len() <= MOST_BYTES {
-            self.0.push(joined);
-        }
+        self.0.push(joined);
     }
 
     /// Drops the chunks of a topic whose members have read everything.

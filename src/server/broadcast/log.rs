@@ -122,8 +122,13 @@ impl Log {
     #[inline]
     fn enter(&mut self, fields: &FieldRanges, topic: u32, key: u128) {
         let is_timed = self.retention.max_age().is_some();
-        if is_timed && self.times.back().is_none_or(|&(_, time)| time < self.now) {
-            self.times.push_back((self.head(), self.now));
+        if is_timed {
+            self.note_time();
+        }
+        if self.entries.len() == self.entries.capacity() {
+            // Grows by an eighth: this is a part of the memory of a broadcast.
+            let more = (self.entries.len() / 8).max(16);
+            self.entries.reserve_exact(more);
         }
         self.entries.push_back(LogEntry {
             end: self.segments.end(),
@@ -132,6 +137,16 @@ impl Log {
             id: FieldRange::of(fields.id.as_ref()),
             key,
         });
+    }
+
+    /// Notes when the next frame is published. Times that differ by less than a thousandth of the
+    /// largest age count as one, so a clock that always moves does not fill the memory.
+    fn note_time(&mut self) {
+        let step = self.retention.max_age().unwrap_or_default() / 1024;
+        let is_new = |&(_, time): &(u64, Duration)| self.now.saturating_sub(time) > step;
+        if self.times.back().is_none_or(is_new) {
+            self.times.push_back((self.head(), self.now));
+        }
     }
 
     /// Drops the oldest frame. Returns its number and its topic.

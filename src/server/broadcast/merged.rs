@@ -140,7 +140,10 @@ impl<S: Sharing> Merged<S> {
             && match self.rest {
                 Rest::None => true,
                 Rest::Before(number) => self.has_passed(number),
-                Rest::All => self.has_passed(u64::MAX),
+                Rest::All => {
+                    let subscription = self.subscription.as_ref();
+                    subscription.is_none_or(FusedStream::is_terminated)
+                }
             }
     }
 

@@ -27,7 +27,7 @@ mod wakes;
 mod work;
 
 use ::core::fmt;
-use ::core::future::{self, Future};
+use ::core::future::Future;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -460,7 +460,7 @@ impl Broadcast {
         &self,
         id: &EventId<'_>,
     ) -> impl Future<Output = Arrival> + Send + Sync + Unpin + use<> {
-        let arrival = Arc::new(Signal::new());
+        let arrival = Signal::new();
         let id = id.to_str();
         let key = self.shared().ids.key(&id);
         let mut hub = self.shared().lock();
@@ -477,8 +477,8 @@ impl Broadcast {
         };
         drop(hub);
         // Nobody waits yet.
-        let _ = now.map(|now| arrival.set(now));
-        future::poll_fn(move |cx| arrival.poll(cx))
+        drop(now.map(|now| arrival.set(now)));
+        arrival.wait()
     }
 
     /// Drops the frames after an id, because the store behind the log has lost them. Smaller ids may

@@ -1,8 +1,10 @@
 //! Waiting for an id.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::signal::Signal;
 use super::wakes::Wakes;
@@ -22,12 +24,16 @@ pub enum Arrival {
     Closed,
 }
 
-/// The ids that are waited for.
+/// The ids that are waited for, by their keys.
 #[derive(Default)]
-pub(super) struct Awaited(Vec<AwaitedId>);
+pub(super) struct Awaited {
+    ids: BTreeMap<u128, Vec<AwaitedId>>,
+    len: usize,
+    /// How many there may be before those that nobody waits for any more are removed.
+    room: usize,
+}
 
 struct AwaitedId {
-    key: u128,
     id: Box<str>,
     arrival: Arc<Signal<Arrival>>,
 }
@@ -35,16 +41,21 @@ struct AwaitedId {
 impl Awaited {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len == 0
     }
 
     pub(super) fn add(&mut self, key: u128, id: &str, arrival: &Arc<Signal<Arrival>>) {
-        // Futures that were dropped are removed before the list would grow.
-        if self.0.len() == self.0.capacity() {
-            self.0.retain(|one| Arc::strong_count(&one.arrival) > 1);
+        if self.len >= self.room {
+            // A future that is dropped has taken its waker along, so this runs no foreign code.
+            self.ids.retain(|_, all| {
+                all.retain(|one| Arc::strong_count(&one.arrival) > 1);
+                !all.is_empty()
+            });
+            self.len = self.ids.values().map(Vec::len).sum();
+            self.room = (2 * self.len).max(16);
         }
-        self.0.push(AwaitedId {
-            key,
+        self.len += 1;
+        self.ids.entry(key).or_default().push(AwaitedId {
             id: id.into(),
             arrival: Arc::clone(arrival),
         });
@@ -53,19 +64,20 @@ impl Awaited {
     /// Notes that the log has reached a key, with an id if the last frame has one.
     #[cold]
     pub(super) fn pass(&mut self, key: u128, id: Option<&str>, wakes: &mut Wakes) {
-        self.0.retain(|one| {
-            if one.key > key {
-                return true;
+        while let Some(first) = self.ids.first_entry().filter(|first| *first.key() <= key) {
+            let is_last = *first.key() == key;
+            let all = first.remove();
+            self.len -= all.len();
+            for one in all {
+                let is_it = is_last && id == Some(&one.id);
+                let arrival = if is_it { Arrival::In } else { Arrival::Passed };
+                wakes.extend(one.arrival.set(arrival));
             }
-            let is_it = one.key == key && id == Some(&one.id);
-            let arrival = if is_it { Arrival::In } else { Arrival::Passed };
-            wakes.extend(one.arrival.set(arrival));
-            false
-        });
+        }
     }
 
     pub(super) fn end(&mut self, arrival: Arrival, wakes: &mut Wakes) {
-        for one in core::mem::take(&mut self.0) {
+        for one in mem::take(self).ids.into_values().flatten() {
             wakes.extend(one.arrival.set(arrival));
         }
     }

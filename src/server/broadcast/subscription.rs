@@ -199,10 +199,12 @@ impl Subscription {
     }
 
     /// Holds the subscription: it gets no frames from the log until it [joins](Held::join) again.
-    /// For a laggard whose frames a store behind the log still has.
+    /// What was to be sent first, such as a restart, is not sent. For a laggard whose frames a store
+    /// behind the log still has.
     ///
     /// Returns `None` if the subscription has ended. One that joined from a [`Held`] before, and
-    /// ended because it lagged, can be held again.
+    /// ended because it lagged, can be held again. One that lags and was never held has no
+    /// [place](Held::last_event_id) any more: tell its client.
     pub fn hold(mut self) -> Option<Held> {
         match self.reader.end {
             None => {
@@ -239,9 +241,7 @@ impl Subscription {
 
     /// Returns whether no frame with a number below this one is to come.
     pub(super) fn has_passed(&self, number: u64) -> bool {
-        let hub = self.shared.lock();
-        hub.first_waiting(self.reader.slot)
-            .is_some_and(|first| first >= number)
+        self.shared.lock().has_passed(self.reader.slot, number)
     }
 }
 

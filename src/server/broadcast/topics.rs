@@ -269,9 +269,10 @@ impl Line {
         }
     }
 
-    /// Returns whether so many positions are free that the others should move together.
-    pub(super) fn is_sparse(&self) -> bool {
-        self.free.len() > 64 && self.free.len() > self.wakers.len() / 2
+    /// Returns whether the subscribers in the line should move together: as many positions are free,
+    /// and a quarter of all subscribers, since the move looks at each of them.
+    pub(super) fn is_sparse(&self, members: usize) -> bool {
+        self.free.len() > self.len().max(members / 4).max(64)
     }
 
     /// Gives the subscribers in the line, by their positions, new ones without free ones in between.
