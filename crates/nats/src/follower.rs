@@ -70,10 +70,11 @@ impl Follower for NatsFollower {
         let Some(feed) = feed.as_mut().filter(is_before) else {
             let open = Feed::open(connection, after.seq + 1, &self.mean_len);
             *feed = Some(connection.in_time(open).await??);
-            // The consumer ends with the stream, so that this one is the stream of the last entry.
+            // A consumer is of one stream, and ends with it. Looked up after the consumer was made, the
+            // last entry shows that it is of this one.
             return Ok(Batch {
                 records: Vec::new(),
-                anchor: anchor(connection.in_time(connection.get(after.seq)).await??),
+                anchor: Anchor::Record(connection.in_time(connection.get(after.seq)).await??),
             });
         };
         let mut records = feed.take(after, wait).await?;
@@ -83,7 +84,7 @@ impl Follower for NatsFollower {
             if last.as_ref().is_none_or(|last| last.place.seq <= after.seq) {
                 return Ok(Batch {
                     records,
-                    anchor: anchor(last),
+                    anchor: Anchor::Record(last),
                 });
             }
             records = feed.take(after, HEARTBEAT).await?;
@@ -106,10 +107,6 @@ impl Follower for NatsFollower {
         self.read_range(Range::Back(from.map(|place| place.seq)), limit)
             .await
     }
-}
-
-fn anchor(record: Option<Record>) -> Anchor {
-    Anchor::Record(record)
 }
 
 impl Feed {

@@ -39,7 +39,7 @@ pub struct Stream {
 
 impl Stream {
     /// Names a stream, and the servers of the cluster that has it. The options set TLS, users and
-    /// passwords; of their timeouts and reconnections this crate sets its own.
+    /// passwords; timeouts and reconnections are this crate's own. Leave `retry_on_initial_connect` out.
     ///
     /// # Errors
     ///
@@ -92,10 +92,10 @@ impl Stream {
             "num_replicas": limits.replicas,
             "allow_direct": true,
             "max_consumers": -1,
-            "max_msgs": limits.max_entries,
-            "max_bytes": limits.max_bytes.map_or(-1, |bytes| bytes as i64),
-            "max_age": limits.max_age.as_nanos() as u64,
-            "max_msg_size": limits.max_entry_len + OVERHEAD,
+            "max_msgs": number(limits.max_entries).unwrap_or(-1),
+            "max_bytes": limits.max_bytes.and_then(number).unwrap_or(-1),
+            "max_age": number(limits.max_age.as_nanos()).unwrap_or(0),
+            "max_msg_size": limits.max_entry_len.saturating_add(OVERHEAD),
             "duplicate_window": MEMORY.as_nanos() as u64,
         });
         let connection = Connections::new(self).get().await?;
@@ -137,6 +137,11 @@ impl Stream {
     }
 }
 
+/// Returns a number as the server takes it. Above that there is no limit.
+fn number(limit: impl TryInto<i64>) -> Option<i64> {
+    limit.try_into().ok()
+}
+
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
@@ -157,7 +162,7 @@ pub struct Limits {
 
 impl Limits {
     /// Keeps this many entries, at least two, and for this time, at least 30 s, by the clock of the
-    /// server. Entries of up to 512 KiB, on one server.
+    /// server; `u64::MAX` and `Duration::MAX` are no limits. Entries of up to 512 KiB, on one server.
     pub const fn new(max_entries: u64, max_age: Duration) -> Self {
         Self {
             max_entries,
@@ -238,7 +243,7 @@ impl Limits {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let two = 2 * (self.max_entry_len + OVERHEAD) as u64;
+        let two = (self.max_entry_len.saturating_add(OVERHEAD) as u64).saturating_mul(2);
         let is_too_low = self.max_entries < 2
             || self.max_age < MEMORY
             || self.max_entry_len < MIN_ENTRY_LEN

@@ -5,7 +5,7 @@ mod support;
 use std::ops::Range;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use sse_proto::broadcast::SubscribeOptions;
 use sse_proto_nats::async_nats::ConnectOptions;
@@ -13,7 +13,7 @@ use sse_proto_nats::{
     Body, Error, Id, Limits, Options, PublishError, Publisher, Readiness, Refusal, Relay, Setting,
     Stream, Subscribed, Warning,
 };
-use sse_proto_relay::Rule;
+use sse_proto_relay::{Engine, Follower, Page, PageLimit, Rule};
 use sse_proto_testing::{
     HOUR, Link, Proxy, all, end, entry, event_id, eventually, free_port, reset, until,
 };
@@ -538,6 +538,38 @@ async fn an_entry_that_is_missing_from_a_page_is_a_gap() {
 }
 
 #[tokio::test]
+async fn a_page_has_the_entries_that_were_asked_for_and_at_least_two() {
+    let server = Server::start(&[]).await;
+    let stream = create(&server).await;
+    let publisher = publisher(&stream).await;
+    let ids: Vec<_> = publish(&publisher, 0..3).await;
+    for _ in 0..3 {
+        publisher.publish(&entry(&"x".repeat(400))).await.unwrap();
+    }
+    let engine = stream.engine().await.unwrap();
+    let mut follower = engine.follow().await.unwrap();
+    let place = |id: &String| sse_proto_relay::Id::parse(id).unwrap().place;
+    for (from, records, bytes, forwards, backwards) in [
+        (0, 100, 1 << 20, &[1, 2, 3, 4, 5, 6][..], &[1][..]),
+        (1, 3, 1 << 20, &[2, 3, 4], &[2, 1]),
+        (2, 1, 1 << 20, &[3, 4], &[3, 2]),
+        // The last of the large ones is one too many.
+        (2, 100, 1100, &[3, 4, 5], &[3, 2, 1]),
+    ] {
+        let (from, limit) = (place(&ids[from]), PageLimit { records, bytes });
+        let seqs = |page: Page| -> Vec<_> {
+            let records = page.records.iter();
+            records.map(|record| record.place.seq).collect()
+        };
+        // A new engine has not learned how long the entries are.
+        let read = stream.engine().await.unwrap().read(from, limit).await;
+        assert_eq!(seqs(read.unwrap()), forwards);
+        let read = follower.read_back(Some(from), limit).await;
+        assert_eq!(seqs(read.unwrap()), backwards);
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_trimming_overtakes_ends_the_stream_and_the_client_is_told() {
     let server = Server::start(&[]).await;
     let stream = create(&server).await;
@@ -597,6 +629,7 @@ async fn poison_in_the_headers_is_a_place_and_stops_nobody() {
     );
     let mut body = live(&relay).await;
     let mut number = 0;
+    let mut first = String::new();
     for headers in [
         &b"NATS/1.0\r\nno colon\r\n\r\n"[..],
         b"NATS/1.0\r\na: \xFF\r\n\r\n",
@@ -606,15 +639,27 @@ async fn poison_in_the_headers_is_a_place_and_stops_nobody() {
         b"NATS/1.0 409 Consumer Deleted\r\n\r\n",
     ] {
         server.put_raw(headers, b"hello").await;
-        publish(&publisher, number..number + 1).await;
+        let id = publish(&publisher, number..number + 1).await.remove(0);
+        if number == 0 {
+            first = id;
+        }
         let text = until(&mut body, &number.to_string()).await;
         assert_eq!(data(&text), [number.to_string()]);
         number += 1;
         assert_eq!(relay.metrics().poison, u64::from(number));
     }
     assert_eq!((relay.metrics().rewinds, relay.metrics().resets), (0, 0));
+    // Within a page of many entries, and one of few.
+    publish(&publisher, number..number + 20).await;
     let cold = self::relay(&stream, Options::new()).await;
     assert_eq!(cold.metrics().poison, 6);
+    for page in [100, 3] {
+        let pages = Options::new().with_sizes(8, 4, page);
+        let pages = self::relay(&stream, pages).await;
+        let mut body = resume(&pages, &first).await.or_live(&reset());
+        let text = until(&mut body, &(number + 19).to_string()).await;
+        assert_eq!(data(&text).len(), 6 - 1 + 20);
+    }
 }
 
 #[tokio::test]
@@ -759,7 +804,14 @@ async fn a_stream_without_direct_access_is_published_into_by_its_leader_alone() 
     let was_open = publisher(&stream).await;
     config["allow_direct"] = json!(false);
     server.run("STREAM.UPDATE.s", config).await;
+    let client = server.client().await;
+    let mut asked = client.subscribe("$JS.API.DIRECT.GET.s").await.unwrap();
+    client.flush().await.unwrap();
     publish(&was_open, 0..3).await;
+    // It was asked once in vain.
+    assert!(asked.next().await.is_some());
+    client.flush().await.unwrap();
+    assert!(asked.next().now_or_never().is_none());
     let ids = publish(&publisher(&stream).await, 3..6).await;
     let relay = relay(&stream, Options::new()).await;
     let resumed = resume(&relay, &ids[0]).await;
@@ -787,6 +839,10 @@ async fn the_server_trims_by_the_limits() {
     publish(&publisher, 0..60).await;
     assert_eq!(server.len().await, 30);
     assert!(publisher.with_retry_for(Duration::from_secs(16)).is_err());
+    let unlimited = Limits::new(u64::MAX, Duration::MAX).with_max_bytes(1 << 30);
+    let other = Stream::new(ConnectOptions::new(), server.url(), "other").unwrap();
+    other.create(&unlimited).await.unwrap();
+    assert_eq!(other.engine().await.unwrap().limits(), &unlimited);
 }
 
 #[tokio::test]
@@ -969,13 +1025,20 @@ async fn a_publication_is_never_sent_after_its_tries_have_ended() {
         .with_retry_for(Duration::from_millis(300))
         .unwrap();
     proxy.set(Link::Down);
-    let tries = (0..50).map(|_| async {
-        let failed = publisher.publish(&entry("late")).await;
-        assert!(failed.is_err(), "{failed:?}");
-    });
-    futures_util::future::join_all(tries).await;
+    let fail = || {
+        let tries = (0..25).map(|_| async {
+            let failed = publisher.publish(&entry("late")).await;
+            assert!(failed.is_err(), "{failed:?}");
+        });
+        futures_util::future::join_all(tries)
+    };
+    // Before the client knows that its connection is lost, and after.
+    fail().await;
+    sleep(Duration::from_millis(200)).await;
+    fail().await;
     proxy.set(Link::Up);
-    sleep(Duration::from_secs(2)).await;
+    // The client would be back by now, with what it had queued.
+    sleep(Duration::from_secs(5)).await;
     assert_eq!(server.len().await, 1);
     publish(&publisher, 1..2).await;
 }
@@ -997,6 +1060,28 @@ async fn a_server_that_is_too_old_is_refused() {
         }
     });
     assert_eq!(stream(port).engine().await.unwrap_err(), Error::TooOld);
+}
+
+#[tokio::test]
+async fn a_slow_engine_loses_nothing() {
+    let server = Server::start(&[]).await;
+    create(&server).await;
+    let proxy = Proxy::start(server.port).await;
+    let stream = stream(proxy.port);
+    let (relay, publisher) = (
+        relay(&stream, Options::new()).await,
+        publisher(&stream).await,
+    );
+    let mut body = live(&relay).await;
+    proxy.set(Link::Slow(150));
+    publish(&publisher, 0..5).await;
+    assert_eq!(
+        data(&until(&mut body, "4").await),
+        ["0", "1", "2", "3", "4"]
+    );
+    assert_eq!(server.len().await, 5);
+    let metrics = relay.metrics();
+    assert_eq!((metrics.rewinds, metrics.resets), (0, 0));
 }
 
 #[tokio::test]

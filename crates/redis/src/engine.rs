@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::{Arc, LazyLock};
 
 use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, Script, Value};
+use redis::{RedisError, RedisResult, Script, Value};
 use sse_proto_relay::{
     Anchor, AppendError, Batch, Engine, Follower, Page, PageLimit, Place, Record, Write, Written,
 };
@@ -21,7 +21,6 @@ const APPEND: &str = include_str!("append.lua");
 const READ: &str = include_str!("read.lua");
 
 static APPEND_HASH: LazyLock<String> = LazyLock::new(|| Script::new(APPEND).get_hash().to_owned());
-static READ_HASH: LazyLock<String> = LazyLock::new(|| Script::new(READ).get_hash().to_owned());
 
 /// The most entries that the reader takes at once, and about the most bytes.
 const BATCH: PageLimit = PageLimit {
@@ -254,7 +253,7 @@ impl Range {
         }
     }
 
-    /// Reads the entries and the facts in one script, and then makes sure that a master has answered.
+    /// Reads the entries and the facts in one moment, and then makes sure that a master has answered.
     async fn read(
         &self,
         connection: &mut MultiplexedConnection,
@@ -263,23 +262,29 @@ impl Range {
         mean_len: &AtomicUsize,
     ) -> Result<Page, Error> {
         let count = count(limit, mean_len);
-        let ask = |command: &str, script: &str| {
-            let mut ask = redis::pipe();
-            ask.cmd(command).arg(script).arg(2);
-            ask.arg(&names.stream).arg(&names.limits);
-            ask.arg(self.command).arg(&self.from).arg(self.to);
-            ask.arg(count).cmd("ROLE");
-            ask
-        };
-        type Read = (Value, Value, Option<String>);
-        let by_hash = ask("EVALSHA_RO", &READ_HASH).query_async(connection).await;
-        let answer: RedisResult<(Read, Value)> = match by_hash {
-            Err(error) if error.code() == Some("NOSCRIPT") => {
-                ask("EVAL_RO", READ).query_async(connection).await
+        let mut ask = redis::pipe();
+        ask.atomic();
+        ask.cmd(self.command).arg(&names.stream);
+        ask.arg(&self.from).arg(self.to).arg("COUNT").arg(count);
+        ask.cmd("XINFO").arg("STREAM").arg(&names.stream);
+        ask.cmd("HGET").arg(&names.limits).arg("mark");
+        ask.cmd("ROLE");
+        let answer: RedisResult<(Value, Value, Option<String>, Value)> =
+            ask.query_async(connection).await;
+        let (records, info, mark, role) = match answer {
+            // While its memory is full, Redis refuses transactions, but not scripts that only read.
+            // These cost it several times as much.
+            Err(error) if is_of_memory(&error) => {
+                let mut ask = redis::pipe();
+                ask.cmd("EVAL_RO").arg(READ).arg(2);
+                ask.arg(&names.stream).arg(&names.limits);
+                ask.arg(self.command).arg(&self.from).arg(self.to);
+                ask.arg(count).cmd("ROLE");
+                let ((records, info, mark), role) = ask.query_async(connection).await?;
+                (records, info, mark, role)
             }
-            answer => answer,
+            answer => answer?,
         };
-        let ((records, info, mark), role) = answer?;
         reply::check_master(&role)?;
         let mut records = reply::records(records)?;
         measure(&records, mean_len);
@@ -299,6 +304,10 @@ impl Range {
 
 fn id(place: Place) -> String {
     format!("{}-{}", place.ms, place.seq)
+}
+
+fn is_of_memory(error: &RedisError) -> bool {
+    matches!(error.code(), Some("OOM" | "EXECABORT"))
 }
 
 /// Returns how many entries to ask for: Redis does not bound a reply in bytes.

@@ -1,10 +1,10 @@
 //! A node that has just begun takes 10 000 clients whose ids are among the newest 100 000: what that
-//! costs Redis. Prints the time, which means something with `--release` on a quiet machine.
+//! costs Redis. Prints the time, which means something on a quiet machine.
 
 mod support;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
 use sse_proto::EventId;
@@ -45,7 +45,9 @@ async fn a_cold_node_takes_ten_thousand_clients_from_few_pages() {
         .map(|number| id(begin, number))
         .collect();
     let before = reads(&server).await;
-    let relay = relay(&stream, Options::new()).await;
+    // On a machine that is busy with other work nobody is to be sent away.
+    let options = Options::new().with_patience(Duration::from_secs(60));
+    let relay = relay(&stream, options).await;
     assert_eq!(relay.broadcast().statistics().retained_frames, 60_000);
 
     let start = Instant::now();
@@ -57,7 +59,7 @@ async fn a_cold_node_takes_ten_thousand_clients_from_few_pages() {
             let options = SubscribeOptions::new().with_topics([(at % CLIENTS).to_string()]);
             let subscribed = relay.subscribe(&options, EventId::new(id).unwrap()).await;
             let Ok(Subscribed::Resumed(mut body)) = subscribed else {
-                panic!("{number}: {subscribed:?}")
+                panic!("{number}: {subscribed:?} {:?}", relay.metrics())
             };
             taken.add_permits(1);
             let mut text = String::new();

@@ -547,6 +547,52 @@ async fn open_refuses_what_cannot_hold_the_promise() {
     assert!(stream.engine().await.unwrap().warnings().is_empty());
 }
 
+/// Runs a line of the README, and returns a client of its user.
+async fn user(server: &Server, name: &str) -> redis::Client {
+    let lines = include_str!("../README.md").lines();
+    let mut lines = lines.filter(|line| line.starts_with(&format!("ACL SETUSER {name} ")));
+    let words: Vec<_> = lines.next().unwrap().split(' ').collect();
+    let _: String = server.run(&words).await;
+    redis::Client::open(format!("redis://{name}:secret@127.0.0.1:{}/", server.port)).unwrap()
+}
+
+#[tokio::test]
+async fn the_permissions_of_the_readme_are_enough() {
+    let server = Server::start(&[]).await;
+    let stream = |client| Stream::new(client, "events").unwrap();
+    let operator = stream(user(&server, "operator").await);
+    operator
+        .create(&Limits::new(1000, support::HOUR))
+        .await
+        .unwrap();
+    let publisher = publisher(&stream(user(&server, "publisher").await)).await;
+    let mut ids = Vec::new();
+    for number in 0..30 {
+        let id = publisher.publish(&entry(&number.to_string())).await;
+        ids.push(id.unwrap().to_string());
+    }
+    let again = entry("again").with_key("row-7").unwrap();
+    let first = publisher.publish(&again).await.unwrap();
+    assert_eq!(publisher.publish(&again).await.unwrap(), first);
+
+    let node = stream(user(&server, "node").await);
+    let engine = node.engine().await.unwrap();
+    assert!(engine.warnings().is_empty());
+    let relay = relay(&node, small()).await;
+    let mut body = resume(&relay, &ids[0]).await.or_live(&reset());
+    assert_eq!(data(&until(&mut body, "again").await).len(), 30);
+    publisher.publish(&entry("live")).await.unwrap();
+    assert_eq!(data(&until(&mut body, "live").await), ["live"]);
+    // Also while the memory is full.
+    let _: String = server.run(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
+    let mut body = resume(&relay, &ids[1]).await.or_live(&reset());
+    assert_eq!(data(&until(&mut body, "live").await).len(), 30);
+    assert_eq!(relay.metrics().reconnections, 0);
+    // And for nothing else.
+    let other = Stream::new(user(&server, "publisher").await, "others").unwrap();
+    assert!(other.engine().await.is_err());
+}
+
 #[tokio::test]
 async fn too_few_replicas_leave_a_publication_unconfirmed() {
     let server = Server::start(&[]).await;
@@ -587,6 +633,19 @@ async fn publishers_trim_by_the_limits_and_keep_the_entry_before_the_newest() {
     }
     let len: u64 = server.run(&["XLEN", "s"]).await;
     assert!((300..=400).contains(&len), "{len}");
+    // By age, too, of which an entry that is older than the newest one but one remains nothing.
+    let old = Stream::new(server.client(), "old").unwrap();
+    old.create(&Limits::new(1000, Duration::from_secs(30)))
+        .await
+        .unwrap();
+    for number in 1..=300 {
+        let id = format!("{number}-0");
+        let _: String = server.run(&["XADD", "old", &id, "v", "1"]).await;
+    }
+    let by_age = support::publisher(&old).await;
+    by_age.publish(&entry("x")).await.unwrap();
+    let len: u64 = server.run(&["XLEN", "old"]).await;
+    assert!(len <= 101, "{len}");
     assert!(publisher.with_retry_for(Duration::from_secs(16)).is_err());
 }
 

@@ -414,7 +414,11 @@ async fn read(
             let Some(end) = text.find("\n\n") else { break };
             let block: String = text.drain(..end + 2).collect();
             let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
-            field("id: ").expect("an id").clone_into(last);
+            let Some(id) = field("id: ") else {
+                // The node is stale.
+                continue;
+            };
+            id.clone_into(last);
             let kind = match field("event: ") {
                 Some("reset") => Kind::Told,
                 Some(_) => Kind::Place,
