@@ -31,8 +31,8 @@ async fn read(subscribed: Subscribed, last: &mut String, told: &AtomicUsize) -> 
     };
     while let Some(chunk) = body.next().await {
         let text = std::str::from_utf8(&chunk).unwrap();
-        let ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
-        if let Some(id) = ids.last() {
+        let mut ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
+        if let Some(id) = ids.next_back() {
             id.clone_into(last);
         }
         if text.contains("data: own") {
