@@ -290,3 +290,19 @@ async fn a_topic_that_is_added_in_pages_counts_from_where_the_log_was_taken_back
         node.relay.metrics()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_same_key_with_other_content_returns_the_id_of_what_is_there() {
+    let node = Node::open(Options::new()).await;
+    let entry = |data: &str| {
+        let entry = Entry::new(&Event::message(data.to_owned())).unwrap();
+        entry.with_key("key").unwrap()
+    };
+    let first = node.publisher.publish(&entry("first")).await.unwrap();
+    let second = node.publisher.publish(&entry("second")).await.unwrap();
+    assert_eq!(first, second);
+    let after = node.publish("after", None).await;
+    sleep(Duration::from_secs(1)).await;
+    let mut body = node.resume(second).await;
+    assert_eq!(now(&mut body), format!("id: {after}\ndata: after\n\n"));
+}

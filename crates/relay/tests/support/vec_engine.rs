@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sse_proto_relay::{
     Anchor, AppendError, Batch, Engine, Facts, Fields, Follower, Id, Page, PageLimit, Place,
-    Record, Write, Written,
+    Record, Write,
 };
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -50,7 +50,7 @@ pub(crate) struct World {
     pub(crate) most_reading: usize,
     last: Place,
     is_whole: bool,
-    keys: HashMap<String, Written>,
+    keys: HashMap<String, Id>,
 }
 
 pub(crate) struct Node {
@@ -229,15 +229,15 @@ impl Engine for VecEngine {
     type Error = Down;
     type Follower = VecFollower;
 
-    async fn append(&self, write: &Write) -> Result<Written, AppendError<Down>> {
+    async fn append(&self, write: &Write) -> Result<Id, AppendError<Down>> {
         sleep(Duration::from_millis(1)).await;
         let written = {
             let mut world = self.up().map_err(AppendError::NotWritten)?;
             let written = match world.keys.get(&*write.key) {
                 Some(written) => *written,
                 None => {
-                    let (place, draw) = (world.write(write.fields.clone()), write.draw);
-                    let written = Written { place, draw };
+                    let (place, tag) = (world.write(write.fields.clone()), write.tag);
+                    let written = Id { place, tag };
                     world.keys.insert(write.key.to_string(), written);
                     written
                 }
