@@ -3,7 +3,7 @@
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -146,6 +146,12 @@ impl Live {
     }
 }
 
+/// Returns whether a subscription has ended.
+fn has_ended(handle: &Handle) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    pin!(handle.closed()).poll(&mut cx).is_ready()
+}
+
 /// Waits until the signals are such.
 async fn changed_to(
     signals: &mut watch::Receiver<Signals>,
@@ -281,7 +287,13 @@ impl<E: Engine> Pages<E> {
             if lines.is_empty() && self.told == self.last {
                 return Step::End;
             }
+            let (last, told) = (self.last, self.told);
             let mut chunk = self.take(&page, at, lines);
+            if has_ended(&self.held.handle()) {
+                // From that moment on nothing was for the client.
+                (self.last, self.told) = (last, told);
+                continue;
+            }
             if lines.is_empty() {
                 // The client must not come back with its old id for ever.
                 chunk.extend_from_slice(&self.place());

@@ -306,3 +306,24 @@ async fn the_same_key_with_other_content_returns_the_id_of_what_is_there() {
     let mut body = node.resume(second).await;
     assert_eq!(now(&mut body), format!("id: {after}\ndata: after\n\n"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_sent_away_while_it_reads_pages_is_told_no_place_after_its_own() {
+    let (node, ids) = Node::after(1, Options::new().with_sizes(8, 8, 3)).await;
+    for number in 0..200 {
+        // The last page before the client would be told its place has entries for it.
+        let topic = (!(62..64).contains(&number)).then_some("others");
+        node.publish(&number.to_string(), topic).await;
+    }
+    let body = node.resume(ids[0]).await;
+    let handle = body.handle();
+    node.engine.world().lag = Duration::from_millis(20);
+    let close = async {
+        while node.engine.world().reads < 32 || node.engine.world().reading == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        handle.close(None);
+    };
+    let (text, ()) = tokio::join!(end(body), close);
+    assert_eq!(text, "");
+}
