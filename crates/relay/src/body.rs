@@ -146,6 +146,12 @@ impl Live {
     }
 }
 
+/// Returns the lines that are not after an id.
+fn up_to<E: Engine>(head: Option<Id>, lines: &[Line]) -> &[Line] {
+    let is_in = |line: &Line| head.is_some_and(|id| E::order(line.id.place) <= E::order(id.place));
+    &lines[..lines.partition_point(is_in)]
+}
+
 /// Returns whether a subscription has ended.
 fn has_ended(handle: &Handle) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
@@ -239,6 +245,12 @@ impl<E: Engine> Pages<E> {
         place.with_id(self.last.to_event_id()).to_bytes()
     }
 
+    /// Returns the head of the local log. A page is taken up to it: a topic that is added counts from
+    /// the head on, and so from after the page.
+    fn head(&self) -> Option<Id> {
+        Id::parse(&self.inner.broadcast.last_event_id()?.to_str())
+    }
+
     fn boxed(self) -> Pin<Box<dyn Future<Output = Step> + Send>> {
         Box::pin(self.step())
     }
@@ -274,7 +286,8 @@ impl<E: Engine> Pages<E> {
                     false => Step::End,
                 };
             };
-            if page.is_over(at) {
+            let lines = up_to::<E>(self.head(), page.readable(at));
+            if lines.is_empty() && !page.is_unreadable(at) {
                 // The local log is about to have this place, or has just lost it.
                 if Instant::now() >= deadline {
                     return Step::End;
@@ -283,7 +296,6 @@ impl<E: Engine> Pages<E> {
                 sleep(Duration::from_millis(100)).await;
                 continue;
             }
-            let lines = page.readable(at);
             if lines.is_empty() && self.told == self.last {
                 return Step::End;
             }

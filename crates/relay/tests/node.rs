@@ -327,3 +327,26 @@ async fn a_client_that_is_sent_away_while_it_reads_pages_is_told_no_place_after_
     let (text, ()) = tokio::join!(end(body), close);
     assert_eq!(text, "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_is_added_counts_also_if_the_page_was_ahead_of_the_local_log() {
+    let (node, ids) = Node::after(50, Options::new().with_sizes(8, 8, 20)).await;
+    node.engine.world().holds_readers = true;
+    sleep(Duration::from_secs(1)).await;
+    for number in 0..3 {
+        node.publish(&format!("a{number}"), Some("a")).await;
+    }
+    node.publish("last", None).await;
+    let mut body = node.resume(ids[41]).await;
+    let mut text = now(&mut body);
+    let head = body.handle().add_topic("a").unwrap();
+    assert_eq!(head.unwrap(), ids[49].to_event_id());
+    node.engine.world().holds_readers = false;
+    node.publish("after", None).await;
+    while !text.contains("after") {
+        text.push_str(std::str::from_utf8(&body.next().await.unwrap()).unwrap());
+    }
+    let data = |line: &str| line.strip_prefix("data: ").map(str::to_owned);
+    let data: Vec<_> = text.lines().filter_map(data).collect();
+    assert_eq!(data[8..], ["a0", "a1", "a2", "last", "after"], "{data:?}");
+}
