@@ -265,7 +265,7 @@ async fn a_topic_that_is_added_in_pages_counts_from_where_the_log_was_taken_back
     let added = body.handle().add_topic("a").unwrap();
     assert_eq!(added.unwrap(), head.to_event_id());
     // The engine loses the newest, and gives their places to others.
-    node.engine.world().lose(3);
+    node.engine.world().lose(3, 0);
     node.publish("before", Some("others")).await;
     sleep(Duration::from_secs(1)).await;
     assert_eq!(node.relay.metrics().rewinds, 1);
@@ -349,4 +349,21 @@ async fn a_topic_that_is_added_counts_also_if_the_page_was_ahead_of_the_local_lo
     let data = |line: &str| line.strip_prefix("data: ").map(str::to_owned);
     let data: Vec<_> = text.lines().filter_map(data).collect();
     assert_eq!(data[8..], ["a0", "a1", "a2", "last", "after"], "{data:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_replica_still_has_after_a_failover_is_not_told_as_a_gap() {
+    let (node, ids) = Node::after(50, Options::new().with_sizes(8, 8, 10)).await;
+    for (lost, after) in [(0, "the same head"), (2, "a lower head")] {
+        node.engine.world().trim(20);
+        // The reader sees it at its next check.
+        sleep(Duration::from_secs(3)).await;
+        let options = SubscribeOptions::new();
+        let trimmed = node.relay.subscribe(&options, ids[5].to_event_id()).await;
+        assert!(matches!(trimmed, Ok(Subscribed::Gap(_))), "{after}");
+        node.engine.world().lose(lost, 20);
+        let mut body = node.resume(ids[5]).await;
+        let first = body.next().await.unwrap();
+        assert!(first.starts_with(format!("id: {}\n", ids[6]).as_bytes()), "{after}");
+    }
 }

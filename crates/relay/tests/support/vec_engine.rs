@@ -170,8 +170,10 @@ impl World {
     }
 
     /// Goes over to a replica that has not got the last entries, and remembers their keys no more.
-    pub(crate) fn lose(&mut self, most: usize) {
+    /// If it still has some of those that were trimmed, connections are cut, so that this is seen.
+    pub(crate) fn lose(&mut self, most: usize, untrimmed: usize) {
         self.losses += 1;
+        self.cuts += u32::from(untrimmed > 0);
         for _ in 0..most {
             let Some(head) = self.head else { break };
             if self.log.last() == Some(&head) {
@@ -183,6 +185,15 @@ impl World {
         }
         let head = self.head.map(|head| self.nodes[head].record.place);
         self.last = head.unwrap_or_default();
+        for _ in 0..untrimmed {
+            let before = match self.log.first() {
+                Some(first) => self.nodes[*first].parent,
+                None => self.head,
+            };
+            let Some(before) = before else { break };
+            self.log.insert(0, before);
+            self.is_whole = self.nodes[before].parent.is_none();
+        }
     }
 
     /// Removes the stream and makes it again.
