@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use sse_proto_relay::{AppendError, Engine, Page, PageLimit, Place, Record, Write, Written};
+use sse_proto_relay::{AppendError, Engine, Id, Page, PageLimit, Place, Record, Write};
 use tokio::time::timeout;
 
 use crate::api::Config;
@@ -65,12 +65,12 @@ impl Nats {
         &self,
         connection: &Connection,
         write: &Write,
-    ) -> Result<Written, AppendError<Error>> {
+    ) -> Result<Id, AppendError<Error>> {
         let payload = fields::encode(&write.fields);
         let publish = connection.publish(&self.subject, &write.key, payload);
         let seq = publish.await?;
         // The acknowledgement has neither the time of the entry nor, if an earlier try was written,
-        // the draw of that try. Any replica may tell, since the key proves what it tells.
+        // the tag of that try. Any replica may tell, since the key proves what it tells.
         let written = |record: Option<Record>| record?.written_as(&write.key);
         if let Some(written) = written(self.get_anywhere(connection, seq).await) {
             return Ok(written);
@@ -100,7 +100,7 @@ impl Engine for Nats {
         place.seq.into()
     }
 
-    async fn append(&self, write: &Write) -> Result<Written, AppendError<Error>> {
+    async fn append(&self, write: &Write) -> Result<Id, AppendError<Error>> {
         let connection = self.connections.get().await;
         // Nothing was sent yet.
         let connection = connection.map_err(AppendError::NotWritten)?;

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, RedisResult, Script, Value};
 use sse_proto_relay::{
-    Anchor, AppendError, Batch, Engine, Follower, Page, PageLimit, Place, Record, Write, Written,
+    Anchor, AppendError, Batch, Engine, Follower, Id, Page, PageLimit, Place, Record, Write,
 };
 
 use crate::connections::Connections;
@@ -70,7 +70,7 @@ impl Redis {
         &self,
         connection: &mut MultiplexedConnection,
         write: &Write,
-    ) -> Result<Written, Error> {
+    ) -> Result<Id, Error> {
         let names = &self.connections.names;
         let call = |command: &str, script: &str| {
             let mut call = redis::cmd(command);
@@ -78,7 +78,7 @@ impl Redis {
             call.arg(&names.stream)
                 .arg(&names.limits)
                 .arg(names.key(&write.key));
-            call.arg(write.draw).arg(MEMORY.as_millis().to_string());
+            call.arg(write.tag).arg(MEMORY.as_millis().to_string());
             for (name, value) in &write.fields {
                 call.arg(name).arg(value);
             }
@@ -100,12 +100,9 @@ impl Redis {
                 return Err(Error::TooFewReplicas(count));
             }
         }
-        let parsed = written.split_once(' ').and_then(|(id, draw)| {
-            let draw = draw.parse().ok()?;
-            Some(Written {
-                place: reply::parse_place(id)?,
-                draw,
-            })
+        let parsed = written.split_once(' ').and_then(|(id, tag)| {
+            let (place, tag) = (reply::parse_place(id)?, tag.parse().ok()?);
+            Some(Id { place, tag })
         });
         parsed.ok_or_else(reply::unexpected)
     }
@@ -115,7 +112,7 @@ impl Engine for Redis {
     type Error = Error;
     type Follower = RedisFollower;
 
-    async fn append(&self, write: &Write) -> Result<Written, AppendError<Error>> {
+    async fn append(&self, write: &Write) -> Result<Id, AppendError<Error>> {
         // Nothing was sent yet.
         let connection = self.connections.get().await;
         let mut connection = connection.map_err(AppendError::NotWritten)?;

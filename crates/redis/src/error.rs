@@ -93,8 +93,8 @@ impl Error {
             };
         };
         match error.code() {
-            // Redis checks these before the first write of a script.
-            Some("OOM" | "MISCONF" | "NOPERM" | "NOAUTH" | "WRONGPASS" | "WRONGTYPE") => {
+            // Redis checks these before the first write of a script. `NOPERM` may come after it.
+            Some("OOM" | "MISCONF" | "NOAUTH" | "WRONGPASS" | "WRONGTYPE") => {
                 AppendError::Refused(self)
             }
             // A failover or a start.

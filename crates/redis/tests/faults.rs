@@ -594,6 +594,50 @@ async fn the_permissions_of_the_readme_are_enough() {
 }
 
 #[tokio::test]
+async fn what_forbids_one_command_never_lets_a_key_be_written_twice() {
+    let server = Server::start(&[]).await;
+    for command in ["get", "pexpire", "hmget", "xadd", "set", "xtrim", "hset"] {
+        let _: i64 = server.run(&["DEL", "s", "{s}:sse:s"]).await;
+        let stream = create(server.client()).await;
+        // So that trimming is called for.
+        let old = ["XADD", "s", "1-0", "v", "1"];
+        let _: String = server.run(&old).await;
+        let _: i64 = server.run(&["HSET", "{s}:sse:s", "last", "5"]).await;
+        let publisher = publisher(&stream).await;
+        let without = format!("-{command}");
+        let _: String = server
+            .run(&["ACL", "SETUSER", "default", "+@all", &without])
+            .await;
+        let publisher = publisher
+            .with_retry_for(Duration::from_millis(100))
+            .unwrap();
+        let entry = entry("x").with_key(format!("key-{command}")).unwrap();
+        let answers = [
+            publisher.publish(&entry).await,
+            publisher.publish(&entry).await,
+        ];
+        let len: u64 = server.run(&["XLEN", "s"]).await;
+        let written = len - 1;
+        assert!(written <= 1, "{command}: {written} entries");
+        for answer in answers {
+            match answer {
+                Ok(_) => assert_eq!(written, 1, "{command}"),
+                Err(PublishError::Refused(_)) => assert_eq!(written, 0, "{command}"),
+                Err(PublishError::Unconfirmed { .. }) => {}
+            }
+        }
+        let _: String = server.run(&["ACL", "SETUSER", "default", "+@all"]).await;
+    }
+    // And so it is if the limits have been damaged.
+    let publisher = publisher(&Stream::new(server.client(), "s").unwrap()).await;
+    let before: u64 = server.run(&["XLEN", "s"]).await;
+    let _: i64 = server.run(&["HDEL", "{s}:sse:s", "age"]).await;
+    assert!(publisher.publish(&entry("x")).await.is_err());
+    let len: u64 = server.run(&["XLEN", "s"]).await;
+    assert_eq!(len, before);
+}
+
+#[tokio::test]
 async fn too_few_replicas_leave_a_publication_unconfirmed() {
     let server = Server::start(&[]).await;
     let stream = create(server.client()).await;

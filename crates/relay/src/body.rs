@@ -3,7 +3,7 @@
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -146,6 +146,18 @@ impl Live {
     }
 }
 
+/// Returns the lines that are not after an id.
+fn up_to<E: Engine>(head: Option<Id>, lines: &[Line]) -> &[Line] {
+    let is_in = |line: &Line| head.is_some_and(|id| E::order(line.id.place) <= E::order(id.place));
+    &lines[..lines.partition_point(is_in)]
+}
+
+/// Returns whether a subscription has ended.
+fn has_ended(handle: &Handle) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    pin!(handle.closed()).poll(&mut cx).is_ready()
+}
+
 /// Waits until the signals are such.
 async fn changed_to(
     signals: &mut watch::Receiver<Signals>,
@@ -233,6 +245,12 @@ impl<E: Engine> Pages<E> {
         place.with_id(self.last.to_event_id()).to_bytes()
     }
 
+    /// Returns the head of the local log. A page is taken up to it: a topic that is added counts from
+    /// the head on, and so from after the page.
+    fn head(&self) -> Option<Id> {
+        Id::parse(&self.inner.broadcast.last_event_id()?.to_str())
+    }
+
     fn boxed(self) -> Pin<Box<dyn Future<Output = Step> + Send>> {
         Box::pin(self.step())
     }
@@ -268,7 +286,8 @@ impl<E: Engine> Pages<E> {
                     false => Step::End,
                 };
             };
-            if page.is_over(at) {
+            let lines = up_to::<E>(self.head(), page.readable(at));
+            if lines.is_empty() && !page.is_unreadable(at) {
                 // The local log is about to have this place, or has just lost it.
                 if Instant::now() >= deadline {
                     return Step::End;
@@ -277,11 +296,16 @@ impl<E: Engine> Pages<E> {
                 sleep(Duration::from_millis(100)).await;
                 continue;
             }
-            let lines = page.readable(at);
             if lines.is_empty() && self.told == self.last {
                 return Step::End;
             }
+            let (last, told) = (self.last, self.told);
             let mut chunk = self.take(&page, at, lines);
+            if has_ended(&self.held.handle()) {
+                // From that moment on nothing was for the client.
+                (self.last, self.told) = (last, told);
+                continue;
+            }
             if lines.is_empty() {
                 // The client must not come back with its old id for ever.
                 chunk.extend_from_slice(&self.place());

@@ -6,7 +6,7 @@ use core::future::Future;
 use core::time::Duration;
 
 use crate::entry::{Fields, Record};
-use crate::id::Place;
+use crate::id::{Id, Place};
 
 /// A log that many machines share: a Redis stream, a JetStream.
 ///
@@ -36,14 +36,14 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Writes an entry, once for each key that the engine remembers.
     ///
-    /// The engine remembers the key with the place and the draw of what it wrote, and returns them,
+    /// The engine remembers the key with the place and the tag of what it wrote, and returns them,
     /// now and for each later try with the key. A stream that is not there is an error: it is never
     /// made here. Trims the stream by its limits, and never removes the entry that was the newest
     /// before this one.
     fn append(
         &self,
         write: &Write,
-    ) -> impl Future<Output = Result<Written, AppendError<Self::Error>>> + Send;
+    ) -> impl Future<Output = Result<Id, AppendError<Self::Error>>> + Send;
 
     /// Returns how long the engine remembers a key at least.
     fn remembers_keys(&self) -> Duration;
@@ -71,19 +71,10 @@ pub trait Engine: Send + Sync + 'static {
 pub struct Write {
     /// The key of the publication: visible ASCII, at most 128 bytes.
     pub key: Box<str>,
-    /// A number that each try draws anew. It is among the fields, too.
-    pub draw: u32,
+    /// The mark of the fields, which no other try has.
+    pub tag: u32,
     /// What the engine stores.
     pub fields: Fields,
-}
-
-/// What was written under the key of a [`Write`], by this try or by an earlier one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Written {
-    /// The place that the engine assigned.
-    pub place: Place,
-    /// The draw of the try that was written.
-    pub draw: u32,
 }
 
 /// The one reader of a relay. After an error it is dropped, and another is opened.

@@ -6,7 +6,6 @@ use core::fmt;
 use sse_proto::broadcast::Publication;
 use sse_proto::{Event, EventType, Frame};
 
-use crate::engine::Written;
 use crate::id::{Id, Place, tag};
 
 /// The version of the entries that this crate writes, and the newest that it reads.
@@ -137,6 +136,11 @@ const TOPIC: &[u8] = b"topic";
 const KEY: &[u8] = b"key";
 const DRAW: &[u8] = b"draw";
 
+/// Returns the mark of an entry.
+pub(crate) fn tag_of(fields: &Fields) -> u32 {
+    tag(fields.iter().map(|(name, value)| (&**name, &**value)))
+}
+
 fn field(name: &[u8], value: impl AsRef<[u8]>) -> (Vec<u8>, Vec<u8>) {
     (name.to_vec(), value.as_ref().to_vec())
 }
@@ -232,10 +236,9 @@ pub(crate) enum Content<'a> {
 impl Record {
     /// Returns the id: the place, and the tag of the fields.
     pub fn id(&self) -> Id {
-        let fields = self.fields.iter();
         Id {
             place: self.place,
-            tag: tag(fields.map(|(name, value)| (&**name, &**value))),
+            tag: tag_of(&self.fields),
         }
     }
 
@@ -250,14 +253,10 @@ impl Record {
         self.len() == 0
     }
 
-    /// Returns what was written under a key, if this is the record of it: for an engine that
-    /// remembers only the place of a key.
-    pub fn written_as(&self, key: &str) -> Option<Written> {
-        let draw = u32::from_str_radix(self.text(DRAW)?, 16).ok()?;
-        (self.text(KEY)? == key).then_some(Written {
-            place: self.place,
-            draw,
-        })
+    /// Returns the id of what was written under a key, if this is the record of it: for an engine
+    /// that remembers only the place of a key.
+    pub fn written_as(&self, key: &str) -> Option<Id> {
+        (self.text(KEY)? == key).then(|| self.id())
     }
 
     /// Reads the fields. Unknown names are left out.
@@ -384,10 +383,9 @@ mod tests {
     }
 
     #[test]
-    fn a_record_tells_the_draw_of_its_own_key() {
+    fn a_record_tells_its_id_to_who_knows_its_key() {
         let record = record(entry().to_fields("k", 0xBEEF));
-        let (place, draw) = (record.place, 0xBEEF);
-        assert_eq!(record.written_as("k"), Some(Written { place, draw }));
+        assert_eq!(record.written_as("k"), Some(record.id()));
         assert_eq!(record.written_as("l"), None);
     }
 

@@ -325,11 +325,6 @@ impl Lines {
         frames
     }
 
-    /// Returns whether there is no line from an index on.
-    pub(crate) fn is_over(&self, at: usize) -> bool {
-        at >= self.lines.len()
-    }
-
     /// Returns whether this node cannot read the line at an index.
     pub(crate) fn is_unreadable(&self, at: usize) -> bool {
         let line = self.lines.get(at);

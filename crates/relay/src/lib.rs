@@ -19,7 +19,7 @@ mod subscribed;
 
 pub use self::body::Body;
 pub use self::engine::{
-    Anchor, AppendError, Batch, Engine, Facts, Follower, Page, PageLimit, Write, Written,
+    Anchor, AppendError, Batch, Engine, Facts, Follower, Page, PageLimit, Write,
 };
 pub use self::entry::{Entry, EntryError, Fields, Record};
 pub use self::id::{Id, Place};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep};
 
-use crate::engine::{AppendError, Engine, Write, Written};
-use crate::entry::{Entry, Record};
+use crate::engine::{AppendError, Engine, Write};
+use crate::entry::{Entry, tag_of};
 use crate::id::Id;
 use crate::options::{Options, Rule};
 use crate::random::random;
@@ -78,17 +78,14 @@ impl<E: Engine> Publisher<E> {
         let mut may_be_written = false;
         let mut pause = Duration::from_millis(10);
         loop {
-            let draw = random() as u32;
+            let fields = entry.to_fields(&key, random() as u32);
             let write = Write {
-                fields: entry.to_fields(&key, draw),
                 key: key.clone(),
-                draw,
+                tag: tag_of(&fields),
+                fields,
             };
             let error = match self.engine.append(&write).await {
-                Ok(Written { place, draw }) => {
-                    let fields = entry.to_fields(&key, draw);
-                    return Ok(Record { place, fields }.id());
-                }
+                Ok(id) => return Ok(id),
                 Err(error) => error,
             };
             may_be_written |= matches!(error, AppendError::Unknown(_));

@@ -150,7 +150,7 @@ impl<E: Engine> Reader<E> {
         }
         let at = usize::from(page.records.first().is_some_and(|one| one.place == from));
         self.enter(&page.records[at..]);
-        self.inner.know_first(page.facts.first);
+        self.inner.begins(&page.facts);
         self.inner.history.drop_old();
         self.checked = Instant::now();
         self.inner.prove();
@@ -213,6 +213,7 @@ impl<E: Engine> Reader<E> {
 
     async fn rewind(&mut self, at: usize, follower: &mut E::Follower) -> Result<(), E> {
         self.inner.history.forget();
+        self.inner.begins_anywhere();
         if at + 1 == self.ids.len() {
             // The head is there after all.
             return Ok(());
@@ -260,9 +261,9 @@ impl<E: Engine> Reader<E> {
         if seed.is_unreadable {
             self.inner.cannot_read();
         }
+        self.inner.begins(&facts);
         self.mark = facts.mark;
         self.begin(origin);
-        self.inner.begin_at(facts.first.unwrap_or(facts.last));
         seed.lines.reverse();
         self.publish(seed.lines);
         self.checked = Instant::now();
@@ -276,6 +277,7 @@ impl<E: Engine> Reader<E> {
         let reset = self.inner.broadcast.reset(Some(&origin.to_event_id()));
         debug_assert_eq!(reset, Ok(()));
         self.ids.clear();
+        self.inner.begins_after(origin.place);
         self.origin = origin;
     }
 

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::body::{Body, Live, Signals};
-use crate::engine::Engine;
+use crate::engine::{Engine, Facts};
 use crate::history::{Found, History, TooBusy};
 use crate::id::{Id, Place};
 use crate::metrics::{Counts, Metrics};
@@ -62,8 +62,10 @@ pub(crate) struct Inner<E> {
 struct State {
     proved: Instant,
     cannot_read: Option<Instant>,
-    /// The highest first entry of the engine's log that this node knows.
+    /// The first entry of the engine's log, when the reader looked last.
     first: Place,
+    /// The place after which the local log begins. An entry there was not read.
+    origin: Place,
 }
 
 /// For how long a node is not ready after an entry that it cannot read.
@@ -109,6 +111,7 @@ impl<E: Engine> Relay<E> {
                 proved: Instant::now(),
                 cannot_read: None,
                 first: Place::START,
+                origin: Place::START,
             }),
             proofs: watch::Sender::new(0),
             signals: watch::Sender::default(),
@@ -216,7 +219,9 @@ impl<E: Engine> Inner<E> {
             let local = self.broadcast.subscribe_with(last.clone(), options);
             let restart = |restart| Restart::new(restart, self.live());
             // Between two frames of the local log, the id is none of the log that this node has.
-            let is_between = matches!(local, broadcast::Subscribed::Unknown(_));
+            let origin = self.state().origin;
+            let is_between = matches!(local, broadcast::Subscribed::Unknown(_))
+                && (origin == Place::START || id.is_none_or(|id| id.place != origin));
             let unresumed = match local {
                 broadcast::Subscribed::Live(one) => {
                     Counts::add(&self.counts.from_log);
@@ -327,17 +332,19 @@ impl<E: Engine> Inner<E> {
         self.proofs.send_modify(|proofs| *proofs += 1);
     }
 
-    /// Enters the first entry of the engine's log.
-    pub(crate) fn know_first(&self, first: Option<Place>) {
-        let mut state = self.state();
-        if let Some(first) = first.filter(|first| E::order(*first) > E::order(state.first)) {
-            state.first = first;
-        }
+    /// Enters where the engine's log begins. After a failover that may be an older place.
+    pub(crate) fn begins(&self, facts: &Facts) {
+        self.state().first = facts.first.unwrap_or(facts.last);
     }
 
-    /// Enters the first entry of another log.
-    pub(crate) fn begin_at(&self, first: Place) {
-        self.state().first = first;
+    /// Enters the place after which the local log begins.
+    pub(crate) fn begins_after(&self, origin: Place) {
+        self.state().origin = origin;
+    }
+
+    /// Enters that it is not known where the engine's log begins.
+    pub(crate) fn begins_anywhere(&self) {
+        self.state().first = Place::START;
     }
 
     /// Enters that there was an entry that this node cannot read.

@@ -265,7 +265,7 @@ async fn a_topic_that_is_added_in_pages_counts_from_where_the_log_was_taken_back
     let added = body.handle().add_topic("a").unwrap();
     assert_eq!(added.unwrap(), head.to_event_id());
     // The engine loses the newest, and gives their places to others.
-    node.engine.world().lose(3);
+    node.engine.world().lose(3, 0);
     node.publish("before", Some("others")).await;
     sleep(Duration::from_secs(1)).await;
     assert_eq!(node.relay.metrics().rewinds, 1);
@@ -289,4 +289,81 @@ async fn a_topic_that_is_added_in_pages_counts_from_where_the_log_was_taken_back
         "{:?}",
         node.relay.metrics()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_key_with_other_content_returns_the_id_of_what_is_there() {
+    let node = Node::open(Options::new()).await;
+    let entry = |data: &str| {
+        let entry = Entry::new(&Event::message(data.to_owned())).unwrap();
+        entry.with_key("key").unwrap()
+    };
+    let first = node.publisher.publish(&entry("first")).await.unwrap();
+    let second = node.publisher.publish(&entry("second")).await.unwrap();
+    assert_eq!(first, second);
+    let after = node.publish("after", None).await;
+    sleep(Duration::from_secs(1)).await;
+    let mut body = node.resume(second).await;
+    assert_eq!(now(&mut body), format!("id: {after}\ndata: after\n\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_sent_away_while_it_reads_pages_is_told_no_place_after_its_own() {
+    let (node, ids) = Node::after(1, Options::new().with_sizes(8, 8, 3)).await;
+    for number in 0..200 {
+        // The last page before the client would be told its place has entries for it.
+        let topic = (!(62..64).contains(&number)).then_some("others");
+        node.publish(&number.to_string(), topic).await;
+    }
+    let body = node.resume(ids[0]).await;
+    let handle = body.handle();
+    node.engine.world().lag = Duration::from_millis(20);
+    let close = async {
+        while node.engine.world().reads < 32 || node.engine.world().reading == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        handle.close(None);
+    };
+    let (text, ()) = tokio::join!(end(body), close);
+    assert_eq!(text, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_is_added_counts_also_if_the_page_was_ahead_of_the_local_log() {
+    let (node, ids) = Node::after(50, Options::new().with_sizes(8, 8, 20)).await;
+    node.engine.world().holds_readers = true;
+    sleep(Duration::from_secs(1)).await;
+    for number in 0..3 {
+        node.publish(&format!("a{number}"), Some("a")).await;
+    }
+    node.publish("last", None).await;
+    let mut body = node.resume(ids[41]).await;
+    let mut text = now(&mut body);
+    let head = body.handle().add_topic("a").unwrap();
+    assert_eq!(head.unwrap(), ids[49].to_event_id());
+    node.engine.world().holds_readers = false;
+    node.publish("after", None).await;
+    while !text.contains("after") {
+        text.push_str(std::str::from_utf8(&body.next().await.unwrap()).unwrap());
+    }
+    let data = |line: &str| line.strip_prefix("data: ").map(str::to_owned);
+    let data: Vec<_> = text.lines().filter_map(data).collect();
+    assert_eq!(data[8..], ["a0", "a1", "a2", "last", "after"], "{data:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_replica_still_has_after_a_failover_is_not_told_as_a_gap() {
+    let (node, ids) = Node::after(50, Options::new().with_sizes(8, 8, 10)).await;
+    for (lost, after) in [(0, "the same head"), (2, "a lower head")] {
+        node.engine.world().trim(20);
+        // The reader sees it at its next check.
+        sleep(Duration::from_secs(3)).await;
+        let options = SubscribeOptions::new();
+        let trimmed = node.relay.subscribe(&options, ids[5].to_event_id()).await;
+        assert!(matches!(trimmed, Ok(Subscribed::Gap(_))), "{after}");
+        node.engine.world().lose(lost, 20);
+        let mut body = node.resume(ids[5]).await;
+        let first = body.next().await.unwrap();
+        assert!(first.starts_with(format!("id: {}\n", ids[6]).as_bytes()), "{after}");
+    }
 }

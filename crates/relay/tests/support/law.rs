@@ -60,7 +60,7 @@ async fn play(steps: &[u8], broken: Option<Rule>) {
                 sleep(Duration::from_millis(2)).await;
             }
             5 => engine.world().trim(with % 8),
-            6 => engine.world().lose(with % 4),
+            6 => engine.world().lose(with % 4, with / 4 % 8),
             7 => engine.world().lost_replies = 1,
             8 => engine.world().is_down ^= true,
             9 => engine.world().cuts += 1,

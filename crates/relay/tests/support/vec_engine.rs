@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sse_proto_relay::{
     Anchor, AppendError, Batch, Engine, Facts, Fields, Follower, Id, Page, PageLimit, Place,
-    Record, Write, Written,
+    Record, Write,
 };
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -50,7 +50,7 @@ pub(crate) struct World {
     pub(crate) most_reading: usize,
     last: Place,
     is_whole: bool,
-    keys: HashMap<String, Written>,
+    keys: HashMap<String, Id>,
 }
 
 pub(crate) struct Node {
@@ -170,8 +170,10 @@ impl World {
     }
 
     /// Goes over to a replica that has not got the last entries, and remembers their keys no more.
-    pub(crate) fn lose(&mut self, most: usize) {
+    /// If it still has some of those that were trimmed, connections are cut, so that this is seen.
+    pub(crate) fn lose(&mut self, most: usize, untrimmed: usize) {
         self.losses += 1;
+        self.cuts += u32::from(untrimmed > 0);
         for _ in 0..most {
             let Some(head) = self.head else { break };
             if self.log.last() == Some(&head) {
@@ -183,6 +185,15 @@ impl World {
         }
         let head = self.head.map(|head| self.nodes[head].record.place);
         self.last = head.unwrap_or_default();
+        for _ in 0..untrimmed {
+            let before = match self.log.first() {
+                Some(first) => self.nodes[*first].parent,
+                None => self.head,
+            };
+            let Some(before) = before else { break };
+            self.log.insert(0, before);
+            self.is_whole = self.nodes[before].parent.is_none();
+        }
     }
 
     /// Removes the stream and makes it again.
@@ -229,15 +240,15 @@ impl Engine for VecEngine {
     type Error = Down;
     type Follower = VecFollower;
 
-    async fn append(&self, write: &Write) -> Result<Written, AppendError<Down>> {
+    async fn append(&self, write: &Write) -> Result<Id, AppendError<Down>> {
         sleep(Duration::from_millis(1)).await;
         let written = {
             let mut world = self.up().map_err(AppendError::NotWritten)?;
             let written = match world.keys.get(&*write.key) {
                 Some(written) => *written,
                 None => {
-                    let (place, draw) = (world.write(write.fields.clone()), write.draw);
-                    let written = Written { place, draw };
+                    let (place, tag) = (world.write(write.fields.clone()), write.tag);
+                    let written = Id { place, tag };
                     world.keys.insert(write.key.to_string(), written);
                     written
                 }
