@@ -33,7 +33,6 @@ impl<T: Copy> Signal<T> {
     }
 
     /// Sets the value, unless it is set. Returns the wakers of the tasks that waited.
-    #[must_use]
     pub(super) fn set(&self, value: T) -> impl Iterator<Item = Waker> + use<T> {
         let mut state = self.lock();
         state.value.get_or_insert(value);
