@@ -364,6 +364,9 @@ async fn what_a_replica_still_has_after_a_failover_is_not_told_as_a_gap() {
         node.engine.world().lose(lost, 20);
         let mut body = node.resume(ids[5]).await;
         let first = body.next().await.unwrap();
-        assert!(first.starts_with(format!("id: {}\n", ids[6]).as_bytes()), "{after}");
+        assert!(
+            first.starts_with(format!("id: {}\n", ids[6]).as_bytes()),
+            "{after}"
+        );
     }
 }
