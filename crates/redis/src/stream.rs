@@ -116,7 +116,7 @@ impl Stream {
         limits.check()?;
         let draw = || RandomState::new().hash_one(&self.names.stream);
         let mark = format!("{:016x}{:016x}", draw(), draw());
-        let mut connection = Connections::new(self).get().await?;
+        let mut connection = Connections::new(self).get().await?.connection;
         let script = Script::new(include_str!("create.lua"));
         let mut call = script.prepare_invoke();
         call.key(&self.names.stream).key(&self.names.limits);
@@ -136,7 +136,7 @@ impl Stream {
     /// [`Error::TooOld`], or what Redis says.
     pub async fn engine(&self) -> Result<Redis, Error> {
         let connections = Connections::new(self);
-        let mut connection = connections.get().await?;
+        let mut connection = connections.get().await?.connection;
         let role = redis::cmd("ROLE").query_async(&mut connection).await?;
         reply::check_master(&role)?;
         let mut ask = redis::pipe();
