@@ -27,9 +27,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// The bytes that a line of a page takes, besides those of its frame.
 const LINE_LEN: usize = 256;
 
-/// The clients that may be answered that their ids are unknown, at once and in a second.
-const UNKNOWN_AT_ONCE: f64 = 1000.0;
-const UNKNOWN_PER_SECOND: f64 = 100.0;
+/// The reads for clients that are told then, at once and in a second.
+const TOLD_AT_ONCE: f64 = 1000.0;
+const TOLD_PER_SECOND: f64 = 100.0;
 
 /// What the engine says of an id.
 pub(crate) enum Found {
@@ -99,7 +99,7 @@ impl<E: Engine> History<E> {
                 span: u128::MAX,
                 turn: 0,
             }),
-            budget: Mutex::new((UNKNOWN_AT_ONCE, Instant::now())),
+            budget: Mutex::new((TOLD_AT_ONCE, Instant::now())),
             counts: Arc::clone(counts),
             options: Arc::clone(options),
         }
@@ -156,7 +156,10 @@ impl<E: Engine> History<E> {
                 let at = lines.after(id);
                 Found::Exact(lines, at)
             }
-            Decision::Gap => Found::Gap,
+            Decision::Gap => {
+                self.spend();
+                Found::Gap
+            }
             Decision::Unknown => {
                 self.spend();
                 Found::Unknown
@@ -241,8 +244,8 @@ impl<E: Engine> History<E> {
 
     fn has_budget(&self) -> bool {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let gained = budget.1.elapsed().as_secs_f64() * UNKNOWN_PER_SECOND;
-        *budget = ((budget.0 + gained).min(UNKNOWN_AT_ONCE), Instant::now());
+        let gained = budget.1.elapsed().as_secs_f64() * TOLD_PER_SECOND;
+        *budget = ((budget.0 + gained).min(TOLD_AT_ONCE), Instant::now());
         budget.0 >= 1.0
     }
 

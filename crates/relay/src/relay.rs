@@ -64,6 +64,8 @@ struct State {
     cannot_read: Option<Instant>,
     /// The first entry of the engine's log, when the reader looked last.
     first: Place,
+    /// Whether nothing was before it.
+    is_whole: bool,
     /// The place after which the local log begins. An entry there was not read.
     origin: Place,
 }
@@ -111,6 +113,7 @@ impl<E: Engine> Relay<E> {
                 proved: Instant::now(),
                 cannot_read: None,
                 first: Place::START,
+                is_whole: true,
                 origin: Place::START,
             }),
             proofs: watch::Sender::new(0),
@@ -281,10 +284,12 @@ impl<E: Engine> Inner<E> {
         }
     }
 
-    /// Returns whether a place is before the first entry that the engine has, and is not the start,
-    /// of which only the engine knows whether anything was removed since.
+    /// Returns whether a place is before the first entry that the engine has, and is not the start of
+    /// a log of which nothing was removed.
     fn is_below_first(&self, place: Place) -> bool {
-        place != Place::START && E::order(place) < E::order(self.state().first)
+        let state = self.state();
+        let is_start = state.is_whole && place == Place::START;
+        !is_start && E::order(place) < E::order(state.first)
     }
 
     /// Waits for a proof that began after this call.
@@ -334,7 +339,9 @@ impl<E: Engine> Inner<E> {
 
     /// Enters where the engine's log begins. After a failover that may be an older place.
     pub(crate) fn begins(&self, facts: &Facts) {
-        self.state().first = facts.first.unwrap_or(facts.last);
+        let mut state = self.state();
+        state.first = facts.first.unwrap_or(facts.last);
+        state.is_whole = facts.is_whole;
     }
 
     /// Enters the place after which the local log begins.

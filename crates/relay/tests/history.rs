@@ -94,6 +94,8 @@ async fn ids_that_this_relay_cannot_have_sent_cost_no_read() {
     // The reader sees what was trimmed at its next check.
     sleep(Duration::from_secs(3)).await;
     let other_tag = |id: Id| Id { tag: !id.tag, ..id }.to_string();
+    let start = ask(&relay, "0-0-00000000").await;
+    assert!(matches!(start, Ok(Subscribed::Gap(_))), "{start:?}");
     for id in ["7", "1-1", "x-y-z", "1-1-0000000g"] {
         assert!(
             matches!(ask(&relay, id).await, Ok(Subscribed::Unknown(_))),
