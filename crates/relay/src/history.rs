@@ -58,6 +58,7 @@ pub(crate) struct Lines {
 pub(crate) struct History<E> {
     engine: Arc<E>,
     slots: Semaphore,
+    turns: Semaphore,
     /// The memory of pages, in KiB: of those in hand and of those that are being read.
     memory: Arc<Semaphore>,
     /// The most KiB that a page takes.
@@ -90,6 +91,7 @@ impl<E: Engine> History<E> {
         Self {
             engine: Arc::clone(engine),
             slots: Semaphore::new(SLOTS),
+            turns: Semaphore::new(1),
             memory: Arc::new(Semaphore::new(memory as usize)),
             most,
             pages: Mutex::new(Pages {
@@ -119,9 +121,14 @@ impl<E: Engine> History<E> {
                 }
                 continue;
             }
-            if !self.has_budget() {
-                return Err(TooBusy);
-            }
+            // Above the budget those who ask take turns, in one of the slots.
+            let _turn = match self.has_budget() {
+                true => None,
+                false => match timeout_at(deadline, self.turns.acquire()).await {
+                    Ok(Ok(turn)) => Some(turn),
+                    _ => return Err(TooBusy),
+                },
+            };
             let Ok(Ok(_slot)) = timeout_at(deadline, self.slots.acquire()).await else {
                 return Err(TooBusy);
             };
@@ -251,7 +258,7 @@ impl<E: Engine> History<E> {
 
     fn spend(&self) {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.0 -= 1.0;
+        budget.0 = (budget.0 - 1.0).max(0.0);
     }
 
     fn lock(&self) -> MutexGuard<'_, Pages> {

@@ -118,28 +118,36 @@ async fn ids_that_this_relay_cannot_have_sent_cost_no_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unknown_ids_that_cost_a_read_have_a_budget() {
+async fn above_a_budget_unknown_ids_take_turns_and_old_ones_are_still_served() {
     let (engine, ids, relay) = cold(50, Options::new().with_sizes(8, 8, 10)).await;
-    let mut busy = 0;
-    for seq in 0..1500 {
-        let id = Id {
-            place: Place::new(1000, seq),
-            tag: 0,
-        };
-        match ask(&relay, &id.to_string()).await {
-            Ok(Subscribed::Unknown(_)) => {}
-            Err(_) => busy += 1,
-            other => panic!("{other:?}"),
-        }
+    let forged = |seq| Id {
+        place: Place::new(1000, seq),
+        tag: 0,
+    };
+    let first: Vec<_> = (0..1500).map(|seq| forged(seq).to_string()).collect();
+    for id in &first {
+        let unknown = ask(&relay, id).await;
+        assert!(matches!(unknown, Ok(Subscribed::Unknown(_))), "{unknown:?}");
     }
-    assert!(engine.world().reads <= 1001, "{}", engine.world().reads);
-    assert!(busy > 400, "{busy}");
+    engine.world().lag = Duration::from_millis(1);
+    engine.world().most_reading = 0;
+    let more: Vec<_> = (0..8).map(|at| forged(at << 40).to_string()).collect();
+    let own = ids[0].to_string();
+    let (told, own) = tokio::join!(
+        join_all(more.iter().map(|id| ask(&relay, id))),
+        ask(&relay, &own)
+    );
+    assert_eq!(engine.world().most_reading, 1);
+    assert!(matches!(own, Ok(Subscribed::Resumed(_))), "{own:?}");
+    assert!(told.iter().all(|one| matches!(one, Ok(Subscribed::Unknown(_)))));
     // The budget comes back.
-    sleep(Duration::from_secs(1)).await;
-    assert!(matches!(
-        ask(&relay, &ids[0].to_string()).await,
-        Ok(Subscribed::Resumed(_))
-    ));
+    sleep(Duration::from_secs(10)).await;
+    engine.world().most_reading = 0;
+    engine.world().lag = Duration::from_secs(1);
+    let more = (50..66).map(|at| forged(at << 40).to_string());
+    let more: Vec<_> = more.collect();
+    join_all(more.iter().map(|id| ask(&relay, id))).await;
+    assert_eq!(engine.world().most_reading, 16);
 }
 
 #[tokio::test(start_paused = true)]
