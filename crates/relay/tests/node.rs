@@ -367,3 +367,20 @@ async fn what_a_replica_still_has_after_a_failover_is_not_told_as_a_gap() {
         assert!(first.starts_with(format!("id: {}\n", ids[6]).as_bytes()), "{after}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_without_end_are_no_panic() {
+    let options = Options::new()
+        .with_stale_after(Duration::MAX)
+        .with_patience(Duration::MAX)
+        .with_when_stale(WhenStale::End(Duration::MAX));
+    let (node, ids) = Node::after(50, options.with_sizes(8, 8, 10)).await;
+    let mut body = node.resume(ids[0]).await;
+    assert!(body.next().await.is_some());
+    node.engine.world().is_down = true;
+    sleep(Duration::from_secs(3600)).await;
+    assert!(node.relay.ready());
+    node.relay.drain(Duration::MAX);
+    let mut drained = node.live().await;
+    assert_eq!(now(&mut drained), "");
+}
