@@ -138,7 +138,9 @@ impl Live {
                 (Some(within), _) | (None, WhenStale::End(within)) => *within,
             };
             let moment = capped(within).mul_f64(random() as f64 / u64::MAX as f64);
-            let is_over = |signals: &Signals| now.drain.is_none() && !signals.is_stale;
+            let is_over = |signals: &Signals| {
+                signals.drain != now.drain || (now.drain.is_none() && !signals.is_stale)
+            };
             if timeout(moment, changed_to(signals, is_over)).await.is_err() {
                 return News::Leave;
             }

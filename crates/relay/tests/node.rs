@@ -384,3 +384,25 @@ async fn times_without_end_are_no_panic() {
     let mut drained = node.live().await;
     assert_eq!(now(&mut drained), "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_at_once_what_a_stale_node_would_end_later() {
+    let ends = WhenStale::End(Duration::from_secs(3600));
+    let node = Node::open(Options::new().with_when_stale(ends)).await;
+    let mut bodies = Vec::new();
+    for _ in 0..50 {
+        bodies.push(node.live().await);
+    }
+    node.engine.world().is_down = true;
+    let all = join_all(bodies.into_iter().map(end));
+    let drain = async {
+        sleep(Duration::from_secs(6)).await;
+        assert!(matches!(node.relay.readiness(), Readiness::Stale(_)));
+        node.relay.drain(Duration::from_secs(1000));
+        sleep(Duration::from_secs(1)).await;
+        // The last word counts.
+        node.relay.drain(Duration::from_secs(1));
+    };
+    let both = async { tokio::join!(all, drain) };
+    assert!(timeout(Duration::from_secs(8), both).await.is_ok());
+}
