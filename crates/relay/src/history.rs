@@ -13,6 +13,7 @@ use crate::entry::{Form, Line};
 use crate::id::{Id, Place, tag};
 use crate::metrics::Counts;
 use crate::options::{Options, Rule};
+use crate::reader::in_order;
 
 /// The bytes of the fields of a page.
 const PAGE_LEN: usize = 512 * 1024;
@@ -156,6 +157,11 @@ impl<E: Engine> History<E> {
         };
         let page = retry(deadline, || self.engine.read(id.place, limit)).await?;
         Counts::add(&self.counts.pages);
+        let mut places = page.records.iter().map(|record| record.place);
+        let first = places.next().unwrap_or(id.place);
+        if E::order(first) < E::order(id.place) || !in_order::<E>(first, places) {
+            return Err(TooBusy);
+        }
         Ok(match self.decide(&page, id) {
             Decision::Exact => {
                 let lines = Arc::new(self.lines(page, room));

@@ -53,7 +53,7 @@ pub(crate) enum Failure<E> {
     Engine(E),
     /// No answer in time.
     Late,
-    /// The log has changed while it was read backwards.
+    /// The log has changed while it was read backwards, or its records were out of order.
     Moved,
 }
 
@@ -116,7 +116,7 @@ impl<E: Engine> Reader<E> {
                 self.check(follower).await?;
                 continue;
             }
-            self.enter(&batch.records);
+            self.enter(&batch.records)?;
             if self.checked.elapsed() >= CHECK_EVERY {
                 self.check(follower).await?;
             } else {
@@ -149,7 +149,7 @@ impl<E: Engine> Reader<E> {
             return self.seed(follower).await;
         }
         let at = usize::from(page.records.first().is_some_and(|one| one.place == from));
-        self.enter(&page.records[at..]);
+        self.enter(&page.records[at..])?;
         self.inner.begins(&page.facts);
         self.inner.history.drop_old();
         self.checked = Instant::now();
@@ -261,10 +261,13 @@ impl<E: Engine> Reader<E> {
         if seed.is_unreadable {
             self.inner.cannot_read();
         }
+        seed.lines.reverse();
+        if !in_order::<E>(origin.place, seed.lines.iter().map(|line| line.id.place)) {
+            return Err(Failure::Moved);
+        }
         self.inner.begins(&facts);
         self.mark = facts.mark;
         self.begin(origin);
-        seed.lines.reverse();
         self.publish(seed.lines);
         self.checked = Instant::now();
         self.inner.prove();
@@ -282,7 +285,10 @@ impl<E: Engine> Reader<E> {
     }
 
     /// Enters records after the head.
-    fn enter(&mut self, records: &[Record]) {
+    fn enter(&mut self, records: &[Record]) -> Result<(), E> {
+        if !in_order::<E>(self.head().place, records.iter().map(|one| one.place)) {
+            return Err(Failure::Moved);
+        }
         let mut lines = Vec::with_capacity(records.len());
         for record in records {
             let line = Line::new(record, self.inner.options.max_bytes);
@@ -296,6 +302,7 @@ impl<E: Engine> Reader<E> {
             }
         }
         self.publish(lines);
+        Ok(())
     }
 
     fn publish(&mut self, lines: Vec<Line>) {
@@ -365,6 +372,13 @@ impl Seed {
         };
         origin(&facts.mark, place)
     }
+}
+
+/// Returns whether places are in order, and after one. An engine that breaks its contract must not let
+/// the local log and what is known of it go apart.
+pub(crate) fn in_order<E: Engine>(after: Place, places: impl IntoIterator<Item = Place>) -> bool {
+    let all = core::iter::once(after).chain(places);
+    all.map(E::order).is_sorted_by(|one, next| one < next)
 }
 
 /// Awaits an answer of the engine, for a time.

@@ -406,3 +406,26 @@ async fn a_drain_ends_at_once_what_a_stale_node_would_end_later() {
     let both = async { tokio::join!(all, drain) };
     assert!(timeout(Duration::from_secs(8), both).await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_breaks_the_order_makes_a_node_stale_and_nothing_wrong_is_sent() {
+    let (node, ids) = Node::after(50, Options::new().with_sizes(8, 8, 10)).await;
+    let mut live = node.live().await;
+    node.engine.world().shuffles = true;
+    assert!(Relay::open(node.engine.clone(), Options::new()).await.is_err());
+    for number in 0..5 {
+        let entry = [("v", "1"), ("data", "x"), ("key", "k")];
+        let mut fields: Vec<_> = entry.map(|(a, b)| (a.into(), b.into())).into();
+        fields.push((b"number".to_vec(), vec![number]));
+        node.engine.write(fields);
+    }
+    let old = ids[0].to_event_id();
+    let old = node.relay.subscribe(&SubscribeOptions::new(), old).await;
+    assert!(old.is_err());
+    sleep(Duration::from_secs(10)).await;
+    assert!(matches!(node.relay.readiness(), Readiness::Stale(_)));
+    assert_eq!(now(&mut live), STALE);
+    node.engine.world().shuffles = false;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(now(&mut live).matches("data: x").count(), 5);
+}

@@ -42,6 +42,8 @@ pub(crate) struct World {
     pub(crate) ms: u64,
     /// A reader gets at most this many records at once.
     pub(crate) batch: usize,
+    /// Each answer has its records in another order.
+    pub(crate) shuffles: bool,
     /// Readers get no answer.
     pub(crate) holds_readers: bool,
     /// The reads of pages so far, those that are on their way, and the most of these at once.
@@ -94,6 +96,7 @@ impl VecEngine {
             lag: Duration::ZERO,
             ms: 1,
             batch: 5,
+            shuffles: false,
             holds_readers: false,
             reads: 0,
             reading: 0,
@@ -216,8 +219,12 @@ impl World {
 
     fn page(&self, records: impl Iterator<Item = usize>, limit: PageLimit) -> Page {
         let records = records.take(limit.records.max(2));
+        let mut records: Vec<_> = records.map(|at| self.nodes[at].record.clone()).collect();
+        if let (true, [_, rest @ ..]) = (self.shuffles, &mut records[..]) {
+            rest.reverse();
+        }
         Page {
-            records: records.map(|at| self.nodes[at].record.clone()).collect(),
+            records,
             facts: Facts {
                 mark: format!("mark {}", self.mark).into(),
                 first: self.log.first().map(|at| self.nodes[*at].record.place),
