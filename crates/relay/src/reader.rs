@@ -231,15 +231,24 @@ impl<E: Engine> Reader<E> {
     async fn seed(&mut self, follower: &mut E::Follower) -> Result<(), E> {
         let options = Arc::clone(&self.inner.options);
         let mut seed = Seed::default();
-        let mut from = None;
+        let (mut from, mut mark) = (None, None);
         let (origin, facts) = loop {
             let page = in_time(GRACE, follower.read_back(from, LIMIT)).await?;
             let mut records = page.records.iter();
-            // The page begins with the oldest record of the page before.
-            if seed.oldest().is_some() && seed.oldest() != records.next().map(Record::id) {
-                return Err(Failure::Moved);
-            }
             let facts = page.facts;
+            if let Some(oldest) = seed.oldest() {
+                if mark.as_ref().is_some_and(|mark| *mark != facts.mark) {
+                    return Err(Failure::Moved);
+                }
+                // The page begins with the oldest record of the page before.
+                match records.next() {
+                    Some(record) if record.id() == oldest => {}
+                    // That one was trimmed meanwhile, and all before it.
+                    None => break (seed.begin(&facts), facts),
+                    Some(_) => return Err(Failure::Moved),
+                }
+            }
+            mark = Some(facts.mark.clone());
             let deleted = E::order(facts.deleted);
             let stop = records.find_map(|record| match E::order(record.place) < deleted {
                 // A client that stands before what was removed from the middle is told of a gap.

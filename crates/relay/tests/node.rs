@@ -429,3 +429,15 @@ async fn an_engine_that_breaks_the_order_makes_a_node_stale_and_nothing_wrong_is
     sleep(Duration::from_secs(3)).await;
     assert_eq!(now(&mut live).matches("data: x").count(), 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_opens_while_the_oldest_entries_are_trimmed() {
+    let (node, ids) = Node::after(50, Options::new()).await;
+    node.engine.world().trims = 1;
+    let other = Relay::open(node.engine.clone(), Options::new()).await;
+    let other = other.unwrap();
+    assert_eq!(other.broadcast().statistics().retained_frames, 50);
+    let options = SubscribeOptions::new();
+    let resumed = other.subscribe(&options, ids[0].to_event_id()).await;
+    assert!(matches!(resumed, Ok(Subscribed::Resumed(_))), "{resumed:?}");
+}
