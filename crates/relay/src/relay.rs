@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::body::{Body, Live, Signals};
 use crate::engine::{Engine, Facts};
+use crate::entry::max_frame_len;
 use crate::history::{Found, History, TooBusy};
 use crate::id::{Id, Place};
 use crate::metrics::{Counts, Metrics};
@@ -94,10 +95,13 @@ impl<E: Engine> Relay<E> {
     ///
     /// # Errors
     ///
-    /// If the retention is below the seed, or the engine does not answer.
+    /// If the retention is below the seed or the largest entry, or the engine does not answer.
     pub async fn open(engine: E, options: Options) -> Result<Self, OpenError<E::Error>> {
         if options.max_frames < options.seed_entries || options.max_bytes < options.seed_bytes {
             return Err(OpenError::RetentionBelowSeed);
+        }
+        if options.max_bytes < max_frame_len(engine.max_entry_len()) {
+            return Err(OpenError::RetentionBelowEntry);
         }
         let (engine, options) = (Arc::new(engine), Arc::new(options));
         let counts = Arc::new(Counts::default());
@@ -408,6 +412,9 @@ impl Error for Busy {}
 pub enum OpenError<R> {
     /// The local log retains less than 1000 frames, or fewer bytes than the seed may have.
     RetentionBelowSeed,
+    /// The local log retains fewer bytes than the largest entry of the engine may take on the wire:
+    /// seven times its length, if its data are line feeds. It would be unreadable to this node.
+    RetentionBelowEntry,
     /// The engine did not answer in time.
     Late,
     /// The engine refused.
@@ -427,6 +434,9 @@ impl<R: fmt::Display> fmt::Display for OpenError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RetentionBelowSeed => f.write_str("the local log retains less than the seed"),
+            Self::RetentionBelowEntry => {
+                f.write_str("the local log retains less than the largest entry may take")
+            }
             Self::Late => f.write_str("the engine did not answer in time"),
             Self::Engine(error) => error.fmt(f),
         }
@@ -437,7 +447,7 @@ impl<R: Error + 'static> Error for OpenError<R> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Engine(error) => Some(error),
-            Self::RetentionBelowSeed | Self::Late => None,
+            Self::RetentionBelowSeed | Self::RetentionBelowEntry | Self::Late => None,
         }
     }
 }

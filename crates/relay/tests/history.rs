@@ -183,6 +183,12 @@ async fn a_seed_that_a_limit_cuts_is_counted_and_a_retention_below_it_is_refused
     let cut = Relay::open(engine.clone(), cut).await.unwrap();
     assert_eq!(cut.metrics().seeds_cut, 1);
     assert!(cut.broadcast().statistics().retained_frames < 20);
+    // The largest entry of the engine has 1 MiB, and may be line feeds.
+    let below = Options::new().with_retention(1000, 7 << 20);
+    let refused = Relay::open(engine.clone(), below).await;
+    assert!(matches!(refused, Err(OpenError::RetentionBelowEntry)));
+    let enough = Options::new().with_retention(1000, 8 << 20);
+    assert!(Relay::open(engine.clone(), enough).await.is_ok());
     for options in [
         Options::new().with_retention(999, 1 << 20),
         Options::new().with_seed_bytes(65 << 20),
