@@ -213,7 +213,14 @@ impl<E: Engine> History<E> {
 
     fn lines(&self, page: Page, mut room: OwnedSemaphorePermit) -> Lines {
         let read = |record| Line::new(record, self.options.max_bytes);
-        let lines: Vec<_> = page.records.iter().map(read).collect();
+        let mut lines: Vec<_> = page.records.iter().map(read).collect();
+        // On the wire data may be much longer than in a record. Two lines are needed to go on.
+        let mut left = room.num_permits() * 1024;
+        let fits = lines.iter().map_while(|line| {
+            left = left.checked_sub(line.len() + LINE_LEN)?;
+            Some(())
+        });
+        lines.truncate(fits.count().max(2));
         let start = origin(&page.facts.mark, Place::START);
         let (mut for_all, mut by_topic) = (Vec::new(), HashMap::<_, Vec<_>>::new());
         for (at, line) in lines.iter().enumerate() {

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 use sse_proto::broadcast::SubscribeOptions;
 use sse_proto::event::LastEventId;
@@ -85,6 +86,29 @@ async fn pages_in_hand_have_a_bound_and_above_it_clients_wait_and_then_come_back
         assert!(matches!(ask(&relay, id).await, Ok(Subscribed::Resumed(_))));
     }
     assert_eq!(relay.metrics().busy, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_takes_its_room_also_if_its_data_are_line_feeds() {
+    let engine = VecEngine::new();
+    let publisher = Publisher::open(engine.clone()).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..60 {
+        let event = Event::message("\n".repeat(100_000));
+        let entry = Entry::new(&event).unwrap();
+        ids.push(publisher.publish(&entry).await.unwrap());
+    }
+    let options = Options::new().with_sizes(8, 8, 60).with_history_bytes(0);
+    let relay = Relay::open(engine, options).await.unwrap();
+    let body = match ask(&relay, &ids[0].to_string()).await {
+        Ok(Subscribed::Resumed(body)) => body,
+        other => panic!("{other:?}"),
+    };
+    let text: Vec<_> = body.take(59).collect().await;
+    assert_eq!(text.iter().map(|chunk| chunk.len() / 600_000).sum::<usize>(), 59);
+    // The room is for about 2 MiB, or three of these frames: the first is known.
+    let pages = relay.metrics().pages;
+    assert!(pages >= 59 / 3, "{pages}");
 }
 
 #[tokio::test(start_paused = true)]
