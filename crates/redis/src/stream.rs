@@ -121,9 +121,9 @@ impl Stream {
         let mut call = script.prepare_invoke();
         call.key(&self.names.stream).key(&self.names.limits);
         call.arg("v").arg(VERSION).arg("mark").arg(mark);
-        call.arg("entries").arg(limits.max_entries);
-        call.arg("age").arg(limits.max_age.as_millis().to_string());
-        call.arg("bytes").arg(limits.max_entry_len);
+        call.arg("entries").arg(number(limits.max_entries));
+        call.arg("age").arg(number(limits.max_age.as_millis()));
+        call.arg("bytes").arg(number(limits.max_entry_len));
         let () = call.invoke_async(&mut connection).await?;
         Ok(())
     }
@@ -185,6 +185,11 @@ impl Stream {
     }
 }
 
+/// Returns a number as Redis takes it: what is larger is no limit.
+fn number(limit: impl TryInto<i64>) -> i64 {
+    limit.try_into().unwrap_or(i64::MAX)
+}
+
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
@@ -203,7 +208,7 @@ pub struct Limits {
 
 impl Limits {
     /// Keeps about this many entries, at least two, and for about this time, at least 30 s, by the
-    /// clock of Redis. Entries of up to 1 MiB.
+    /// clock of Redis; `usize::MAX` and `Duration::MAX` are no limits. Entries of up to 1 MiB.
     pub const fn new(max_entries: usize, max_age: Duration) -> Self {
         Self {
             max_entries,

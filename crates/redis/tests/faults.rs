@@ -694,6 +694,21 @@ async fn publishers_trim_by_the_limits_and_keep_the_entry_before_the_newest() {
 }
 
 #[tokio::test]
+async fn a_stream_without_limits_keeps_everything() {
+    let server = Server::start(&[]).await;
+    let stream = Stream::new(server.client(), "s").unwrap();
+    let limits = Limits::new(usize::MAX, Duration::MAX);
+    stream.create(&limits).await.unwrap();
+    let publisher = publisher(&stream).await;
+    for number in 0..3 {
+        let entry = entry(&number.to_string());
+        publisher.publish(&entry).await.unwrap();
+    }
+    let len: u64 = server.run(&["XLEN", "s"]).await;
+    assert_eq!(len, 3);
+}
+
+#[tokio::test]
 async fn a_drain_ends_all_streams_and_the_node_is_not_ready() {
     let server = Server::start(&[]).await;
     let stream = create(server.client()).await;
