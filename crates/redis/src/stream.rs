@@ -11,7 +11,7 @@ use std::sync::Arc;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult, Script};
 
-use crate::connections::Connections;
+use crate::connections::{Connections, TIMEOUT};
 use crate::engine::Redis;
 use crate::error::Error;
 use crate::reply;
@@ -101,7 +101,8 @@ impl Stream {
     }
 
     /// Lets each publication wait until a number of replicas has it (`WAIT`). Fewer within the time
-    /// are [`Unconfirmed`](crate::PublishError::Unconfirmed).
+    /// are [`Unconfirmed`](crate::PublishError::Unconfirmed). The time is below 2 s, the time for an
+    /// answer of Redis: [`engine`](Self::engine) refuses a longer one.
     pub fn with_replicas(mut self, replicas: u64, within: Duration) -> Self {
         self.replicas = Some((replicas, within));
         self
@@ -133,8 +134,11 @@ impl Stream {
     /// # Errors
     ///
     /// [`Error::NoStream`], [`Error::LimitsTooLow`], [`Error::Newer`], [`Error::NotMaster`],
-    /// [`Error::TooOld`], or what Redis says.
+    /// [`Error::TooOld`], [`Error::WaitTooLong`], or what Redis says.
     pub async fn engine(&self) -> Result<Redis, Error> {
+        if self.replicas.is_some_and(|(_, within)| within >= TIMEOUT) {
+            return Err(Error::WaitTooLong);
+        }
         let connections = Connections::new(self);
         let mut connection = connections.get().await?.connection;
         let role = redis::cmd("ROLE").query_async(&mut connection).await?;

@@ -641,6 +641,9 @@ async fn what_forbids_one_command_never_lets_a_key_be_written_twice() {
 async fn too_few_replicas_leave_a_publication_unconfirmed() {
     let server = Server::start(&[]).await;
     let stream = create(server.client()).await;
+    // Redis answers after that time, and an answer has 2 s.
+    let too_long = stream.clone().with_replicas(1, Duration::from_secs(2));
+    assert!(matches!(too_long.engine().await, Err(Error::WaitTooLong)));
     let stream = stream.with_replicas(1, Duration::from_millis(50));
     let publisher = publisher(&stream).await;
     let publisher = publisher
