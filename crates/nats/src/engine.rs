@@ -67,7 +67,8 @@ impl Nats {
         write: &Write,
     ) -> Result<Id, AppendError<Error>> {
         let payload = fields::encode(&write.fields);
-        let publish = connection.publish(&self.subject, &write.key, payload);
+        let replicas = self.limits.replicas;
+        let publish = connection.publish(&self.subject, &write.key, payload, replicas);
         let seq = publish.await?;
         // The acknowledgement has neither the time of the entry nor, if an earlier try was written,
         // the tag of that try. Any replica may tell, since the key proves what it tells.
