@@ -15,6 +15,12 @@ pub(crate) const STREAM_NAME_IN_USE: u16 = 10058;
 const NO_MESSAGE: u16 = 10037;
 pub(crate) const DUPLICATE_IN_PROCESS: u16 = 10158;
 
+/// What the leader says before it proposes a message to the other replicas: the request, JetStream, the
+/// last sequence or the last id are not as expected, the message or its headers are too large, the
+/// stream is sealed.
+pub(crate) const NEVER_PROPOSED: [u16; 8] =
+    [10003, 10039, 10054, 10070, 10071, 10076, 10097, 10109];
+
 /// Temporarily unavailable, not the leader, offline.
 pub(crate) const NOT_NOW: [u16; 3] = [10008, 10009, 10118];
 

@@ -139,6 +139,7 @@ impl Connection {
         subject: &str,
         key: &str,
         payload: Vec<u8>,
+        replicas: usize,
     ) -> Result<u64, AppendError<Error>> {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Msg-Id", key);
@@ -153,12 +154,12 @@ impl Connection {
                     _ => AppendError::NotWritten(Error::Late),
                 });
             }
-            sent => sent.map_err(|error| Error::from(error).of_append())?,
+            sent => sent.map_err(|error| Error::from(error).of_append(replicas))?,
         };
         let ack = read::<Answer<api::Ack>>(&message).map(Answer::into_result);
         match ack {
             Ok(Ok(ack)) => Ok(ack.seq),
-            Ok(Err(failure)) => Err(Error::from(failure).of_append()),
+            Ok(Err(failure)) => Err(Error::from(failure).of_append(replicas)),
             Err(error) => Err(AppendError::Unknown(error)),
         }
     }

@@ -1,12 +1,11 @@
 //! `Nats`, the engine: the calls of a relay and a publisher.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sse_proto_relay::{AppendError, Engine, Id, Page, PageLimit, Place, Record, Write};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::api::Config;
 use crate::connection::{Connection, Connections};
@@ -25,13 +24,38 @@ pub struct Nats {
     limits: Limits,
     warnings: Vec<Warning>,
     duplicate_window: Duration,
-    /// Whether any server that has the stream answers for it.
-    asks_anywhere: Arc<AtomicBool>,
+    anywhere: Anywhere,
     mean_len: MeanLen,
 }
 
-/// How long any server may take to answer. After this it is not asked again.
+/// How long any server may take to answer.
 const ANYWHERE: Duration = Duration::from_millis(500);
+
+/// How long only the leader is asked after that.
+const LEADER_FOR: Duration = Duration::from_secs(60);
+
+/// From when on any server that has the stream is asked for an entry. `None` is never.
+#[derive(Clone)]
+struct Anywhere(Arc<Mutex<Option<Instant>>>);
+
+impl Anywhere {
+    fn new(is_allowed: bool) -> Self {
+        Self(Arc::new(Mutex::new(is_allowed.then(Instant::now))))
+    }
+
+    fn is_asked(&self) -> bool {
+        self.from().is_some_and(|from| from <= Instant::now())
+    }
+
+    /// Enters that no answer came: the settings or the permissions were changed, or a server is slow.
+    fn was_late(&self) {
+        *self.from() = Some(Instant::now() + LEADER_FOR);
+    }
+
+    fn from(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Nats {
     pub(crate) fn new(
@@ -46,7 +70,7 @@ impl Nats {
             limits,
             warnings,
             duplicate_window: Duration::from_nanos(config.duplicate_window),
-            asks_anywhere: Arc::new(AtomicBool::new(config.allow_direct)),
+            anywhere: Anywhere::new(config.allow_direct),
             mean_len: MeanLen::default(),
         }
     }
@@ -67,7 +91,8 @@ impl Nats {
         write: &Write,
     ) -> Result<Id, AppendError<Error>> {
         let payload = fields::encode(&write.fields);
-        let publish = connection.publish(&self.subject, &write.key, payload);
+        let replicas = self.limits.replicas;
+        let publish = connection.publish(&self.subject, &write.key, payload, replicas);
         let seq = publish.await?;
         // The acknowledgement has neither the time of the entry nor, if an earlier try was written,
         // the tag of that try. Any replica may tell, since the key proves what it tells.
@@ -80,13 +105,12 @@ impl Nats {
     }
 
     async fn get_anywhere(&self, connection: &Connection, seq: u64) -> Option<Record> {
-        if !self.asks_anywhere.load(Ordering::Relaxed) {
+        if !self.anywhere.is_asked() {
             return None;
         }
         let record = timeout(ANYWHERE, connection.get_anywhere(seq)).await;
         if record.is_err() {
-            // The settings or the permissions were changed.
-            self.asks_anywhere.store(false, Ordering::Relaxed);
+            self.anywhere.was_late();
         }
         record.ok()?.ok()?
     }
@@ -157,6 +181,18 @@ impl fmt::Debug for Nats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_late_answer_the_leader_is_asked_for_a_minute() {
+        let anywhere = Anywhere::new(true);
+        assert!(anywhere.is_asked());
+        anywhere.was_late();
+        tokio::time::advance(LEADER_FOR / 2).await;
+        assert!(!anywhere.is_asked());
+        tokio::time::advance(LEADER_FOR / 2).await;
+        assert!(anywhere.is_asked());
+        assert!(!Anywhere::new(false).is_asked());
+    }
 
     #[test]
     fn the_sequence_alone_is_the_order() {

@@ -151,8 +151,9 @@ impl Error {
         matches!(self, Self::Disconnected | Self::Late)
     }
 
-    /// Sorts an error of a publication that was sent.
-    pub(crate) fn of_append(self) -> AppendError<Self> {
+    /// Sorts an error of a publication that was sent. With several replicas, one whose store fails
+    /// answers with an error although the others may have stored the message.
+    pub(crate) fn of_append(self, replicas: usize) -> AppendError<Self> {
         match &self {
             Self::NoStream | Self::TooLarge => AppendError::Refused(self),
             // Without a number it is what the consensus of the servers said to the leader.
@@ -164,9 +165,37 @@ impl Error {
             Self::Refused { err_code, .. } if *err_code == api::DUPLICATE_IN_PROCESS => {
                 AppendError::Unknown(self)
             }
-            // The server says so before it stores a message.
-            Self::Refused { .. } => AppendError::Refused(self),
+            Self::Refused { err_code, .. }
+                if replicas <= 1 || api::NEVER_PROPOSED.contains(err_code) =>
+            {
+                AppendError::Refused(self)
+            }
             _ => AppendError::Unknown(self),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_replica_says_of_its_store_does_not_refuse_what_others_may_have() {
+        let sort = |err_code, replicas| {
+            let failure = Error::Refused {
+                code: 503,
+                err_code,
+                description: "".into(),
+            };
+            failure.of_append(replicas)
+        };
+        // The store failed; the resources of the server are used up; the message is too large.
+        for (err_code, is_refused) in [(10077, false), (10023, false), (10054, true)] {
+            let refused = matches!(sort(err_code, 3), AppendError::Refused(_));
+            assert_eq!(refused, is_refused, "{err_code}");
+            assert!(matches!(sort(err_code, 1), AppendError::Refused(_)));
+        }
+        assert!(matches!(sort(10008, 3), AppendError::NotWritten(_)));
+        assert!(matches!(sort(10158, 1), AppendError::Unknown(_)));
     }
 }

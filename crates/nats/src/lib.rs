@@ -13,7 +13,7 @@ mod stream;
 pub use async_nats;
 pub use sse_proto_relay::{
     Body, Busy, Entry, EntryError, Id, Metrics, OpenError, Options, Place, PublishError, Readiness,
-    Refusal, Restart, RetriesTooLong, Subscribed,
+    Refusal, Restart, RetriesTooLong, Subscribed, WhenStale,
 };
 
 pub use self::engine::Nats;

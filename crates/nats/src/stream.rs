@@ -157,7 +157,7 @@ pub struct Limits {
     max_age: Duration,
     pub(crate) max_entry_len: usize,
     max_bytes: Option<u64>,
-    replicas: usize,
+    pub(crate) replicas: usize,
 }
 
 impl Limits {

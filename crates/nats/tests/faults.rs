@@ -11,7 +11,7 @@ use sse_proto::broadcast::SubscribeOptions;
 use sse_proto_nats::async_nats::ConnectOptions;
 use sse_proto_nats::{
     Body, Error, Id, Limits, Options, PublishError, Publisher, Readiness, Refusal, Relay, Setting,
-    Stream, Subscribed, Warning,
+    Stream, Subscribed, Warning, WhenStale,
 };
 use sse_proto_relay::{Engine, Follower, Page, PageLimit, Rule};
 use sse_proto_testing::{
@@ -181,6 +181,7 @@ async fn a_stopped_engine_makes_the_node_stale_and_publications_unconfirmed() {
     let stream = create(&server).await;
     let options = Options::new()
         .with_stale_after(Duration::from_secs(2))
+        .with_when_stale(WhenStale::Tell(EventType::from_static("stale"), "".into()))
         .with_patience(Duration::from_millis(800));
     let relay = relay(&stream, options).await;
     let publisher = publisher(&stream).await;

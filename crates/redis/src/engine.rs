@@ -115,11 +115,11 @@ impl Engine for Redis {
     async fn append(&self, write: &Write) -> Result<Id, AppendError<Error>> {
         // Nothing was sent yet.
         let connection = self.connections.get().await;
-        let mut connection = connection.map_err(AppendError::NotWritten)?;
-        match self.try_append(&mut connection, write).await {
+        let mut shared = connection.map_err(AppendError::NotWritten)?;
+        match self.try_append(&mut shared.connection, write).await {
             Ok(written) => Ok(written),
             Err(error) => {
-                self.connections.note(&error).await;
+                self.connections.note(&shared, &error).await;
                 Err(error.of_append())
             }
         }
@@ -134,18 +134,18 @@ impl Engine for Redis {
     }
 
     async fn read(&self, from: Place, limit: PageLimit) -> Result<Page, Error> {
-        let mut connection = self.connections.get().await?;
+        let mut shared = self.connections.get().await?;
         let range = Range::from(from);
         let page = range
             .read(
-                &mut connection,
+                &mut shared.connection,
                 &self.connections.names,
                 limit,
                 &self.mean_len,
             )
             .await;
         if let Err(error) = &page {
-            self.connections.note(error).await;
+            self.connections.note(&shared, error).await;
         }
         page
     }

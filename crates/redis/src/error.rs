@@ -23,6 +23,8 @@ pub enum Error {
     NotMaster,
     /// Redis is older than 7.0.
     TooOld,
+    /// The time for replicas is not below the time for an answer, 2 s.
+    WaitTooLong,
     /// Fewer replicas than asked for have the entry.
     TooFewReplicas(u64),
     /// Redis, or the connection, refused.
@@ -39,6 +41,7 @@ impl fmt::Display for Error {
             Self::Newer => "a newer version of this crate made the stream",
             Self::NotMaster => "what answers is not a master",
             Self::TooOld => "Redis is older than 7.0",
+            Self::WaitTooLong => "the time for replicas is not below 2 s",
             Self::TooFewReplicas(count) => {
                 return write!(f, "only {count} replicas have the entry");
             }

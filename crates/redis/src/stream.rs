@@ -11,7 +11,7 @@ use std::sync::Arc;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult, Script};
 
-use crate::connections::Connections;
+use crate::connections::{Connections, TIMEOUT};
 use crate::engine::Redis;
 use crate::error::Error;
 use crate::reply;
@@ -101,7 +101,8 @@ impl Stream {
     }
 
     /// Lets each publication wait until a number of replicas has it (`WAIT`). Fewer within the time
-    /// are [`Unconfirmed`](crate::PublishError::Unconfirmed).
+    /// are [`Unconfirmed`](crate::PublishError::Unconfirmed). The time is below 2 s, the time for an
+    /// answer of Redis: [`engine`](Self::engine) refuses a longer one.
     pub fn with_replicas(mut self, replicas: u64, within: Duration) -> Self {
         self.replicas = Some((replicas, within));
         self
@@ -116,14 +117,14 @@ impl Stream {
         limits.check()?;
         let draw = || RandomState::new().hash_one(&self.names.stream);
         let mark = format!("{:016x}{:016x}", draw(), draw());
-        let mut connection = Connections::new(self).get().await?;
+        let mut connection = Connections::new(self).get().await?.connection;
         let script = Script::new(include_str!("create.lua"));
         let mut call = script.prepare_invoke();
         call.key(&self.names.stream).key(&self.names.limits);
         call.arg("v").arg(VERSION).arg("mark").arg(mark);
-        call.arg("entries").arg(limits.max_entries);
-        call.arg("age").arg(limits.max_age.as_millis().to_string());
-        call.arg("bytes").arg(limits.max_entry_len);
+        call.arg("entries").arg(number(limits.max_entries));
+        call.arg("age").arg(number(limits.max_age.as_millis()));
+        call.arg("bytes").arg(number(limits.max_entry_len));
         let () = call.invoke_async(&mut connection).await?;
         Ok(())
     }
@@ -133,10 +134,13 @@ impl Stream {
     /// # Errors
     ///
     /// [`Error::NoStream`], [`Error::LimitsTooLow`], [`Error::Newer`], [`Error::NotMaster`],
-    /// [`Error::TooOld`], or what Redis says.
+    /// [`Error::TooOld`], [`Error::WaitTooLong`], or what Redis says.
     pub async fn engine(&self) -> Result<Redis, Error> {
+        if self.replicas.is_some_and(|(_, within)| within >= TIMEOUT) {
+            return Err(Error::WaitTooLong);
+        }
         let connections = Connections::new(self);
-        let mut connection = connections.get().await?;
+        let mut connection = connections.get().await?.connection;
         let role = redis::cmd("ROLE").query_async(&mut connection).await?;
         reply::check_master(&role)?;
         let mut ask = redis::pipe();
@@ -185,6 +189,11 @@ impl Stream {
     }
 }
 
+/// Returns a number as Redis takes it: what is larger is no limit.
+fn number(limit: impl TryInto<i64>) -> i64 {
+    limit.try_into().unwrap_or(i64::MAX)
+}
+
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
@@ -203,7 +212,7 @@ pub struct Limits {
 
 impl Limits {
     /// Keeps about this many entries, at least two, and for about this time, at least 30 s, by the
-    /// clock of Redis. Entries of up to 1 MiB.
+    /// clock of Redis; `usize::MAX` and `Duration::MAX` are no limits. Entries of up to 1 MiB.
     pub const fn new(max_entries: usize, max_age: Duration) -> Self {
         Self {
             max_entries,

@@ -641,6 +641,9 @@ async fn what_forbids_one_command_never_lets_a_key_be_written_twice() {
 async fn too_few_replicas_leave_a_publication_unconfirmed() {
     let server = Server::start(&[]).await;
     let stream = create(server.client()).await;
+    // Redis answers after that time, and an answer has 2 s.
+    let too_long = stream.clone().with_replicas(1, Duration::from_secs(2));
+    assert!(matches!(too_long.engine().await, Err(Error::WaitTooLong)));
     let stream = stream.with_replicas(1, Duration::from_millis(50));
     let publisher = publisher(&stream).await;
     let publisher = publisher
@@ -691,6 +694,21 @@ async fn publishers_trim_by_the_limits_and_keep_the_entry_before_the_newest() {
     let len: u64 = server.run(&["XLEN", "old"]).await;
     assert!(len <= 101, "{len}");
     assert!(publisher.with_retry_for(Duration::from_secs(16)).is_err());
+}
+
+#[tokio::test]
+async fn a_stream_without_limits_keeps_everything() {
+    let server = Server::start(&[]).await;
+    let stream = Stream::new(server.client(), "s").unwrap();
+    let limits = Limits::new(usize::MAX, Duration::MAX);
+    stream.create(&limits).await.unwrap();
+    let publisher = publisher(&stream).await;
+    for number in 0..3 {
+        let entry = entry(&number.to_string());
+        publisher.publish(&entry).await.unwrap();
+    }
+    let len: u64 = server.run(&["XLEN", "s"]).await;
+    assert_eq!(len, 3);
 }
 
 #[tokio::test]

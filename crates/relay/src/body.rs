@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::entry::{Form, Line};
 use crate::history::{Found, Lines};
 use crate::id::Id;
-use crate::options::{Options, Rule, WhenStale};
+use crate::options::{Options, Rule, WhenStale, capped};
 use crate::random::random;
 use crate::relay::Inner;
 
@@ -137,8 +137,10 @@ impl Live {
                 }
                 (Some(within), _) | (None, WhenStale::End(within)) => *within,
             };
-            let moment = within.mul_f64(random() as f64 / u64::MAX as f64);
-            let is_over = |signals: &Signals| now.drain.is_none() && !signals.is_stale;
+            let moment = capped(within).mul_f64(random() as f64 / u64::MAX as f64);
+            let is_over = |signals: &Signals| {
+                signals.drain != now.drain || (now.drain.is_none() && !signals.is_stale)
+            };
             if timeout(moment, changed_to(signals, is_over)).await.is_err() {
                 return News::Leave;
             }

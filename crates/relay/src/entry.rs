@@ -161,6 +161,12 @@ pub(crate) struct Line {
     pub(crate) form: Form,
 }
 
+/// Returns the most bytes on the wire of an entry whose fields have a length.
+pub(crate) const fn max_frame_len(len: usize) -> usize {
+    // Each line feed of the data begins a line of its own; the rest is the type and the id.
+    len.saturating_mul("data: \n".len()).saturating_add(128)
+}
+
 /// What a line is to this node.
 #[derive(Clone, Debug)]
 pub(crate) enum Form {
@@ -361,6 +367,17 @@ mod tests {
         // What this node does not retain, it cannot read.
         let small = Line::new(&record, text.len() - 1);
         assert!(matches!(small.form, Form::Unreadable) && small.publication().is_none());
+    }
+
+    #[test]
+    fn a_frame_is_at_most_seven_times_as_long_as_its_fields_and_its_id() {
+        for data in ["", "x", &"\n".repeat(1000)] {
+            let event = Event::new(EventType::from_static("tick"), data);
+            let mut record = record(Entry::new(&event).unwrap().to_fields("k", 7));
+            record.place = Place::new(u64::MAX, u64::MAX);
+            let len = Line::new(&record, usize::MAX).len();
+            assert!(len <= max_frame_len(record.len()), "{len}");
+        }
     }
 
     #[test]

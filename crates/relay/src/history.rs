@@ -13,6 +13,7 @@ use crate::entry::{Form, Line};
 use crate::id::{Id, Place, tag};
 use crate::metrics::Counts;
 use crate::options::{Options, Rule};
+use crate::reader::in_order;
 
 /// The bytes of the fields of a page.
 const PAGE_LEN: usize = 512 * 1024;
@@ -27,9 +28,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// The bytes that a line of a page takes, besides those of its frame.
 const LINE_LEN: usize = 256;
 
-/// The clients that may be answered that their ids are unknown, at once and in a second.
-const UNKNOWN_AT_ONCE: f64 = 1000.0;
-const UNKNOWN_PER_SECOND: f64 = 100.0;
+/// The reads for clients that are told then, at once and in a second.
+const TOLD_AT_ONCE: f64 = 1000.0;
+const TOLD_PER_SECOND: f64 = 100.0;
 
 /// What the engine says of an id.
 pub(crate) enum Found {
@@ -58,6 +59,7 @@ pub(crate) struct Lines {
 pub(crate) struct History<E> {
     engine: Arc<E>,
     slots: Semaphore,
+    turns: Semaphore,
     /// The memory of pages, in KiB: of those in hand and of those that are being read.
     memory: Arc<Semaphore>,
     /// The most KiB that a page takes.
@@ -90,6 +92,7 @@ impl<E: Engine> History<E> {
         Self {
             engine: Arc::clone(engine),
             slots: Semaphore::new(SLOTS),
+            turns: Semaphore::new(1),
             memory: Arc::new(Semaphore::new(memory as usize)),
             most,
             pages: Mutex::new(Pages {
@@ -99,7 +102,7 @@ impl<E: Engine> History<E> {
                 span: u128::MAX,
                 turn: 0,
             }),
-            budget: Mutex::new((UNKNOWN_AT_ONCE, Instant::now())),
+            budget: Mutex::new((TOLD_AT_ONCE, Instant::now())),
             counts: Arc::clone(counts),
             options: Arc::clone(options),
         }
@@ -119,9 +122,14 @@ impl<E: Engine> History<E> {
                 }
                 continue;
             }
-            if !self.has_budget() {
-                return Err(TooBusy);
-            }
+            // Above the budget those who ask take turns, in one of the slots.
+            let _turn = match self.has_budget() {
+                true => None,
+                false => match timeout_at(deadline, self.turns.acquire()).await {
+                    Ok(Ok(turn)) => Some(turn),
+                    _ => return Err(TooBusy),
+                },
+            };
             let Ok(Ok(_slot)) = timeout_at(deadline, self.slots.acquire()).await else {
                 return Err(TooBusy);
             };
@@ -149,6 +157,11 @@ impl<E: Engine> History<E> {
         };
         let page = retry(deadline, || self.engine.read(id.place, limit)).await?;
         Counts::add(&self.counts.pages);
+        let mut places = page.records.iter().map(|record| record.place);
+        let first = places.next().unwrap_or(id.place);
+        if E::order(first) < E::order(id.place) || !in_order::<E>(first, places) {
+            return Err(TooBusy);
+        }
         Ok(match self.decide(&page, id) {
             Decision::Exact => {
                 let lines = Arc::new(self.lines(page, room));
@@ -156,7 +169,10 @@ impl<E: Engine> History<E> {
                 let at = lines.after(id);
                 Found::Exact(lines, at)
             }
-            Decision::Gap => Found::Gap,
+            Decision::Gap => {
+                self.spend();
+                Found::Gap
+            }
             Decision::Unknown => {
                 self.spend();
                 Found::Unknown
@@ -197,7 +213,14 @@ impl<E: Engine> History<E> {
 
     fn lines(&self, page: Page, mut room: OwnedSemaphorePermit) -> Lines {
         let read = |record| Line::new(record, self.options.max_bytes);
-        let lines: Vec<_> = page.records.iter().map(read).collect();
+        let mut lines: Vec<_> = page.records.iter().map(read).collect();
+        // On the wire data may be much longer than in a record. Two lines are needed to go on.
+        let mut left = room.num_permits() * 1024;
+        let fits = lines.iter().map_while(|line| {
+            left = left.checked_sub(line.len() + LINE_LEN)?;
+            Some(())
+        });
+        lines.truncate(fits.count().max(2));
         let start = origin(&page.facts.mark, Place::START);
         let (mut for_all, mut by_topic) = (Vec::new(), HashMap::<_, Vec<_>>::new());
         for (at, line) in lines.iter().enumerate() {
@@ -241,14 +264,14 @@ impl<E: Engine> History<E> {
 
     fn has_budget(&self) -> bool {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let gained = budget.1.elapsed().as_secs_f64() * UNKNOWN_PER_SECOND;
-        *budget = ((budget.0 + gained).min(UNKNOWN_AT_ONCE), Instant::now());
+        let gained = budget.1.elapsed().as_secs_f64() * TOLD_PER_SECOND;
+        *budget = ((budget.0 + gained).min(TOLD_AT_ONCE), Instant::now());
         budget.0 >= 1.0
     }
 
     fn spend(&self) {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.0 -= 1.0;
+        budget.0 = (budget.0 - 1.0).max(0.0);
     }
 
     fn lock(&self) -> MutexGuard<'_, Pages> {

@@ -28,6 +28,17 @@ pub struct Options {
 /// these, those of the last 60 s before the last one.
 const SEED_ENTRIES: usize = 1000;
 
+/// A time without end, which can still be added to a moment.
+const ENDLESS: Duration = Duration::from_secs(1 << 32);
+
+/// Returns a time, or one without end if it is longer.
+pub(crate) const fn capped(time: Duration) -> Duration {
+    match time.as_secs() < ENDLESS.as_secs() {
+        true => time,
+        false => ENDLESS,
+    }
+}
+
 /// The longest silence: half of the age of a seed, and a second for the way.
 const KEEP_ALIVE_BELOW: Duration = Duration::from_secs(29);
 
@@ -90,7 +101,7 @@ impl Options {
     /// Sets how long a relay is ready without a proof that its log is the engine's: 5 s by default.
     /// After that it is stale.
     pub const fn with_stale_after(mut self, stale_after: Duration) -> Self {
-        self.stale_after = stale_after;
+        self.stale_after = capped(stale_after);
         self
     }
 
@@ -103,7 +114,7 @@ impl Options {
 
     /// Sets how long a client waits for the engine or for the head of the log: 5 s by default.
     pub const fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = capped(patience);
         self
     }
 

@@ -53,7 +53,7 @@ pub(crate) enum Failure<E> {
     Engine(E),
     /// No answer in time.
     Late,
-    /// The log has changed while it was read backwards.
+    /// The log has changed while it was read backwards, or its records were out of order.
     Moved,
 }
 
@@ -116,7 +116,7 @@ impl<E: Engine> Reader<E> {
                 self.check(follower).await?;
                 continue;
             }
-            self.enter(&batch.records);
+            self.enter(&batch.records)?;
             if self.checked.elapsed() >= CHECK_EVERY {
                 self.check(follower).await?;
             } else {
@@ -149,7 +149,7 @@ impl<E: Engine> Reader<E> {
             return self.seed(follower).await;
         }
         let at = usize::from(page.records.first().is_some_and(|one| one.place == from));
-        self.enter(&page.records[at..]);
+        self.enter(&page.records[at..])?;
         self.inner.begins(&page.facts);
         self.inner.history.drop_old();
         self.checked = Instant::now();
@@ -231,15 +231,24 @@ impl<E: Engine> Reader<E> {
     async fn seed(&mut self, follower: &mut E::Follower) -> Result<(), E> {
         let options = Arc::clone(&self.inner.options);
         let mut seed = Seed::default();
-        let mut from = None;
+        let (mut from, mut mark) = (None, None);
         let (origin, facts) = loop {
             let page = in_time(GRACE, follower.read_back(from, LIMIT)).await?;
             let mut records = page.records.iter();
-            // The page begins with the oldest record of the page before.
-            if seed.oldest().is_some() && seed.oldest() != records.next().map(Record::id) {
-                return Err(Failure::Moved);
-            }
             let facts = page.facts;
+            if let Some(oldest) = seed.oldest() {
+                if mark.as_ref().is_some_and(|mark| *mark != facts.mark) {
+                    return Err(Failure::Moved);
+                }
+                // The page begins with the oldest record of the page before.
+                match records.next() {
+                    Some(record) if record.id() == oldest => {}
+                    // That one was trimmed meanwhile, and all before it.
+                    None => break (seed.begin(&facts), facts),
+                    Some(_) => return Err(Failure::Moved),
+                }
+            }
+            mark = Some(facts.mark.clone());
             let deleted = E::order(facts.deleted);
             let stop = records.find_map(|record| match E::order(record.place) < deleted {
                 // A client that stands before what was removed from the middle is told of a gap.
@@ -261,10 +270,13 @@ impl<E: Engine> Reader<E> {
         if seed.is_unreadable {
             self.inner.cannot_read();
         }
+        seed.lines.reverse();
+        if !in_order::<E>(origin.place, seed.lines.iter().map(|line| line.id.place)) {
+            return Err(Failure::Moved);
+        }
         self.inner.begins(&facts);
         self.mark = facts.mark;
         self.begin(origin);
-        seed.lines.reverse();
         self.publish(seed.lines);
         self.checked = Instant::now();
         self.inner.prove();
@@ -282,7 +294,10 @@ impl<E: Engine> Reader<E> {
     }
 
     /// Enters records after the head.
-    fn enter(&mut self, records: &[Record]) {
+    fn enter(&mut self, records: &[Record]) -> Result<(), E> {
+        if !in_order::<E>(self.head().place, records.iter().map(|one| one.place)) {
+            return Err(Failure::Moved);
+        }
         let mut lines = Vec::with_capacity(records.len());
         for record in records {
             let line = Line::new(record, self.inner.options.max_bytes);
@@ -296,6 +311,7 @@ impl<E: Engine> Reader<E> {
             }
         }
         self.publish(lines);
+        Ok(())
     }
 
     fn publish(&mut self, lines: Vec<Line>) {
@@ -365,6 +381,13 @@ impl Seed {
         };
         origin(&facts.mark, place)
     }
+}
+
+/// Returns whether places are in order, and after one. An engine that breaks its contract must not let
+/// the local log and what is known of it go apart.
+pub(crate) fn in_order<E: Engine>(after: Place, places: impl IntoIterator<Item = Place>) -> bool {
+    let all = core::iter::once(after).chain(places);
+    all.map(E::order).is_sorted_by(|one, next| one < next)
 }
 
 /// Awaits an answer of the engine, for a time.

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::body::{Body, Live, Signals};
 use crate::engine::{Engine, Facts};
+use crate::entry::max_frame_len;
 use crate::history::{Found, History, TooBusy};
 use crate::id::{Id, Place};
 use crate::metrics::{Counts, Metrics};
@@ -64,6 +65,8 @@ struct State {
     cannot_read: Option<Instant>,
     /// The first entry of the engine's log, when the reader looked last.
     first: Place,
+    /// Whether nothing was before it.
+    is_whole: bool,
     /// The place after which the local log begins. An entry there was not read.
     origin: Place,
 }
@@ -92,10 +95,13 @@ impl<E: Engine> Relay<E> {
     ///
     /// # Errors
     ///
-    /// If the retention is below the seed, or the engine does not answer.
+    /// If the retention is below the seed or the largest entry, or the engine does not answer.
     pub async fn open(engine: E, options: Options) -> Result<Self, OpenError<E::Error>> {
         if options.max_frames < options.seed_entries || options.max_bytes < options.seed_bytes {
             return Err(OpenError::RetentionBelowSeed);
+        }
+        if options.max_bytes < max_frame_len(engine.max_entry_len()) {
+            return Err(OpenError::RetentionBelowEntry);
         }
         let (engine, options) = (Arc::new(engine), Arc::new(options));
         let counts = Arc::new(Counts::default());
@@ -111,6 +117,7 @@ impl<E: Engine> Relay<E> {
                 proved: Instant::now(),
                 cannot_read: None,
                 first: Place::START,
+                is_whole: true,
                 origin: Place::START,
             }),
             proofs: watch::Sender::new(0),
@@ -281,10 +288,12 @@ impl<E: Engine> Inner<E> {
         }
     }
 
-    /// Returns whether a place is before the first entry that the engine has, and is not the start,
-    /// of which only the engine knows whether anything was removed since.
+    /// Returns whether a place is before the first entry that the engine has, and is not the start of
+    /// a log of which nothing was removed.
     fn is_below_first(&self, place: Place) -> bool {
-        place != Place::START && E::order(place) < E::order(self.state().first)
+        let state = self.state();
+        let is_start = state.is_whole && place == Place::START;
+        !is_start && E::order(place) < E::order(state.first)
     }
 
     /// Waits for a proof that began after this call.
@@ -334,7 +343,9 @@ impl<E: Engine> Inner<E> {
 
     /// Enters where the engine's log begins. After a failover that may be an older place.
     pub(crate) fn begins(&self, facts: &Facts) {
-        self.state().first = facts.first.unwrap_or(facts.last);
+        let mut state = self.state();
+        state.first = facts.first.unwrap_or(facts.last);
+        state.is_whole = facts.is_whole;
     }
 
     /// Enters the place after which the local log begins.
@@ -401,6 +412,9 @@ impl Error for Busy {}
 pub enum OpenError<R> {
     /// The local log retains less than 1000 frames, or fewer bytes than the seed may have.
     RetentionBelowSeed,
+    /// The local log retains fewer bytes than the largest entry of the engine may take on the wire:
+    /// seven times its length, if its data are line feeds. It would be unreadable to this node.
+    RetentionBelowEntry,
     /// The engine did not answer in time.
     Late,
     /// The engine refused.
@@ -420,6 +434,9 @@ impl<R: fmt::Display> fmt::Display for OpenError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RetentionBelowSeed => f.write_str("the local log retains less than the seed"),
+            Self::RetentionBelowEntry => {
+                f.write_str("the local log retains less than the largest entry may take")
+            }
             Self::Late => f.write_str("the engine did not answer in time"),
             Self::Engine(error) => error.fmt(f),
         }
@@ -430,7 +447,7 @@ impl<R: Error + 'static> Error for OpenError<R> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Engine(error) => Some(error),
-            Self::RetentionBelowSeed | Self::Late => None,
+            Self::RetentionBelowSeed | Self::RetentionBelowEntry | Self::Late => None,
         }
     }
 }

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 use sse_proto::broadcast::SubscribeOptions;
 use sse_proto::event::LastEventId;
@@ -88,12 +89,37 @@ async fn pages_in_hand_have_a_bound_and_above_it_clients_wait_and_then_come_back
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_takes_its_room_also_if_its_data_are_line_feeds() {
+    let engine = VecEngine::new();
+    let publisher = Publisher::open(engine.clone()).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..60 {
+        let event = Event::message("\n".repeat(100_000));
+        let entry = Entry::new(&event).unwrap();
+        ids.push(publisher.publish(&entry).await.unwrap());
+    }
+    let options = Options::new().with_sizes(8, 8, 60).with_history_bytes(0);
+    let relay = Relay::open(engine, options).await.unwrap();
+    let body = match ask(&relay, &ids[0].to_string()).await {
+        Ok(Subscribed::Resumed(body)) => body,
+        other => panic!("{other:?}"),
+    };
+    let text: Vec<_> = body.take(59).collect().await;
+    assert_eq!(text.iter().map(|chunk| chunk.len() / 600_000).sum::<usize>(), 59);
+    // The room is for about 2 MiB, or three of these frames: the first is known.
+    let pages = relay.metrics().pages;
+    assert!(pages >= 59 / 3, "{pages}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn ids_that_this_relay_cannot_have_sent_cost_no_read() {
     let (engine, ids, relay) = cold(50, Options::new().with_sizes(20, 20, 10)).await;
     engine.world().trim(10);
     // The reader sees what was trimmed at its next check.
     sleep(Duration::from_secs(3)).await;
     let other_tag = |id: Id| Id { tag: !id.tag, ..id }.to_string();
+    let start = ask(&relay, "0-0-00000000").await;
+    assert!(matches!(start, Ok(Subscribed::Gap(_))), "{start:?}");
     for id in ["7", "1-1", "x-y-z", "1-1-0000000g"] {
         assert!(
             matches!(ask(&relay, id).await, Ok(Subscribed::Unknown(_))),
@@ -116,28 +142,36 @@ async fn ids_that_this_relay_cannot_have_sent_cost_no_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unknown_ids_that_cost_a_read_have_a_budget() {
+async fn above_a_budget_unknown_ids_take_turns_and_old_ones_are_still_served() {
     let (engine, ids, relay) = cold(50, Options::new().with_sizes(8, 8, 10)).await;
-    let mut busy = 0;
-    for seq in 0..1500 {
-        let id = Id {
-            place: Place::new(1000, seq),
-            tag: 0,
-        };
-        match ask(&relay, &id.to_string()).await {
-            Ok(Subscribed::Unknown(_)) => {}
-            Err(_) => busy += 1,
-            other => panic!("{other:?}"),
-        }
+    let forged = |seq| Id {
+        place: Place::new(1000, seq),
+        tag: 0,
+    };
+    let first: Vec<_> = (0..1500).map(|seq| forged(seq).to_string()).collect();
+    for id in &first {
+        let unknown = ask(&relay, id).await;
+        assert!(matches!(unknown, Ok(Subscribed::Unknown(_))), "{unknown:?}");
     }
-    assert!(engine.world().reads <= 1001, "{}", engine.world().reads);
-    assert!(busy > 400, "{busy}");
+    engine.world().lag = Duration::from_millis(1);
+    engine.world().most_reading = 0;
+    let more: Vec<_> = (0..8).map(|at| forged(at << 40).to_string()).collect();
+    let own = ids[0].to_string();
+    let (told, own) = tokio::join!(
+        join_all(more.iter().map(|id| ask(&relay, id))),
+        ask(&relay, &own)
+    );
+    assert_eq!(engine.world().most_reading, 1);
+    assert!(matches!(own, Ok(Subscribed::Resumed(_))), "{own:?}");
+    assert!(told.iter().all(|one| matches!(one, Ok(Subscribed::Unknown(_)))));
     // The budget comes back.
-    sleep(Duration::from_secs(1)).await;
-    assert!(matches!(
-        ask(&relay, &ids[0].to_string()).await,
-        Ok(Subscribed::Resumed(_))
-    ));
+    sleep(Duration::from_secs(10)).await;
+    engine.world().most_reading = 0;
+    engine.world().lag = Duration::from_secs(1);
+    let more = (50..66).map(|at| forged(at << 40).to_string());
+    let more: Vec<_> = more.collect();
+    join_all(more.iter().map(|id| ask(&relay, id))).await;
+    assert_eq!(engine.world().most_reading, 16);
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,6 +207,12 @@ async fn a_seed_that_a_limit_cuts_is_counted_and_a_retention_below_it_is_refused
     let cut = Relay::open(engine.clone(), cut).await.unwrap();
     assert_eq!(cut.metrics().seeds_cut, 1);
     assert!(cut.broadcast().statistics().retained_frames < 20);
+    // The largest entry of the engine has 1 MiB, and may be line feeds.
+    let below = Options::new().with_retention(1000, 7 << 20);
+    let refused = Relay::open(engine.clone(), below).await;
+    assert!(matches!(refused, Err(OpenError::RetentionBelowEntry)));
+    let enough = Options::new().with_retention(1000, 8 << 20);
+    assert!(Relay::open(engine.clone(), enough).await.is_ok());
     for options in [
         Options::new().with_retention(999, 1 << 20),
         Options::new().with_seed_bytes(65 << 20),

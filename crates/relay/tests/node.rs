@@ -370,3 +370,77 @@ async fn what_a_replica_still_has_after_a_failover_is_not_told_as_a_gap() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_without_end_are_no_panic() {
+    let options = Options::new()
+        .with_stale_after(Duration::MAX)
+        .with_patience(Duration::MAX)
+        .with_when_stale(WhenStale::End(Duration::MAX));
+    let (node, ids) = Node::after(50, options.with_sizes(8, 8, 10)).await;
+    let mut body = node.resume(ids[0]).await;
+    assert!(body.next().await.is_some());
+    node.engine.world().is_down = true;
+    sleep(Duration::from_secs(3600)).await;
+    assert!(node.relay.ready());
+    node.relay.drain(Duration::MAX);
+    let mut drained = node.live().await;
+    assert_eq!(now(&mut drained), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_at_once_what_a_stale_node_would_end_later() {
+    let ends = WhenStale::End(Duration::from_secs(3600));
+    let node = Node::open(Options::new().with_when_stale(ends)).await;
+    let mut bodies = Vec::new();
+    for _ in 0..50 {
+        bodies.push(node.live().await);
+    }
+    node.engine.world().is_down = true;
+    let all = join_all(bodies.into_iter().map(end));
+    let drain = async {
+        sleep(Duration::from_secs(6)).await;
+        assert!(matches!(node.relay.readiness(), Readiness::Stale(_)));
+        node.relay.drain(Duration::from_secs(1000));
+        sleep(Duration::from_secs(1)).await;
+        // The last word counts.
+        node.relay.drain(Duration::from_secs(1));
+    };
+    let both = async { tokio::join!(all, drain) };
+    assert!(timeout(Duration::from_secs(8), both).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_breaks_the_order_makes_a_node_stale_and_nothing_wrong_is_sent() {
+    let (node, ids) = Node::after(50, Options::new().with_sizes(8, 8, 10)).await;
+    let mut live = node.live().await;
+    node.engine.world().shuffles = true;
+    assert!(Relay::open(node.engine.clone(), Options::new()).await.is_err());
+    for number in 0..5 {
+        let entry = [("v", "1"), ("data", "x"), ("key", "k")];
+        let mut fields: Vec<_> = entry.map(|(a, b)| (a.into(), b.into())).into();
+        fields.push((b"number".to_vec(), vec![number]));
+        node.engine.write(fields);
+    }
+    let old = ids[0].to_event_id();
+    let old = node.relay.subscribe(&SubscribeOptions::new(), old).await;
+    assert!(old.is_err());
+    sleep(Duration::from_secs(10)).await;
+    assert!(matches!(node.relay.readiness(), Readiness::Stale(_)));
+    assert_eq!(now(&mut live), STALE);
+    node.engine.world().shuffles = false;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(now(&mut live).matches("data: x").count(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_opens_while_the_oldest_entries_are_trimmed() {
+    let (node, ids) = Node::after(50, Options::new()).await;
+    node.engine.world().trims = 1;
+    let other = Relay::open(node.engine.clone(), Options::new()).await;
+    let other = other.unwrap();
+    assert_eq!(other.broadcast().statistics().retained_frames, 50);
+    let options = SubscribeOptions::new();
+    let resumed = other.subscribe(&options, ids[0].to_event_id()).await;
+    assert!(matches!(resumed, Ok(Subscribed::Resumed(_))), "{resumed:?}");
+}

@@ -42,6 +42,10 @@ pub(crate) struct World {
     pub(crate) ms: u64,
     /// A reader gets at most this many records at once.
     pub(crate) batch: usize,
+    /// This many entries are trimmed after each page that is read backwards.
+    pub(crate) trims: usize,
+    /// Each answer has its records in another order.
+    pub(crate) shuffles: bool,
     /// Readers get no answer.
     pub(crate) holds_readers: bool,
     /// The reads of pages so far, those that are on their way, and the most of these at once.
@@ -94,6 +98,8 @@ impl VecEngine {
             lag: Duration::ZERO,
             ms: 1,
             batch: 5,
+            trims: 0,
+            shuffles: false,
             holds_readers: false,
             reads: 0,
             reading: 0,
@@ -216,8 +222,12 @@ impl World {
 
     fn page(&self, records: impl Iterator<Item = usize>, limit: PageLimit) -> Page {
         let records = records.take(limit.records.max(2));
+        let mut records: Vec<_> = records.map(|at| self.nodes[at].record.clone()).collect();
+        if let (true, [_, rest @ ..]) = (self.shuffles, &mut records[..]) {
+            rest.reverse();
+        }
         Page {
-            records: records.map(|at| self.nodes[at].record.clone()).collect(),
+            records,
             facts: Facts {
                 mark: format!("mark {}", self.mark).into(),
                 first: self.log.first().map(|at| self.nodes[*at].record.place),
@@ -373,9 +383,12 @@ impl Follower for VecFollower {
     }
 
     async fn read_back(&mut self, from: Option<Place>, limit: PageLimit) -> Result<Page, Down> {
-        let world = self.up()?;
+        let mut world = self.up()?;
         let is_below = |at: &usize| from.is_none_or(|from| world.nodes[*at].record.place <= from);
         let at = world.log.partition_point(is_below);
-        Ok(world.page(world.log[..at].iter().rev().copied(), limit))
+        let page = world.page(world.log[..at].iter().rev().copied(), limit);
+        let trims = world.trims;
+        world.trim(trims);
+        Ok(page)
     }
 }
