@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, RedisResult, Script, Value};
 use sse_proto_relay::{
-    Anchor, AppendError, Batch, Engine, Follower, Id, MeanLen, Page, PageLimit, Place, Record, Write,
+    Anchor, AppendError, Batch, Engine, Follower, Id, MeanLen, Page, PageLimit, Place, Write,
 };
 
 use crate::connections::Connections;

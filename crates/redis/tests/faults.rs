@@ -722,8 +722,8 @@ async fn large_entries_come_through_a_slow_link_in_smaller_parts() {
     let proxy = Proxy::start(server.port).await;
     let stream = Stream::new(support::client(proxy.port), "s").unwrap();
     let engine = stream.engine().await.unwrap();
-    // All of them would take four times as long as an answer may.
-    proxy.set(Link::Slow(80));
+    // All of them take longer than an answer may.
+    proxy.set(Link::Slow(30));
     let limit = PageLimit {
         records: 20,
         bytes: 32 << 20,
