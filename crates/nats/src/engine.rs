@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sse_proto_relay::{AppendError, Engine, Id, Page, PageLimit, Place, Record, Write};
+use sse_proto_relay::{AppendError, Engine, Id, MeanLen, Page, PageLimit, Place, Record, Write};
 use tokio::time::{Instant, timeout};
 
 use crate::api::Config;
@@ -12,7 +12,7 @@ use crate::connection::{Connection, Connections};
 use crate::error::Error;
 use crate::fields;
 use crate::follower::NatsFollower;
-use crate::range::{MeanLen, Range};
+use crate::range::Range;
 use crate::stream::{Limits, Warning};
 
 /// A stream that is open. Made by [`Stream::engine`](crate::Stream::engine), for a

@@ -5,13 +5,13 @@ use core::time::Duration;
 
 use async_nats::jetstream::consumer::pull;
 use futures_util::{FutureExt, StreamExt};
-use sse_proto_relay::{Anchor, Batch, Follower, Page, PageLimit, Place, Record};
+use sse_proto_relay::{Anchor, Batch, Follower, MeanLen, Page, PageLimit, Place, Record};
 use tokio::time::timeout;
 
 use crate::connection::{Connection, Connections};
 use crate::consumer;
 use crate::error::Error;
-use crate::range::{MeanLen, Range};
+use crate::range::Range;
 
 /// The most entries that the reader takes at once, and about the most bytes.
 const BATCH: PageLimit = PageLimit {

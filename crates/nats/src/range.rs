@@ -1,12 +1,10 @@
 //! `Range`, a part of the stream that is read as a page.
 
 use core::ops::RangeInclusive;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use sse_proto_relay::{Page, PageLimit, Place, Record};
+use sse_proto_relay::{MeanLen, Page, PageLimit, Place, Record};
 
 use crate::connection::{Connection, Connections};
 use crate::consumer;
@@ -56,7 +54,8 @@ impl Range {
         limit: PageLimit,
         mean_len: &MeanLen,
     ) -> Result<Page, Error> {
-        let others = mean_len.count(limit) as u64 - 1;
+        let (count, asking) = mean_len.ask(limit);
+        let others = count as u64 - 1;
         let last = connection.last().await?;
         let last = last.map_or(0, |record| record.place.seq);
         let all = match *self {
@@ -67,7 +66,7 @@ impl Range {
             }
         };
         let (mut records, missing) = run(connection, connections, all).await?;
-        mean_len.measure(&records);
+        asking.came(&records);
         // Read after the records: if nothing was removed until now, nothing was until then.
         let mut facts = connection.info().await?.facts()?;
         if let Some(missing) = missing {
@@ -121,33 +120,4 @@ async fn run(
         }
     }
     Ok((records, None))
-}
-
-/// The mean length of an entry, by which pages are bounded in bytes before they are read.
-#[derive(Clone)]
-pub(crate) struct MeanLen(Arc<AtomicUsize>);
-
-impl Default for MeanLen {
-    fn default() -> Self {
-        Self(Arc::new(AtomicUsize::new(256)))
-    }
-}
-
-impl MeanLen {
-    /// Returns how many entries to ask for.
-    pub(crate) fn count(&self, limit: PageLimit) -> usize {
-        let mean_len = self.0.load(Ordering::Relaxed).max(1);
-        (limit.bytes / mean_len).clamp(2, limit.records.max(2))
-    }
-
-    /// Notes the mean length of entries; a larger one counts at once.
-    pub(crate) fn measure(&self, records: &[Record]) {
-        if records.is_empty() {
-            return;
-        }
-        let mean = records.iter().map(Record::len).sum::<usize>() / records.len();
-        let was = self.0.load(Ordering::Relaxed);
-        self.0
-            .store(mean.max((was * 7 + mean) / 8), Ordering::Relaxed);
-    }
 }

@@ -1,14 +1,13 @@
 //! `Redis`, the engine: the calls of a relay and a publisher.
 
 use core::fmt;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, LazyLock};
 
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, RedisResult, Script, Value};
 use sse_proto_relay::{
-    Anchor, AppendError, Batch, Engine, Follower, Id, Page, PageLimit, Place, Record, Write,
+    Anchor, AppendError, Batch, Engine, Follower, Id, MeanLen, Page, PageLimit, Place, Write,
 };
 
 use crate::connections::Connections;
@@ -36,8 +35,7 @@ pub struct Redis {
     limits: Limits,
     warnings: Vec<Warning>,
     replicas: Option<(u64, Duration)>,
-    /// The mean length of an entry, by which pages are bounded in bytes.
-    mean_len: Arc<AtomicUsize>,
+    mean_len: MeanLen,
 }
 
 impl Redis {
@@ -52,7 +50,7 @@ impl Redis {
             limits,
             warnings,
             replicas,
-            mean_len: Arc::new(AtomicUsize::new(256)),
+            mean_len: MeanLen::default(),
         }
     }
 
@@ -155,7 +153,7 @@ impl Engine for Redis {
         Ok(RedisFollower {
             connection,
             names: Arc::clone(&self.connections.names),
-            mean_len: Arc::clone(&self.mean_len),
+            mean_len: self.mean_len.clone(),
         })
     }
 }
@@ -174,7 +172,7 @@ impl fmt::Debug for Redis {
 pub struct RedisFollower {
     connection: MultiplexedConnection,
     names: Arc<Names>,
-    mean_len: Arc<AtomicUsize>,
+    mean_len: MeanLen,
 }
 
 impl Follower for RedisFollower {
@@ -184,9 +182,9 @@ impl Follower for RedisFollower {
         let after = id(after);
         let mut ask = redis::pipe();
         let wait = wait.as_millis().max(1).to_string();
-        ask.cmd("XREAD")
-            .arg("COUNT")
-            .arg(count(BATCH, &self.mean_len));
+        // Redis does not bound a reply in bytes.
+        let (count, asking) = self.mean_len.ask(BATCH);
+        ask.cmd("XREAD").arg("COUNT").arg(count);
         ask.arg("BLOCK")
             .arg(wait)
             .arg("STREAMS")
@@ -199,7 +197,7 @@ impl Follower for RedisFollower {
             .arg(&after);
         let (records, anchor): (Value, Value) = ask.query_async(&mut self.connection).await?;
         let records = reply::read(records)?;
-        measure(&records, &self.mean_len);
+        asking.came(&records);
         Ok(Batch {
             records,
             anchor: Anchor::Record(reply::records(anchor)?.pop()),
@@ -256,9 +254,9 @@ impl Range {
         connection: &mut MultiplexedConnection,
         names: &Names,
         limit: PageLimit,
-        mean_len: &AtomicUsize,
+        mean_len: &MeanLen,
     ) -> Result<Page, Error> {
-        let count = count(limit, mean_len);
+        let (count, asking) = mean_len.ask(limit);
         let mut ask = redis::pipe();
         ask.atomic();
         ask.cmd(self.command).arg(&names.stream);
@@ -284,7 +282,7 @@ impl Range {
         };
         reply::check_master(&role)?;
         let mut records = reply::records(records)?;
-        measure(&records, mean_len);
+        asking.came(&records);
         let mut len = 0;
         let fits = records.iter().take_while(|record| {
             len += record.len();
@@ -305,20 +303,4 @@ fn id(place: Place) -> String {
 
 fn is_of_memory(error: &RedisError) -> bool {
     matches!(error.code(), Some("OOM" | "EXECABORT"))
-}
-
-/// Returns how many entries to ask for: Redis does not bound a reply in bytes.
-fn count(limit: PageLimit, mean_len: &AtomicUsize) -> usize {
-    let mean_len = mean_len.load(Ordering::Relaxed).max(1);
-    (limit.bytes / mean_len).clamp(2, limit.records.max(2))
-}
-
-/// Notes the mean length of entries; a larger one counts at once.
-fn measure(records: &[Record], mean_len: &AtomicUsize) {
-    if records.is_empty() {
-        return;
-    }
-    let mean = records.iter().map(Record::len).sum::<usize>() / records.len();
-    let was = mean_len.load(Ordering::Relaxed);
-    mean_len.store(mean.max((was * 7 + mean) / 8), Ordering::Relaxed);
 }

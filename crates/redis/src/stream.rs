@@ -36,7 +36,7 @@ pub(crate) type Connect = dyn Fn(AsyncConnectionConfig) -> Connecting + Send + S
 
 type Connecting = Pin<Box<dyn Future<Output = RedisResult<MultiplexedConnection>> + Send>>;
 
-/// The keys of a stream, all in one slot of a cluster.
+/// The keys of a stream, all with one hash tag.
 #[derive(Debug)]
 pub(crate) struct Names {
     pub(crate) stream: String,

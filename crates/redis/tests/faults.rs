@@ -7,10 +7,10 @@ use std::time::Duration;
 use sse_proto::broadcast::SubscribeOptions;
 use sse_proto::{Event, EventId, EventType};
 use sse_proto_redis::{
-    Body, Error, Limits, Options, PublishError, Readiness, Refusal, Relay, Stream, Subscribed,
+    Body, Error, Limits, Options, Place, PublishError, Readiness, Refusal, Relay, Stream, Subscribed,
     Warning,
 };
-use sse_proto_relay::Rule;
+use sse_proto_relay::{Engine, PageLimit, Rule};
 use support::{Link, Proxy, Server, create, data, end, entry, eventually, publisher, relay, until};
 use tokio::time::sleep;
 
@@ -709,6 +709,34 @@ async fn a_stream_without_limits_keeps_everything() {
     }
     let len: u64 = server.run(&["XLEN", "s"]).await;
     assert_eq!(len, 3);
+}
+
+#[tokio::test]
+async fn large_entries_come_through_a_slow_link_in_smaller_parts() {
+    let server = Server::start(&[]).await;
+    let publisher = publisher(&create(server.client()).await).await;
+    for _ in 0..20 {
+        let entry = entry(&"x".repeat(300 << 10));
+        publisher.publish(&entry).await.unwrap();
+    }
+    let proxy = Proxy::start(server.port).await;
+    let stream = Stream::new(support::client(proxy.port), "s").unwrap();
+    let engine = stream.engine().await.unwrap();
+    // All of them take longer than an answer may.
+    proxy.set(Link::Slow(30));
+    let limit = PageLimit {
+        records: 20,
+        bytes: 32 << 20,
+    };
+    let mut tries = 0;
+    let page = loop {
+        match engine.read(Place::START, limit).await {
+            Ok(page) => break page,
+            Err(_) if tries < 3 => tries += 1,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!((2..20).contains(&page.records.len()));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod engine;
 mod entry;
 mod history;
 mod id;
+mod mean_len;
 mod metrics;
 mod options;
 mod publisher;
@@ -23,6 +24,7 @@ pub use self::engine::{
 };
 pub use self::entry::{Entry, EntryError, Fields, Record};
 pub use self::id::{Id, Place};
+pub use self::mean_len::{Asking, MeanLen};
 pub use self::metrics::Metrics;
 #[doc(hidden)]
 pub use self::options::Rule;

@@ -145,8 +145,9 @@ impl<E: Engine> Relay<E> {
     /// # Errors
     ///
     /// If the engine, or the head of the log, did not come within the
-    /// [patience](Options::with_patience), or too many clients wait. Answer with status 503: a
-    /// client that has its id loses nothing by waiting.
+    /// [patience](Options::with_patience), or too many clients wait. A client that comes back with
+    /// its id loses nothing by waiting. An `EventSource` does so only after a response of status 200:
+    /// answer it with a stream of nothing but a `retry:` that ends, and others with status 503.
     pub async fn subscribe(
         &self,
         options: &SubscribeOptions,
@@ -387,12 +388,13 @@ impl<E: Engine> fmt::Debug for Relay<E> {
     }
 }
 
-/// The engine did not answer in time, or too many clients wait for it. Answer with status 503.
+/// The engine did not answer in time, or too many clients wait for it. See [`Relay::subscribe`] for how
+/// to answer.
 #[derive(Debug, PartialEq)]
 pub struct Busy(());
 
 impl Busy {
-    /// Returns when the client should try again, for the header `Retry-After`.
+    /// Returns when the client should try again, for a `retry:` or the header `Retry-After`.
     pub const fn retry_after(&self) -> Duration {
         Duration::from_secs(2)
     }

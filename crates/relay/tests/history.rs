@@ -98,7 +98,7 @@ async fn a_page_takes_its_room_also_if_its_data_are_line_feeds() {
         let entry = Entry::new(&event).unwrap();
         ids.push(publisher.publish(&entry).await.unwrap());
     }
-    let options = Options::new().with_sizes(8, 8, 60).with_history_bytes(0);
+    let options = Options::new().with_sizes(8, 8, 60);
     let relay = Relay::open(engine, options).await.unwrap();
     let body = match ask(&relay, &ids[0].to_string()).await {
         Ok(Subscribed::Resumed(body)) => body,
@@ -106,7 +106,7 @@ async fn a_page_takes_its_room_also_if_its_data_are_line_feeds() {
     };
     let text: Vec<_> = body.take(59).collect().await;
     assert_eq!(text.iter().map(|chunk| chunk.len() / 600_000).sum::<usize>(), 59);
-    // The room is for about 2 MiB, or three of these frames: the first is known.
+    // A page has room for about 2 MiB, or three of these frames, the first of which is known.
     let pages = relay.metrics().pages;
     assert!(pages >= 59 / 3, "{pages}");
 }
@@ -148,10 +148,13 @@ async fn above_a_budget_unknown_ids_take_turns_and_old_ones_are_still_served() {
         place: Place::new(1000, seq),
         tag: 0,
     };
-    let first: Vec<_> = (0..1500).map(|seq| forged(seq).to_string()).collect();
-    for id in &first {
-        let unknown = ask(&relay, id).await;
+    for number in 0..750 {
+        let unknown = ask(&relay, &forged(number).to_string()).await;
         assert!(matches!(unknown, Ok(Subscribed::Unknown(_))), "{unknown:?}");
+        // The start, but of another log.
+        let start = format!("0-0-{number:08x}");
+        let gap = ask(&relay, &start).await;
+        assert!(matches!(gap, Ok(Subscribed::Gap(_))), "{gap:?}");
     }
     engine.world().lag = Duration::from_millis(1);
     engine.world().most_reading = 0;

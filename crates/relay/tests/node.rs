@@ -337,7 +337,7 @@ async fn a_topic_that_is_added_counts_also_if_the_page_was_ahead_of_the_local_lo
         node.publish(&format!("a{number}"), Some("a")).await;
     }
     node.publish("last", None).await;
-    let mut body = node.resume(ids[41]).await;
+    let mut body = node.resume(ids[40]).await;
     let mut text = now(&mut body);
     let head = body.handle().add_topic("a").unwrap();
     assert_eq!(head.unwrap(), ids[49].to_event_id());
@@ -348,7 +348,7 @@ async fn a_topic_that_is_added_counts_also_if_the_page_was_ahead_of_the_local_lo
     }
     let data = |line: &str| line.strip_prefix("data: ").map(str::to_owned);
     let data: Vec<_> = text.lines().filter_map(data).collect();
-    assert_eq!(data[8..], ["a0", "a1", "a2", "last", "after"], "{data:?}");
+    assert_eq!(data[9..], ["a0", "a1", "a2", "last", "after"], "{data:?}");
 }
 
 #[tokio::test(start_paused = true)]
