@@ -181,7 +181,10 @@ async fn a_stopped_engine_makes_the_node_stale_and_publications_unconfirmed() {
     let stream = create(&server).await;
     let options = Options::new()
         .with_stale_after(Duration::from_secs(2))
-        .with_when_stale(WhenStale::Tell(sse_proto::EventType::from_static("stale"), "".into()))
+        .with_when_stale(WhenStale::Tell(
+            sse_proto::EventType::from_static("stale"),
+            "".into(),
+        ))
         .with_patience(Duration::from_millis(800));
     let relay = relay(&stream, options).await;
     let publisher = publisher(&stream).await;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use sse_proto::broadcast::SubscribeOptions;
 use sse_proto::{Event, EventId, EventType};
 use sse_proto_redis::{
-    Body, Error, Limits, Options, Place, PublishError, Readiness, Refusal, Relay, Stream, Subscribed,
-    Warning,
+    Body, Error, Limits, Options, Place, PublishError, Readiness, Refusal, Relay, Stream,
+    Subscribed, Warning,
 };
 use sse_proto_relay::{Engine, PageLimit, Rule};
 use support::{Link, Proxy, Server, create, data, end, entry, eventually, publisher, relay, until};

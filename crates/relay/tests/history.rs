@@ -105,7 +105,12 @@ async fn a_page_takes_its_room_also_if_its_data_are_line_feeds() {
         other => panic!("{other:?}"),
     };
     let text: Vec<_> = body.take(59).collect().await;
-    assert_eq!(text.iter().map(|chunk| chunk.len() / 600_000).sum::<usize>(), 59);
+    assert_eq!(
+        text.iter()
+            .map(|chunk| chunk.len() / 600_000)
+            .sum::<usize>(),
+        59
+    );
     // A page has room for about 2 MiB, or three of these frames, the first of which is known.
     let pages = relay.metrics().pages;
     assert!(pages >= 59 / 3, "{pages}");
@@ -166,7 +171,10 @@ async fn above_a_budget_unknown_ids_take_turns_and_old_ones_are_still_served() {
     );
     assert_eq!(engine.world().most_reading, 1);
     assert!(matches!(own, Ok(Subscribed::Resumed(_))), "{own:?}");
-    assert!(told.iter().all(|one| matches!(one, Ok(Subscribed::Unknown(_)))));
+    assert!(
+        told.iter()
+            .all(|one| matches!(one, Ok(Subscribed::Unknown(_))))
+    );
     // The budget comes back.
     sleep(Duration::from_secs(10)).await;
     engine.world().most_reading = 0;

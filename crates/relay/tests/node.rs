@@ -415,7 +415,11 @@ async fn an_engine_that_breaks_the_order_makes_a_node_stale_and_nothing_wrong_is
     let (node, ids) = Node::after(50, Options::new().with_sizes(8, 8, 10)).await;
     let mut live = node.live().await;
     node.engine.world().shuffles = true;
-    assert!(Relay::open(node.engine.clone(), Options::new()).await.is_err());
+    assert!(
+        Relay::open(node.engine.clone(), Options::new())
+            .await
+            .is_err()
+    );
     for number in 0..5 {
         let entry = [("v", "1"), ("data", "x"), ("key", "k")];
         let mut fields: Vec<_> = entry.map(|(a, b)| (a.into(), b.into())).into();
