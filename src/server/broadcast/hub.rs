@@ -21,6 +21,7 @@ use super::joins::{BUDGET, Joined, Joins};
 use super::log::Log;
 use super::options::{EventTypes, PlaceEvent, Retention, SubscribeOptions};
 use super::reached::{Arrival, Awaited};
+use super::segments::Segments;
 use super::slab::{NONE, Slab};
 use super::topics::{ALL, Lost, NOBODY, Topics};
 use super::wakes::Wakes;
@@ -268,47 +269,22 @@ impl Hub {
         }
     }
 
-    /// Appends a frame of `len` bytes that is not large, with its key, or 0. Returns its number.
+    /// Appends a frame, with the key of its id, or 0. Returns its number.
     #[inline]
     pub(super) fn append(
         &mut self,
-        len: usize,
-        write: impl FnOnce(&mut Vec<u8>),
+        put: impl FnOnce(&mut Segments),
         ranges: &FieldRanges,
         topic: u32,
         key: u128,
     ) -> u64 {
-        let key = self.key_or_last(key);
-        self.log.append(len, write, ranges, topic, key);
-        self.enter(topic)
-    }
-
-    /// Appends an encoded frame.
-    pub(super) fn append_bytes(
-        &mut self,
-        bytes: &Bytes,
-        ranges: &FieldRanges,
-        topic: u32,
-        key: u128,
-    ) -> u64 {
-        let key = self.key_or_last(key);
-        self.log.append_bytes(bytes, ranges, topic, key);
-        self.enter(topic)
-    }
-
-    #[inline]
-    fn key_or_last(&self, key: u128) -> u128 {
-        if key == 0 {
-            self.order.last_key(&self.log)
-        } else {
-            key
-        }
-    }
-
-    /// Enters a frame that was appended to the log: into its topic, and for those who wait.
-    #[inline]
-    fn enter(&mut self, topic: u32) -> u64 {
-        let number = self.log.head() - 1;
+        let number = self.log.head();
+        let key = match key {
+            0 => self.order.last_key(&self.log),
+            key => key,
+        };
+        self.log.append(put, ranges, topic, key);
+        self.order.number_next(number + 1);
         self.published += 1;
         if topic != NOBODY {
             self.topics.push(topic, number);

@@ -1,7 +1,6 @@
 //! The log: frames in order, with their topics, within the limits of `Retention`.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -88,39 +87,16 @@ impl Log {
         is_expired
     }
 
-    /// Appends a frame of `len` bytes that is not large.
+    /// Appends a frame, whose bytes `put` appends.
     #[inline]
     pub(super) fn append(
         &mut self,
-        len: usize,
-        write: impl FnOnce(&mut Vec<u8>),
+        put: impl FnOnce(&mut Segments),
         fields: &FieldRanges,
         topic: u32,
         key: u128,
     ) {
-        self.segments.append(len, write);
-        self.enter(fields, topic, key);
-    }
-
-    /// Appends an encoded frame.
-    pub(super) fn append_bytes(
-        &mut self,
-        bytes: &Bytes,
-        fields: &FieldRanges,
-        topic: u32,
-        key: u128,
-    ) {
-        if Segments::is_large(self.retention.max_bytes(), bytes.len()) {
-            self.segments.append_segment(bytes.clone());
-        } else {
-            let write = |out: &mut Vec<u8>| out.extend_from_slice(bytes);
-            self.segments.append(bytes.len(), write);
-        }
-        self.enter(fields, topic, key);
-    }
-
-    #[inline]
-    fn enter(&mut self, fields: &FieldRanges, topic: u32, key: u128) {
+        put(&mut self.segments);
         let is_timed = self.retention.max_age().is_some();
         if is_timed {
             self.note_time();

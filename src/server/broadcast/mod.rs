@@ -199,7 +199,7 @@ impl Broadcast {
     /// Use a new epoch at each start of the server, such as a random number. With the epoch of an
     /// earlier start, clients that come back lose events without notice.
     pub fn with_epoch(retention: Retention, epoch: u64) -> Self {
-        Self::with_ids(retention, Ids::assigned(epoch))
+        Self::with_ids(retention, Ids::Assigned(epoch))
     }
 
     /// Makes a broadcast that uses the ids of the published events, in the order of a [`Key`].

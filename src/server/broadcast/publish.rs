@@ -10,12 +10,12 @@ use bytes::Bytes;
 
 use super::handle::TopicTooLong;
 use super::hub::Hub;
-use super::ids::{AssignedId, Ids};
+use super::ids::Ids;
 use super::segments::Segments;
 use super::shared::BroadcastShared;
 use super::topics::NOBODY;
 use crate::sync::MutexGuard;
-use crate::wire::encode::{FieldRanges, Fields};
+use crate::wire::encode::{FieldRanges, Fields, Measured};
 use crate::wire::event::Event;
 use crate::wire::field::{EventId, InvalidField, TextOrNumber};
 use crate::wire::frame::Frame;
@@ -134,38 +134,82 @@ pub(super) fn event(
         TopicTooLong::check(name)?;
     }
     let fields = event.fields();
-    match &shared.ids {
-        Ids::Users(_) => with_own_id(shared, event.id(), &fields, topic),
-        Ids::Assigned(..) if event.id().is_some() => Err(PublishError::AssignsIds),
-        Ids::Assigned(_, prefix) => with_assigned_id(shared, prefix, &fields, topic),
+    match (&shared.ids, event.id()) {
+        // The text of an assigned id is known under the lock.
+        (Ids::Assigned(_), None) => encode(shared, &fields.with_id(&[]), topic, 0),
+        (Ids::Assigned(_), Some(_)) => Err(PublishError::AssignsIds),
+        (Ids::Users(_), None) => encode(shared, &fields, topic, 0),
+        (Ids::Users(_), Some(id)) => encode(shared, &fields, topic, key_of(shared, id.text())?),
     }
 }
 
+/// Encodes an event into the log.
 #[inline(never)]
-fn with_own_id(
+fn encode(
     shared: &BroadcastShared,
-    id: Option<&EventId<'_>>,
     fields: &Fields<'_>,
     topic: Option<&str>,
+    key: u128,
 ) -> Result<u64, PublishError> {
-    let key = id.map_or(Ok(0), |id| key_of(shared, id.text()))?;
-    let measured = fields.measure();
-    check_len(shared, measured.len)?;
-    let ranges = FieldRanges::of(fields);
-    // A large frame is encoded without the lock.
-    let large = Segments::is_large(shared.retention.max_bytes(), measured.len);
-    let large = large.then(|| fields.write_to_bytes(measured));
+    let Measured { mut len, shape } = fields.measure();
+    if Segments::is_large(shared.retention.max_bytes(), len) {
+        return encode_unlocked(shared, fields, topic, key);
+    }
+    let mut ranges = FieldRanges::of(fields);
     let mut hub = lock_open(shared)?;
+    let id = hub.order.assigned().cloned();
+    let mut fields = *fields;
+    if let (Some(id), Some(range)) = (&id, &mut ranges.id) {
+        fields = fields.with_id(id.as_bytes());
+        len += id.as_bytes().len();
+        range.end += id.as_bytes().len();
+    }
+    check_len(shared, len)?;
     check_order(&hub, key)?;
-    let at = hub.make_room(measured.len, topic);
-    let number = if let Some(bytes) = &large {
-        hub.append_bytes(bytes, &ranges, at, key)
-    } else {
-        let write = |out: &mut Vec<u8>| fields.write(measured.shape, out);
-        hub.append(measured.len, write, &ranges, at, key)
-    };
+    let at = hub.make_room(len, topic);
+    let write = |out: &mut Vec<u8>| fields.write(shape, out);
+    let number = hub.append(|segments| segments.append(len, write), &ranges, at, key);
     shared.release(hub);
     Ok(number)
+}
+
+/// Encodes a large event without the lock. An assigned id is then written over a guess of its text,
+/// under the lock.
+#[cold]
+fn encode_unlocked(
+    shared: &BroadcastShared,
+    fields: &Fields<'_>,
+    topic: Option<&str>,
+    key: u128,
+) -> Result<u64, PublishError> {
+    loop {
+        let guess = shared.lock().order.assigned().cloned();
+        let guessed = match &guess {
+            Some(id) => fields.with_id(id.as_bytes()),
+            None => *fields,
+        };
+        let measured = guessed.measure();
+        check_len(shared, measured.len)?;
+        let ranges = FieldRanges::of(&guessed);
+        let mut bytes = Vec::with_capacity(measured.len);
+        guessed.write(measured.shape, &mut bytes);
+
+        let mut hub = lock_open(shared)?;
+        check_order(&hub, key)?;
+        if let (Some(id), Some(range)) = (hub.order.assigned(), &ranges.id) {
+            let id = id.as_bytes();
+            // Tries again if the number has gained a digit, at most 19 times per broadcast.
+            if range.len() != id.len() {
+                continue;
+            }
+            bytes[range.clone()].copy_from_slice(id);
+        }
+        let at = hub.make_room(bytes.len(), topic);
+        let bytes = Bytes::from(bytes);
+        let number = hub.append(|segments| segments.append_bytes(&bytes), &ranges, at, key);
+        shared.release(hub);
+        return Ok(number);
+    }
 }
 
 /// Publishes frames under one lock, with one wake for each subscriber.
@@ -199,81 +243,13 @@ pub(super) fn all(
         } else {
             hub.make_room(len, one.topic.as_deref())
         };
-        Ok(hub.append_bytes(one.frame.bytes(), one.frame.ranges(), at, key))
+        let put = |segments: &mut Segments| segments.append_bytes(one.frame.bytes());
+        Ok(hub.append(put, one.frame.ranges(), at, key))
     };
     let answers = publications.iter().zip(keys);
     let answers = answers.map(|(one, key)| publish(one, key)).collect();
     shared.release(hub);
     answers
-}
-
-/// Measures the event with the next id, before locking. If another thread publishes meanwhile, the
-/// event gets a later id, which usually has the same length.
-#[inline(never)]
-fn with_assigned_id(
-    shared: &BroadcastShared,
-    prefix: &AssignedId,
-    fields: &Fields<'_>,
-    topic: Option<&str>,
-) -> Result<u64, PublishError> {
-    let number = shared.head();
-    let text = prefix.with(number);
-    let later;
-    let mut fields_with_id = fields.with_id(text.as_bytes());
-    let mut measured = fields_with_id.measure();
-    if Segments::is_large(shared.retention.max_bytes(), measured.len) {
-        return large_with_assigned_id(shared, prefix, fields, topic);
-    }
-    let mut ranges = FieldRanges::of(&fields_with_id);
-
-    let mut hub = lock_open(shared)?;
-    let head = hub.log.head();
-    if head != number {
-        later = prefix.with(head);
-        measured.len = measured.len - text.len() + later.len();
-        ranges.id = ranges
-            .id
-            .map(|range| range.start..range.start + later.len());
-        fields_with_id = fields.with_id(later.as_bytes());
-    }
-    check_len(shared, measured.len)?;
-    let at = hub.make_room(measured.len, topic);
-    let write = |out: &mut Vec<u8>| fields_with_id.write(measured.shape, out);
-    let number = hub.append(measured.len, write, &ranges, at, 0);
-    shared.release(hub);
-    Ok(number)
-}
-
-/// Encodes the event without the lock, then writes the digits of its id under the lock.
-#[cold]
-fn large_with_assigned_id(
-    shared: &BroadcastShared,
-    prefix: &AssignedId,
-    fields: &Fields<'_>,
-    topic: Option<&str>,
-) -> Result<u64, PublishError> {
-    loop {
-        let guess = prefix.with(shared.head());
-        let guessed = fields.with_id(guess.as_bytes());
-        let measured = guessed.measure();
-        check_len(shared, measured.len)?;
-        let ranges = FieldRanges::of(&guessed);
-        let mut bytes = Vec::with_capacity(measured.len);
-        guessed.write(measured.shape, &mut bytes);
-
-        let mut hub = lock_open(shared)?;
-        let id = prefix.with(hub.log.head());
-        let id = id.as_bytes();
-        let digits = ranges.id.clone().and_then(|range| bytes.get_mut(range));
-        // Tries again if the number has gained a digit, at most 19 times per broadcast.
-        if let Some(digits) = digits.filter(|digits| digits.len() == id.len()) {
-            digits.copy_from_slice(id);
-            let at = hub.make_room(bytes.len(), topic);
-            let number = hub.append_bytes(&Bytes::from(bytes), &ranges, at, 0);
-            shared.release(hub);
-            return Ok(number);
-        }
-    }
 }
 
 fn check_len(shared: &BroadcastShared, len: usize) -> Result<(), PublishError> {

@@ -65,7 +65,7 @@ impl Segments {
         self.open_start + self.open.len() as u64
     }
 
-    /// Appends a frame of `len` bytes that is not large.
+    /// Appends a frame of `len` bytes, which `write` writes.
     #[inline]
     pub(super) fn append(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
         if self.open.capacity() - self.open.len() < len || self.open.len() + len > self.most {
@@ -74,12 +74,13 @@ impl Segments {
         write(&mut self.open);
     }
 
-    /// Appends a frame as a segment of its own.
-    pub(super) fn append_segment(&mut self, bytes: Bytes) {
+    /// Appends an encoded frame. A large one is a segment of its own, without a copy.
+    pub(super) fn append_bytes(&mut self, bytes: &Bytes) {
+        if bytes.len() <= self.most / 4 {
+            return self.append(bytes.len(), |out| out.extend_from_slice(bytes));
+        }
         self.seal();
-        let start = self.open_start;
-        self.open_start += bytes.len() as u64;
-        self.sealed.push_back(Segment { start, bytes });
+        self.push(bytes.clone());
     }
 
     #[cold]
@@ -105,9 +106,12 @@ impl Segments {
         if bytes.capacity() - bytes.len() > bytes.len() / 16 {
             bytes.shrink_to_fit();
         }
+        self.push(Bytes::from(bytes));
+    }
+
+    fn push(&mut self, bytes: Bytes) {
         let start = self.open_start;
         self.open_start += bytes.len() as u64;
-        let bytes = Bytes::from(bytes);
         self.sealed.push_back(Segment { start, bytes });
     }
 

@@ -27,8 +27,6 @@ pub(super) struct BroadcastShared {
     /// Changes, under the lock, whenever a waker may have been taken. A subscriber that has
     /// registered its waker need not be polled again until it changes.
     version: AtomicU64,
-    /// The number of the next frame. It may be outdated, because it is read without the lock.
-    head: AtomicU64,
     hub: Mutex<Hub>,
 }
 
@@ -42,7 +40,6 @@ impl BroadcastShared {
             retention,
             presence: OnceLock::new(),
             version: AtomicU64::new(0),
-            head: AtomicU64::new(hub.log.head()),
             hub: Mutex::new(hub),
         }
     }
@@ -69,17 +66,11 @@ impl BroadcastShared {
         self.version.load(Ordering::Acquire)
     }
 
-    #[inline]
-    pub(super) fn head(&self) -> u64 {
-        self.head.load(Ordering::Relaxed)
-    }
-
     /// Releases the lock after a change, then wakes, and tells of presence.
     #[inline]
     pub(super) fn release(&self, mut hub: MutexGuard<'_, Hub>) {
         let version = self.version.load(Ordering::Relaxed) + 1;
         self.version.store(version, Ordering::Release);
-        self.head.store(hub.log.head(), Ordering::Relaxed);
         let has_presence = self.has_presence(&mut hub);
         if hub.wakes.is_empty() {
             drop(hub);
