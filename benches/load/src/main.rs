@@ -23,7 +23,7 @@ fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     rlimit::increase_nofile_limit(u64::MAX).expect("as many files as there may be");
     if let ["serve", kind] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        return server::serve(Kind::named(kind).expect("axum or sse-proto"));
+        return server::serve(Kind::named(kind).expect("a name of the report"));
     }
     let counts = arguments
         .iter()
@@ -40,8 +40,8 @@ fn main() {
 }
 
 fn compare(connections: usize) {
-    let kinds = [Kind::Axum, Kind::Ours];
-    let mut turns: [Vec<Turn>; 2] = [Vec::new(), Vec::new()];
+    let kinds = Kind::ALL;
+    let mut turns: [Vec<Turn>; 3] = Default::default();
     for _ in 0..TURNS {
         for (kind, turns) in kinds.into_iter().zip(&mut turns) {
             turns.push(turn(kind, connections));
@@ -51,19 +51,19 @@ fn compare(connections: usize) {
     for (kind, turns) in kinds.iter().zip(&turns) {
         let memory = median(turns.iter().map(|turn| turn.memory));
         println!(
-            "  {:<12}{memory:>6.0} bytes of memory for an idle connection",
+            "  {:<20}{memory:>6.0} bytes of memory for an idle connection",
             kind.name()
         );
     }
     println!(
-        "{:>36}{:>14}{:>14}{:>12}",
+        "{:>44}{:>14}{:>14}{:>12}",
         "deliveries/s", "server CPU, ns", "p50, ms", "p99, ms"
     );
     for (at, (burst, _)) in BURSTS.iter().enumerate() {
         for (kind, turns) in kinds.iter().zip(&turns) {
             let figure = |of: fn(&Run) -> f64| median(turns.iter().map(|turn| of(&turn.runs[at])));
             println!(
-                "  {:<12}bursts of {burst:<4}{:>14.0}{:>14.0}{:>14.2}{:>12.2}",
+                "  {:<20}bursts of {burst:<4}{:>14.0}{:>14.0}{:>14.2}{:>12.2}",
                 kind.name(),
                 figure(|run| run.deliveries_a_second),
                 figure(|run| run.cpu_a_delivery),

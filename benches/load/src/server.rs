@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::extract::Query;
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use axum::response::sse::{Event as AxumEvent, KeepAlive, Sse};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
@@ -28,22 +29,26 @@ pub(crate) enum Kind {
     Axum,
     /// `Broadcast`, mounted through `Body`.
     Ours,
+    /// The same without keep-alive.
+    Bare,
 }
 
 impl Kind {
+    /// In the order of their turns.
+    pub(crate) const ALL: [Self; 3] = [Self::Axum, Self::Ours, Self::Bare];
+
     /// The name in the report and on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Axum => "axum",
             Self::Ours => "sse-proto",
+            Self::Bare => "without keep-alive",
         }
     }
 
     /// The server of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Axum, Self::Ours]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -70,7 +75,8 @@ pub(crate) fn serve(kind: Kind) {
         });
         let router = match kind {
             Kind::Axum => axum_router(),
-            Kind::Ours => our_router(),
+            Kind::Ours => our_router(true),
+            Kind::Bare => our_router(false),
         };
         axum::serve(listener, router).await.expect("it serves");
     });
@@ -102,7 +108,7 @@ fn axum_router() -> Router {
         )
 }
 
-fn our_router() -> Router {
+fn our_router(keep_alive: bool) -> Router {
     let log = Broadcast::with_key(Retention::default(), Key::number());
     let publish = log.clone();
     Router::new()
@@ -110,8 +116,11 @@ fn our_router() -> Router {
             "/events",
             get(async move || {
                 let stream = log.subscribe(None).or_live_untold();
+                if !keep_alive {
+                    return response(stream).into_response();
+                }
                 let stream = stream.keep_alive(KEEP_ALIVE_INTERVAL, tokio::time::sleep);
-                response(stream)
+                response(stream).into_response()
             }),
         )
         .route(
