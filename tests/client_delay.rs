@@ -237,7 +237,8 @@ fn retry_after_is_the_least_within_the_bounds() {
     let delay = |value| delay_after(&[("retry-after", value)]);
     assert_eq!(delay("0"), at(1), "no shorter than without it");
     assert_eq!(delay("999999999999999999999999"), at(3600));
-    for value in ["-5", "", "1e3", "30, 60", "soon"] {
+    assert_eq!(delay("30, 60, 5"), at(60), "joined as several lines are");
+    for value in ["-5", "", "1e3", "soon"] {
         assert_eq!(delay(value), at(1), "{value:?} is no number");
     }
     let lines = [
@@ -334,6 +335,25 @@ fn a_date_in_retry_after_is_read_against_the_date_of_the_response() {
     // Both forms: the longer.
     assert_eq!(delay_after(&[after, first, ("retry-after", "30")]), at(60));
     assert_eq!(delay_after(&[after, first, ("retry-after", "90")]), at(90));
+}
+
+#[test]
+fn the_id_of_a_start_is_no_progress() {
+    let mut driver = Driver::new(Options::resilient().with_jitter(0));
+    for attempt in 1..4 {
+        driver.open();
+        // The event has no id of its own, so its last event ID is that of the start.
+        let start = format!("event: stream-start\nid: {attempt}\ndata: {{}}\n\ndata: x\n\n");
+        driver.feed(start);
+        driver.source.handle_end(driver.now);
+        assert_eq!(driver.lost().attempt, attempt);
+        driver.due();
+    }
+    // With an id of its own, it is a server that is polled.
+    driver.open();
+    driver.feed("event: stream-start\nid: 8\ndata: {}\n\nid: 9\ndata: x\n\n");
+    driver.source.handle_end(driver.now);
+    assert_eq!(driver.lost().attempt, 1);
 }
 
 #[test]

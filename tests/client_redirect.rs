@@ -232,17 +232,21 @@ fn behind_another_origin_credentials_do_not_come_back_until_the_next_connection(
 }
 
 #[test]
-fn a_301_302_or_303_turns_into_get_and_a_307_or_308_does_not() {
-    for (status, is_get) in [
-        (301, true),
-        (302, true),
-        (303, true),
-        (307, false),
-        (308, false),
+fn a_redirect_turns_into_get_as_fetch_says() {
+    for (method, status, is_get) in [
+        ("POST", 301, true),
+        ("POST", 302, true),
+        ("POST", 303, true),
+        ("POST", 307, false),
+        ("POST", 308, false),
+        ("PUT", 301, false),
+        ("QUERY", 302, false),
+        ("QUERY", 303, true),
+        ("HEAD", 303, false),
     ] {
-        let source = EventSource::with_seed(URL, Options::standard(), 0).with_method("POST");
+        let source = EventSource::with_seed(URL, Options::standard(), 0).with_method(method);
         let mut driver = Driver::of(source);
-        assert_eq!(driver.request().method(), "POST");
+        assert_eq!(driver.request().method(), method);
         driver.respond(Response::from_headers(status, [("location", b"/b")]));
         assert!(driver.aborts());
         assert_eq!(driver.request().method() == "GET", is_get);
@@ -363,6 +367,7 @@ fn no_password_is_printed_that_any_parser_could_find() {
     };
     for (url, expected) in [
         ("https:///user:secret@host/p", "https:///host/p"),
+        ("https://user:se]cret/w@host/p", "https://..."),
         ("https:/user:secret@host/p", "https:/host/p"),
         ("https:user:secret@host/p", "https:host/p"),
         ("https:////user:secret@host", "https:////host"),

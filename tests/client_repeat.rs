@@ -107,14 +107,24 @@ fn a_get_resumes_a_post_where_that_is_asked_for() {
     // The first request is the caller's, also with a saved id and over a redirect.
     let id = EventId::new("7").expect("valid");
     let options = Options::resilient().with_get_resume(true);
-    let source = EventSource::with_seed(URL, options, 0)
-        .with_method("POST")
-        .with_last_event_id(&id);
-    let mut driver = Driver::of(source);
+    let source = || {
+        EventSource::with_seed(URL, options.clone(), 0)
+            .with_method("POST")
+            .with_last_event_id(&id)
+    };
+    // If no stream has answered it, a GET can't stand for it.
+    let mut driver = Driver::of(source());
+    assert_eq!(driver.request().method(), "POST");
+    driver.respond(Response::new(503));
+    assert!(driver.aborts());
+    assert_eq!(driver.closed().reason, LossReason::NotRepeatable);
+    let mut driver = Driver::of(source());
     assert_eq!(driver.request().method(), "POST");
     driver.respond(Response::from_headers(307, [("location", b"/b")]));
     assert!(driver.aborts());
     assert_eq!(driver.request().method(), "POST");
+    driver.respond(support::driver::stream());
+    assert!(matches!(driver.source.poll_output(), Some(Output::Opened)));
     driver.source.handle_error(driver.now, "reset");
     driver.lost();
     driver.due();

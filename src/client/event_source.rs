@@ -297,8 +297,9 @@ debug! {
 macro_rules! progress {
     ($kind:ident, $item:expr) => {
         match $item {
-            // A server sends it to every new client, however soon it ends.
-            Ok(Some($kind::Event(event))) if START == event.event_type() => Progress::None,
+            Ok(Some($kind::Event(event))) if START == event.event_type() => {
+                Progress::Start(event.last_event_id())
+            }
             Ok(Some($kind::Event(_))) => Progress::Event,
             Ok(Some($kind::LastEventId(id))) => Progress::LastEventId(id),
             Ok(Some($kind::ReconnectionTime(time))) => Progress::ReconnectionTime(*time),

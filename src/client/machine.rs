@@ -30,10 +30,13 @@ pub(super) struct Machine {
     opened_at: Duration,
     /// True if the open stream has brought an event.
     had_event: bool,
+    /// True if a stream has been open. Otherwise there is nothing to resume.
+    had_stream: bool,
     is_offline: bool,
     /// True while the driver holds a request or a response.
     is_in_flight: bool,
-    /// The last event ID of the last request. Receiving the same ID again is not progress.
+    /// The last event ID of the last request, or of the start of its stream. Receiving the same ID
+    /// again is not progress.
     known_id: Box<str>,
     unpolled: Unpolled,
 }
@@ -62,6 +65,8 @@ struct Unpolled {
 #[derive(Clone, Copy)]
 pub(super) enum Progress<'a> {
     Event,
+    /// The start of a stream. A server sends it to every new client, however soon it ends.
+    Start(&'a str),
     /// A block set the last event ID and nothing else.
     LastEventId(&'a str),
     ReconnectionTime(Duration),
@@ -83,6 +88,7 @@ impl Machine {
             until: None,
             opened_at: Duration::ZERO,
             had_event: false,
+            had_stream: false,
             is_offline: false,
             is_in_flight: false,
             known_id: Box::default(),
@@ -146,9 +152,10 @@ impl Machine {
             reason = LossReason::ContentEncoding;
         } else if is_redirect(status) {
             let location = response.location.as_deref();
+            let is_get = response.turns_to_get(self.method.as_deref().unwrap_or("GET"));
             if self.route.redirects() >= self.options.max_redirects {
                 reason = LossReason::TooManyRedirects(status);
-            } else if self.route.follow(location, response.turns_to_get()) {
+            } else if self.route.follow(location, is_get) {
                 if self.backoff.is_over(now, &self.options) {
                     return self.close_exhausted(now);
                 }
@@ -179,6 +186,7 @@ impl Machine {
         self.had_event |= matches!(progress, Progress::Event);
         match progress {
             Progress::Event if forgets => self.backoff.reset(),
+            Progress::Start(id) if *id != *self.known_id => self.known_id = id.into(),
             Progress::LastEventId(id) if forgets && *id != *self.known_id => self.backoff.reset(),
             Progress::ReconnectionTime(time) => self.backoff.reconnection_time = Some(time),
             Progress::TooLarge(error) if self.options.decode_limits.end_at_limit => {
@@ -186,8 +194,11 @@ impl Machine {
                 loss.is_interrupted = true;
                 self.close(loss, Trigger::GiveUp);
             }
-            Progress::Event | Progress::LastEventId(_) | Progress::TooLarge(_) | Progress::None => {
-            }
+            Progress::Event
+            | Progress::Start(_)
+            | Progress::LastEventId(_)
+            | Progress::TooLarge(_)
+            | Progress::None => {}
         }
     }
 
@@ -397,9 +408,10 @@ impl Machine {
             || self.resumes(decoder.last_event_id())
     }
 
-    /// Returns whether a repetition is a GET that resumes after this ID.
+    /// Returns whether a repetition is a GET that resumes after this ID. A request that no stream
+    /// has answered may be lost, so a GET cannot stand for it.
     fn resumes(&self, id: &str) -> bool {
-        self.options.get_resume && header_id(id).is_some()
+        self.options.get_resume && self.had_stream && header_id(id).is_some()
     }
 
     /// Moves to the next state and carries out its action.
@@ -418,6 +430,7 @@ impl Machine {
                 self.unpolled.opened = true;
                 self.opened_at = now;
                 self.had_event = false;
+                self.had_stream = true;
                 self.restart_idle_timeout(now);
             }
             Action::Wait => {

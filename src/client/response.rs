@@ -96,7 +96,8 @@ impl Response {
                     add_encoding(&mut encodings, encoding.trim_ascii());
                 });
             } else if is("retry-after") {
-                response.retry_after = response.retry_after.max(seconds(text));
+                let all = text.split(',').map(|one| seconds(one.trim_ascii()));
+                response.retry_after = response.retry_after.max(all.max().flatten());
                 until = until.max(date::parse(text));
             } else if is("date") {
                 add_sole(&mut date, date::parse(text));
@@ -215,9 +216,14 @@ impl Response {
         !encodings.all(is_accepted)
     }
 
-    /// Returns whether a redirect turns another method into GET.
-    pub(super) const fn turns_to_get(&self) -> bool {
-        matches!(self.status, 301..=303)
+    /// Returns whether a redirect turns a request with this method into a GET.
+    // > if internalResponse's status is 301 or 302 and request's method is `POST`, or
+    // > internalResponse's status is 303 and request's method is not `GET` or `HEAD` (Fetch, 4.4)
+    pub(super) fn turns_to_get(&self, method: &str) -> bool {
+        match self.status {
+            301 | 302 => method.eq_ignore_ascii_case("POST"),
+            status => status == 303 && !method.eq_ignore_ascii_case("HEAD"),
+        }
     }
 }
 

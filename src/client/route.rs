@@ -105,7 +105,8 @@ impl fmt::Debug for Shown<'_> {
         let host_at = authority.rfind('@').map_or(0, |at| at + 1);
         let host = &authority[host_at..];
         // A colon before an at sign is a password, unless a port comes between.
-        let port_at = host.rfind(']').unwrap_or(0);
+        let is_ip = host.starts_with('[');
+        let port_at = host.rfind(']').filter(|_| is_ip).unwrap_or(0);
         let port = host[port_at..]
             .split_once(':')
             .map_or("0", |(_, port)| port);

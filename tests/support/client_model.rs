@@ -40,6 +40,9 @@ pub struct Model {
     retry: Option<u128>,
     pub id: String,
     known_id: String,
+    /// That of the last request, or of the start of its stream.
+    start_id: String,
+    had_stream: bool,
     opened_at: u128,
     /// All bytes of this connection, and how many items they were.
     bytes: Vec<u8>,
@@ -68,6 +71,8 @@ impl Model {
             retry: None,
             id: id.into(),
             known_id: String::new(),
+            start_id: String::new(),
+            had_stream: false,
             opened_at: 0,
             bytes: Vec::new(),
             said: 0,
@@ -173,6 +178,8 @@ impl Model {
         match answer {
             Answer::Stream | Answer::Gzip if !is_refused => {
                 self.had_event = false;
+                self.had_stream = true;
+                self.start_id = self.known_id.clone();
                 self.phase = Phase::Open;
                 self.opened_at = now;
                 self.bytes.clear();
@@ -204,7 +211,7 @@ impl Model {
                     _ => (self.scheme, OTHER),
                 };
                 self.credentials &= same;
-                self.get |= matches!(status, 301..=303);
+                self.get |= status == 303 || (status < 303 && self.plain.method == "POST");
                 vec![Told::Abort, self.request(now)]
             }
             Answer::RedirectArrived { same } if self.hops < self.plain.redirects => {
@@ -257,13 +264,18 @@ impl Model {
         self.said = said.len();
         for said in &new {
             match said {
+                Said::Event {
+                    event_type,
+                    last_event_id,
+                    ..
+                } if event_type == "stream-start" => self.start_id = last_event_id.clone(),
                 Said::Event { .. } => {
                     self.had_event = true;
                     if self.plain.forgives_at_events {
                         self.forgive();
                     }
                 }
-                Said::LastEventId(id) if *id != self.known_id && self.plain.forgives_at_events => {
+                Said::LastEventId(id) if *id != self.start_id && self.plain.forgives_at_events => {
                     self.forgive();
                 }
                 Said::ReconnectionTime(time) => {

@@ -17,7 +17,10 @@ impl Model {
 
     /// Whether what follows is a GET that resumes.
     pub(super) fn can_resume(&self) -> bool {
-        self.plain.resumes_with_get && !self.id.is_empty() && can_be_header(&self.id)
+        self.plain.resumes_with_get
+            && self.had_stream
+            && !self.id.is_empty()
+            && can_be_header(&self.id)
     }
 
     pub(super) fn lose(
@@ -66,7 +69,7 @@ impl Model {
 
     pub(super) fn begin_loss(&mut self, now: u128, why: Why) {
         if self.phase == Phase::Open {
-            let is_new = !self.id.is_empty() && self.id != self.known_id;
+            let is_new = !self.id.is_empty() && self.id != self.start_id;
             let is_polled = why == Why::Ended && self.had_event && is_new;
             if is_polled || now - self.opened_at >= self.plain.stable {
                 self.forgive();
