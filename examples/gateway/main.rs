@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sse_proto::adapt::{KEEP_ALIVE_INTERVAL, from_stream};
 use sse_proto::decode::{DecodeStream, OwnedItem, OwnedMessageEvent, ReceiveError};
 use sse_proto::http::response;
-use sse_proto::{Decoder, Event, EventStreamExt, event_type};
+use sse_proto::{Decoder, Event, EventStreamExt, client, event_type};
 use tokio::{net::TcpListener, time::sleep};
 
 #[derive(Clone)]
@@ -60,11 +60,8 @@ async fn forward(
         }
     };
     let content_type = upstream.headers().get(header::CONTENT_TYPE).cloned();
-    let is_stream = content_type.as_ref().is_some_and(|line| {
-        let line = line.as_bytes();
-        line.len() >= 17 && line[..17].eq_ignore_ascii_case(b"text/event-stream")
-    });
-    if !is_stream {
+    let head = client::Response::from_headers(upstream.status().as_u16(), upstream.headers());
+    if !head.is_event_stream() || head.content_encoding().is_some() {
         // A refusal, or an answer in one piece.
         let answer = (
             upstream.status(),

@@ -61,7 +61,9 @@ async fn answer(
             sessions.remove(name);
             Ok(StatusCode::NO_CONTENT.into_response())
         }
-        _ => session.open(last_event_id(headers.get_all("last-event-id"), None, "")),
+        Method::GET => session.open(last_event_id(headers.get_all("last-event-id"), None, "")),
+        // A HEAD must not take the place of the open stream.
+        _ => Err((StatusCode::METHOD_NOT_ALLOWED, "GET, POST or DELETE")),
     }
 }
 

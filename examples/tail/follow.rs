@@ -17,7 +17,7 @@ use sse_proto::client::{EventSourceStream, Loss, LossReason, Options, Update};
 use sse_proto::{EventId, EventSource, client};
 
 use crate::note;
-use crate::show::{show, with_causes};
+use crate::show::{printable, show, with_causes};
 
 type Http = Client<HttpConnector, Empty<Bytes>>;
 
@@ -74,7 +74,10 @@ async fn open(
     request: client::Request,
 ) -> Result<(client::Response, impl Stream<Item = Result<Bytes, Failure>>), Failure> {
     if let Some(id) = request.unsendable_id() {
-        note(format_args!("the server can't resume after {id:?}"));
+        note(format_args!(
+            "the server can't resume after {}",
+            printable(&format!("{id:?}"))
+        ));
     }
     if request.url().starts_with("https:") {
         return Err(NoTls.into());

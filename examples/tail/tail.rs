@@ -82,7 +82,12 @@ fn arguments() -> Result<Option<Arguments>, String> {
 
 /// Makes a URL of what a person writes, who may leave out the scheme.
 fn http_url(url: &str) -> Result<String, String> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    // A query may have a URL, too.
+    let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let parts = url
+        .split_once("://")
+        .filter(|(scheme, _)| is_scheme(scheme));
+    let (scheme, rest) = parts.unwrap_or(("http", url));
     match scheme.to_ascii_lowercase().as_str() {
         _ if rest.is_empty() => Err("the URL has no host".into()),
         "http" => Ok(format!("http://{rest}")),

@@ -154,8 +154,9 @@ impl Options {
         /// idempotent by RFC 9110 (9.2.2), such as GET and PUT, or QUERY.
         const fn with_repeat(repeat: bool) = Some(repeat);
 
-        /// Sets whether the client resumes with a GET once it has an ID to resume from, whatever
-        /// its method is, as in the Model Context Protocol. That request has no body. It follows
+        /// Sets whether the client resumes with a GET, whatever its method is, as in the Model
+        /// Context Protocol: once a stream has answered its request and it has an ID to resume
+        /// from. That request has no body. It follows
         /// each end of the stream, also a whole answer: [close](crate::EventSource::close) the
         /// client once it has all that it waits for.
         const fn with_get_resume(get_resume: bool);

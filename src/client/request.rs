@@ -28,7 +28,7 @@ pub struct Request {
 impl Request {
     /// Returns the method: GET, or the one that
     /// [`EventSource::with_method`](crate::EventSource::with_method) was given. It turns into GET
-    /// after a redirect with 301, 302 or 303, as browsers do with a POST, and to resume
+    /// as in browsers: after a redirect with 303, or with 301 or 302 if it is POST. Also to resume
     /// [with a GET](super::Options::with_get_resume): send no body then.
     pub fn method(&self) -> &str {
         self.method.as_deref().unwrap_or("GET")

@@ -1,5 +1,6 @@
 //! One attempt: the request that is sent, and the response that the core reads.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -100,7 +101,9 @@ fn prepare(template: &Request, asked: &client::Request) -> Result<Request, Failu
 
 async fn open(http: &Client, request: Request) -> Opened {
     let url = request.url().clone();
-    let response = http.execute(request).await?;
+    let response = http.execute(request).await;
+    // A URL may have a token, and logs show errors.
+    let response = response.map_err(reqwest::Error::without_url)?;
     let (status, reached) = (response.status(), response.url().clone());
     let response = http::Response::<reqwest::Body>::from(response);
     let mut head = Response::from(&response);
@@ -160,10 +163,19 @@ async fn read(body: &mut Body, text: &mut Vec<u8>) {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Refusal {
     headers: HeaderMap,
     body: Vec<u8>,
+}
+
+/// Shows no values: headers set cookies, and bodies repeat what was sent.
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("headers", &self.headers.len())
+            .field("body", &self.body.len())
+            .finish()
+    }
 }
 
 impl Refusal {
@@ -198,6 +210,7 @@ impl Stream for Body {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let frame = ready!(http_body::Body::poll_frame(Pin::new(&mut self.0), context));
+        let frame = frame.map(|frame| frame.map_err(reqwest::Error::without_url));
         Poll::Ready(frame.map(|frame| Ok(frame?.into_data().unwrap_or_default())))
     }
 }

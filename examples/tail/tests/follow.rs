@@ -297,6 +297,14 @@ fn a_url_may_leave_out_its_scheme_or_shout_it() {
         (status, &*errors),
         (Some(0), "tail: closed: the server answered 204\n")
     );
+    let url = answer("204 No Content");
+    let address = url.strip_prefix("http://").expect("it has a scheme");
+    let with_query = format!("{address}?next=http://other.example/");
+    assert_eq!(
+        tailed(&[&with_query]).0,
+        Some(0),
+        "of a query it is no scheme"
+    );
     let shouted = answer("204 No Content").replace("http", "HTTP");
     assert_eq!(tailed(&[&shouted]).0, Some(0));
 }
