@@ -61,9 +61,7 @@ async fn answer(
             sessions.remove(name);
             Ok(StatusCode::NO_CONTENT.into_response())
         }
-        Method::GET => session.open(last_event_id(headers.get_all("last-event-id"), None, "")),
-        // A HEAD must not take the place of the open stream.
-        _ => Err((StatusCode::METHOD_NOT_ALLOWED, "GET, POST or DELETE")),
+        _ => session.open(last_event_id(headers.get_all("last-event-id"), None, "")),
     }
 }
 
@@ -109,6 +107,8 @@ async fn main() -> std::io::Result<()> {
     let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
     // Any other method is answered with 405 and the list of these.
     let methods = routing::post(answer).get(answer).delete(answer);
+    // Otherwise a HEAD would take the place of the open stream.
+    let methods = methods.head(async || StatusCode::METHOD_NOT_ALLOWED);
     let router = Router::new().route("/mcp", methods);
     axum::serve(listener, router.with_state(Sessions::default())).await
 }
