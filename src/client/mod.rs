@@ -32,9 +32,8 @@
 //! # let mut seen = Vec::new();
 //!
 //! let started = Instant::now();
-//! # let options = Options::standard().with_delay_bounds(Duration::ZERO, Duration::ZERO);
-//! # let _ =
-//! Options::resilient();
+//! let options = Options::resilient();
+//! # let options = options.with_delay_bounds(Duration::ZERO, Duration::ZERO);
 //! let mut source = EventSource::new("http://127.0.0.1:8000/events", options);
 //! let mut body = None;
 //! let mut buffer = [0; 4096];

@@ -20,7 +20,8 @@ use crate::wire::frame::Frame;
 /// [`Subscription::handle`](crate::Subscription::handle).
 ///
 /// Clones are handles of the same subscription. A handle keeps neither the subscription nor the
-/// broadcast open; once the subscription has ended, it has no effect.
+/// broadcast open; once the subscription has ended, it has no effect. It keeps the memory of the
+/// broadcast's log, so drop it then.
 ///
 /// # Examples
 ///
@@ -164,8 +165,9 @@ impl Handle {
     ///
     /// [`ClientGone`](CloseReason::ClientGone) if the stream was dropped before its end,
     /// [`Overflow`](CloseReason::Overflow) if it lagged, [`SentAway`](CloseReason::SentAway) by
-    /// [`close`](Self::close), [`Rewound`](CloseReason::Rewound) with the log, and
-    /// [`Closed`](CloseReason::Closed) with the broadcast.
+    /// [`close`](Self::close), [`Rewound`](CloseReason::Rewound) with the log,
+    /// [`Closed`](CloseReason::Closed) with the broadcast, and [`Shutdown`](CloseReason::Shutdown) by
+    /// [`until`](crate::EventStreamExt::until).
     pub fn closed(&self) -> impl Future<Output = CloseReason> + Send + Sync + Unpin + use<> {
         self.state.ended.wait()
     }

@@ -204,7 +204,8 @@ impl Broadcast {
 
     /// Makes a broadcast that uses the ids of the published events, in the order of a [`Key`].
     ///
-    /// Publish the ids in increasing order. A client cannot resume after an event without an id.
+    /// Publish the ids in increasing order. A client cannot resume after an event without an id: it
+    /// receives such an event again if it comes back with the id of an earlier one.
     pub fn with_key(retention: Retention, key: Key) -> Self {
         Self::with_ids(retention, Ids::Users(key))
     }
@@ -266,6 +267,10 @@ impl Broadcast {
     ///
     /// Returns an answer for each, in their order. One that is refused stops no other.
     ///
+    /// # Errors
+    ///
+    /// In each answer, as [`publish_to`](Self::publish_to). Where ids are assigned, all are refused.
+    ///
     /// # Examples
     ///
     /// ```
@@ -297,7 +302,8 @@ impl Broadcast {
     ///
     /// # Complexity
     ///
-    /// Logarithmic in the number of frames kept, for an id of the user and for each topic.
+    /// Logarithmic in the number of frames kept, for an id of the user and for each topic. Linear in
+    /// the number of topics.
     pub fn subscribe<'id>(&self, last_event_id: impl Into<LastEventId<'id>>) -> Subscribed {
         self.subscribe_with(last_event_id, &SubscribeOptions::new())
     }

@@ -78,8 +78,10 @@ impl Retention {
     /// Sets the age above which frames are dropped, and the clock that it is measured by.
     ///
     /// The clock returns the time since any fixed moment. It is read, without a lock, by each
-    /// publication, subscription and call of [`statistics`](crate::Broadcast::statistics), which
-    /// then drop what is too old. A time before that of the last call has no effect.
+    /// publication, subscription, call of [`statistics`](crate::Broadcast::statistics) and of
+    /// [`Held::join`](crate::broadcast::Held::join), which then drop what is too old; polls do not
+    /// read it. Ages are exact to a thousandth of `age`. A time before that of the last call has no
+    /// effect.
     pub fn with_max_age(
         mut self,
         age: Duration,
@@ -210,7 +212,8 @@ impl SubscribeOptions {
         self
     }
 
-    /// Takes only events of some types. `message` is the type of events without one.
+    /// Takes only events of some types. `message` is the type of events without one. Events of other
+    /// types count where frames are counted: as missed, as waiting, and in a lag.
     pub fn with_event_types<'a>(
         mut self,
         event_types: impl IntoIterator<Item = EventType<'a>>,

@@ -67,7 +67,7 @@ pub enum Subscribed {
     Resumed {
         /// The stream, which begins with the first frame that the client lacks.
         subscription: Subscription,
-        /// The number of those frames.
+        /// The number of those frames, of all event types.
         missed: u64,
     },
     /// A frame for the client was lost after its id. With the user's ids: the id itself is gone from
@@ -82,13 +82,13 @@ pub enum Subscribed {
 
 impl Subscribed {
     /// Starts a client that cannot be resumed with the next frame, and tells it: see
-    /// [`Restart::live`].
+    /// [`Restart::live`]. For a client that loads its state again when it is told.
     pub fn or_live(self, tells: &Event<'_>) -> Subscription {
         self.or(|restart| restart.live(tells))
     }
 
     /// Starts a client that cannot be resumed with the oldest frame kept, and tells it: see
-    /// [`Restart::oldest`].
+    /// [`Restart::oldest`]. For events that are the state, such as the lines of a chat.
     pub fn or_oldest(self, tells: &Event<'_>) -> Subscription {
         self.or(|restart| restart.oldest(tells))
     }
