@@ -27,11 +27,10 @@ pub(super) struct Machine {
     last: Option<LossReason>,
     /// The deadline of the current state: for the response, for a byte, or for the retry.
     until: Option<Duration>,
-    opened_at: Duration,
+    /// When the last stream was opened.
+    opened_at: Option<Duration>,
     /// True if the open stream has brought an event.
     had_event: bool,
-    /// True if a stream has been open. Otherwise there is nothing to resume.
-    had_stream: bool,
     is_offline: bool,
     /// True while the driver holds a request or a response.
     is_in_flight: bool,
@@ -86,9 +85,8 @@ impl Machine {
             state: State::Idle,
             last: None,
             until: None,
-            opened_at: Duration::ZERO,
+            opened_at: None,
             had_event: false,
-            had_stream: false,
             is_offline: false,
             is_in_flight: false,
             known_id: Box::default(),
@@ -348,7 +346,8 @@ impl Machine {
     /// Starts the time without progress, if it does not run yet. After a connection that counts as
     /// progress, this is the first loss again.
     fn start_loss(&mut self, now: Duration, loss: &Loss, decoder: &Decoder) {
-        let is_stable = now.saturating_sub(self.opened_at) >= self.options.stable_after;
+        let opened_for = now.saturating_sub(self.opened_at.unwrap_or(now));
+        let is_stable = opened_for >= self.options.stable_after;
         // A server that is polled ends each of its answers, so such an end is progress.
         let id = decoder.last_event_id();
         let has_new_id = !id.is_empty() && *id != *self.known_id;
@@ -411,7 +410,7 @@ impl Machine {
     /// Returns whether a repetition is a GET that resumes after this ID. A request that no stream
     /// has answered may be lost, so a GET cannot stand for it.
     fn resumes(&self, id: &str) -> bool {
-        self.options.get_resume && self.had_stream && header_id(id).is_some()
+        self.options.get_resume && self.opened_at.is_some() && header_id(id).is_some()
     }
 
     /// Moves to the next state and carries out its action.
@@ -428,9 +427,8 @@ impl Machine {
             }
             Action::Open => {
                 self.unpolled.opened = true;
-                self.opened_at = now;
+                self.opened_at = Some(now);
                 self.had_event = false;
-                self.had_stream = true;
                 self.restart_idle_timeout(now);
             }
             Action::Wait => {
