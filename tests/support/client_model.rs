@@ -268,7 +268,7 @@ impl Model {
                     event_type,
                     last_event_id,
                     ..
-                } if event_type == "stream-start" => self.start_id = last_event_id.clone(),
+                } if event_type == "stream-start" => self.start_id.clone_from(last_event_id),
                 Said::Event { .. } => {
                     self.had_event = true;
                     if self.plain.forgives_at_events {
