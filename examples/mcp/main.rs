@@ -108,7 +108,8 @@ async fn main() -> std::io::Result<()> {
     // Any other method is answered with 405 and the list of these.
     let methods = routing::post(answer).get(answer).delete(answer);
     // Otherwise a HEAD would take the place of the open stream.
-    let methods = methods.head(async || StatusCode::METHOD_NOT_ALLOWED);
+    let allow = [("allow", "POST,GET,DELETE")];
+    let methods = methods.head(async move || (StatusCode::METHOD_NOT_ALLOWED, allow));
     let router = Router::new().route("/mcp", methods);
     axum::serve(listener, router.with_state(Sessions::default())).await
 }

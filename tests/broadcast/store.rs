@@ -1,13 +1,14 @@
 //! A store behind a broadcast: here a `Vec`, of which the log has the end.
 
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures::FutureExt;
 use sse_proto::broadcast::{
     Arrival, Held, Key, Publication, Retention, SubscribeOptions, Subscribed,
 };
 use sse_proto::target::CloseReason;
-use sse_proto::{Broadcast, Event, EventId, EventType, Frame, Subscription};
+use sse_proto::{Broadcast, Event, EventId, EventType, Frame, Subscription, channel};
 
 use crate::support::fakes::Reader;
 
@@ -276,4 +277,45 @@ fn a_rewind_ends_only_those_who_were_given_what_is_lost() {
     let mut new = Reader::new(store.broadcast.subscribe(None).or_live_untold());
     store.append(2, None);
     assert_eq!(ids(&mut new), [2]);
+}
+
+#[test]
+fn a_merged_stream_delivers_what_waited_for_frames_that_a_rewind_took() {
+    let broadcast = Broadcast::with_key(Retention::new(8, 1 << 20), Key::number());
+    let (target, stream) = channel();
+    let mut body = Reader::new(broadcast.subscribe(None).or_live_untold().merge(stream));
+    let large = "x".repeat(64 * 1024);
+    for number in [1_u32, 2, 3] {
+        let event = Event::message(&*large).with_id(number);
+        broadcast.publish(&event).unwrap();
+    }
+    target.dispatch_message("own").unwrap();
+    // The event of the target waits for three frames, of which a chunk has one.
+    assert!(body.chunk().starts_with("id: 1\n"));
+    assert!(broadcast.rewind(&id(1)));
+    assert_eq!(body.chunk(), "data: own\n\n");
+    broadcast
+        .publish(&Event::message("again").with_id(2_u32))
+        .unwrap();
+    assert_eq!(body.chunk(), "id: 2\ndata: again\n\n");
+}
+
+#[test]
+fn a_future_that_is_dropped_leaves_no_waker() {
+    struct Idle;
+    impl Wake for Idle {
+        fn wake(self: Arc<Self>) {}
+    }
+    let broadcast = Broadcast::with_key(Retention::default(), Key::number());
+    let subscription = broadcast.subscribe(None).or_live_untold();
+    let handle = subscription.handle();
+    let idle = Arc::new(Idle);
+    let waker = Waker::from(Arc::clone(&idle));
+    let mut context = Context::from_waker(&waker);
+    let (mut closed, mut reached) = (handle.closed(), broadcast.reached(&id(9)));
+    assert!(closed.poll_unpin(&mut context).is_pending());
+    assert!(reached.poll_unpin(&mut context).is_pending());
+    assert_eq!(Arc::strong_count(&idle), 4);
+    drop((closed, reached));
+    assert_eq!(Arc::strong_count(&idle), 2);
 }
