@@ -679,9 +679,14 @@ impl Play {
         let Some(number) = found else { return };
         self.rewound = true;
         self.model.rewind(number);
+        let last = self.model.id_before(number + 1);
+        let last = last.as_deref().map(number_in);
         for reader in self.readers.iter_mut().flatten() {
             for since in reader.topics.values_mut() {
                 *since = (*since).min(number + 1);
+            }
+            for key in reader.added.values_mut() {
+                *key = (*key).min(last);
             }
             let stands_after = reader.place > number + 1;
             reader.owed.retain(|one| *one <= number);
