@@ -214,3 +214,17 @@ impl Stream for Body {
         Poll::Ready(frame.map(|frame| Ok(frame?.into_data().unwrap_or_default())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{HeaderMap, HeaderValue, Refusal};
+
+    #[test]
+    fn a_refusal_shows_no_values() {
+        let cookie = HeaderValue::from_static("session=secret");
+        let headers = HeaderMap::from_iter([(reqwest::header::SET_COOKIE, cookie)]);
+        let body = b"secret".to_vec();
+        let shown = format!("{:?}", Refusal { headers, body });
+        assert_eq!(shown, "Refusal { headers: 1, body: 6 }");
+    }
+}
