@@ -94,6 +94,10 @@ fn a_comment() {
 
 #[test]
 fn a_comment_in_the_form_of_the_origin() {
+    let (target, stream) = channel();
+    target.set_blank_line(true);
+    target.clone().dispatch_comment("foobar").unwrap();
+    assert_eq!(received(&target, stream), ": foobar\n\n");
     let comment = Event::block().with_comment("foobar");
     assert_eq!(sent(&comment.with_blank_line(true)), ": foobar\n\n");
 }

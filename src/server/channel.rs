@@ -26,6 +26,8 @@ pub(crate) struct Channel<K: Primitives> {
     /// True if a poll returns bytes or the end. Written only under the lock. A poll reads it
     /// without the lock, to decide whether to lock at all and whether to clone its waker first.
     ready: AtomicBool,
+    /// Whether comments end with a blank line. Read before the event is made, so without the lock.
+    blank_line: AtomicBool,
     locked: K::Lock<StreamMachine<K::Listener>>,
 }
 
@@ -47,6 +49,7 @@ pub(crate) fn open<K: Primitives>(limits: Limits) -> (Handle<K>, StreamHandle<K>
         handles: AtomicUsize::new(1),
         depth: K::Depth::default(),
         ready: AtomicBool::new(false),
+        blank_line: AtomicBool::new(false),
         locked: K::lockable(StreamMachine::new(limits)),
     });
     let handle = Handle {
@@ -163,6 +166,14 @@ impl<K: Primitives> Channel<K> {
     /// Returns a key that is unique among all live channels.
     fn key(&self) -> usize {
         core::ptr::from_ref(self).addr()
+    }
+
+    pub(crate) fn blank_line(&self) -> bool {
+        self.blank_line.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_blank_line(&self, blank_line: bool) {
+        self.blank_line.store(blank_line, Ordering::Relaxed);
     }
 }
 

@@ -160,8 +160,7 @@ impl<S: Sharing> Target<S> {
 
     /// Queues a comment, which clients ignore. Local listeners do not see it.
     ///
-    /// It goes out without a blank line. For readers that need one, dispatch an event
-    /// [with a blank line](Event::with_blank_line).
+    /// It goes out without a blank line, unless [one is asked for](Self::set_blank_line).
     ///
     /// # Errors
     ///
@@ -169,8 +168,29 @@ impl<S: Sharing> Target<S> {
     #[doc(alias = "ping")]
     #[doc(alias = "heartbeat")]
     pub fn dispatch_comment(&self, text: &str) -> Result<(), DispatchError> {
-        let sent = self.dispatch(&Event::block().with_comment(text));
+        let comment = Event::block().with_comment(text);
+        let sent = self.dispatch(&comment.with_blank_line(self.handle.channel.blank_line()));
         sent.map(|_| ())
+    }
+
+    /// Sets whether later comments of this target end with a blank line; the default is `false`.
+    /// The method [`Event::with_blank_line`] tells which clients need which form, and sets it for
+    /// a single event.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::Poll;
+    /// use sse_proto::local_channel;
+    ///
+    /// let (target, mut stream) = local_channel();
+    /// target.set_blank_line(true);
+    /// target.dispatch_comment("still here")?;
+    /// assert_eq!(stream.try_next(), Poll::Ready(Some(": still here\n\n".into())));
+    /// # Ok::<(), sse_proto::target::DispatchError>(())
+    /// ```
+    pub fn set_blank_line(&self, blank_line: bool) {
+        self.handle.channel.set_blank_line(blank_line);
     }
 
     /// Queues a frame, without encoding it again. Local listeners do not see it.
