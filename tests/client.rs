@@ -176,6 +176,11 @@ fn a_body_with_an_encoding_that_is_not_decoded_is_refused() {
         encoded(&["gzip, zstd"], decodes).as_deref(),
         Some("gzip, zstd")
     );
+    // A weight of 0 excludes an encoding, and no weight is the name of one.
+    let excludes = Some("gzip; q=0.0, zstd;q=0, br;q=0.5");
+    for (line, is_refused) in [("gzip", true), ("zstd", true), ("q=0", true), ("br", false)] {
+        assert_eq!(encoded(&[line], excludes).is_some(), is_refused, "{line}");
+    }
     // A list without end is kept in part, and never taken for one that is decoded.
     let many = ["gzip"; 1000];
     let kept = encoded(&many, decodes).expect("it is refused");

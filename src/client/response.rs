@@ -206,8 +206,13 @@ impl Response {
             if is_old { &name[2..] } else { name }
         }
         let is_accepted = |encoding: &str| {
-            let mut accepted = accepted.split([',', ';']).map(name);
-            accepted.any(|accepted| accepted.eq_ignore_ascii_case(name(encoding)))
+            accepted.split(',').any(|accepted| {
+                let (accepted, weight) = accepted.split_once(';').unwrap_or((accepted, ""));
+                // A weight of 0 stands for "not acceptable".
+                let weight = weight.trim_ascii().get(2..).unwrap_or("1");
+                let is_zero = weight.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+                !is_zero && name(accepted).eq_ignore_ascii_case(name(encoding))
+            })
         };
         let mut encodings = self
             .content_encoding()
