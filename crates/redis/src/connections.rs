@@ -43,6 +43,15 @@ impl Connections {
         }
     }
 
+    /// Returns connections to the same Redis that share none with these.
+    pub(crate) fn apart(&self) -> Self {
+        Self {
+            shared: Arc::default(),
+            count: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     /// Returns the connection that calls share. The time is for those who wait for it, too.
     pub(crate) async fn get(&self) -> Result<Shared, Error> {
         in_time(async {

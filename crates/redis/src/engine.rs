@@ -32,6 +32,9 @@ const BATCH: PageLimit = PageLimit {
 #[derive(Clone)]
 pub struct Redis {
     connections: Connections,
+    /// Those of publications: apart if they wait for replicas, since `WAIT` holds up what follows it
+    /// on its connection.
+    writers: Connections,
     limits: Limits,
     warnings: Vec<Warning>,
     replicas: Option<(u64, Duration)>,
@@ -45,8 +48,13 @@ impl Redis {
         warnings: Vec<Warning>,
         replicas: Option<(u64, Duration)>,
     ) -> Self {
+        let writers = match replicas {
+            Some(_) => connections.apart(),
+            None => connections.clone(),
+        };
         Self {
             connections,
+            writers,
             limits,
             warnings,
             replicas,
@@ -112,12 +120,12 @@ impl Engine for Redis {
 
     async fn append(&self, write: &Write) -> Result<Id, AppendError<Error>> {
         // Nothing was sent yet.
-        let connection = self.connections.get().await;
+        let connection = self.writers.get().await;
         let mut shared = connection.map_err(AppendError::NotWritten)?;
         match self.try_append(&mut shared.connection, write).await {
             Ok(written) => Ok(written),
             Err(error) => {
-                self.connections.note(&shared, &error).await;
+                self.writers.note(&shared, &error).await;
                 Err(error.of_append())
             }
         }

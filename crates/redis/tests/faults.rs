@@ -10,7 +10,7 @@ use sse_proto_redis::{
     Body, Error, Limits, Options, Place, PublishError, Readiness, Refusal, Relay, Stream,
     Subscribed, Warning,
 };
-use sse_proto_relay::{Engine, PageLimit, Rule};
+use sse_proto_relay::{Engine, PageLimit, Rule, Write};
 use support::{Link, Proxy, Server, create, data, end, entry, eventually, publisher, relay, until};
 use tokio::time::sleep;
 
@@ -661,6 +661,34 @@ async fn too_few_replicas_leave_a_publication_unconfirmed() {
     publisher.publish(&again).await.unwrap();
     let len: u64 = replica.run(&["XLEN", "s"]).await;
     assert_eq!(len, 1);
+}
+
+#[tokio::test]
+async fn a_publication_that_waits_for_replicas_holds_up_no_page() {
+    let server = Server::start(&[]).await;
+    let stream = create(server.client()).await;
+    let stream = stream.with_replicas(1, Duration::from_millis(1900));
+    let engine = stream.engine().await.unwrap();
+    let write = Write {
+        key: "k".into(),
+        tag: 1,
+        fields: vec![(b"v".to_vec(), b"1".to_vec())],
+    };
+    let page = async {
+        while server.run::<u64>(&["XLEN", "s"]).await == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let limit = PageLimit {
+            records: 10,
+            bytes: 1000,
+        };
+        engine.read(Place::START, limit).await.unwrap()
+    };
+    tokio::select! {
+        biased;
+        written = engine.append(&write) => panic!("{written:?} before the page"),
+        page = page => assert_eq!(page.records.len(), 1),
+    }
 }
 
 #[tokio::test]
