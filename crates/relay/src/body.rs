@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use sse_proto::broadcast::{Handle, Held};
-use sse_proto::{Event, EventStreamExt, Subscription};
+use sse_proto::{Event, EventId, EventStreamExt, Subscription};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -33,6 +33,8 @@ use crate::relay::Inner;
 pub struct Body {
     /// Only for a broken rule.
     pub(crate) first: VecDeque<Bytes>,
+    /// The id at which a client without one begins.
+    start: Option<EventId<'static>>,
     stage: Stage,
     news: Pin<Box<dyn Future<Output = News> + Send>>,
     live: Live,
@@ -88,6 +90,15 @@ impl Body {
         Self::new(live.follow(subscription), handle, live)
     }
 
+    /// Begins a client that has no id.
+    pub(crate) fn new_client(subscription: Subscription, live: Live) -> Self {
+        let start = subscription.last_event_id();
+        Self {
+            start,
+            ..Self::live(subscription, live)
+        }
+    }
+
     pub(crate) fn pages<E: Engine>(inner: &Arc<Inner<E>>, held: Held, last: Id) -> Self {
         let handle = held.handle();
         let pages = Pages {
@@ -102,11 +113,19 @@ impl Body {
     fn new(stage: Stage, handle: Handle, live: Live) -> Self {
         Self {
             first: VecDeque::new(),
+            start: None,
             stage,
             news: Box::pin(live.clone().news(false)),
             live,
             handle,
         }
+    }
+
+    /// Returns the id at which a client without one begins, to be sent to it by
+    /// [`Preamble::with_id`](sse_proto::adapt::Preamble::with_id). A client that is cut before its
+    /// first entry then comes back with this id, and misses nothing. `None` for all other clients.
+    pub fn start_id(&self) -> Option<EventId<'static>> {
+        self.start.clone()
     }
 
     /// Returns a handle, which adds and removes topics and ends the stream from elsewhere.

@@ -233,7 +233,7 @@ impl<E: Engine> Inner<E> {
             let unresumed = match local {
                 broadcast::Subscribed::Live(one) => {
                     Counts::add(&self.counts.from_log);
-                    return Ok(Subscribed::Live(Body::live(one, self.live())));
+                    return Ok(Subscribed::Live(Body::new_client(one, self.live())));
                 }
                 broadcast::Subscribed::Resumed { subscription, .. } => {
                     Counts::add(&self.counts.from_log);

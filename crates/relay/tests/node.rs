@@ -85,6 +85,24 @@ async fn end(mut body: Body) -> String {
     text
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_cut_before_its_first_entry_comes_back_with_the_id_of_the_start() {
+    for entries in [0, 3] {
+        let (node, _) = Node::after(entries, Options::new()).await;
+        let start = node.live().await.start_id().expect("an id");
+        let missed = node.publish("missed", None).await;
+        let options = SubscribeOptions::new();
+        let subscribed = node.relay.subscribe(&options, start).await.unwrap();
+        let Subscribed::Resumed(mut body) = subscribed else {
+            panic!("{subscribed:?}");
+        };
+        // Only one who is new needs it.
+        assert_eq!(body.start_id(), None);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(now(&mut body), format!("id: {missed}\ndata: missed\n\n"));
+    }
+}
+
 const STALE: &str = "event: stale\ndata: \n\n";
 
 #[tokio::test(start_paused = true)]
