@@ -138,22 +138,33 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listener<F> {
     }
 }
 
-/// The listeners of one target, in the order of their registration.
+/// The listeners of one target, in the order of their ids, which is that of their registration.
 pub(crate) struct Listeners<F: ?Sized> {
     /// `None` until the first listener is added: a target without listeners allocates nothing.
     list: Option<Snapshot<F>>,
+    /// The number of gaps in the list.
+    gaps: usize,
     /// The list that was taken at the end. A listener can still be removed from it while the close
     /// listeners run.
-    last: Weak<Vec<Arc<Listener<F>>>>,
+    last: Weak<List<F>>,
 }
 
+/// Where a listener was removed, a gap is left. Gaps are dropped when they are the larger part, so
+/// that to remove all of many listeners takes linear time.
+type List<F> = Vec<(ListenerId, Option<Arc<Listener<F>>>)>;
+
 /// The list at one moment. Dropping it may drop listeners, so drop it without a lock.
-pub(crate) struct Snapshot<F: ?Sized>(Arc<Vec<Arc<Listener<F>>>>);
+pub(crate) struct Snapshot<F: ?Sized>(Arc<List<F>>);
+
+/// A listener that was removed, and the list that may be the last to hold it. Drop them without a
+/// lock.
+pub(crate) type Removed<F> = (Arc<Listener<F>>, Option<Snapshot<F>>);
 
 impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
     pub(crate) const fn new() -> Self {
         Self {
             list: None,
+            gaps: 0,
             last: Weak::new(),
         }
     }
@@ -162,35 +173,48 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
     #[inline]
     pub(crate) fn hear_events(&self) -> bool {
         let list = self.list.as_ref();
-        list.is_some_and(|Snapshot(list)| list.iter().any(|listener| listener.hears_events()))
+        list.is_some_and(|list| list.iter().any(|listener| listener.hears_events()))
     }
 
     /// Adds a listener after all others. A dispatch that has begun does not run it.
     pub(crate) fn add(&mut self, listener: Arc<Listener<F>>) {
         let Snapshot(list) = self.list.get_or_insert_with(|| Snapshot(Arc::default()));
-        Arc::make_mut(list).push(listener);
+        let list = Arc::make_mut(list);
+        // Another thread may have drawn a later id and come first.
+        let at = list.partition_point(|(id, _)| id.0 < listener.id.0);
+        list.insert(at, (listener.id, Some(listener)));
     }
 
     /// Removes a listener. A dispatch that has begun does not run it either.
-    pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Snapshot<F>> {
-        let list = match &self.list {
-            Some(list) => list.clone(),
-            None => Snapshot(self.last.upgrade()?),
+    pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Removed<F>> {
+        let Some(list) = &mut self.list else {
+            let last = Snapshot(self.last.upgrade()?);
+            let listener = Arc::clone(last.live(id)?.1);
+            listener.remove();
+            return Some((listener, Some(last)));
         };
-        let mut listeners = list.0.iter();
-        listeners
-            .find(|listener| listener.id.0 == id.0 && listener.is_live())?
-            .remove();
-        self.sweep();
-        Some(list)
+        let (at, _) = list.live(id)?;
+        let list = Arc::make_mut(&mut list.0);
+        let listener = list[at].1.take()?;
+        listener.remove();
+        self.gaps += 1;
+        if self.gaps > list.len() / 2 {
+            list.retain(|(_, listener)| listener.is_some());
+            self.gaps = 0;
+        }
+        if list.is_empty() {
+            self.list = None;
+        }
+        Some((listener, None))
     }
 
     /// Drops removed listeners, and `once` listeners that have run, from the list, even if their
     /// dispatch panicked. Returns the previous list.
     pub(crate) fn sweep(&mut self) -> Option<Snapshot<F>> {
         let list = self.list.clone()?;
-        if !list.0.iter().all(|listener| listener.is_live()) {
+        if !list.iter().all(|listener| listener.is_live()) {
             self.list = list.without_removed();
+            self.gaps = 0;
         }
         Some(list)
     }
@@ -200,7 +224,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
     #[must_use]
     pub(crate) fn take_all(&mut self) -> Option<Snapshot<F>> {
         let last = self.list.take()?;
-        let of_events = last.0.iter().filter(|listener| listener.hears_events());
+        let of_events = last.iter().filter(|listener| listener.hears_events());
         of_events.for_each(|listener| listener.remove());
         self.last = Arc::downgrade(&last.0);
         Some(last)
@@ -208,11 +232,22 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Listeners<F> {
 }
 
 impl<F: Fn(&Occasion<'_>) + ?Sized> Snapshot<F> {
+    fn iter(&self) -> impl Iterator<Item = &Arc<Listener<F>>> {
+        self.0.iter().filter_map(|(_, listener)| listener.as_ref())
+    }
+
+    /// Returns a listener that was not removed, and where it is.
+    fn live(&self, id: ListenerId) -> Option<(usize, &Arc<Listener<F>>)> {
+        let at = self.0.binary_search_by_key(&id.0, |(id, _)| id.0).ok()?;
+        let listener = self.0[at].1.as_ref()?;
+        listener.is_live().then_some((at, listener))
+    }
+
     /// Runs the listeners of an event, in order.
     pub(crate) fn run_event(&self, dispatch: &Dispatch<'_>) {
         let event_type = dispatch.event().event_type();
         let event_type = event_type.map_or(MESSAGE, |event_type| event_type.as_str());
-        for listener in self.0.iter() {
+        for listener in self.iter() {
             let hears = match &listener.on.occasion {
                 OccasionKind::EventType(wanted) => **wanted == *event_type,
                 OccasionKind::EveryEvent => true,
@@ -242,12 +277,12 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Snapshot<F> {
         if let Some(error) = error {
             self.run(&OccasionKind::Error, &Occasion::Error(error), &mut panics);
         }
-        self.0.iter().for_each(|listener| listener.remove());
+        self.iter().for_each(|listener| listener.remove());
         panics.go_on();
     }
 
     fn run(&self, kind: &OccasionKind, occasion: &Occasion<'_>, panics: &mut Panics) {
-        let listeners = self.0.iter();
+        let listeners = self.iter();
         for listener in listeners.filter(|listener| listener.on.occasion == *kind) {
             if !listener.removed.swap(true, Ordering::Relaxed) {
                 panics.catch(|| listener.call(occasion));
@@ -256,8 +291,10 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> Snapshot<F> {
     }
 
     fn without_removed(&self) -> Option<Self> {
-        let live = self.0.iter().filter(|listener| listener.is_live());
-        let list: Vec<_> = live.cloned().collect();
+        let live = self.iter().filter(|listener| listener.is_live());
+        let list: Vec<_> = live
+            .map(|listener| (listener.id, Some(Arc::clone(listener))))
+            .collect();
         (!list.is_empty()).then(|| Self(Arc::new(list)))
     }
 }

@@ -13,7 +13,7 @@ use core::task::{Poll, Waker};
 use bytes::Bytes;
 
 use super::dispatch::{DispatchError, DispatchResult, Dispatched, MAX_DEPTH};
-use super::listeners::{Listener, ListenerId, Listeners, Occasion, Snapshot};
+use super::listeners::{Listener, ListenerId, Listeners, Occasion, Removed, Snapshot};
 use super::outbox::{Limits, Outbox, Outgoing, Purpose, Reservation};
 use super::state::{CloseReason, StreamInput, StreamState};
 use super::waiters::{Ticket, Waiter, Waiters};
@@ -221,7 +221,7 @@ impl<F: Fn(&Occasion<'_>) + ?Sized> StreamMachine<F> {
 
     /// Removes a listener. Drop the result without the lock.
     #[must_use]
-    pub(crate) fn remove_listener(&mut self, id: ListenerId) -> Option<Snapshot<F>> {
+    pub(crate) fn remove_listener(&mut self, id: ListenerId) -> Option<Removed<F>> {
         self.listeners.remove(id)
     }
 }

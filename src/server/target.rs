@@ -428,7 +428,8 @@ impl<S: Sharing> Target<S> {
     ///
     /// # Complexity
     ///
-    /// Linear in the number of listeners.
+    /// Logarithmic in the number of listeners, on the average of many removals. The first removal
+    /// during a dispatch copies their list.
     pub fn remove_listener(&self, id: ListenerId) -> bool {
         let channel = &self.handle.channel;
         channel

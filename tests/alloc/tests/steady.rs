@@ -78,6 +78,27 @@ fn at_most_one_allocation_in_ten_events_when_the_consumer_holds_one_chunk() {
     assert!(!held.is_empty());
 }
 
+/// A list that was copied for each of them would take quadratic time for all.
+#[test]
+fn removing_a_listener_copies_no_list() {
+    for is_newest_first in [false, true] {
+        let (target, _stream) = channel();
+        let mut ids: Vec<_> = (0..10_000)
+            .map(|_| target.listen(On::every_event(), |_| {}))
+            .collect();
+        if is_newest_first {
+            ids.reverse();
+        }
+        let removed = measure(|| {
+            for id in &ids {
+                assert!(target.remove_listener(*id));
+            }
+        });
+        assert_eq!(removed.count_total, 0);
+        assert!(ids.iter().all(|id| !target.remove_listener(*id)));
+    }
+}
+
 #[test]
 fn an_event_that_listeners_hear_allocates_nothing() {
     let (target, mut stream) = channel();
