@@ -39,7 +39,9 @@ pub const START: EventType<'static> = EventType::from_static("stream-start");
 ///
 /// Holds any non-empty text without CR and LF. An empty type would arrive as `message`, and a CR or
 /// an LF would end the line. An event without a type arrives as `message`, too ([HTML, section
-/// 9.2.6](https://html.spec.whatwg.org/multipage/server-sent-events.html#dispatchMessage)).
+/// 9.2.6](https://html.spec.whatwg.org/multipage/server-sent-events.html#dispatchMessage)). A page
+/// hears `open` and `error` with `onopen` and `onerror`, which are for its connection, so choose
+/// other types.
 ///
 /// # Examples
 ///
