@@ -15,7 +15,7 @@ use sse_proto_nats::{
 };
 use sse_proto_relay::{Engine, Follower, Page, PageLimit, Rule};
 use sse_proto_testing::{
-    HOUR, Link, Proxy, all, end, entry, event_id, eventually, free_port, reset, until,
+    HOUR, Link, Proxy, all, cut_off, end, entry, event_id, eventually, free_port, reset, until,
 };
 use support::{Server, certificate, cluster, create, publisher, relay, stream};
 use tokio::io::AsyncWriteExt;
@@ -888,6 +888,14 @@ async fn a_node_that_is_cut_off_serves_its_log_and_catches_up_without_a_telling(
         ),
         (0, 0, 0, 0)
     );
+}
+
+#[tokio::test]
+async fn one_node_is_cut_off_for_a_minute_and_then_all_of_them() {
+    let server = Server::start(&[]).await;
+    let direct = create(&server).await;
+    let open = async |port, options| relay(&stream(port), options).await;
+    cut_off(server.port, publisher(&direct).await, open).await;
 }
 
 #[tokio::test]

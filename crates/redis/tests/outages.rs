@@ -3,18 +3,15 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use redis::sentinel::{SentinelClient, SentinelServerType};
 use sse_proto::broadcast::SubscribeOptions;
 use sse_proto::{Event, EventId, EventType};
-use sse_proto_redis::{
-    Body, Options, PublishError, Readiness, Relay, Stream, Subscribed, WhenStale,
-};
+use sse_proto_redis::{Body, Options, PublishError, Readiness, Relay, Stream, Subscribed};
+use sse_proto_testing::cut_off;
 use support::{Link, Proxy, Server, create, data, end, entry, eventually, publisher, relay, until};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 fn reset() -> Event<'static> {
@@ -31,146 +28,15 @@ async fn live(relay: &Relay) -> Body {
     subscribe(relay, "").await.or_live(&reset())
 }
 
-/// How long nodes are cut off: `SSE_PROTO_CUT_SECONDS`, 60 in a run by hand. In the gate all times
-/// are shorter by the same factor.
-fn cut_off_for() -> Duration {
-    let secs = std::env::var("SSE_PROTO_CUT_SECONDS");
-    Duration::from_secs(secs.map_or(6, |secs| secs.parse().unwrap()))
-}
-
-/// What a client received, over all its connections.
-#[derive(Default)]
-struct Seen {
-    data: Vec<u64>,
-    stale: usize,
-    told: usize,
-    connections: usize,
-}
-
-/// A client behind a balancer that asks nodes whether they are ready, and asks the last one of all if
-/// none is.
-async fn follow(nodes: Arc<[Relay]>, at: usize, seen: Arc<Mutex<Seen>>) {
-    let (mut last, mut at) = (String::new(), at);
-    loop {
-        let ready = (0..nodes.len()).map(|next| (at + next) % nodes.len());
-        at = ready.clone().find(|at| nodes[*at].ready()).unwrap_or(at);
-        let id = EventId::new(last.clone()).unwrap();
-        let options = SubscribeOptions::new();
-        let Ok(subscribed) = nodes[at].subscribe(&options, id).await else {
-            sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        seen.lock().unwrap().connections += 1;
-        let mut body = subscribed.or_live(&reset());
-        while let Some(chunk) = body.next().await {
-            let text = String::from_utf8(chunk.to_vec()).unwrap();
-            let mut seen = seen.lock().unwrap();
-            for block in text.split_terminator("\n\n") {
-                let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
-                if let Some(id) = field("id: ") {
-                    id.clone_into(&mut last);
-                }
-                match (field("event: "), field("data: ")) {
-                    (Some("stale"), _) => seen.stale += 1,
-                    (Some("reset"), _) => seen.told += 1,
-                    (None, Some(data)) => seen.data.push(data.parse().unwrap()),
-                    _ => {}
-                }
-            }
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
 #[tokio::test]
 async fn one_node_is_cut_off_for_a_minute_and_then_all_of_them() {
-    let cut = cut_off_for();
     let server = Server::start(&[]).await;
     let direct = create(server.client()).await;
-    let (mut proxies, mut nodes) = (Vec::new(), Vec::new());
-    for number in 0..3 {
-        let proxy = Proxy::start(server.port).await;
-        let stream = Stream::new(support::client(proxy.port), "s").unwrap();
-        let mut options = Options::new()
-            .with_stale_after(cut / 12)
-            .with_patience(Duration::from_millis(500));
-        if number == 0 {
-            options = options.with_when_stale(WhenStale::End(cut / 12));
-        }
-        nodes.push(relay(&stream, options).await);
-        proxies.push(proxy);
-    }
-    let nodes: Arc<[Relay]> = nodes.into();
-    let publisher = publisher(&direct).await;
-    let written = watch::Sender::new(0_u64);
-    let is_over = Arc::new(watch::Sender::new(false));
-    let publishing = tokio::spawn({
-        let (written, is_over) = (written.clone(), Arc::clone(&is_over));
-        async move {
-            while !*is_over.borrow() {
-                let number = *written.borrow();
-                let entry = entry(&number.to_string());
-                publisher.publish(&entry).await.unwrap();
-                written.send_replace(number + 1);
-                sleep(Duration::from_millis(5)).await;
-            }
-        }
-    });
-    let seen: Vec<Arc<Mutex<Seen>>> = (0..30).map(|_| Arc::default()).collect();
-    let mut clients = tokio::task::JoinSet::new();
-    for (number, seen) in seen.iter().enumerate() {
-        clients.spawn(follow(Arc::clone(&nodes), number % 3, Arc::clone(seen)));
-    }
-    let newest = |seen: &Arc<Mutex<Seen>>| seen.lock().unwrap().data.last().copied();
-    let all_have = |number: u64| seen.iter().all(|seen| newest(seen) >= Some(number));
-    eventually("at the head", || all_have(1)).await;
-
-    // Clients of the node that is cut off go to the others, and lack nothing.
-    proxies[0].set(Link::Down);
-    sleep(cut / 2).await;
-    assert!(matches!(nodes[0].readiness(), Readiness::Stale(_)));
-    let now = *written.borrow();
-    eventually("at the head of the others", || all_have(now)).await;
-    sleep(cut / 2).await;
-    proxies[0].set(Link::Up);
-    eventually("ready", || nodes[0].ready()).await;
-
-    // All nodes: their clients stay, or come back to the same node, and are told that it is stale.
-    proxies.iter().for_each(|proxy| proxy.set(Link::Down));
-    sleep(cut).await;
-    assert!(nodes.iter().all(|node| !node.ready()));
-    proxies.iter().for_each(|proxy| proxy.set(Link::Up));
-    let (fault, now) = (Instant::now(), *written.borrow());
-    eventually("at the head again", || all_have(now)).await;
-    let after = fault.elapsed();
-    is_over.send_replace(true);
-    publishing.await.unwrap();
-    let last = *written.borrow() - 1;
-    eventually("at the end", || all_have(last)).await;
-    clients.shutdown().await;
-
-    let (mut connections, mut stale) = (0, 0);
-    for seen in &seen {
-        let seen = seen.lock().unwrap();
-        let first = seen.data[0];
-        assert_eq!(seen.told, 0);
-        assert!(
-            seen.data.iter().copied().eq(first..=last),
-            "{:?}",
-            seen.data
-        );
-        connections += seen.connections;
-        stale += seen.stale;
-    }
-    println!(
-        "cut off for {cut:?}: {last} entries, {connections} connections, {stale} times stale, at the \
-         head after {after:?}"
-    );
-    assert!(connections >= 40 && stale >= 20, "{connections} {stale}");
-    for node in &*nodes {
-        let metrics = node.metrics();
-        assert_eq!((metrics.resets, metrics.rewinds), (0, 0), "{metrics:?}");
-    }
+    let open = async |port, options| {
+        let stream = Stream::new(support::client(port), "s").unwrap();
+        relay(&stream, options).await
+    };
+    cut_off(server.port, publisher(&direct).await, open).await;
 }
 
 #[tokio::test]
