@@ -185,6 +185,20 @@ impl Slot {
         let pages = self.extra.as_ref().and_then(|extra| extra.pages.as_ref());
         pages.is_some_and(|pages| pages.is_held)
     }
+
+    /// Waits for the next frame for all, with a waker if there is one.
+    #[inline]
+    fn stand_in_line(&mut self, topics: &mut Topics, joins: &mut Joins, waker: &mut Option<Waker>) {
+        if self.generation != topics.line.generation {
+            self.generation = topics.line.generation;
+            self.position = topics.line.add(waker.take());
+            if topics.behind(ALL) == 0 {
+                joins.forget(ALL);
+            }
+        } else if waker.is_some() {
+            mem::swap(topics.line.waker(self.position), waker);
+        }
+    }
 }
 
 /// Returns whether a subscriber takes an event type. One that asks for none takes all.
@@ -563,19 +577,10 @@ impl Hub {
     /// one, in exchange for the one before.
     #[inline]
     fn settle(&mut self, at: u32, cursor: u64, waker: &mut Option<Waker>) {
-        let line = &mut self.topics.line;
         let slot = &mut self.slots[at];
         slot.cursor = cursor;
         let mut member = slot.member;
-        if slot.generation != line.generation {
-            slot.generation = line.generation;
-            slot.position = line.add(waker.take());
-            if line.len() == self.topics.everybody().members as usize {
-                self.joins.forget(ALL);
-            }
-        } else if waker.is_some() {
-            mem::swap(line.waker(slot.position), waker);
-        }
+        slot.stand_in_line(&mut self.topics, &mut self.joins, waker);
         while member != NONE {
             member = self.list(member);
         }
@@ -676,7 +681,7 @@ impl Hub {
     /// and puts the one before in its place, to be dropped without the lock.
     #[inline]
     pub(super) fn next(&mut self, at: u32, waker: &mut Option<Waker>) -> Next {
-        let slot = &self.slots[at];
+        let slot = &mut self.slots[at];
         let (cursor, member, is_plain) = (slot.cursor, slot.member, slot.extra.is_none());
         let is_listed = slot.generation == self.topics.line.generation;
         // Most have no topics and lack what the one before them lacked, so this is worth a shortcut:
@@ -684,7 +689,8 @@ impl Hub {
         if is_plain && member == NONE && !self.is_closed {
             let all = self.topics.everybody();
             if let Some((next, bytes)) = self.joins.newest(ALL, cursor, all.end_from(cursor)) {
-                self.settle(at, next, waker);
+                slot.cursor = next;
+                slot.stand_in_line(&mut self.topics, &mut self.joins, waker);
                 let is_last = true;
                 return Next::Chunk { bytes, is_last };
             }
