@@ -22,6 +22,8 @@ use crate::wire::frame::Frame;
 /// Opens an event stream: a target, which takes events, and a stream of the bytes that a server
 /// sends.
 ///
+/// The stream ends when the last target is dropped, so keep one as long as there may be events.
+///
 /// # Memory
 ///
 /// On a 64-bit machine, a target and its stream together take 328 bytes before the first event.
